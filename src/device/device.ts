@@ -1,0 +1,73 @@
+/**
+ * A *device* runs programs. There are three: 'webgpu' (WGSL on Dawn), 'native' (C++ with SIMD and threads) and
+ * 'reference' (the contracts' own float64 loops). A device owns *buffers*, memory that outlives programs, and compiles a
+ * program into an *executable* that is replayed with no work in JavaScript for each operation. It knows nothing of
+ * flows or networks, only of kernels and the composites it has fused implementations for.
+ */
+
+import type { DType } from '../kernels/contract.js'
+import type { Program, StorageBuffer } from '../program/program.js'
+
+export type DeviceKind = 'webgpu' | 'native' | 'reference'
+
+export interface DeviceInfo {
+  readonly kind: DeviceKind
+  /** adapter or processor, as its driver or the system names it */
+  readonly name: string
+  /** 'hardware' or 'software' adapter for webgpu, 'cpu' else */
+  readonly type: 'hardware' | 'software' | 'cpu'
+  /** instruction set of the native kernels: avx512, avx2, baseline or neon; null elsewhere */
+  readonly cpuTarget: string | null
+  /** worker threads of the native engine; null elsewhere */
+  readonly threads: number | null
+  /** anything else worth printing: driver, features, limits */
+  readonly details: Readonly<Record<string, string | number | boolean | readonly string[]>>
+}
+
+export interface DeviceBuffer extends StorageBuffer {
+  readonly dtype: DType
+  readonly length: number
+  /** Copies values to the elements from `offset` on; takes effect before any later run. */
+  write(values: Float32Array | Uint32Array, offset?: number): void
+  /** The elements [offset, offset + length) once all earlier runs are done. */
+  read(offset?: number, length?: number): Promise<Float32Array | Uint32Array>
+  /** Frees the memory. Reading or running with it afterwards is an error. */
+  dispose(): void
+}
+
+export interface RunOptions {
+  /** Stops between replays; the run then rejects with `signal.reason`, the replays done until then stay done. */
+  readonly signal?: AbortSignal
+}
+
+export interface Executable {
+  /** Replays the program `times` times, in order after everything queued before it; resolves when all are done. */
+  run(times?: number, options?: RunOptions): Promise<void>
+  /** launches (kernels and whole composites) in one replay */
+  readonly launches: number
+  /** chosen variant of each kernel or composite that has several, for a run's manifest */
+  readonly variants: Readonly<Record<string, string>>
+  dispose(): void
+}
+
+export interface MemoryUse {
+  readonly buffers: number
+  readonly bytes: number
+  /** largest `bytes` so far */
+  readonly peakBytes: number
+}
+
+export interface Device {
+  readonly kind: DeviceKind
+  readonly info: DeviceInfo
+  /** Zeroed memory of `length` elements. Throws DeviceError where it exceeds a limit of the device. */
+  createBuffer(length: number, dtype?: DType): DeviceBuffer
+  /** Copies elements between two buffers of this device, in order with runs. */
+  copy(from: DeviceBuffer, fromOffset: number, to: DeviceBuffer, toOffset: number, length: number): void
+  /** Compiles a program; its buffers must belong to this device and outlive the executable. */
+  compile(program: Program): Promise<Executable>
+  /** live memory: buffers, and the slots and constants of executables */
+  memory(): MemoryUse
+  /** Frees everything. The process can then end by itself. */
+  dispose(): Promise<void>
+}

@@ -1,0 +1,91 @@
+/**
+ * What a kernel is. A *kernel* is one launch with a contract: named operands (tensors) with the way each is accessed,
+ * attributes (numbers and names that are fixed when a program is compiled), a check of shapes, its cost, and a
+ * *reference*: plain loops in float64 that say what the result is. WGSL and C++ implementations of the same name are
+ * tested against the reference. A *composite* (src/composites/) is a contract whose reference is its expansion into
+ * kernels, and which a device may take whole.
+ *
+ * Shapes are written with one letter each: B rows of a batch, D data dimension, C condition dimension, K inputs and N
+ * outputs of a linear layer, T tangents, P parameters. All tensors are dense and row-major.
+ */
+
+import { InvalidArgumentError } from '../errors.js'
+
+export type DType = 'f32' | 'u32'
+export type Access = 'read' | 'write' | 'readwrite'
+export type Shape = readonly number[]
+
+export interface OperandSpec {
+  readonly access: Access
+  /** default 'f32' */
+  readonly dtype?: DType
+  /** An optional operand may be left out; what that means is part of the contract. */
+  readonly optional?: boolean
+}
+
+/** Attributes are fixed at compile time: numbers, names, lists of numbers, and for composites plain objects. */
+export type AttributeValue = number | string | boolean | readonly number[] | object
+export type Attributes = Readonly<Record<string, AttributeValue>>
+
+/** A tensor as the reference sees it: float64 for 'f32' operands, Uint32Array for 'u32'. */
+export interface ReferenceTensor {
+  readonly data: Float64Array | Uint32Array
+  readonly shape: Shape
+}
+
+export type ReferenceOperands<K extends string> = { readonly [name in K]: ReferenceTensor } & {
+  readonly [name: string]: ReferenceTensor | undefined
+}
+
+export type Shapes = Readonly<Record<string, Shape | undefined>>
+
+export interface Cost {
+  /** multiply-add counted as two */
+  readonly flops: number
+  /** compulsory traffic: each operand once */
+  readonly bytes: number
+}
+
+export interface Kernel<A extends object = Attributes> {
+  readonly kind: 'kernel'
+  readonly name: string
+  readonly operands: Readonly<Record<string, OperandSpec>>
+  /** Throws InvalidArgumentError where the shapes or attributes do not fit the contract. */
+  check(shapes: Shapes, attributes: A): void
+  cost(shapes: Shapes, attributes: A): Cost
+  reference(operands: Record<string, ReferenceTensor>, attributes: A): void
+}
+
+export const size = (shape: Shape): number => shape.reduce((product, extent) => product * extent, 1)
+
+/** Asserts that an operand has the shape that the contract derives from the others. */
+export function expectShape(kernel: string, operand: string, actual: Shape | undefined, expected: Shape): void {
+  if (actual === undefined || actual.length !== expected.length || actual.some((n, i) => n !== expected[i])) {
+    throw new InvalidArgumentError(
+      `${kernel}: operand ${operand} must have the shape [${expected.join(', ')}], but has ` +
+        `${actual === undefined ? 'none (it was left out)' : `[${actual.join(', ')}]`}.`,
+    )
+  }
+}
+
+/** Asserts the rank of an operand and returns its extents. */
+export function extents(kernel: string, operand: string, shape: Shape | undefined, rank: number): number[] {
+  if (shape === undefined || shape.length !== rank || shape.some((n) => !Number.isInteger(n) || n < 1)) {
+    throw new InvalidArgumentError(
+      `${kernel}: operand ${operand} must have ${rank} positive extents, but has ` +
+        `${shape === undefined ? 'none (it was left out)' : `[${shape.join(', ')}]`}.`,
+    )
+  }
+  return [...shape]
+}
+
+/** Two operands that only make sense together. */
+export function expectBoth(kernel: string, a: string, b: string, shapes: Shapes): void {
+  if ((shapes[a] === undefined) !== (shapes[b] === undefined)) {
+    throw new InvalidArgumentError(`${kernel}: operands ${a} and ${b} are given together or not at all.`)
+  }
+}
+
+/** Bytes of all operands that are there, once each: every dtype has four bytes. */
+export const traffic = (shapes: Shapes): number =>
+  Object.values(shapes).reduce((sum, shape) => sum + (shape === undefined ? 0 : 4 * size(shape)), 0)

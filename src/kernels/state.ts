@@ -1,0 +1,19 @@
+/**
+ * The words of a training state: a u32 tensor of eight that lives on the device, so that a replayed training step
+ * needs nothing from the host. Read back with the losses every few hundred steps.
+ */
+export const stateWords = {
+  /** completed optimizer positions of this sub-flow: skipped steps count, a halted one does not */
+  step: 0,
+  /** 0 running, 1 the loss was not finite, 2 ten gradients in a row were not finite: nothing changes any more */
+  halted: 1,
+  /** steps skipped because the gradient's norm was not finite */
+  skipped: 2,
+  /** of these, in a row until now */
+  skippedInARow: 3,
+} as const
+
+export const STATE_LENGTH = 8
+export const HALTED_LOSS = 1
+export const HALTED_GRADIENT = 2
+export const SKIPS_BEFORE_HALT = 10

@@ -1,0 +1,144 @@
+/**
+ * Lowering: from a program to what a device executes. Composites that the device does not take whole are expanded,
+ * until only kernels and taken composites are left; then temporaries are placed by lifetime into *slots*. Two temporaries
+ * whose lives overlap never share a slot, so an operation never reads and writes one slot through different tensors
+ * (WebGPU forbids that within a dispatch, and tracks hazards buffer by buffer).
+ */
+
+import { LocalFlowError } from '../errors.js'
+import type { Attributes, DType, Kernel, Shape } from '../kernels/contract.js'
+import {
+  type Composite,
+  type Operation,
+  type Program,
+  ProgramBuilder,
+  type StorageBuffer,
+  type Tensor,
+} from './program.js'
+
+export type Place =
+  | { readonly kind: 'buffer'; readonly buffer: StorageBuffer }
+  | { readonly kind: 'slot'; readonly slot: number }
+  /** offset is within the one table of constants */
+  | { readonly kind: 'constant' }
+
+export interface PlacedTensor {
+  readonly place: Place
+  readonly offset: number
+  readonly shape: Shape
+  readonly dtype: DType
+}
+
+export interface LoweredOperation {
+  readonly contract: Kernel | Composite
+  readonly operands: Readonly<Record<string, PlacedTensor>>
+  readonly attributes: Attributes
+}
+
+export interface LoweredProgram {
+  readonly operations: readonly LoweredOperation[]
+  /** elements (of four bytes) of each slot */
+  readonly slots: readonly number[]
+  /** all constants, each at a multiple of 64 elements */
+  readonly constants: Float32Array
+}
+
+/** Expands composites that `takes` refuses; what it accepts stays whole. */
+export function expand(program: Program, takes: (operation: Operation) => boolean): Operation[] {
+  return program.operations.flatMap((operation) => {
+    if (operation.contract.kind === 'kernel' || takes(operation)) return [operation]
+    const builder = new ProgramBuilder()
+    operation.contract.expand(builder, operation.operands as Record<string, Tensor>, operation.attributes)
+    return expand(builder.build(), takes)
+  })
+}
+
+export function lower(program: Program, takes: (operation: Operation) => boolean): LoweredProgram {
+  const operations = expand(program, takes)
+  const lives = lifetimes(operations)
+  const { slotOf, slots } = assignSlots(lives)
+  const constants = new ConstantTable()
+  const place = (tensor: Tensor): PlacedTensor => {
+    const { storage, shape, dtype } = tensor
+    if (storage.kind === 'buffer') return { place: storage, offset: tensor.offset, shape, dtype }
+    if (storage.kind === 'temporary') {
+      return { place: { kind: 'slot', slot: slotOf.get(storage.id)! }, offset: tensor.offset, shape, dtype }
+    }
+    return { place: { kind: 'constant' }, offset: constants.add(storage.values) + tensor.offset, shape, dtype }
+  }
+  const lowered = operations.map(({ contract, operands, attributes }) => ({
+    contract,
+    attributes,
+    operands: Object.fromEntries(Object.entries(operands).map(([name, tensor]) => [name, place(tensor!)])),
+  }))
+  return { operations: lowered, slots, constants: constants.values() }
+}
+
+interface Life {
+  readonly length: number
+  readonly first: number
+  last: number
+}
+
+/** First and last operation of every temporary; a temporary that is read before it is written is a mistake in a builder. */
+function lifetimes(operations: readonly Operation[]): Map<number, Life> {
+  const lives = new Map<number, Life>()
+  operations.forEach(({ contract, operands }, index) => {
+    for (const [name, tensor] of Object.entries(operands)) {
+      if (tensor?.storage.kind !== 'temporary') continue
+      const life = lives.get(tensor.storage.id)
+      if (life) life.last = index
+      else if (contract.operands[name].access === 'write') {
+        lives.set(tensor.storage.id, { length: tensor.storage.length, first: index, last: index })
+      } else {
+        throw new LocalFlowError(
+          `${contract.name} (operation ${index}) reads operand ${name} before anything wrote it.`,
+        )
+      }
+    }
+  })
+  return lives
+}
+
+/** Greedy: in order of first use, into the free slot whose length is nearest, else a new one. */
+function assignSlots(lives: ReadonlyMap<number, Life>): { slotOf: Map<number, number>; slots: number[] } {
+  const slots: { length: number; busyUntil: number }[] = []
+  const slotOf = new Map<number, number>()
+  for (const [id, life] of lives) {
+    let best = -1
+    slots.forEach((slot, index) => {
+      if (slot.busyUntil >= life.first) return
+      const waste = (candidate: number): number => Math.abs(slots[candidate].length - life.length)
+      if (best < 0 || waste(index) < waste(best)) best = index
+    })
+    if (best < 0) best = slots.push({ length: life.length, busyUntil: life.last }) - 1
+    slots[best].length = Math.max(slots[best].length, life.length)
+    slots[best].busyUntil = life.last
+    slotOf.set(id, best)
+  }
+  return { slotOf, slots: slots.map((slot) => slot.length) }
+}
+
+/** Constants, equal ones once, each at a multiple of 64 elements. */
+class ConstantTable {
+  private readonly offsets = new Map<string, number>()
+  private readonly parts: { offset: number; values: Float32Array }[] = []
+  private length = 0
+
+  add(values: Float32Array): number {
+    const key = values.join()
+    const known = this.offsets.get(key)
+    if (known !== undefined) return known
+    const offset = this.length
+    this.parts.push({ offset, values })
+    this.offsets.set(key, offset)
+    this.length = Math.ceil((offset + values.length) / 64) * 64
+    return offset
+  }
+
+  values(): Float32Array {
+    const all = new Float32Array(this.length)
+    for (const { offset, values } of this.parts) all.set(values, offset)
+    return all
+  }
+}
