@@ -27,14 +27,10 @@ export interface OperandSpec {
 export type AttributeValue = number | string | boolean | readonly number[] | object
 export type Attributes = Readonly<Record<string, AttributeValue>>
 
-/** A tensor as the reference sees it: float64 for 'f32' operands, Uint32Array for 'u32'. */
+/** A tensor as the reference sees it: it computes in float64 whatever the array holds; Uint32Array for 'u32'. */
 export interface ReferenceTensor {
-  readonly data: Float64Array | Uint32Array
+  readonly data: Float64Array | Float32Array | Uint32Array
   readonly shape: Shape
-}
-
-export type ReferenceOperands<K extends string> = { readonly [name in K]: ReferenceTensor } & {
-  readonly [name: string]: ReferenceTensor | undefined
 }
 
 export type Shapes = Readonly<Record<string, Shape | undefined>>

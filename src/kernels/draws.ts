@@ -8,7 +8,16 @@
 import { philox4x32 } from '../random/philox.js'
 
 /** What a draw is for; keeps the uses of one (index, step) apart. */
-export const purposes = { noise: 0, row: 1, time: 2, shuffleRows: 3, shuffleBatch: 4, probe: 5, latent: 6 } as const
+export const purposes = {
+  noise: 0,
+  row: 1,
+  time: 2,
+  shuffleRows: 3,
+  shuffleBatch: 4,
+  probe: 5,
+  latent: 6,
+  weight: 7,
+} as const
 export type Purpose = keyof typeof purposes
 
 /** Seed and stream of a kernel that draws. `stream` is the number of the sub-flow, or another small whole number. */

@@ -1,0 +1,87 @@
+/**
+ * A *velocity field* v(x, t, condition) as the method sees it: how many parameters it has, how they start, how they are
+ * written to files, and the operations it adds to a program. The method (src/flow/) knows networks by this interface
+ * alone.
+ */
+
+import type { Tableau } from '../composites/tableaus.js'
+import type { ProgramBuilder, Tensor } from '../program/program.js'
+
+/** A named array as it stands in a file: unpadded, row-major, in PyTorch's layout. */
+export interface NamedTensor {
+  readonly name: string
+  readonly shape: readonly number[]
+  readonly values: Float32Array
+}
+
+export interface FieldOperands {
+  /** [P], flat */
+  readonly parameters: Tensor
+  /** [B, D] */
+  readonly x: Tensor
+  /** [B], or [1] for all rows */
+  readonly t: Tensor
+  /** [B, C], for a field with a condition */
+  readonly condition?: Tensor
+}
+
+export interface IntegrationOperands {
+  readonly parameters: Tensor
+  /** [B, D], the state at `start` */
+  readonly y: Tensor
+  readonly condition?: Tensor
+  /** [T·B, D], ±1; left out: the exact trace */
+  readonly probes?: Tensor
+  /** [B, 1]; together with log_det_out, or not at all */
+  readonly log_det?: Tensor
+  /** [B, D], the state at `end` */
+  readonly out: Tensor
+  readonly log_det_out?: Tensor
+}
+
+export interface Interval {
+  readonly start: number
+  readonly end: number
+  readonly steps: number
+}
+
+export interface VelocityField {
+  /** D */
+  readonly dimension: number
+  /** C */
+  readonly condition: number
+  /** elements of the flat parameter tensor on a device */
+  readonly parameterLength: number
+  /** trainable parameters */
+  readonly parameterCount: number
+  /** Flat starting parameters [P]: uniform on ±1/√(inputs of the layer), PyTorch's default for linear layers. */
+  initialise(seed: number, stream: number): Float32Array
+  /** gradient [P] of the flow-matching loss and row_loss [B] for target [B, D] */
+  addGradient(
+    builder: ProgramBuilder,
+    operands: FieldOperands & { target: Tensor; gradient: Tensor; row_loss: Tensor },
+    scale: number,
+  ): void
+  /** out [B, D] = v */
+  addVelocity(builder: ProgramBuilder, operands: FieldOperands & { out: Tensor }, scale: number): void
+  /** out [B, D] = v, divergence [B]: exact, or by probes [T·B, D] */
+  addDivergence(
+    builder: ProgramBuilder,
+    operands: FieldOperands & { probes?: Tensor; out: Tensor; divergence: Tensor },
+    scale: number,
+  ): void
+  /** `steps` steps of a fixed-step method */
+  addIntegration(
+    builder: ProgramBuilder,
+    tableau: Tableau,
+    operands: IntegrationOperands,
+    scale: number,
+    interval: Interval,
+  ): void
+  /** The parameters under their file names, `prefix` in front. */
+  toTensors(flat: Float32Array, prefix: string): NamedTensor[]
+  /** The inverse of toTensors. Throws CheckpointError where a name is missing or a shape does not fit. */
+  fromTensors(tensors: ReadonlyMap<string, NamedTensor>, prefix: string): Float32Array
+  /** products of one training step of B rows, multiply-add counted as two */
+  stepFlops(B: number): number
+}

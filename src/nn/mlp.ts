@@ -1,0 +1,103 @@
+/**
+ * The MLP velocity field: [t, x, condition, Fourier features] → hidden layers → v. Builds programs from the MLP composites,
+ * starts parameters, and translates between the device's flat layout and files. In a file a layer that sees the time has
+ * it as the first column of its weight, so that a PyTorch module fed with cat([t, x, …]) loads it as it is.
+ */
+
+import { fixedStep } from '../composites/fixed_step.js'
+import { type MlpLayer, type MlpSpec, mlpLayers, mlpParameterCount, mlpParameterLength } from '../composites/mlp.js'
+import { mlpBackward, mlpStepFlops } from '../composites/mlp_backward.js'
+import { mlpForward } from '../composites/mlp_forward.js'
+import { mlpTangents } from '../composites/mlp_tangents.js'
+import { rk4Step } from '../composites/rk4_step.js'
+import { rk4 } from '../composites/tableaus.js'
+import { CheckpointError } from '../errors.js'
+import { draw, seedWords, uniform } from '../kernels/draws.js'
+import type { NamedTensor, VelocityField } from './field.js'
+
+const columns = (layer: MlpLayer): number => layer.inputs + (layer.timeWeight === null ? 0 : 1)
+
+export function mlpField(net: MlpSpec): VelocityField {
+  const layers = mlpLayers(net)
+  const parameterLength = mlpParameterLength(net)
+  return {
+    dimension: net.dimension,
+    condition: net.condition,
+    parameterLength,
+    parameterCount: mlpParameterCount(net),
+    initialise(seed, stream) {
+      const flat = new Float32Array(parameterLength)
+      const words = seedWords(seed)
+      layers.forEach((layer, index) => {
+        const bound = 1 / Math.sqrt(columns(layer))
+        const fill = (offset: number, length: number, part: number): void => {
+          for (let i = 0; i < length; i++) {
+            const word = draw({ ...words, stream }, 'weight', i >> 2, index, part)[i & 3]
+            flat[offset + i] = bound * (2 * uniform(word) - 1)
+          }
+        }
+        fill(layer.weight, layer.inputs * layer.outputs, 0)
+        fill(layer.bias, layer.outputs, 1)
+        if (layer.timeWeight !== null) fill(layer.timeWeight, layer.outputs, 2)
+      })
+      return flat
+    },
+    addGradient: (builder, operands, scale) => builder.add(mlpBackward, { ...operands }, { net, scale }),
+    addVelocity: (builder, operands, scale) => builder.add(mlpForward, { ...operands }, { net, scale }),
+    addDivergence: (builder, operands, scale) => builder.add(mlpTangents, { ...operands }, { net, scale }),
+    addIntegration(builder, tableau, operands, scale, interval) {
+      if (tableau === rk4) builder.add(rk4Step, { ...operands }, { net, scale, ...interval })
+      else fixedStep(builder, tableau, { ...operands }, { net, scale, ...interval })
+    },
+    toTensors: (flat, prefix) => layers.flatMap((layer, i) => layerToTensors(flat, layer, `${prefix}layers.${i}.`)),
+    fromTensors(tensors, prefix) {
+      const flat = new Float32Array(parameterLength)
+      layers.forEach((layer, i) => {
+        layerFromTensors(flat, layer, tensors, `${prefix}layers.${i}.`)
+      })
+      return flat
+    },
+    stepFlops: (B) => mlpStepFlops(net, B),
+  }
+}
+
+function layerToTensors(flat: Float32Array, layer: MlpLayer, prefix: string): NamedTensor[] {
+  const { inputs, outputs, timeWeight } = layer
+  const width = columns(layer)
+  const weight = new Float32Array(outputs * width)
+  for (let n = 0; n < outputs; n++) {
+    const start = layer.weight + n * inputs
+    weight.set(flat.subarray(start, start + inputs), n * width + width - inputs)
+    if (timeWeight !== null) weight[n * width] = flat[timeWeight + n]
+  }
+  return [
+    { name: `${prefix}weight`, shape: [outputs, width], values: weight },
+    { name: `${prefix}bias`, shape: [outputs], values: flat.slice(layer.bias, layer.bias + outputs) },
+  ]
+}
+
+function layerFromTensors(
+  flat: Float32Array,
+  layer: MlpLayer,
+  tensors: ReadonlyMap<string, NamedTensor>,
+  prefix: string,
+): void {
+  const { inputs, outputs, timeWeight } = layer
+  const width = columns(layer)
+  const take = (name: string, shape: readonly number[]): Float32Array => {
+    const tensor = tensors.get(prefix + name)
+    if (!tensor || tensor.shape.join() !== shape.join()) {
+      throw new CheckpointError(
+        `The checkpoint is of another architecture: ${prefix}${name} should have the shape [${shape.join(', ')}], but ` +
+          `${tensor ? `has [${tensor.shape.join(', ')}]` : 'is not there'}. Load it with the model settings it was trained with.`,
+      )
+    }
+    return tensor.values
+  }
+  const weight = take('weight', [outputs, width])
+  for (let n = 0; n < outputs; n++) {
+    flat.set(weight.subarray(n * width + width - inputs, (n + 1) * width), layer.weight + n * inputs)
+    if (timeWeight !== null) flat[timeWeight + n] = weight[n * width]
+  }
+  flat.set(take('bias', [outputs]), layer.bias)
+}
