@@ -1,0 +1,689 @@
+/**
+ * The parity harness: every kernel of the registry as a list of random cases (sizes of one, odd, prime, larger than a
+ * tile), run on a device and compared with the contract's float64 reference. A *case* holds the values of all operands;
+ * those that are only written start as a sentinel, and every operand lies inside a larger buffer whose margins must
+ * come back untouched. Floats are compared by relative norm, whole numbers exactly. All devices share these cases.
+ */
+
+import type { Device, DeviceBuffer } from '../../src/device/device.js'
+import { type ActivationName, activations } from '../../src/kernels/activations.js'
+import type { Attributes, DType, Kernel, ReferenceTensor, Shape } from '../../src/kernels/contract.js'
+import { size } from '../../src/kernels/contract.js'
+import { seedWords } from '../../src/kernels/draws.js'
+import { normBlocks } from '../../src/kernels/gradient_norm.js'
+import { kernels } from '../../src/kernels/registry.js'
+import { STATE_LENGTH } from '../../src/kernels/state.js'
+import { ALIGNMENT, aligned, ProgramBuilder, type Tensor } from '../../src/program/program.js'
+
+export interface CaseOperand {
+  readonly shape: Shape
+  readonly values: Float32Array | Uint32Array
+}
+
+export interface Case {
+  readonly kernel: string
+  readonly label: string
+  readonly attributes: Attributes
+  readonly operands: Readonly<Record<string, CaseOperand>>
+  /** largest relative norm of the difference, for each float operand that is written */
+  readonly tolerance: number
+}
+
+/** How far one written operand is from the reference; `error` ≤ `allowed` is parity. */
+export interface Deviation {
+  readonly operand: string
+  readonly error: number
+  readonly allowed: number
+  readonly detail: string
+}
+
+// --- running ---------------------------------------------------------------------------------------------------------
+
+const SENTINEL = -987.25
+const SENTINEL_WORD = 0xdeadbeef
+
+export async function runCase(device: Device, testCase: Case): Promise<Deviation[]> {
+  const contract = kernels.get(testCase.kernel)!
+  const builder = new ProgramBuilder()
+  const buffers: Record<string, DeviceBuffer> = {}
+  const tensors: Record<string, Tensor> = {}
+  for (const [name, { shape, values }] of Object.entries(testCase.operands)) {
+    const dtype: DType = contract.operands[name].dtype ?? 'f32'
+    const buffer = device.createBuffer(2 * ALIGNMENT + aligned(values.length), dtype)
+    buffer.write(fillLike(values, buffer.length))
+    buffer.write(values, ALIGNMENT)
+    buffers[name] = buffer
+    tensors[name] = builder.tensor(buffer, shape, ALIGNMENT)
+  }
+  builder.add(contract, tensors, testCase.attributes)
+  const executable = await device.compile(builder.build())
+  try {
+    await executable.run()
+    const wanted = runReference(contract, testCase)
+    const deviations: Deviation[] = []
+    for (const [name, { values }] of Object.entries(testCase.operands)) {
+      if (contract.operands[name].access === 'read') continue
+      const all = await buffers[name].read()
+      deviations.push(margins(name, all, values.length))
+      deviations.push(
+        compare(name, all.subarray(ALIGNMENT, ALIGNMENT + values.length), wanted[name].data, testCase.tolerance),
+      )
+    }
+    return deviations
+  } finally {
+    executable.dispose()
+    for (const buffer of Object.values(buffers)) buffer.dispose()
+  }
+}
+
+/** The contract's result for a case, in float64. */
+export function runReference(contract: Kernel, testCase: Case): Record<string, ReferenceTensor> {
+  const operands: Record<string, ReferenceTensor> = Object.fromEntries(
+    Object.entries(testCase.operands).map(([name, { shape, values }]) => [
+      name,
+      { shape, data: values instanceof Uint32Array ? Uint32Array.from(values) : Float64Array.from(values) },
+    ]),
+  )
+  contract.reference(operands, testCase.attributes)
+  return operands
+}
+
+function fillLike(values: Float32Array | Uint32Array, length: number): Float32Array | Uint32Array {
+  return values instanceof Uint32Array
+    ? new Uint32Array(length).fill(SENTINEL_WORD)
+    : new Float32Array(length).fill(SENTINEL)
+}
+
+function margins(operand: string, all: Float32Array | Uint32Array, length: number): Deviation {
+  const expected = all instanceof Uint32Array ? SENTINEL_WORD : SENTINEL
+  const touched = all.findIndex((value, i) => (i < ALIGNMENT || i >= ALIGNMENT + length) && value !== expected)
+  const detail = touched < 0 ? '' : `wrote outside the operand, at element ${touched - ALIGNMENT} of ${length}`
+  return { operand, error: touched < 0 ? 0 : Number.POSITIVE_INFINITY, allowed: 0, detail }
+}
+
+/** Relative norm over the finite elements; elements that must not be finite must match in kind. */
+export function compare(
+  operand: string,
+  got: Float32Array | Uint32Array,
+  want: ReferenceTensor['data'],
+  tolerance: number,
+): Deviation {
+  let difference = 0
+  let norm = 0
+  let worst = 0
+  let where = 0
+  let wrong = 0
+  for (let i = 0; i < want.length; i++) {
+    if (want instanceof Uint32Array || !Number.isFinite(want[i])) {
+      if (!Object.is(got[i], want[i])) {
+        where = wrong === 0 ? i : where
+        wrong++
+      }
+      continue
+    }
+    const d = got[i] - want[i]
+    if (!(Math.abs(d) <= worst)) {
+      worst = Math.abs(d)
+      where = i
+    }
+    difference += d * d
+    norm += want[i] ** 2
+  }
+  const error = wrong > 0 ? Number.POSITIVE_INFINITY : norm > 0 ? Math.sqrt(difference / norm) : Math.sqrt(difference)
+  return {
+    operand,
+    error: Number.isNaN(error) ? Number.POSITIVE_INFINITY : error,
+    allowed: want instanceof Uint32Array ? 0 : tolerance,
+    detail: `worst at element ${where}: ${got[where]} for ${want[where]}`,
+  }
+}
+
+// --- values ----------------------------------------------------------------------------------------------------------
+
+/** A small generator of its own (xorshift32), so that the cases do not depend on the code under test. */
+class Values {
+  private state: number
+
+  constructor(label: string) {
+    this.state = 2166136261
+    for (const letter of label) this.state = Math.imul(this.state ^ letter.charCodeAt(0), 16777619)
+    this.state |= 1
+  }
+
+  uniform(): number {
+    this.state ^= this.state << 13
+    this.state ^= this.state >>> 17
+    this.state ^= this.state << 5
+    return ((this.state >>> 0) + 0.5) / 2 ** 32
+  }
+
+  gaussian(): number {
+    return Math.sqrt(-2 * Math.log(this.uniform())) * Math.cos(2 * Math.PI * this.uniform())
+  }
+
+  fill(shape: Shape, value: (i: number) => number): CaseOperand {
+    return { shape, values: Float32Array.from({ length: size(shape) }, (_, i) => value(i)) }
+  }
+
+  normal(shape: Shape, scale = 1): CaseOperand {
+    return this.fill(shape, () => scale * this.gaussian())
+  }
+
+  range(shape: Shape, low: number, high: number): CaseOperand {
+    return this.fill(shape, () => low + (high - low) * this.uniform())
+  }
+
+  /** What a layer would have saved for its backward pass: outputs or pre-activations of the activation. */
+  saved(shape: Shape, name: ActivationName, beta: number): CaseOperand {
+    const { derivativeOf, value } = activations[name]
+    return this.fill(shape, () => {
+      const z = 2 * this.gaussian()
+      return derivativeOf === 'output' ? value(z, beta) : z
+    })
+  }
+}
+
+const written = (shape: Shape): CaseOperand => ({ shape, values: new Float32Array(size(shape)).fill(SENTINEL) })
+const words = (...values: number[]): CaseOperand => ({ shape: [values.length], values: Uint32Array.from(values) })
+const state = (step: number, halted = 0, skipped = 0, inARow = 0): CaseOperand =>
+  words(step, halted, skipped, inARow, ...new Array(STATE_LENGTH - 4).fill(0))
+
+type Build = (v: Values) => { attributes?: Attributes; operands: Record<string, CaseOperand> }
+
+function testCase(kernel: string, label: string, tolerance: number, build: Build): Case {
+  const { attributes = {}, operands } = build(new Values(`${kernel} ${label}`))
+  return { kernel, label, attributes, operands, tolerance }
+}
+
+const seeded = (seed: number, stream: number): Attributes => ({ ...seedWords(seed), stream })
+const activationNames = Object.keys(activations) as ActivationName[]
+
+// --- linear layers and products --------------------------------------------------------------------------------------
+
+/** [B, K, N]: one, odd, prime, narrow at either end, larger than a tile, multiples of a tile. */
+const layers: readonly (readonly [number, number, number])[] = [
+  [1, 1, 1],
+  [7, 3, 5],
+  [130, 2, 64],
+  [131, 3, 256],
+  [67, 256, 2],
+  [1, 64, 64],
+  [61, 67, 71],
+  [64, 64, 64],
+  [128, 256, 256],
+  [193, 130, 101],
+]
+
+/** Every layer size once and every activation at least once. */
+const layerCases = (
+  kernel: string,
+  build: (v: Values, B: number, K: number, N: number, i: number) => ReturnType<Build>,
+) =>
+  layers.map(([B, K, N], i) =>
+    testCase(kernel, `[${B}, ${K}] → ${N}, ${activationNames[i % activationNames.length]}`, 4e-6, (v) =>
+      build(v, B, K, N, i),
+    ),
+  )
+
+const activationOf = (i: number): { activation: ActivationName; beta: number } => ({
+  activation: activationNames[i % activationNames.length],
+  beta: i % 2 === 0 ? 1 : 4,
+})
+
+const layer = (v: Values, B: number, K: number, N: number, i: number): Record<string, CaseOperand> => ({
+  x: v.normal([B, K]),
+  weight: v.normal([N, K], 1 / Math.sqrt(K)),
+  bias: v.normal([N]),
+  // no time, a time for each row, one time for all
+  ...(i % 3 === 0 ? {} : { t: v.range([i % 3 === 1 ? B : 1], 0, 1), time_weight: v.normal([N]) }),
+})
+
+const linear: readonly Case[] = [
+  ...layerCases('linear_forward', (v, B, K, N, i) => ({
+    attributes: { ...activationOf(i), scale: i % 4 === 3 ? 0.37 : 1 },
+    operands: {
+      ...layer(v, B, K, N, i),
+      y: written([B, N]),
+      ...(i % 2 === 0 ? {} : { z: written([B, N]) }),
+    },
+  })),
+  ...layerCases('linear_loss', (v, B, K, N, i) => ({
+    attributes: { scale: i % 2 === 0 ? 1 : 2.5 },
+    operands: {
+      ...layer(v, B, K, N, i),
+      target: v.normal([B, N]),
+      delta: written([B, N]),
+      row_loss: written([B]),
+    },
+  })),
+  ...layerCases('linear_backward_input', (v, B, K, N, i) => ({
+    attributes: activationOf(i),
+    operands: {
+      dy: v.normal([B, N]),
+      weight: v.normal([N, K], 1 / Math.sqrt(N)),
+      saved: v.saved([B, K], activationOf(i).activation, activationOf(i).beta),
+      dx: written([B, K]),
+    },
+  })),
+  ...layerCases('linear_tangent', (v, B, K, N, i) => {
+    const T = 1 + (i % 3)
+    return {
+      attributes: { ...activationOf(i), scale: i % 2 === 0 ? 1 : 0.5 },
+      operands: {
+        dx: v.normal([T * B, K]),
+        weight: v.normal([N, K], 1 / Math.sqrt(K)),
+        ...(i % 4 === 2 ? {} : { saved: v.saved([B, N], activationOf(i).activation, activationOf(i).beta) }),
+        dy: written([T * B, N]),
+      },
+    }
+  }),
+  ...[...layers, [1000, 2, 256] as const, [1237, 128, 64] as const, [2503, 5, 3] as const].map(([B, K, N], i) =>
+    testCase('linear_backward_weight', `[${B}, ${K}] → ${N}`, 4e-6, (v) => ({
+      operands: {
+        x: v.normal([B, K]),
+        dy: v.normal([B, N]),
+        dweight: written([N, K]),
+        dbias: written([N]),
+        ...(i % 2 === 0 ? {} : { t: v.range([B], 0, 1), dtime_weight: written([N]) }),
+      },
+    })),
+  ),
+  ...layers.flatMap(([M, K, N], i) =>
+    [i, i + 1].map((j) => {
+      const attributes = { transposeA: j % 2 === 1, transposeB: Math.floor(j / 2) % 2 === 1 }
+      const label = `${attributes.transposeA ? 'aᵀ' : 'a'} ${attributes.transposeB ? 'bᵀ' : 'b'}, [${M}, ${K}, ${N}]`
+      return testCase('mat_mul', label, 4e-6, (v) => ({
+        attributes,
+        operands: {
+          a: v.normal(attributes.transposeA ? [K, M] : [M, K]),
+          b: v.normal(attributes.transposeB ? [N, K] : [K, N]),
+          y: written([M, N]),
+        },
+      }))
+    }),
+  ),
+]
+
+// --- element by element ----------------------------------------------------------------------------------------------
+
+const elementwise: readonly Case[] = [
+  ...activationNames.flatMap((activation) =>
+    [
+      { label: 'wide', beta: 1, low: -40, high: 40 },
+      { label: 'near zero', beta: 1, low: -1e-3, high: 1e-3 },
+      { label: 'sharp', beta: 20, low: -4, high: 4 },
+    ].map(({ label, beta, low, high }) =>
+      testCase('activation', `${activation}, ${label}`, 1e-6, (v) => ({
+        attributes: { activation, beta },
+        operands: { x: v.range([1237, 3], low, high), y: written([1237, 3]) },
+      })),
+    ),
+  ),
+  testCase('activation', 'one element', 1e-6, () => ({
+    attributes: { activation: 'softplus', beta: 1 },
+    operands: { x: { shape: [1], values: Float32Array.of(0) }, y: written([1]) },
+  })),
+  testCase('activation', 'far out', 1e-6, () => ({
+    attributes: { activation: 'softplus', beta: 1 },
+    operands: {
+      x: { shape: [8], values: Float32Array.of(-1000, -104, -88, -20, 20, 88, 104, 1000) },
+      y: written([8]),
+    },
+  })),
+  ...[
+    { B: 1, D: 1, C: 0, F: 0 },
+    { B: 67, D: 2, C: 0, F: 5 },
+    { B: 301, D: 3, C: 4, F: 2 },
+    { B: 129, D: 43, C: 1, F: 0 },
+  ].map(({ B, D, C, F }) =>
+    testCase('input_features', `B ${B}, D ${D}, C ${C}, F ${F}`, 1e-6, (v) => ({
+      operands: {
+        x: v.normal([B, D]),
+        ...(C ? { condition: v.normal([B, C]) } : {}),
+        ...(F ? { frequencies: v.fill([F], (i) => Math.PI * 2 ** i) } : {}),
+        y: written([B, D + C + 2 * F * D]),
+      },
+    })),
+  ),
+  ...[
+    { B: 1, D: 1, C: 0, F: 0, T: 0 },
+    { B: 67, D: 2, C: 0, F: 5, T: 0 },
+    { B: 101, D: 3, C: 4, F: 2, T: 2 },
+    { B: 29, D: 43, C: 1, F: 0, T: 1 },
+  ].map(({ B, D, C, F, T }) => {
+    const R = (T || D) * B
+    return testCase('input_tangent', `B ${B}, D ${D}, C ${C}, F ${F}, T ${T || 'unit'}`, 1e-6, (v) => ({
+      operands: {
+        x: v.normal([B, D]),
+        ...(F ? { frequencies: v.fill([F], (i) => Math.PI * 2 ** i) } : {}),
+        ...(T ? { probes: v.normal([R, D]) } : {}),
+        dy: written([R, D + C + 2 * F * D]),
+      },
+    }))
+  }),
+  ...[
+    { B: 1, D: 1, T: 0 },
+    { B: 301, D: 3, T: 0 },
+    { B: 67, D: 43, T: 2 },
+    { B: 1031, D: 2, T: 1 },
+  ].map(({ B, D, T }) =>
+    testCase('divergence', `B ${B}, D ${D}, T ${T || 'unit'}`, 2e-6, (v) => ({
+      operands: {
+        dv: v.normal([(T || D) * B, D]),
+        ...(T ? { probes: v.fill([T * B, D], () => (v.uniform() < 0.5 ? -1 : 1)) } : {}),
+        divergence: written([B]),
+      },
+    })),
+  ),
+]
+
+// --- draws -----------------------------------------------------------------------------------------------------------
+
+const draws: readonly Case[] = [
+  ...[
+    { B: 1, D: 1, first: 0, seed: 0, stream: 0 },
+    { B: 67, D: 5, first: 12345, seed: 2 ** 40 + 7, stream: 3 },
+    { B: 1009, D: 2, first: 4294967290, seed: 1, stream: 255 },
+    { B: 40, D: 784, first: 9, seed: 77, stream: 1 },
+  ].map(({ B, D, first, seed, stream }) =>
+    testCase('normal', `B ${B}, D ${D}`, 1e-6, () => ({
+      attributes: seeded(seed, stream),
+      operands: { first: words(first), y: written([B, D]) },
+    })),
+  ),
+  ...[
+    { B: 1, D: 1, T: 1, first: 0 },
+    { B: 67, D: 33, T: 3, first: 1000 },
+    { B: 31, D: 300, T: 2, first: 7 },
+  ].map(({ B, D, T, first }) =>
+    testCase('rademacher', `B ${B}, D ${D}, T ${T}`, 0, () => ({
+      attributes: { ...seeded(11, 2), probes: T },
+      operands: { first: words(first), y: written([T * B, D]) },
+    })),
+  ),
+  ...(
+    [
+      { n: 1, D: 1, C: 0, B: 1, M: 1, Q: 0, step: 0, coupling: 'dependent', interpolant: 'linear', sampling: 'epochs' },
+      {
+        n: 1009,
+        D: 2,
+        C: 0,
+        B: 100,
+        M: 1,
+        Q: 0,
+        step: 17,
+        coupling: 'dependent',
+        interpolant: 'linear',
+        sampling: 'epochs',
+      },
+      {
+        n: 500,
+        D: 3,
+        C: 4,
+        B: 96,
+        M: 4,
+        Q: 65,
+        step: 41,
+        coupling: 'shuffled',
+        interpolant: 'trig',
+        sampling: 'epochs',
+      },
+      {
+        n: 37,
+        D: 5,
+        C: 1,
+        B: 301,
+        M: 7,
+        Q: 2,
+        step: 3,
+        coupling: 'independent',
+        interpolant: 'linear',
+        sampling: 'replacement',
+      },
+      {
+        n: 257,
+        D: 43,
+        C: 0,
+        B: 131,
+        M: 1,
+        Q: 0,
+        step: 90000,
+        coupling: 'free',
+        interpolant: 'trig',
+        sampling: 'replacement',
+      },
+      {
+        n: 65536,
+        D: 2,
+        C: 0,
+        B: 1000,
+        M: 1,
+        Q: 0,
+        step: 1000,
+        coupling: 'shuffled',
+        interpolant: 'linear',
+        sampling: 'epochs',
+      },
+    ] as const
+  ).map(({ n, D, C, B, M, Q, step, coupling, interpolant, sampling }) =>
+    testCase('draw_batch', `${coupling}, ${interpolant}, ${sampling}, n ${n}, D ${D}, B ${B}, M ${M}`, 1e-6, (v) => ({
+      attributes: {
+        ...seeded(2 ** 33 + 5, 6),
+        coupling,
+        interpolant,
+        sampling,
+        decay: Math.exp(-0.25),
+        spread: Math.sqrt(1 - Math.exp(-0.5)),
+        timesPerPair: M,
+      },
+      operands: {
+        pool: v.normal([n, D]),
+        ...(C ? { pool_condition: v.normal([n, C]), condition: written([B, C]) } : {}),
+        state: state(step),
+        ...(Q ? { quantiles: v.fill([Q], (i) => (i / (Q - 1)) ** 1.5) } : {}),
+        x: written([B, D]),
+        t: written([B]),
+        target: written([B, D]),
+      },
+    })),
+  ),
+]
+
+// --- the optimizer ---------------------------------------------------------------------------------------------------
+
+const optimizer: readonly Case[] = [
+  ...[
+    { label: 'one parameter', P: 1, B: 1, R: 1, step: 0, halted: 0, bad: Number.NaN },
+    { label: 'odd', P: 4999, B: 101, R: 7, step: 23, halted: 0, bad: Number.NaN },
+    { label: 'many blocks', P: 132354, B: 1000, R: 256, step: 255, halted: 0, bad: Number.NaN },
+    { label: 'halted', P: 100, B: 10, R: 8, step: 5, halted: 1, bad: Number.NaN },
+  ].map(({ label, P, B, R, step, halted }) =>
+    testCase('gradient_norm', label, 2e-6, (v) => ({
+      operands: {
+        gradient: v.normal([P]),
+        row_loss: v.range([B], 0, 3),
+        state: state(step, halted),
+        partials: written([normBlocks(P)]),
+        loss_ring: v.normal([R]),
+      },
+    })),
+  ),
+  ...[Number.NaN, Number.POSITIVE_INFINITY].map((bad) =>
+    testCase('gradient_norm', `a loss of ${bad} halts`, 2e-6, (v) => ({
+      operands: {
+        gradient: v.normal([10]),
+        row_loss: v.fill([300], (i) => (i === 271 ? bad : 1)),
+        state: state(6),
+        partials: written([1]),
+        loss_ring: v.normal([4]),
+      },
+    })),
+  ),
+  ...[
+    { label: 'plain', P: 1, S: 1, step: 1, clip: 0, decay: 0, decoupled: false, average: false, halted: 0 },
+    {
+      label: 'Adam, decay, clipped, average',
+      P: 4999,
+      S: 50,
+      step: 37,
+      clip: 1,
+      decay: 0.01,
+      decoupled: false,
+      average: true,
+      halted: 0,
+    },
+    {
+      label: 'AdamW, not clipped',
+      P: 132354,
+      S: 9,
+      step: 9,
+      clip: 1e6,
+      decay: 0.02,
+      decoupled: true,
+      average: true,
+      halted: 0,
+    },
+    {
+      label: 'AdamW, clipped',
+      P: 777,
+      S: 3,
+      step: 2,
+      clip: 0.5,
+      decay: 0.1,
+      decoupled: true,
+      average: false,
+      halted: 0,
+    },
+    { label: 'halted', P: 301, S: 3, step: 2, clip: 0, decay: 0, decoupled: false, average: true, halted: 1 },
+  ].map(({ label, P, S, step, clip, decay, decoupled, average, halted }) =>
+    testCase('adam', label, 2e-6, (v) => ({
+      attributes: { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: decay, decoupled, clip },
+      operands: {
+        parameters: v.normal([P], 0.1),
+        gradient: v.normal([P], 0.01),
+        m: v.normal([P], 0.01),
+        v: v.range([P], 1e-6, 1e-3),
+        ...(average ? { average: v.normal([P], 0.1) } : {}),
+        partials: v.range([normBlocks(P)], 0.1, 3),
+        table: v.range([S, 4], 1e-3, 1),
+        state: state(step, halted, 4, 2),
+      },
+    })),
+  ),
+  ...[
+    { label: 'a gradient of NaN is skipped', bad: Number.NaN, inARow: 3 },
+    { label: 'an infinite gradient is skipped', bad: Number.POSITIVE_INFINITY, inARow: 0 },
+    { label: 'the tenth skip in a row halts', bad: Number.NaN, inARow: 9 },
+  ].map(({ label, bad, inARow }) =>
+    testCase('adam', label, 2e-6, (v) => ({
+      attributes: { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0, decoupled: false, clip: 1 },
+      operands: {
+        parameters: v.normal([9000]),
+        gradient: v.normal([9000]),
+        m: v.normal([9000]),
+        v: v.range([9000], 0, 1),
+        average: v.normal([9000]),
+        partials: v.fill([3], (i) => (i === 1 ? bad : 1)),
+        table: v.range([5, 4], 1e-3, 1),
+        state: state(3, 0, 20, inARow),
+      },
+    })),
+  ),
+]
+
+// --- Runge–Kutta -----------------------------------------------------------------------------------------------------
+
+const stageCases = [
+  { B: 1, D: 1, S: 1, extra: 0 },
+  { B: 67, D: 3, S: 4, extra: 11 },
+  { B: 1009, D: 2, S: 7, extra: 64 },
+  { B: 31, D: 43, S: 8, extra: 0 },
+]
+
+const solvers: readonly Case[] = [
+  ...stageCases.map(({ B, D, S, extra }) =>
+    testCase('stage_combine', `B ${B}, D ${D}, S ${S}`, 1e-6, (v) => ({
+      attributes: { coefficients: Array.from({ length: S }, (_, s) => (s === 1 ? 0 : v.gaussian())) },
+      operands: {
+        y: v.normal([B, D]),
+        // a coefficient of zero means the stage is not read: it may hold anything
+        stages: v.fill([S, B * D + extra], (i) =>
+          S > 1 && Math.floor(i / (B * D + extra)) === 1 ? Number.NaN : v.gaussian(),
+        ),
+        out: written([B, D]),
+      },
+    })),
+  ),
+  testCase('stage_combine', 'fewer coefficients than stages', 1e-6, (v) => ({
+    attributes: { coefficients: [0.5, -0.25] },
+    operands: { y: v.normal([129]), stages: v.normal([7, 192]), out: written([129]) },
+  })),
+  ...stageCases.map(({ B, D, S, extra }) =>
+    testCase('adaptive_stage', `B ${B}, D ${D}, S ${S}`, 1e-6, (v) => ({
+      attributes: { coefficients: Array.from({ length: S }, () => v.gaussian()), node: 0.3 },
+      operands: {
+        y: v.normal([B, D]),
+        stages: v.normal([S, B * D + extra]),
+        t: v.range([B], 0, 1),
+        h: v.range([B], 0, 0.1),
+        out: written([B, D]),
+        stage_time: written([B]),
+      },
+    })),
+  ),
+  ...[
+    { B: 1, D: 1, S: 2, extra: 0, logDet: false, backward: false },
+    { B: 301, D: 2, S: 7, extra: 38, logDet: false, backward: false },
+    { B: 301, D: 3, S: 7, extra: 0, logDet: true, backward: true },
+    { B: 67, D: 43, S: 4, extra: 5, logDet: true, backward: false },
+  ].map(({ B, D, S, extra, logDet, backward }) =>
+    testCase(
+      'adaptive_control',
+      `B ${B}, D ${D}, S ${S}${logDet ? ', log det' : ''}${backward ? ', backward' : ''}`,
+      1e-5,
+      (v) => {
+        const [start, end] = backward ? [1, 0] : [0, 1]
+        const sign = backward ? -1 : 1
+        const t = v.range([B], 0.05, 0.9)
+        const broken = (i: number): boolean => i % 11 === 10
+        const stride = B * D + extra
+        return {
+          attributes: {
+            error: Array.from({ length: S }, () => 0.03 * v.gaussian()),
+            rtol: 1e-2,
+            atol: 1e-3,
+            start,
+            end,
+            cost: S - 1,
+          },
+          operands: {
+            y: v.normal([B, D]),
+            y_new: v.normal([B, D]),
+            stages: v.fill([S, stride], (i) =>
+              broken(Math.floor((i % stride) / D)) && i % stride < B * D ? Number.NaN : v.gaussian(),
+            ),
+            ...(logDet
+              ? {
+                  log_det: v.normal([B, 1]),
+                  log_det_new: v.normal([B, 1]),
+                  log_det_stages: v.normal([S, B + extra]),
+                }
+              : {}),
+            t,
+            // rows that are done, that reach the end, that step too little, and ordinary ones
+            h: v.fill([B], (b) => {
+              const rest = end - t.values[b]
+              return (
+                [0, rest, sign * 1e-8, sign * 0.3 * v.uniform(), sign * 0.01 * v.uniform(), sign * 0.1][(b + 3) % 6] ||
+                0
+              )
+            }),
+            evaluations: { shape: [B], values: Uint32Array.from({ length: B }, (_, b) => b) },
+          },
+        }
+      },
+    ),
+  ),
+]
+
+export const cases: readonly Case[] = [...linear, ...elementwise, ...draws, ...optimizer, ...solvers]
