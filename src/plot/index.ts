@@ -1,0 +1,14 @@
+/** Pictures and the run report: figures as SVG text, PNG from SVG, one HTML file for a run. */
+export { type Bar, type BarsFigure, barsFigure } from './bars.js'
+export { type LossFigure, type LossSeries, lossFigure } from './loss.js'
+export {
+  type Bounds,
+  type ChainOptions,
+  type ChainState,
+  chainFigure,
+  chainLabel,
+  type PointsFigure,
+  type PointsPanel,
+  pointsFigure,
+} from './points.js'
+export { type PngOptions, renderPng, renderSvg } from './render.js'

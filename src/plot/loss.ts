@@ -1,0 +1,216 @@
+/**
+ * Loss curves, one panel for each sub-flow: the recorded values light, their moving mean dark. Each panel has its own
+ * vertical scale, because the least possible loss differs between sub-flows by orders of magnitude (a short
+ * Ornstein–Uhlenbeck step leaves almost only noise that no network can predict) while what is learned is a small part of it.
+ */
+import type { GroupMark, Mark, Spec } from 'vega'
+import { invalid } from '../errors.js'
+import { logTicks, panel, sized, text } from './marks.js'
+import { renderSvg } from './render.js'
+import { COLOR, formatNumber, SIZE } from './theme.js'
+
+/** The loss history of one sub-flow. */
+export interface LossSeries {
+  /** For instance «sub-flow 1». */
+  label: string
+  /** A quieter word beside it, for instance «γ = 0.025». */
+  note?: string
+  /** Training steps at which the loss was recorded, ascending. */
+  steps: ArrayLike<number>
+  /** Mean squared error for a dimension at these steps. */
+  loss: ArrayLike<number>
+  /** The least loss that any field can reach, where it is known; drawn as a dashed line. */
+  floor?: number
+}
+
+export interface LossFigure {
+  series: readonly LossSeries[]
+  /** What is drawn: the loss, or what it has above its floor (every series then needs one). Default 'loss'. */
+  quantity?: 'loss' | 'excess'
+  /** Vertical scale. Default 'auto': logarithmic where the moving mean falls by more than a factor of eight. */
+  scale?: 'auto' | 'log' | 'linear'
+  /** Panels in a row. Default 3, or as many as there are. */
+  columns?: number
+}
+
+const WIDTH = 240
+const HEIGHT = 130
+const HEAD = 26
+const LEFT = 46
+const GAP = { x: 54, y: 34 }
+
+/** Points of the recorded curve that are drawn at most; more would be finer than the picture. */
+const MOST_POINTS = 600
+
+/** The moving mean's window as a part of the history. */
+const WINDOW = 1 / 20
+
+/** On a logarithmic scale, nothing below this part of the greatest value is shown: an excess loss dives to zero in noise. */
+const LEAST_SHOWN = 1e-4
+
+/** A record of one panel: the step, the recorded value, the moving mean around it. */
+interface Row {
+  step: number
+  value: number
+  mean: number
+}
+
+/** Draws loss curves as SVG text. Series without a finite value get an empty panel with a word in it. */
+export async function lossFigure({ series, quantity = 'loss', scale = 'auto', columns }: LossFigure): Promise<string> {
+  if (series.length === 0) throw invalid('series', 'a list of at least one loss history', series)
+  series.forEach(({ steps, loss, floor }, i) => {
+    if (steps.length !== loss.length) {
+      throw invalid(`series[${i}].loss.length`, `${steps.length}, as many as there are steps`, loss.length)
+    }
+    if (quantity === 'excess' && floor === undefined) {
+      throw invalid(`series[${i}].floor`, 'a number where the excess loss is drawn', floor)
+    }
+  })
+  const wide = Math.min(columns ?? 3, series.length)
+  const tall = Math.ceil(series.length / wide)
+  const spec: Spec = {
+    width: LEFT + wide * (WIDTH + GAP.x) - GAP.x + 8,
+    height: tall * (HEAD + HEIGHT + GAP.y) + 4,
+    padding: 8,
+    autosize: 'none',
+    marks: series.map((one, i) =>
+      lossPanel(one, quantity, scale, {
+        x: LEFT + (i % wide) * (WIDTH + GAP.x),
+        y: HEAD + Math.floor(i / wide) * (HEAD + HEIGHT + GAP.y),
+        last: i + wide >= series.length,
+        first: i % wide === 0,
+      }),
+    ),
+  }
+  return renderSvg(spec)
+}
+
+function lossPanel(
+  { label, note, steps, loss, floor }: LossSeries,
+  quantity: 'loss' | 'excess',
+  scale: 'auto' | 'log' | 'linear',
+  place: { x: number; y: number; first: boolean; last: boolean },
+): GroupMark {
+  const subtracted = quantity === 'excess' ? floor! : 0
+  const rows = smoothed(steps, loss, subtracted)
+  const means = rows.map((row) => row.mean)
+  const final = means.at(-1)
+  const positive = means.filter((mean) => mean > 0)
+  const falls = positive.length > 0 ? Math.max(...positive) / Math.min(...positive) : 1
+  const log = positive.length > 0 && (scale === 'log' || (scale === 'auto' && falls > 8))
+  const drawn = log ? rows.filter((row) => row.value > 0 && row.mean > 0) : rows
+  const line = quantity === 'loss' && floor !== undefined && !(log && floor <= 0) ? floor : undefined
+  const domain = valueDomain(drawn, line, log)
+  const heading = [text(label, 0, -9, { size: SIZE.label, bold: true })]
+  if (note) heading.push(text(note, 8 + label.length * 7.6, -9, { color: COLOR.muted }))
+  if (final !== undefined) heading.push(text(formatNumber(final), WIDTH, -9, { align: 'right', color: COLOR.accent }))
+  const curve = (field: 'value' | 'mean', color: string, width: number): Mark => ({
+    type: 'line',
+    from: { data: 'rows' },
+    encode: {
+      enter: {
+        x: { scale: 'step', field: 'step' },
+        y: { scale: 'value', field },
+        stroke: { value: color },
+        strokeWidth: { value: width },
+        strokeJoin: { value: 'round' },
+      },
+    },
+  })
+  const inside: Mark[] = [curve('value', COLOR.accentLight, 0.8), curve('mean', COLOR.accent, 1.8)]
+  if (line !== undefined) inside.push(floorLine(line))
+  const end = rows.at(-1)?.step ?? 1
+  return panel(
+    { x: place.x, y: place.y, width: WIDTH, height: HEIGHT, frame: true },
+    {
+      data: [{ name: 'rows', values: drawn }],
+      scales: [
+        {
+          name: 'step',
+          type: 'linear',
+          domain: [0, end],
+          range: [0, WIDTH],
+          zero: false,
+        },
+        { name: 'value', type: log ? 'log' : 'linear', domain, range: [HEIGHT, 0], zero: false },
+      ],
+      axes: [
+        {
+          orient: 'bottom',
+          scale: 'step',
+          tickCount: 4,
+          domain: false,
+          format: end >= 10_000 ? '~s' : 'd',
+          labelFlush: true,
+          title: place.last ? 'training step' : '',
+        },
+        {
+          orient: 'left',
+          scale: 'value',
+          ...(log ? { values: logTicks(domain) } : { tickCount: 4 }),
+          domain: false,
+          grid: true,
+          format: '~g',
+          title: place.first ? (quantity === 'excess' ? 'excess loss' : 'loss') : '',
+          titleX: -40,
+        },
+      ],
+      marks: [
+        { type: 'group', clip: true, encode: { enter: sized(WIDTH, HEIGHT) }, marks: inside },
+        ...heading,
+        ...(drawn.length === 0
+          ? [text('nothing recorded', WIDTH / 2, HEIGHT / 2, { align: 'center', color: COLOR.muted })]
+          : []),
+      ],
+    },
+  )
+}
+
+function floorLine(floor: number): Mark {
+  return {
+    type: 'rule',
+    encode: {
+      enter: {
+        x: { value: 0 },
+        x2: { value: WIDTH },
+        y: { scale: 'value', value: floor },
+        stroke: { value: COLOR.muted },
+        strokeDash: { value: [4, 3] },
+      },
+    },
+  }
+}
+
+/** The finite records, thinned to what a picture can show, each with the mean of the window centred on it. */
+function smoothed(steps: ArrayLike<number>, loss: ArrayLike<number>, subtracted: number): Row[] {
+  const rows: Row[] = []
+  for (let i = 0; i < steps.length; i++) {
+    if (Number.isFinite(loss[i])) rows.push({ step: steps[i], value: loss[i] - subtracted, mean: 0 })
+  }
+  const sums = new Float64Array(rows.length + 1)
+  rows.forEach((row, i) => {
+    sums[i + 1] = sums[i] + row.value
+  })
+  const half = Math.floor((rows.length * WINDOW) / 2)
+  rows.forEach((row, i) => {
+    const reach = Math.min(half, Math.max(i, 1), Math.max(rows.length - 1 - i, Math.ceil(half / 2)))
+    const from = Math.max(0, i - reach)
+    const to = Math.min(rows.length, i + reach + 1)
+    row.mean = (sums[to] - sums[from]) / (to - from)
+  })
+  const stride = Math.max(1, Math.ceil(rows.length / MOST_POINTS))
+  return rows.filter((_, i) => i % stride === 0 || i === rows.length - 1)
+}
+
+/** The vertical range: all of the moving mean and the floor, and all recorded values but the outermost 1 % on each side. */
+function valueDomain(rows: readonly Row[], floor: number | undefined, log: boolean): [number, number] {
+  if (rows.length === 0) return log ? [0.1, 1] : [0, 1]
+  const values = rows.map((row) => row.value).sort((a, b) => a - b)
+  const shown = [values[Math.floor(0.01 * (values.length - 1))], values[Math.ceil(0.99 * (values.length - 1))]]
+  for (const row of rows) shown.push(row.mean)
+  if (floor !== undefined) shown.push(floor)
+  const [low, high] = [Math.min(...shown), Math.max(...shown)]
+  if (log) return [Math.max(low, high * LEAST_SHOWN) / 1.15, high * 1.15]
+  const margin = 0.06 * (high - low) || Math.abs(high) / 10 || 1
+  return [low - margin, high + margin]
+}

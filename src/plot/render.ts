@@ -1,0 +1,60 @@
+/**
+ * From a Vega specification to a picture. Vega computes the scene without a browser and writes SVG; resvg turns SVG into
+ * PNG with the DejaVu files named here and no font of the system, so a bare server draws the same letters, and the same
+ * bytes, as a desktop. These packages are
+ * loaded on first use: importing the library costs nothing.
+ */
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
+import type { Spec } from 'vega'
+import { invalid } from '../errors.js'
+import { COLOR, FONT, VEGA_CONFIG } from './theme.js'
+
+const FONT_FILES = ['DejaVuSans.ttf', 'DejaVuSans-Bold.ttf']
+
+/** Draws a Vega specification as SVG text, in the project's theme; sizes are the specification's own pixels. */
+export async function renderSvg(spec: Spec): Promise<string> {
+  const vega = await import('vega')
+  const view = new vega.View(vega.parse(spec, VEGA_CONFIG), { renderer: 'none', logLevel: vega.Warn })
+  try {
+    return await view.toSVG()
+  } finally {
+    view.finalize()
+  }
+}
+
+export interface PngOptions {
+  /** Pixels of the picture for one pixel of the figure, above 0 and at most 8. Default 2, for dense screens and print. */
+  scale?: number
+}
+
+/**
+ * Turns SVG text into a PNG file's bytes. Letters come from DejaVu Sans alone, whatever fonts the machine has. The file
+ * has a palette of 256 colours: figures use few, and it is less than half the size, of which a report carries several.
+ */
+export async function renderPng(svg: string, { scale = 2 }: PngOptions = {}): Promise<Buffer> {
+  if (!(scale > 0 && scale <= 8)) throw invalid('scale', 'a number above 0 and at most 8', scale)
+  const [{ Resvg }, { default: sharp }] = await Promise.all([import('@resvg/resvg-js'), import('sharp')])
+  const drawing = new Resvg(svg, {
+    background: COLOR.background,
+    fitTo: { mode: 'zoom', value: scale },
+    font: {
+      loadSystemFonts: false,
+      fontFiles: fontFiles(),
+      defaultFontFamily: FONT,
+      sansSerifFamily: FONT,
+      serifFamily: FONT,
+      monospaceFamily: FONT,
+    },
+  })
+  const { pixels, width, height } = drawing.render()
+  return sharp(pixels, { raw: { width, height, channels: 4 } })
+    .flatten({ background: COLOR.background })
+    .png({ palette: true, dither: 0, compressionLevel: 9 })
+    .toBuffer()
+}
+
+function fontFiles(): string[] {
+  const folder = dirname(createRequire(import.meta.url).resolve('dejavu-fonts-ttf/package.json'))
+  return FONT_FILES.map((file) => join(folder, 'ttf', file))
+}
