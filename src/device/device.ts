@@ -31,7 +31,7 @@ export interface DeviceBuffer extends StorageBuffer {
   write(values: Float32Array | Uint32Array, offset?: number): void
   /** The elements [offset, offset + length) once all earlier runs are done. */
   read(offset?: number, length?: number): Promise<Float32Array | Uint32Array>
-  /** Frees the memory. Reading or running with it afterwards is an error. */
+  /** Frees the memory once everything queued before is done. Reading or running with it afterwards is an error. */
   dispose(): void
 }
 
@@ -47,6 +47,7 @@ export interface Executable {
   readonly launches: number
   /** chosen variant of each kernel or composite that has several, for a run's manifest */
   readonly variants: Readonly<Record<string, string>>
+  /** Frees its memory once everything queued before is done. */
   dispose(): void
 }
 

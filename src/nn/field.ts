@@ -52,6 +52,8 @@ export interface VelocityField {
   readonly condition: number
   /** elements of the flat parameter tensor on a device */
   readonly parameterLength: number
+  /** values for one row in the widest tensor of a forward pass: what a block of rows needs memory for */
+  readonly widest: number
   /** trainable parameters */
   readonly parameterCount: number
   /** Flat starting parameters [P]: uniform on ±1/√(inputs of the layer), PyTorch's default for linear layers. */

@@ -24,6 +24,7 @@ export function mlpField(net: MlpSpec): VelocityField {
     dimension: net.dimension,
     condition: net.condition,
     parameterLength,
+    widest: Math.max(...layers.map((layer) => Math.max(layer.inputs, layer.outputs))),
     parameterCount: mlpParameterCount(net),
     initialise(seed, stream) {
       const flat = new Float32Array(parameterLength)

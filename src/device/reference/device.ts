@@ -39,7 +39,9 @@ class ReferenceBuffer implements DeviceBuffer {
 
   dispose(): void {
     this.device.release(this)
-    this.data = new Uint32Array(0)
+    this.device.enqueue(() => {
+      this.data = new Uint32Array(0)
+    })
   }
 }
 

@@ -1,0 +1,193 @@
+/**
+ * Trains the chain (Xu et al. 2024, algorithm 1): for n = 1 … N train sub-flow n between X_{n−1} and its Ornstein–Uhlenbeck
+ * image, then push the whole data set through it to make X_n. The data set is uploaded once and stays on the device. Plain
+ * flow matching is the chain of one free sub-flow, through the same code.
+ */
+
+import type { Device, DeviceBuffer } from '../device/device.js'
+import type { VelocityField } from '../nn/field.js'
+import type { Evaluations, SolverSettings } from '../ode/solver.js'
+import { targetSpread } from './interpolant.js'
+import { pushForward } from './push-forward.js'
+import { freshState, type SubFlowSettings, type TrainingState, trainSubFlow } from './train-sub-flow.js'
+
+export interface ChainSettings {
+  readonly subFlows: readonly Omit<SubFlowSettings, 'scale'>[]
+  /** start the parameters of sub-flow n + 1 from those of n */
+  readonly warmStart: boolean
+  /** scale each network's output by its target's spread */
+  readonly outputScale: boolean
+  /** solver of the push */
+  readonly push: SolverSettings
+  /** steps between two checkpoints; 0: none */
+  readonly checkpointEvery: number
+}
+
+/** A sub-flow whose training has ended: what sampling needs of it. */
+export interface FinishedSubFlow {
+  /** flat [P]; the moving average where one is kept */
+  readonly parameters: Float32Array
+  /** output scale */
+  readonly scale: number
+}
+
+/** Where training stands; enough to go on with the same bits. */
+export interface ChainState {
+  readonly finished: readonly FinishedSubFlow[]
+  /** number of the sub-flow in work, from 1; N + 1 when all are trained */
+  readonly subFlow: number
+  readonly scale: number
+  readonly training: TrainingState | null
+  /** X_{subFlow − 1}, [n, D]; for the first sub-flow the data themselves */
+  readonly pool: Float32Array
+}
+
+export type Progress =
+  | {
+      readonly phase: 'train'
+      readonly subFlow: number
+      readonly subFlows: number
+      readonly step: number
+      readonly steps: number
+      /** mean loss of the steps since the last report */
+      readonly loss: number
+      readonly stepsPerSecond: number
+      readonly skipped: number
+    }
+  | {
+      readonly phase: 'push'
+      readonly subFlow: number
+      readonly subFlows: number
+      readonly rows: number
+      readonly of: number
+    }
+
+export interface ChainHooks {
+  readonly signal?: AbortSignal
+  readonly onProgress?: (progress: Progress) => void
+  /** losses of the steps after `first` of a sub-flow */
+  readonly onLosses?: (subFlow: number, first: number, losses: Float32Array) => void
+  readonly onCheckpoint?: (state: ChainState) => Promise<void>
+}
+
+export interface TrainedChain {
+  readonly subFlows: readonly FinishedSubFlow[]
+  /** wall time of training steps taken in this run, seconds; compilation, push and checkpoints left out */
+  readonly seconds: number
+  readonly stepsTaken: number
+  readonly pushSeconds: number
+  readonly pushEvaluations: readonly Evaluations[]
+  readonly skipped: number
+  readonly variants: Readonly<Record<string, string>>
+}
+
+/** Mean over the columns of their variances. */
+function meanVariance(values: Float32Array, D: number): number {
+  const n = values.length / D
+  let total = 0
+  for (let d = 0; d < D; d++) {
+    let sum = 0
+    let squares = 0
+    for (let i = d; i < values.length; i += D) {
+      sum += values[i]
+      squares += values[i] * values[i]
+    }
+    total += squares / n - (sum / n) ** 2
+  }
+  return total / D
+}
+
+/**
+ * Trains from `start` (a checkpoint) or from the data.
+ * @param x [n, D] data, already scaled
+ */
+export async function trainChain(
+  device: Device,
+  field: VelocityField,
+  x: Float32Array,
+  settings: ChainSettings,
+  hooks: ChainHooks,
+  start: ChainState | null = null,
+): Promise<TrainedChain> {
+  const N = settings.subFlows.length
+  const n = x.length / field.dimension
+  const finished = [...(start?.finished ?? [])]
+  let values = start?.pool ?? x
+  let pool: DeviceBuffer = device.createBuffer(x.length)
+  pool.write(values)
+  const totals = { seconds: 0, stepsTaken: 0, pushSeconds: 0, skipped: 0 }
+  const pushEvaluations: Evaluations[] = []
+  let variants: Readonly<Record<string, string>> = {}
+  try {
+    for (let number = start?.subFlow ?? 1; number <= N; number++) {
+      const kind = settings.subFlows[number - 1]
+      const resumed = start?.subFlow === number ? start : null
+      const scale = resumed?.scale ?? (settings.outputScale ? targetSpread(kind, meanVariance(values, field.dimension)) : 1)
+      const previous = finished[number - 2]
+      const training =
+        resumed?.training ??
+        freshState(
+          previous && settings.warmStart ? previous.parameters.slice() : field.initialise(kind.seed, number),
+          kind.optimizer,
+        )
+      const checkpoint = async (state: TrainingState): Promise<void> =>
+        hooks.onCheckpoint?.({ finished, subFlow: number, scale, training: state, pool: values })
+      const trained = await trainSubFlow(device, field, { pool, rows: n }, training, { ...kind, scale }, {
+        signal: hooks.signal,
+        checkpointEvery: settings.checkpointEvery,
+        onCheckpoint: checkpoint,
+        onLosses: reporter(hooks, number, N, kind.steps),
+      })
+      totals.seconds += trained.seconds
+      totals.stepsTaken += trained.stepsTaken
+      totals.skipped += trained.state.skipped
+      variants = { ...variants, ...trained.variants }
+      const parameters = trained.state.average ?? trained.state.parameters
+      if (number < N) {
+        await checkpoint(trained.state)
+        const began = performance.now()
+        const weights = device.createBuffer(parameters.length)
+        try {
+          weights.write(parameters)
+          const { pushed, evaluations } = await pushForward(device, { field, parameters: weights, scale }, pool, n, {
+            solver: settings.push,
+            signal: hooks.signal,
+            onProgress: (rows) => hooks.onProgress?.({ phase: 'push', subFlow: number, subFlows: N, rows, of: n }),
+          })
+          pool.dispose()
+          pool = pushed
+          values = (await pool.read()) as Float32Array
+          pushEvaluations.push(evaluations)
+        } finally {
+          weights.dispose()
+        }
+        totals.pushSeconds += (performance.now() - began) / 1000
+      }
+      finished.push({ parameters, scale })
+      await hooks.onCheckpoint?.({ finished, subFlow: number + 1, scale: 1, training: null, pool: values })
+    }
+    return { subFlows: finished, ...totals, pushEvaluations, variants }
+  } finally {
+    pool.dispose()
+  }
+}
+
+/** Turns the losses of a stretch of steps into a progress report. */
+function reporter(hooks: ChainHooks, subFlow: number, subFlows: number, steps: number) {
+  let last = performance.now()
+  return (first: number, losses: Float32Array, skipped: number): void => {
+    hooks.onLosses?.(subFlow, first, losses)
+    const now = performance.now()
+    hooks.onProgress?.({
+      phase: 'train',
+      subFlow,
+      subFlows,
+      step: first + losses.length,
+      steps,
+      loss: losses.reduce((sum, loss) => sum + loss, 0) / losses.length,
+      stepsPerSecond: losses.length / Math.max((now - last) / 1000, 1e-9),
+      skipped,
+    })
+    last = now
+  }
+}

@@ -1,0 +1,339 @@
+/**
+ * Trains one sub-flow (Xu et al. 2024, algorithm 1): draw a batch, gradient of the flow-matching loss, its norm, Adam. The
+ * program is compiled once and replayed; the host looks at the losses a few times a second and does nothing else.
+ */
+
+import type { Device, DeviceBuffer, Executable } from '../device/device.js'
+import { TrainingError } from '../errors.js'
+import { adam, stepTable } from '../kernels/adam.js'
+import { drawBatch, type Sampling } from '../kernels/draw_batch.js'
+import { seedWords } from '../kernels/draws.js'
+import { gradientNorm, normBlocks } from '../kernels/gradient_norm.js'
+import { HALTED_GRADIENT, HALTED_LOSS, SKIPS_BEFORE_HALT, STATE_LENGTH, stateWords } from '../kernels/state.js'
+import type { VelocityField } from '../nn/field.js'
+import { ProgramBuilder, type Tensor } from '../program/program.js'
+import { ouStep, type SubFlowKind } from './interpolant.js'
+
+export type RateSchedule =
+  | { readonly kind: 'constant' }
+  | { readonly kind: 'cosine' }
+  | { readonly kind: 'step'; readonly every: number; readonly factor: number }
+
+export interface OptimizerSettings {
+  readonly optimizer: 'adam' | 'adamw'
+  readonly lr: number
+  readonly betas: readonly [number, number]
+  readonly eps: number
+  readonly weightDecay: number
+  /** decay of the parameters' moving average; 0: none is kept */
+  readonly ema: number
+  /** largest global gradient norm; 0: no clipping */
+  readonly clip: number
+  readonly schedule: RateSchedule
+  /** steps of linear warm-up */
+  readonly warmup: number
+}
+
+export interface SubFlowSettings extends SubFlowKind {
+  /** 1 … N: the stream of this sub-flow's random draws */
+  readonly number: number
+  readonly steps: number
+  /** rows of a batch; batch / timesPerPair pairs */
+  readonly batch: number
+  readonly timesPerPair: number
+  /** quantile function of t; null: uniform */
+  readonly quantiles: Float32Array | null
+  readonly sampling: Sampling
+  readonly optimizer: OptimizerSettings
+  /** output scale of the network */
+  readonly scale: number
+  readonly seed: number
+}
+
+/** Everything that training is at the end of a step; what a checkpoint holds. All flat [P]. */
+export interface TrainingState {
+  readonly step: number
+  readonly skipped: number
+  readonly skippedInARow: number
+  readonly parameters: Float32Array
+  readonly m: Float32Array
+  readonly v: Float32Array
+  readonly average: Float32Array | null
+}
+
+export interface TrainingHooks {
+  readonly signal?: AbortSignal
+  /** losses of the steps (first, first + losses.length], a few times a second */
+  readonly onLosses?: (first: number, losses: Float32Array, skipped: number) => void
+  /** steps between two checkpoints; 0: none */
+  readonly checkpointEvery: number
+  readonly onCheckpoint?: (state: TrainingState) => Promise<void>
+}
+
+export interface TrainedSubFlow {
+  readonly state: TrainingState
+  /** wall time of the steps taken here, without compilation and checkpoints */
+  readonly seconds: number
+  readonly stepsTaken: number
+  readonly variants: Readonly<Record<string, string>>
+}
+
+/** Losses kept on the device between two looks. */
+const RING = 4096
+/** How often the host looks at the losses, seconds. */
+const LOOK_SECONDS = 0.25
+
+/** Fresh state for starting parameters: moments zero, the average equal to the parameters. */
+export const freshState = (parameters: Float32Array, optimizer: OptimizerSettings): TrainingState => ({
+  step: 0,
+  skipped: 0,
+  skippedInARow: 0,
+  parameters,
+  m: new Float32Array(parameters.length),
+  v: new Float32Array(parameters.length),
+  average: optimizer.ema > 0 ? parameters.slice() : null,
+})
+
+/** The learning rate of step k = 0, 1, …: linear warm-up, then constant, falling by a cosine to 0, or by a factor every so many steps. */
+export function rateAt(k: number, steps: number, { lr, schedule, warmup }: OptimizerSettings): number {
+  if (k < warmup) return (lr * (k + 1)) / warmup
+  switch (schedule.kind) {
+    case 'constant':
+      return lr
+    case 'cosine':
+      return (lr * (1 + Math.cos((Math.PI * (k - warmup)) / Math.max(1, steps - warmup)))) / 2
+    case 'step':
+      return lr * schedule.factor ** Math.floor((k - warmup) / schedule.every)
+  }
+}
+
+/** Rows of adam's table for all steps of a sub-flow; the average follows the parameters until the warm-up ends. */
+export function optimizerTable(steps: number, optimizer: OptimizerSettings): Float32Array {
+  const table = new Float32Array(steps * stepTable.columns)
+  const [beta1, beta2] = optimizer.betas
+  for (let k = 0; k < steps; k++) {
+    const row = k * stepTable.columns
+    table[row + stepTable.rate] = rateAt(k, steps, optimizer)
+    table[row + stepTable.correction1] = 1 / (1 - beta1 ** (k + 1))
+    table[row + stepTable.correction2] = 1 / (1 - beta2 ** (k + 1))
+    table[row + stepTable.averageDecay] = k < optimizer.warmup ? 0 : optimizer.ema
+  }
+  return table
+}
+
+export interface TrainingBuffers {
+  readonly pool: DeviceBuffer
+  /** n, rows of the pool */
+  readonly rows: number
+  readonly condition?: DeviceBuffer
+}
+
+/** Runs the steps from `start.step` to settings.steps. Throws TrainingError where the loss or ten gradients in a row are not finite. */
+export async function trainSubFlow(
+  device: Device,
+  field: VelocityField,
+  data: TrainingBuffers,
+  start: TrainingState,
+  settings: SubFlowSettings,
+  hooks: TrainingHooks,
+): Promise<TrainedSubFlow> {
+  const P = field.parameterLength
+  const buffers: DeviceBuffer[] = []
+  const make = (length: number, values?: Float32Array): DeviceBuffer => {
+    const buffer = device.createBuffer(length)
+    buffers.push(buffer)
+    if (values) buffer.write(values)
+    return buffer
+  }
+  let executable: Executable | undefined
+  try {
+    const parameters = make(P, start.parameters)
+    const [m, v] = [make(P, start.m), make(P, start.v)]
+    const average = start.average ? make(P, start.average) : null
+    const gradient = make(P)
+    const ring = make(RING)
+    const table = make(settings.steps * stepTable.columns, optimizerTable(settings.steps, settings.optimizer))
+    const quantiles = settings.quantiles && make(settings.quantiles.length, settings.quantiles)
+    const state = device.createBuffer(STATE_LENGTH, 'u32')
+    buffers.push(state)
+    const words = new Uint32Array(STATE_LENGTH)
+    words[stateWords.step] = start.step
+    words[stateWords.skipped] = start.skipped
+    words[stateWords.skippedInARow] = start.skippedInARow
+    state.write(words)
+
+    const program = trainingProgram(field, data, settings, {
+      parameters,
+      m,
+      v,
+      average,
+      gradient,
+      ring,
+      table,
+      quantiles,
+      state,
+    })
+    executable = await device.compile(program.build())
+
+    const snapshot = async (): Promise<TrainingState> => {
+      const [p, first, second, mean, now] = await Promise.all([
+        parameters.read(),
+        m.read(),
+        v.read(),
+        average?.read() ?? null,
+        state.read(),
+      ])
+      return {
+        step: now[stateWords.step],
+        skipped: now[stateWords.skipped],
+        skippedInARow: now[stateWords.skippedInARow],
+        parameters: p as Float32Array,
+        m: first as Float32Array,
+        v: second as Float32Array,
+        average: mean as Float32Array | null,
+      }
+    }
+
+    let step = start.step
+    let seconds = 0
+    let segment = 1
+    while (step < settings.steps) {
+      const toCheckpoint = hooks.checkpointEvery > 0 ? hooks.checkpointEvery - (step % hooks.checkpointEvery) : Infinity
+      const count = Math.min(segment, settings.steps - step, toCheckpoint)
+      const began = performance.now()
+      try {
+        await executable.run(count, { signal: hooks.signal })
+      } catch (error) {
+        if (hooks.signal?.aborted) await hooks.onCheckpoint?.(await snapshot())
+        throw error
+      }
+      const [losses, now] = await Promise.all([readRing(ring, step, count), state.read()])
+      const took = (performance.now() - began) / 1000
+      seconds += took
+      if (now[stateWords.halted] !== 0) {
+        hooks.onLosses?.(step, losses.subarray(0, now[stateWords.step] - step), now[stateWords.skipped])
+        await hooks.onCheckpoint?.(await snapshot())
+        throw haltedError(now, settings, losses[now[stateWords.step] - step])
+      }
+      hooks.onLosses?.(step, losses, now[stateWords.skipped])
+      step += count
+      segment = Math.max(1, Math.min(RING, 4 * segment, Math.round((LOOK_SECONDS * count) / Math.max(took, 1e-6))))
+      if (hooks.checkpointEvery > 0 && step % hooks.checkpointEvery === 0 && step < settings.steps) {
+        await hooks.onCheckpoint?.(await snapshot())
+      }
+    }
+    return { state: await snapshot(), seconds, stepsTaken: step - start.step, variants: executable.variants }
+  } finally {
+    executable?.dispose()
+    for (const buffer of buffers) buffer.dispose()
+  }
+}
+
+interface StepBuffers {
+  readonly parameters: DeviceBuffer
+  readonly m: DeviceBuffer
+  readonly v: DeviceBuffer
+  readonly average: DeviceBuffer | null
+  readonly gradient: DeviceBuffer
+  readonly ring: DeviceBuffer
+  readonly table: DeviceBuffer
+  readonly quantiles: DeviceBuffer | null
+  readonly state: DeviceBuffer
+}
+
+/** One training step as a program. */
+export function trainingProgram(
+  field: VelocityField,
+  data: TrainingBuffers,
+  settings: SubFlowSettings,
+  on: StepBuffers,
+): ProgramBuilder {
+  const { batch: B, optimizer } = settings
+  const { dimension: D, condition: C, parameterLength: P } = field
+  const builder = new ProgramBuilder()
+  const [x, target] = [builder.temporary([B, D]), builder.temporary([B, D])]
+  const t = builder.temporary([B])
+  const condition = C > 0 ? builder.temporary([B, C]) : undefined
+  const rowLoss = builder.temporary([B])
+  const partials = builder.temporary([normBlocks(P)])
+  const state = builder.tensor(on.state)
+  const parameters = builder.tensor(on.parameters)
+  const gradient = builder.tensor(on.gradient)
+  const whole = (buffer: DeviceBuffer | null): Tensor | undefined => (buffer ? builder.tensor(buffer) : undefined)
+
+  builder.add(
+    drawBatch,
+    {
+      pool: builder.tensor(data.pool, [data.rows, D]),
+      pool_condition: data.condition && builder.tensor(data.condition, [data.rows, C]),
+      state,
+      quantiles: whole(on.quantiles),
+      x,
+      t,
+      target,
+      condition,
+    },
+    {
+      ...seedWords(settings.seed),
+      ...ouStep(settings.gamma),
+      stream: settings.number,
+      coupling: settings.gamma === null ? 'free' : settings.coupling,
+      interpolant: settings.interpolant,
+      sampling: settings.sampling,
+      timesPerPair: settings.timesPerPair,
+    },
+  )
+  field.addGradient(builder, { parameters, x, t, condition, target, gradient, row_loss: rowLoss }, settings.scale)
+  builder.add(gradientNorm, { gradient, row_loss: rowLoss, state, partials, loss_ring: builder.tensor(on.ring) }, {})
+  builder.add(
+    adam,
+    {
+      parameters,
+      gradient,
+      m: whole(on.m),
+      v: whole(on.v),
+      average: whole(on.average),
+      partials,
+      table: builder.tensor(on.table, [settings.steps, stepTable.columns]),
+      state,
+    },
+    {
+      beta1: optimizer.betas[0],
+      beta2: optimizer.betas[1],
+      epsilon: optimizer.eps,
+      weightDecay: optimizer.weightDecay,
+      decoupled: optimizer.optimizer === 'adamw',
+      clip: optimizer.clip,
+    },
+  )
+  return builder
+}
+
+/** The losses of steps [first, first + count) from the ring. */
+async function readRing(ring: DeviceBuffer, first: number, count: number): Promise<Float32Array> {
+  const start = first % RING
+  const straight = Math.min(count, RING - start)
+  const losses = new Float32Array(count)
+  losses.set((await ring.read(start, straight)) as Float32Array)
+  if (straight < count) losses.set((await ring.read(0, count - straight)) as Float32Array, straight)
+  return losses
+}
+
+function haltedError(state: Float32Array | Uint32Array, settings: SubFlowSettings, loss: number): TrainingError {
+  const step = state[stateWords.step]
+  const remedy = 'Try a smaller train.lr, train.clip: 1, or a longer train.warmup.'
+  const where = `sub-flow ${settings.number}`
+  if (state[stateWords.halted] === HALTED_LOSS) {
+    return new TrainingError(
+      `The loss became ${loss} at step ${step + 1} of ${where}; training stopped. The parameters are kept as they were ` +
+        `after step ${step}, the last finite ones. ${remedy}`,
+    )
+  }
+  if (state[stateWords.halted] === HALTED_GRADIENT) {
+    return new TrainingError(
+      `The gradient was not finite for ${SKIPS_BEFORE_HALT} steps in a row, the last of them step ${step} of ${where}; ` +
+        `training stopped. The parameters are kept as they were before these steps. ${remedy}`,
+    )
+  }
+  throw new RangeError(`unknown halt code ${state[stateWords.halted]}`)
+}
