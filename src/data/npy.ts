@@ -1,0 +1,143 @@
+/**
+ * NumPy's .npy files: one array, little-endian, in C order. The format is eight bytes of magic and version, the length
+ * of a header, the header (a Python dictionary with exactly descr, fortran_order and shape), and the values; see
+ * numpy.lib.format. Values other than uint8 become float32.
+ */
+
+import { readFile } from 'node:fs/promises'
+import { writeFileAtomic } from '../checkpoint/atomic.js'
+import { DataError, show } from '../errors.js'
+import { cannotRead, cannotWrite } from './files.js'
+import type { Tensor } from './tensor.js'
+
+type Source = { readonly length: number; readonly [index: number]: number | bigint }
+
+interface ValueType {
+  readonly bytes: number
+  view(buffer: ArrayBuffer): Source
+}
+
+const types: Readonly<Record<string, ValueType>> = {
+  '|u1': { bytes: 1, view: (b) => new Uint8Array(b) },
+  '|i1': { bytes: 1, view: (b) => new Int8Array(b) },
+  '|b1': { bytes: 1, view: (b) => new Uint8Array(b) },
+  '<u2': { bytes: 2, view: (b) => new Uint16Array(b) },
+  '<i2': { bytes: 2, view: (b) => new Int16Array(b) },
+  '<u4': { bytes: 4, view: (b) => new Uint32Array(b) },
+  '<i4': { bytes: 4, view: (b) => new Int32Array(b) },
+  '<u8': { bytes: 8, view: (b) => new BigUint64Array(b) },
+  '<i8': { bytes: 8, view: (b) => new BigInt64Array(b) },
+  '<f4': { bytes: 4, view: (b) => new Float32Array(b) },
+  '<f8': { bytes: 8, view: (b) => new Float64Array(b) },
+}
+
+const magic = '\x93NUMPY'
+
+/** Where the header starts and how its length is written, for each version of the format. */
+const headerLengthBytes: Readonly<Record<number, 2 | 4>> = { 1: 2, 2: 4, 3: 4 }
+
+const dictionaryEntry = /\s*'([^'\\]*)'\s*:\s*('[^'\\]*'|True|False|\(\s*(?:\d+\s*,?\s*)*\))\s*(,|(?=\}))/y
+
+/** Reads the header's Python dictionary: strings, booleans and tuples of whole numbers. */
+function parseHeader(text: string, name: string): { descr: string; fortranOrder: boolean; shape: number[] } {
+  const body = /^\s*\{(.*)\}\s*$/s.exec(text)
+  const entries = new Map<string, string>()
+  dictionaryEntry.lastIndex = 0
+  const inner = `${body?.[1] ?? ''}}`
+  while (body && dictionaryEntry.lastIndex < inner.length - 1) {
+    const at = dictionaryEntry.lastIndex
+    const entry = dictionaryEntry.exec(inner)
+    if (!entry) {
+      if (inner.slice(at, -1).trim() === '') break
+      throw new DataError(`${name} has a header that is no NumPy header: ${show(text.trim())}.`)
+    }
+    if (entries.has(entry[1])) throw new DataError(`${name} has a header with '${entry[1]}' twice.`)
+    entries.set(entry[1], entry[2])
+  }
+  const [descr, order, shape] = ['descr', 'fortran_order', 'shape'].map((key) => entries.get(key))
+  const wellFormed = entries.size === 3 && descr?.startsWith("'") && /^(True|False)$/.test(order ?? '')
+  if (!wellFormed || !shape?.startsWith('(')) {
+    throw new DataError(
+      `${name} has a header that must have descr, fortran_order and shape and nothing else: ${show(text.trim())}.`,
+    )
+  }
+  const dimensions = shape.match(/\d+/g)?.map(Number) ?? []
+  return { descr: descr!.slice(1, -1), fortranOrder: order === 'True', shape: dimensions }
+}
+
+/**
+ * Decodes the bytes of a .npy file. Booleans, integers and float64 become float32 (whole numbers beyond 2^24 and
+ * float64 values are rounded); uint8 stays. The shape is the file's own, so it may have any number of dimensions.
+ *
+ * @param name what the array is called in messages
+ * @throws DataError for anything that is not a little-endian, C-ordered array of the file's own length
+ */
+export function decodeNpy(bytes: Uint8Array, name = 'the array'): Tensor {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  if (bytes.length < 10 || String.fromCharCode(...bytes.subarray(0, 6)) !== magic) {
+    throw new DataError(`${name} is no .npy file: it does not begin with NumPy's magic bytes.`)
+  }
+  const [major, minor] = [bytes[6], bytes[7]]
+  const lengthBytes = headerLengthBytes[major]
+  if (!lengthBytes || minor !== 0) {
+    throw new DataError(`${name} has version ${major}.${minor} of the .npy format; 1.0, 2.0 and 3.0 are known.`)
+  }
+  const start = 8 + lengthBytes
+  const headerLength =
+    bytes.length < start ? Infinity : lengthBytes === 2 ? view.getUint16(8, true) : view.getUint32(8, true)
+  const end = start + headerLength
+  if (end > bytes.length) throw new DataError(`${name} is cut off: its header is longer than the file.`)
+  const { descr, fortranOrder, shape } = parseHeader(new TextDecoder().decode(bytes.subarray(start, end)), name)
+  if (!Object.hasOwn(types, descr)) {
+    const known = Object.keys(types).join(', ')
+    throw new DataError(
+      `${name} holds values of type '${descr}', but must be one of ${known}; in NumPy: array.astype('float32').`,
+    )
+  }
+  const type = types[descr]
+  if (fortranOrder && shape.length > 1) {
+    throw new DataError(`${name} is in Fortran order; save numpy.ascontiguousarray(array).`)
+  }
+  const size = shape.reduce((product, d) => product * d, 1)
+  if (!Number.isSafeInteger(size) || size * type.bytes !== bytes.length - end) {
+    throw new DataError(
+      `${name} has ${bytes.length - end} bytes of values, but its shape [${shape.join(', ')}] of '${descr}' ` +
+        `asks for ${size * type.bytes}.`,
+    )
+  }
+  const source = type.view(new Uint8Array(bytes.subarray(end)).buffer)
+  if (descr === '|u1' || source instanceof Float32Array) return { values: source as Uint8Array | Float32Array, shape }
+  const values = new Float32Array(size)
+  for (let i = 0; i < size; i++) values[i] = Number(source[i])
+  return { values, shape }
+}
+
+/** Encodes a tensor as a .npy file of version 1.0: float32 as '<f4', uint8 as '|u1'. The parts follow each other. */
+export function encodeNpy({ values, shape }: Tensor): Uint8Array[] {
+  const descr = values instanceof Float32Array ? '<f4' : '|u1'
+  const tuple = shape.length === 1 ? `(${shape[0]},)` : `(${shape.join(', ')})`
+  const text = `{'descr': '${descr}', 'fortran_order': False, 'shape': ${tuple}, }`
+  // Magic, version and length are 10 bytes; with the header they make a multiple of 64 and end in a newline.
+  const length = Math.ceil((10 + text.length + 1) / 64) * 64 - 10
+  const header = new Uint8Array(10 + length).fill(0x20)
+  header.set([...magic].map((c) => c.charCodeAt(0)))
+  header.set([1, 0, length & 0xff, length >> 8], 6)
+  header.set(new TextEncoder().encode(text), 10)
+  header[header.length - 1] = 0x0a
+  return [header, new Uint8Array(values.buffer, values.byteOffset, values.byteLength)]
+}
+
+/** Reads a .npy file, see decodeNpy. Throws DataError where it is missing or not such a file. */
+export async function readNpy(path: string): Promise<Tensor> {
+  const bytes = await readFile(path).catch((error) => {
+    throw cannotRead(path, error)
+  })
+  return decodeNpy(bytes, path)
+}
+
+/** Writes a .npy file atomically, see encodeNpy. Throws DataError where it cannot be written. */
+export async function writeNpy(path: string, x: Tensor): Promise<void> {
+  await writeFileAtomic(path, encodeNpy(x)).catch((error) => {
+    throw cannotWrite(path, error)
+  })
+}

@@ -1,0 +1,70 @@
+/**
+ * Train, validation and test parts of a data set. A part is a count of rows (a whole number) or a fraction of them (a
+ * number below 1). Training rows are taken from the front of the (shuffled) order, the test part from its end and the
+ * validation part before that: so the test rows depend on the seed and on their own number alone, not on how much is
+ * trained on.
+ */
+
+import { DataError } from '../errors.js'
+import { permutation } from './random.js'
+import { type Tensor, takeRows } from './tensor.js'
+
+/** Counts (whole numbers), fractions (below 1), 0 for none; `train` left out: all rows that the others leave. */
+export interface PartSizes {
+  train?: number
+  validation?: number
+  test?: number
+}
+
+export interface Parts {
+  train: Tensor
+  validation: Tensor | null
+  test: Tensor | null
+}
+
+/**
+ * How many rows each part gets of `rows`. A fraction is rounded down.
+ *
+ * @throws DataError where a fraction gives no row, no row is left to train on, or more rows are asked for than there are
+ */
+export function partCounts(rows: number, { train, validation = 0, test = 0 }: PartSizes): Required<PartSizes> {
+  const count = (name: string, size: number): number => {
+    if (size >= 1 || size === 0) return size
+    // A little more than nothing keeps 0.3 of 10 rows from being 2.
+    const part = Math.floor(size * rows + 1e-9)
+    if (part === 0) throw new DataError(`${name}: ${size} of ${rows} rows is less than one row.`)
+    return part
+  }
+  const counts = { validation: count('validation', validation), test: count('test', test) }
+  const left = rows - counts.validation - counts.test
+  const all = { train: train === undefined ? left : count('train', train), ...counts }
+  if (all.train < 1 || all.train > left) {
+    const asked = `train ${train === undefined ? 'the rest' : all.train}, validation ${all.validation}, test ${all.test}`
+    throw new DataError(`The data have ${rows} rows, too few for the parts asked for: ${asked}.`)
+  }
+  return all
+}
+
+/**
+ * Splits rows into parts.
+ *
+ * @param seed order of the rows, where they are shuffled
+ * @param shuffle default true; false keeps the order of the file (train first, test last)
+ * @throws DataError as partCounts does
+ */
+export function split(
+  x: Tensor,
+  sizes: PartSizes,
+  { seed, shuffle = true }: { seed: number; shuffle?: boolean },
+): Parts {
+  const rows = x.shape[0]
+  const { train, validation, test } = partCounts(rows, sizes)
+  const order = shuffle ? permutation(rows, seed) : Uint32Array.from({ length: rows }, (_, i) => i)
+  const testStart = rows - test
+  const validationStart = testStart - validation
+  return {
+    train: takeRows(x, order, 0, train),
+    validation: validation ? takeRows(x, order, validationStart, testStart) : null,
+    test: test ? takeRows(x, order, testStart, rows) : null,
+  }
+}
