@@ -70,13 +70,13 @@ export async function barsFigure({ title, bars, unit, scale = 'linear', width = 
     }
     y += LABEL_GAP
   }
-  const ticks = scale === 'log' ? { values: logTicks(domain) } : { tickCount: 5 }
+  const ticks = scale === 'log' ? { values: logTicks(domain), format: '~g' } : { tickCount: 5 }
   marks.push(
     panel(
       { x: left, y: head, width, height: y, frame: false },
       {
         scales: [{ name: 'value', type: scale, domain, range: [0, width], zero: false }],
-        axes: [{ orient: 'bottom', scale: 'value', grid: true, domain: false, format: '~g', title: unit, ...ticks }],
+        axes: [{ orient: 'bottom', scale: 'value', grid: true, domain: false, title: unit, ...ticks }],
         marks: inside,
       },
     ),

@@ -12,3 +12,4 @@ export {
   pointsFigure,
 } from './points.js'
 export { type PngOptions, renderPng, renderSvg } from './render.js'
+export { type ReportEvaluation, type ReportInput, type ReportSubFlow, renderReport } from './report.js'

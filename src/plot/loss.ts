@@ -36,7 +36,7 @@ export interface LossFigure {
 const WIDTH = 240
 const HEIGHT = 130
 const HEAD = 26
-const LEFT = 46
+const LEFT = 52
 const GAP = { x: 54, y: 34 }
 
 /** Points of the recorded curve that are drawn at most; more would be finer than the picture. */
@@ -147,12 +147,11 @@ function lossPanel(
         {
           orient: 'left',
           scale: 'value',
-          ...(log ? { values: logTicks(domain) } : { tickCount: 4 }),
+          ...(log ? { values: logTicks(domain), format: '~g' } : { tickCount: 4 }),
           domain: false,
           grid: true,
-          format: '~g',
           title: place.first ? (quantity === 'excess' ? 'excess loss' : 'loss') : '',
-          titleX: -40,
+          titleX: -46,
         },
       ],
       marks: [

@@ -153,9 +153,9 @@ export function chainFigure(states: readonly ChainState[], options: ChainOptions
   const { dimensions = 2, ...rest } = options
   return pointsFigure({
     ...rest,
-    columns: rest.columns ?? balancedColumns(states.length, 7),
+    columns: rest.columns ?? balancedColumns(states.length, 5),
     panels: states.map(({ label, note, values }) => ({ title: label, subtitle: note, values, dimensions })),
-    panelSize: 150,
+    panelSize: 170,
     arrows: true,
   })
 }

@@ -1,0 +1,395 @@
+/**
+ * A run as one HTML file that opens from disk without a network: styles inline, pictures as data URIs, no script. What
+ * it says comes from `ReportInput` alone, so that the same report can be written by training, by `lfm evaluate` and by a
+ * program. Every text is escaped.
+ */
+import { formatNumber } from './theme.js'
+
+/** One sub-flow, in the chain's order. */
+export interface ReportSubFlow {
+  /** Length of the Ornstein–Uhlenbeck step; null for the free sub-flow, to noise. */
+  gamma: number | null
+  /** For instance 'linear'. */
+  interpolant: string
+  /** Training steps that were done. */
+  steps: number
+  /** Trainable numbers in this sub-flow's network. */
+  parameters: number
+  /** Mean squared error for a dimension, averaged over the last steps; null before any. */
+  finalLoss: number | null
+  /** `finalLoss` less the least loss that any field can reach, where that is known. */
+  excessLoss?: number | null
+}
+
+/** The likelihood of the test set, as `lfm evaluate` measures it; nats a point unless said otherwise. */
+export interface ReportEvaluation {
+  /** Mean of −log p(x) over the test points, in the data's own units. */
+  nll: number
+  /** The true density's mean of −log p(x) over the same points, where it is known: the floor of `nll`. */
+  entropy?: number | null
+  /** `nll` less `entropy`: the divergence KL(true ‖ model). */
+  kl?: number | null
+  /** nll / (D ln 2), plus what the data's quantisation asks for. */
+  bitsPerDim?: number | null
+  /** Function evaluations of the velocity field for one point, over all sub-flows (the mean over points). */
+  nfe: number
+  /** The greatest over points, where it differs from the mean. */
+  nfeMax?: number | null
+  /** Test points. */
+  n: number
+  /** Change of `nll` when the solver's steps are doubled (or its tolerances tightened): the solver's own error. */
+  doublingChange?: number | null
+  /** For instance «rk4, 20 steps a sub-flow». */
+  solver: string
+  /** For instance «exact» or «Hutchinson, 4 probes». */
+  trace: string
+  /** Device that evaluated. */
+  device: string
+  /** Wall time in seconds. */
+  seconds: number
+}
+
+/** Everything a report shows. */
+export interface ReportInput {
+  /** For instance the config's name: «rose». */
+  title: string
+  /** When the run ended or was last added to, as ISO 8601. */
+  date: string
+  /** The run folder as the user named it, for the commands in the report, for instance «runs/rose». */
+  runFolder: string
+  /** Kind ('webgpu', 'native', 'reference'), the adapter's or processor's name, the CPU target chosen at run time. */
+  device: { kind: string; adapter?: string | null; cpuTarget?: string | null }
+  data: {
+    /** For instance «image-density, rose.png». */
+    description: string
+    /** D. */
+    dimensions: number
+    /** Rows of each part; 0 where there is none. */
+    train: number
+    validation: number
+    test: number
+  }
+  /** For instance «mlp 256 · 256 · 256, softplus20, t at the first layer». */
+  model: string
+  subFlows: readonly ReportSubFlow[]
+  /** Rows in a training batch. */
+  batch: number
+  /** Seed of the run. */
+  seed: number
+  /** Wall time of training, without compilation, pushes and checkpoints. */
+  trainSeconds: number
+  /** Wall time of pushing the training set through the sub-flows. */
+  pushSeconds: number
+  /** Wall time of a training step in milliseconds, averaged over all. */
+  stepMs: number
+  sampling: {
+    /** For instance «rk4, 8 steps a sub-flow». */
+    solver: string
+    /** Function evaluations for one sample, over all sub-flows (the mean over samples). */
+    nfe: number
+    /** The greatest over samples, where it differs from the mean. */
+    nfeMax?: number | null
+    /** Samples drawn for the picture. */
+    n: number
+  }
+  /** PNG files' bytes; a picture that is not there is left out with its section. */
+  pictures: {
+    /** Samples beside data. */
+    samples?: Uint8Array
+    /** X_0 … X_N. */
+    forward?: Uint8Array
+    /** From noise back to X_0. */
+    backward?: Uint8Array
+    loss?: Uint8Array
+    excessLoss?: Uint8Array
+  }
+  evaluation?: ReportEvaluation | null
+  /** What a reader should know: resumed, skipped steps, a software adapter. One sentence each. */
+  remarks?: readonly string[]
+  /** The whole config as YAML text. */
+  config: string
+  /** Names and versions: the package, Node, the engine's parts. */
+  versions: Readonly<Record<string, string>>
+  /** Commands that make this run again, one a line, with paths as the user gave them. */
+  reproduce: readonly string[]
+}
+
+/** The report as one HTML document. */
+export function renderReport(run: ReportInput): string {
+  const sections = [
+    summary(run),
+    likelihood(run),
+    figure('Samples beside data', run.pictures.samples, [
+      `The model's samples (${count(run.sampling.n, 'point')}; ${run.sampling.solver}) beside data, on the same axes and with`,
+      ' the same colours for the same density.',
+    ]),
+    figure('The forward chain', run.pictures.forward, [
+      'The training set X₀ and what the learned sub-flows made of it, one after another, up to Xₙ, which should look like',
+      ' Gaussian noise.',
+    ]),
+    figure('The backward chain', run.pictures.backward, [
+      'Sampling: noise, integrated back through the sub-flows from the last to the first.',
+    ]),
+    figure('Loss', run.pictures.loss, [
+      'Training loss of each sub-flow, recorded values light, their moving mean dark. Most of it is noise that no network',
+      ' can predict; where the least possible loss is known, it is the dashed line.',
+    ]),
+    figure('Excess loss', run.pictures.excessLoss, [
+      'Training loss above the least that any velocity field can reach.',
+    ]),
+    subFlowTable(run),
+    reproduction(run),
+  ]
+  return `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>${escapeHtml(run.title)} · Local Flow Matching</title>
+<style>${STYLE}</style>
+</head>
+<body>
+<main>
+${heading(run)}
+${sections.filter((section) => section !== '').join('\n')}
+</main>
+</body>
+</html>
+`
+}
+
+function heading({ title, date, model, data, subFlows, remarks = [] }: ReportInput): string {
+  const kind =
+    subFlows.length === 1 ? 'Flow matching in one piece' : `Local Flow Matching in ${subFlows.length} sub-flows`
+  const notes = remarks.map((remark) => `<p class="remark">${escapeHtml(remark)}</p>`).join('\n')
+  return `<header>
+<p class="kicker">Run report · ${escapeHtml(
+    date
+      .replace('T', ' ')
+      .replace(/(:\d\d)(\.\d+)?(Z?)$/, '$1 $3')
+      .trim(),
+  )}</p>
+<h1>${escapeHtml(title)}</h1>
+<p class="lead">${escapeHtml(`${kind} on ${data.description}: ${model}.`)}</p>
+${notes}
+</header>`
+}
+
+function summary(run: ReportInput): string {
+  const { device, data, subFlows, sampling, batch } = run
+  const steps = total(subFlows, 'steps')
+  const parameters = total(subFlows, 'parameters')
+  const each = [...new Set(subFlows.map((subFlow) => subFlow.parameters))]
+  const rows: [string, string][] = [
+    ['Device', [device.kind, device.adapter, device.cpuTarget].filter(Boolean).join(' · ')],
+    ['Data', `${data.dimensions}-dimensional: ${partsOf(data)}`],
+    ['Sub-flows', `${subFlows.length}: ${describeChain(subFlows)}`],
+    [
+      'Parameters',
+      subFlows.length === 1
+        ? formatNumber(parameters)
+        : `${formatNumber(parameters)} in all, ${each.length === 1 ? formatNumber(each[0]) : 'see below'} in each sub-flow`,
+    ],
+    [
+      'Training',
+      `${count(steps, 'step')} in all, batch ${formatNumber(batch)}: ${formatNumber(steps * batch)} samples seen`,
+    ],
+    [
+      'Time',
+      `${duration(run.trainSeconds)} training (${formatNumber(run.stepMs)} ms a step), ${duration(run.pushSeconds)} pushing`,
+    ],
+    ['Sampling', `${evaluations(sampling.nfe, sampling.nfeMax)} a sample (${sampling.solver})`],
+    ['Seed', String(run.seed)],
+  ]
+  return `<section>
+<h2>Summary</h2>
+${table(rows)}
+</section>`
+}
+
+function likelihood({ evaluation, runFolder }: ReportInput): string {
+  if (!evaluation) {
+    return `<section>
+<h2>Likelihood</h2>
+<p>Not evaluated yet. <code>${escapeHtml(`lfm evaluate ${runFolder}`)}</code> computes the test set's likelihood and adds it here.</p>
+</section>`
+  }
+  const { nll, entropy, kl, bitsPerDim, nfe, nfeMax, n, doublingChange, solver, trace, device, seconds } = evaluation
+  const tiles: [string, string, string][] = [['NLL', nll.toFixed(4), 'nats a point']]
+  if (given(entropy)) tiles.push(['Entropy', entropy.toFixed(4), 'nats: the floor'])
+  if (given(kl)) tiles.push(['KL(true ‖ model)', kl.toFixed(4), 'nats: NLL − entropy'])
+  if (given(bitsPerDim)) tiles.push(['Bits per dimension', bitsPerDim.toFixed(4), ''])
+  const rows: [string, string][] = [
+    ['Test points', formatNumber(n)],
+    ['Function evaluations', `${evaluations(nfe, nfeMax)} a point, over all sub-flows`],
+    ['Solver', `${solver}; divergence: ${trace}`],
+    ['Measured on', `${device}, ${duration(seconds)}`],
+  ]
+  if (given(doublingChange)) {
+    rows.splice(2, 0, [
+      'Change with twice the steps',
+      `${doublingChange < 0 ? '−' : '+'}${small(Math.abs(doublingChange))} nats`,
+    ])
+  }
+  const cards = tiles.map(
+    ([name, value, unit]) =>
+      `<div class="tile"><div class="name">${name}</div><div class="value">${value.replace('-', '−')}</div><div class="unit">${unit}</div></div>`,
+  )
+  return `<section>
+<h2>Likelihood</h2>
+<div class="tiles">${cards.join('')}</div>
+${table(rows)}
+</section>`
+}
+
+function subFlowTable({ subFlows }: ReportInput): string {
+  const excess = subFlows.some((subFlow) => given(subFlow.excessLoss))
+  const head = ['Sub-flow', 'γ', 'Interpolant', 'Steps', 'Parameters', 'Final loss', ...(excess ? ['Excess loss'] : [])]
+  const rows = subFlows.map(({ gamma, interpolant, steps, parameters, finalLoss, excessLoss }, i) => [
+    String(i + 1),
+    gamma === null ? 'free' : String(gamma),
+    interpolant,
+    formatNumber(steps),
+    formatNumber(parameters),
+    given(finalLoss) ? formatNumber(finalLoss, 4) : '–',
+    ...(excess ? [given(excessLoss) ? formatNumber(excessLoss) : '–'] : []),
+  ])
+  const cells = (tag: string, row: readonly string[]) =>
+    row.map((cell) => `<${tag}>${escapeHtml(cell)}</${tag}>`).join('')
+  return `<section>
+<h2>Sub-flows</h2>
+<div class="wide"><table class="grid">
+<thead><tr>${cells('th', head)}</tr></thead>
+<tbody>
+${rows.map((row) => `<tr>${cells('td', row)}</tr>`).join('\n')}
+</tbody>
+</table></div>
+</section>`
+}
+
+function reproduction({ config, versions, reproduce }: ReportInput): string {
+  return `<section>
+<h2>How to make it again</h2>
+<pre>${escapeHtml(reproduce.join('\n'))}</pre>
+<h3>Config</h3>
+<pre>${escapeHtml(config.trimEnd())}</pre>
+<h3>Versions</h3>
+${table(Object.entries(versions))}
+</section>`
+}
+
+function figure(title: string, png: Uint8Array | undefined, caption: readonly string[]): string {
+  if (!png) return ''
+  const data = Buffer.from(png.buffer, png.byteOffset, png.byteLength).toString('base64')
+  return `<section>
+<h2>${title}</h2>
+<figure>
+<div class="wide"><img alt="${title}" src="data:image/png;base64,${data}"></div>
+<figcaption>${escapeHtml(caption.join(''))}</figcaption>
+</figure>
+</section>`
+}
+
+/** A table of names and values. */
+function table(rows: readonly (readonly [string, string])[]): string {
+  const lines = rows.map(([name, value]) => `<tr><th>${escapeHtml(name)}</th><td>${escapeHtml(value)}</td></tr>`)
+  return `<table class="facts">\n${lines.join('\n')}\n</table>`
+}
+
+/** γ of each sub-flow, and the interpolant: once where it is the same for all. */
+function describeChain(subFlows: readonly ReportSubFlow[]): string {
+  const gammas = subFlows.map(({ gamma }) => (gamma === null ? 'free' : `γ = ${gamma}`))
+  const interpolants = [...new Set(subFlows.map(({ interpolant }) => interpolant))]
+  return interpolants.length === 1
+    ? `${gammas.join(', ').replaceAll(', γ =', ',')}; ${interpolants[0]} interpolant`
+    : subFlows.map(({ interpolant }, i) => `${gammas[i]} (${interpolant})`).join(', ')
+}
+
+function partsOf({ train, validation, test }: ReportInput['data']): string {
+  const parts = [`${formatNumber(train)} points to train`]
+  if (validation > 0) parts.push(`${formatNumber(validation)} to validate`)
+  if (test > 0) parts.push(`${formatNumber(test)} to test`)
+  return parts.join(', ')
+}
+
+function total(subFlows: readonly ReportSubFlow[], key: 'steps' | 'parameters'): number {
+  return subFlows.reduce((sum, subFlow) => sum + subFlow[key], 0)
+}
+
+function given(value: number | null | undefined): value is number {
+  return value !== null && value !== undefined
+}
+
+function count(value: number, noun: string): string {
+  return `${formatNumber(value)} ${noun}${value === 1 ? '' : 's'}`
+}
+
+function evaluations(mean: number, greatest: number | null | undefined): string {
+  const most = given(greatest) && greatest !== mean ? ` on average, ${formatNumber(greatest)} at most,` : ''
+  return `${formatNumber(mean)} function evaluations${most}`
+}
+
+/** A difference, which may be far below one: decimals down to a millionth, then powers of ten. */
+function small(value: number): string {
+  return value >= 1e-6 || value === 0 ? value.toFixed(6) : formatNumber(value, 2)
+}
+
+function duration(seconds: number): string {
+  if (seconds < 60) return `${formatNumber(seconds)} s`
+  const whole = Math.round(seconds)
+  const [hours, minutes] = [Math.floor(whole / 3600), Math.floor((whole % 3600) / 60)]
+  return hours > 0 ? `${hours} h ${minutes} min` : `${minutes} min ${whole % 60} s`
+}
+
+function escapeHtml(text: string): string {
+  const entities: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' }
+  return text.replace(/[&<>"']/g, (character) => entities[character])
+}
+
+const STYLE = `
+:root { color-scheme: light dark; --ink: #1f2933; --muted: #5b6774; --rule: #dde2e8; --page: #ffffff; --soft: #f4f6f8; --accent: #1d5c8f; }
+@media (prefers-color-scheme: dark) {
+  :root { --ink: #e4e9ee; --muted: #9aa7b4; --rule: #38424d; --page: #14191f; --soft: #1d242c; --accent: #8cc0ea; }
+}
+* { box-sizing: border-box; }
+body { margin: 0; background: var(--page); color: var(--ink); font: 16px/1.55 system-ui, -apple-system, 'Segoe UI', 'DejaVu Sans', sans-serif; }
+main { max-width: 62rem; margin: 0 auto; padding: 2.5rem 1.25rem 4rem; }
+header { border-bottom: 2px solid var(--accent); padding-bottom: 1rem; }
+h1 { margin: 0; font-size: 2rem; line-height: 1.2; overflow-wrap: anywhere; }
+h2 { margin: 2.5rem 0 0.75rem; font-size: 1.25rem; }
+h3 { margin: 1.5rem 0 0.5rem; font-size: 1rem; }
+p { margin: 0.5rem 0; }
+.kicker { color: var(--muted); font-size: 0.875rem; margin: 0 0 0.25rem; }
+.lead { color: var(--muted); }
+.remark { border-left: 3px solid var(--accent); background: var(--soft); padding: 0.5rem 0.75rem; }
+table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
+th, td { padding: 0.4rem 0.75rem 0.4rem 0; text-align: left; vertical-align: top; border-bottom: 1px solid var(--rule); }
+.facts { width: 100%; }
+.facts th { width: 13rem; font-weight: 500; color: var(--muted); }
+.facts td { overflow-wrap: anywhere; }
+.grid { width: 100%; }
+.grid th { font-weight: 500; color: var(--muted); white-space: nowrap; }
+.grid td + td + td + td, .grid th + th + th + th { text-align: right; padding-right: 0; padding-left: 1rem; }
+.wide { overflow-x: auto; }
+.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(11rem, 1fr)); gap: 0.75rem; margin-bottom: 1rem; }
+.tile { background: var(--soft); border: 1px solid var(--rule); border-radius: 6px; padding: 0.75rem 1rem; }
+.tile .name, .tile .unit { color: var(--muted); font-size: 0.875rem; min-height: 1.3em; }
+.tile .value { font-size: 1.6rem; font-weight: 600; font-variant-numeric: tabular-nums; color: var(--accent); }
+figure { margin: 0; }
+img { display: block; width: auto; max-width: 100%; max-height: 46rem; margin: 0 auto; background: #ffffff; border-radius: 6px; }
+figcaption { color: var(--muted); font-size: 0.875rem; margin-top: 0.5rem; }
+pre { background: var(--soft); border: 1px solid var(--rule); border-radius: 6px; padding: 0.75rem 1rem; overflow-x: auto; }
+pre, code { font: 0.875rem/1.5 ui-monospace, 'SF Mono', Menlo, 'DejaVu Sans Mono', monospace; }
+@media (max-width: 40rem) {
+  .facts th, .facts td { display: block; width: auto; padding-right: 0; }
+  .facts th { border-bottom: 0; padding-bottom: 0; font-size: 0.875rem; }
+  .facts td { padding-top: 0; }
+  .wide img { min-width: 34rem; }
+}
+@media print {
+  :root { --ink: #000000; --muted: #444444; --rule: #cccccc; --page: #ffffff; --soft: #ffffff; --accent: #1d5c8f; }
+  main { max-width: none; padding: 0; }
+  section { break-inside: avoid; }
+  pre { white-space: pre-wrap; }
+}
+`
