@@ -1,0 +1,79 @@
+/**
+ * Which device runs. 'auto' takes a hardware WebGPU adapter, else the native engine, else the reference with a warning; a
+ * software adapter is never taken by 'auto'. A device that was asked for by name and is not there is an error, never
+ * another device in its place.
+ */
+
+import { DeviceError, invalid } from '../errors.js'
+import type { Device, DeviceKind } from './device.js'
+import { openReference } from './reference/device.js'
+
+export interface DeviceOptions {
+  /** forced variants of kernels and composites, by contract name */
+  readonly variants?: Readonly<Record<string, string>>
+  /** part of an adapter's name, where there are several */
+  readonly adapter?: string
+  /** told once where the choice deserves a word; default: a line on stderr */
+  readonly onWarning?: (message: string) => void
+}
+
+export const deviceKinds = ['auto', 'webgpu', 'native', 'reference'] as const
+
+const warnOnStderr = (message: string): void => {
+  process.stderr.write(`local-flow-matching: ${message}\n`)
+}
+
+/** Opens a device. Throws DeviceError where the one asked for is not there. */
+export async function openDevice(kind: DeviceKind | 'auto' = 'auto', options: DeviceOptions = {}): Promise<Device> {
+  const warn = options.onWarning ?? warnOnStderr
+  switch (kind) {
+    case 'webgpu': {
+      const device = await openWebgpuDevice(options)
+      if (device.info.type === 'software') {
+        warn(`the WebGPU adapter ${device.info.name} is a software one: right, but slow. The native device is faster here.`)
+      }
+      return device
+    }
+    case 'native':
+      return openNativeDevice(options)
+    case 'reference':
+      return openReference()
+    case 'auto':
+      return openAuto(options, warn)
+    default:
+      throw invalid('device', `one of ${deviceKinds.join(', ')}`, kind)
+  }
+}
+
+async function openAuto(options: DeviceOptions, warn: (message: string) => void): Promise<Device> {
+  const hardware = await hardwareAdapter()
+  if (hardware) return openWebgpuDevice({ ...options, adapter: options.adapter ?? hardware })
+  try {
+    return await openNativeDevice(options)
+  } catch (error) {
+    if (!(error instanceof DeviceError)) throw error
+    warn(`no GPU, and the native engine is not there, so the slow reference device serves. ${error.message}`)
+    return openReference()
+  }
+}
+
+/** Name of the first hardware WebGPU adapter, or null. */
+async function hardwareAdapter(): Promise<string | null> {
+  try {
+    const { listAdapters } = await import('./webgpu/index.js')
+    return (await listAdapters()).find((adapter) => adapter.type === 'hardware')?.name ?? null
+  } catch (error) {
+    if (error instanceof DeviceError) return null
+    throw error
+  }
+}
+
+async function openWebgpuDevice({ adapter, variants }: DeviceOptions): Promise<Device> {
+  const { openWebgpu } = await import('./webgpu/index.js')
+  return openWebgpu({ adapter, variants })
+}
+
+async function openNativeDevice({ variants }: DeviceOptions): Promise<Device> {
+  const { openNative } = await import('./native/index.js')
+  return openNative({ variants })
+}

@@ -1,0 +1,71 @@
+/** Lowering: composites expand, temporaries share memory only when their lives do not meet. */
+
+import { expect, test } from 'vitest'
+import { mlpParameterLength, type MlpSpec } from '../../src/composites/mlp.js'
+import { mlpBackward } from '../../src/composites/mlp_backward.js'
+import { LocalFlowError } from '../../src/errors.js'
+import { activation } from '../../src/kernels/activation.js'
+import { lower, type PlacedTensor } from '../../src/program/lower.js'
+import { ProgramBuilder } from '../../src/program/program.js'
+
+const net: MlpSpec = {
+  kind: 'mlp',
+  dimension: 2,
+  condition: 0,
+  hidden: [8, 8, 8],
+  activation: 'tanh',
+  beta: 1,
+  time: 'every',
+  frequencies: [1, 2],
+}
+
+function gradientProgram() {
+  const builder = new ProgramBuilder()
+  const buffer = (length: number) => builder.tensor({ dtype: 'f32', length })
+  const P = mlpParameterLength(net)
+  builder.add(
+    mlpBackward,
+    {
+      parameters: buffer(P),
+      x: builder.view(buffer(64), [10, 2]),
+      t: builder.view(buffer(64), [10]),
+      target: builder.view(buffer(64), [10, 2]),
+      gradient: buffer(P),
+      row_loss: builder.view(buffer(64), [10]),
+    },
+    { net, scale: 1 },
+  )
+  return builder.build()
+}
+
+test('a taken composite stays whole, any other becomes kernels', () => {
+  expect(lower(gradientProgram(), () => true).operations.map((o) => o.contract.name)).toEqual(['mlp_backward'])
+  const kinds = new Set(lower(gradientProgram(), () => false).operations.map((o) => o.contract.kind))
+  expect([...kinds]).toEqual(['kernel'])
+})
+
+test('no operation meets one slot through two tensors, and slots are fewer than temporaries', () => {
+  const { operations, slots } = lower(gradientProgram(), () => false)
+  const written = operations.flatMap((o) => Object.entries(o.operands).filter(([k]) => o.contract.operands[k].access === 'write'))
+  const temporaries = written.filter(([, t]) => t.place.kind === 'slot').length
+  expect(slots.length).toBeLessThan(temporaries)
+  for (const { contract, operands } of operations) {
+    const used = Object.values(operands).filter((t): t is PlacedTensor => t.place.kind === 'slot')
+    const distinct = new Set(used.map((t) => (t.place.kind === 'slot' ? t.place.slot : -1)))
+    expect(distinct.size, contract.name).toBe(used.length)
+  }
+})
+
+test('reading a temporary that nothing wrote is an error of the builder', () => {
+  const builder = new ProgramBuilder()
+  const x = builder.temporary([4])
+  builder.add(activation, { x, y: builder.temporary([4]) }, { activation: 'relu', beta: 1 })
+  expect(() => lower(builder.build(), () => false)).toThrow(LocalFlowError)
+})
+
+test('shapes are checked when an operation is added, by name', () => {
+  const builder = new ProgramBuilder()
+  const add = () =>
+    builder.add(activation, { x: builder.temporary([4]), y: builder.temporary([5]) }, { activation: 'relu', beta: 1 })
+  expect(add).toThrow(/activation: operand y must have the shape \[4\], but has \[5\]/)
+})
