@@ -119,10 +119,15 @@ export function renderReport(run: ReportInput): string {
   const sections = [
     summary(run),
     likelihood(run),
-    figure('Samples beside data', run.pictures.samples, [
-      `The model's samples (${count(run.sampling.n, 'point')}; ${run.sampling.solver}) beside data, on the same axes and with`,
-      ' the same colours for the same density.',
-    ]),
+    figure(
+      'Samples beside data',
+      run.pictures.samples,
+      [
+        `The model's samples (${count(run.sampling.n, 'point')}; ${run.sampling.solver}) beside data, on the same axes and with`,
+        ' the same colours for the same density.',
+      ],
+      false,
+    ),
     figure('The forward chain', run.pictures.forward, [
       'The training set X₀ and what the learned sub-flows made of it, one after another, up to Xₙ, which should look like',
       ' Gaussian noise.',
@@ -278,13 +283,14 @@ ${table(Object.entries(versions))}
 </section>`
 }
 
-function figure(title: string, png: Uint8Array | undefined, caption: readonly string[]): string {
+/** A section with a picture; `scroll` keeps many small panels legible on a phone, where the reader moves them sideways. */
+function figure(title: string, png: Uint8Array | undefined, caption: readonly string[], scroll = true): string {
   if (!png) return ''
   const data = Buffer.from(png.buffer, png.byteOffset, png.byteLength).toString('base64')
   return `<section>
 <h2>${title}</h2>
 <figure>
-<div class="wide"><img alt="${title}" src="data:image/png;base64,${data}"></div>
+<div class="${scroll ? 'wide scroll' : 'wide'}"><img alt="${title}" src="data:image/png;base64,${data}"></div>
 <figcaption>${escapeHtml(caption.join(''))}</figcaption>
 </figure>
 </section>`
@@ -384,12 +390,14 @@ pre, code { font: 0.875rem/1.5 ui-monospace, 'SF Mono', Menlo, 'DejaVu Sans Mono
   .facts th, .facts td { display: block; width: auto; padding-right: 0; }
   .facts th { border-bottom: 0; padding-bottom: 0; font-size: 0.875rem; }
   .facts td { padding-top: 0; }
-  .wide img { min-width: 34rem; }
+  .scroll img { min-width: 34rem; }
 }
 @media print {
   :root { --ink: #000000; --muted: #444444; --rule: #cccccc; --page: #ffffff; --soft: #ffffff; --accent: #1d5c8f; }
   main { max-width: none; padding: 0; }
-  section { break-inside: avoid; }
+  h2, h3 { break-after: avoid; }
+  figure, table, .tiles { break-inside: avoid; }
+  img { max-height: 10cm; }
   pre { white-space: pre-wrap; }
 }
 `
