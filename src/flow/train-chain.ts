@@ -122,7 +122,8 @@ export async function trainChain(
     for (let number = start?.subFlow ?? 1; number <= N; number++) {
       const kind = settings.subFlows[number - 1]
       const resumed = start?.subFlow === number ? start : null
-      const scale = resumed?.scale ?? (settings.outputScale ? targetSpread(kind, meanVariance(values, field.dimension)) : 1)
+      const scale =
+        resumed?.scale ?? (settings.outputScale ? targetSpread(kind, meanVariance(values, field.dimension)) : 1)
       const previous = finished[number - 2]
       const training =
         resumed?.training ??
@@ -132,12 +133,19 @@ export async function trainChain(
         )
       const checkpoint = async (state: TrainingState): Promise<void> =>
         hooks.onCheckpoint?.({ finished, subFlow: number, scale, training: state, pool: values })
-      const trained = await trainSubFlow(device, field, { pool, rows: n }, training, { ...kind, scale }, {
-        signal: hooks.signal,
-        checkpointEvery: settings.checkpointEvery,
-        onCheckpoint: checkpoint,
-        onLosses: reporter(hooks, number, N, kind.steps),
-      })
+      const trained = await trainSubFlow(
+        device,
+        field,
+        { pool, rows: n },
+        training,
+        { ...kind, scale },
+        {
+          signal: hooks.signal,
+          checkpointEvery: settings.checkpointEvery,
+          onCheckpoint: checkpoint,
+          onLosses: reporter(hooks, number, N, kind.steps),
+        },
+      )
       totals.seconds += trained.seconds
       totals.stepsTaken += trained.stepsTaken
       totals.skipped += trained.state.skipped

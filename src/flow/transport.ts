@@ -192,13 +192,13 @@ export class Transport {
           log_det_out: logDetOut,
         },
         leg.link.scale,
-        { start: leg.start, end: leg.end, steps: solver.steps },
+        { start: leg.start, end: leg.end, steps: stepsOf(leg, solver) },
       )
       y = out
       logDet = logDetOut
     })
     const executable = await this.compile(builder)
-    const spent = legs.length * solver.steps * tableau.nodes.length
+    const spent = legs.reduce((sum, leg) => sum + stepsOf(leg, solver) * tableau.nodes.length, 0)
     return async (_count, signal) => {
       await executable.run(1, { signal })
       return { mean: spent, max: spent }
@@ -387,6 +387,10 @@ export class Transport {
     return buffer
   }
 }
+
+/** Steps of a fixed-step solver for a leg: its share of the sub-flow's, at least one. */
+const stepsOf = (leg: Leg, solver: SolverSettings): number =>
+  Math.max(1, Math.ceil(solver.steps * Math.abs(leg.end - leg.start) - 1e-9))
 
 /** The legs from data to noise through all links, or back; only the last state is kept. */
 export function wholePath(links: readonly Link[], direction: 'encode' | 'decode'): Leg[] {

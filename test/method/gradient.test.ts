@@ -49,10 +49,19 @@ async function gradient(device: Device, net: MlpSpec, scale: number) {
     builder,
     {
       parameters: builder.tensor(parameters),
-      x: builder.tensor(buffer(B * D, (i) => Math.sin(3 * i + 1)), [B, D]),
-      t: builder.tensor(buffer(B, (i) => (i + 0.5) / B), [B]),
+      x: builder.tensor(
+        buffer(B * D, (i) => Math.sin(3 * i + 1)),
+        [B, D],
+      ),
+      t: builder.tensor(
+        buffer(B, (i) => (i + 0.5) / B),
+        [B],
+      ),
       condition: condition && builder.tensor(condition, [B, net.condition]),
-      target: builder.tensor(buffer(B * D, (i) => Math.cos(2 * i)), [B, D]),
+      target: builder.tensor(
+        buffer(B * D, (i) => Math.cos(2 * i)),
+        [B, D],
+      ),
       gradient: builder.tensor(result),
       row_loss: builder.tensor(rowLoss, [B]),
     },
@@ -66,7 +75,13 @@ async function gradient(device: Device, net: MlpSpec, scale: number) {
     const losses = (await rowLoss.read(0, B)) as Float32Array
     return { loss: losses.reduce((a, b) => a + b, 0) / B, gradient: (await result.read()) as Float32Array }
   }
-  return { field, at, dispose: () => made.forEach((thing) => thing.dispose()) }
+  return {
+    field,
+    at,
+    dispose: () => {
+      for (const thing of made) thing.dispose()
+    },
+  }
 }
 
 describe('gradient of the loss', () => {
@@ -93,7 +108,13 @@ describe('gradient of the loss', () => {
 
   test('parameter counts of the paper’s networks', () => {
     const count = (dimension: number, width: number, layers: number) =>
-      mlpParameterCount({ ...nets[0].net, dimension, frequencies: [], time: 'first', hidden: Array(layers).fill(width) })
+      mlpParameterCount({
+        ...nets[0].net,
+        dimension,
+        frequencies: [],
+        time: 'first',
+        hidden: Array(layers).fill(width),
+      })
     expect(count(2, 256, 3)).toBe(133_122)
     expect(count(6, 256, 4)).toBe(200_966)
     expect(count(8, 362, 5)).toBe(532_148)

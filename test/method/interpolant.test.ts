@@ -5,7 +5,11 @@ import { leastLoss, ouStep, type SubFlowKind, targetSpread } from '../../src/flo
 import { betaQuantiles } from '../../src/flow/quantiles.js'
 import { drawBatch } from '../../src/kernels/draw_batch.js'
 
-const kind = (gamma: number | null, interpolant: 'linear' | 'trig', coupling: SubFlowKind['coupling'] = 'dependent') => ({
+const kind = (
+  gamma: number | null,
+  interpolant: 'linear' | 'trig',
+  coupling: SubFlowKind['coupling'] = 'dependent',
+) => ({
   gamma,
   interpolant,
   coupling,

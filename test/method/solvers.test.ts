@@ -36,7 +36,12 @@ function links(device: Device): { links: Link[]; dispose: () => void } {
     parameters.write(field.initialise(77, stream).map((w) => 2.2 * w))
     return { field, parameters, scale: 1.3 }
   })
-  return { links: made, dispose: () => made.forEach((link) => link.parameters.dispose()) }
+  return {
+    links: made,
+    dispose: () => {
+      for (const link of made) link.parameters.dispose()
+    },
+  }
 }
 
 const rows = 37
@@ -131,14 +136,20 @@ await describeOn(['reference', 'native', 'webgpu'], 'solvers', (device) => {
     const settings = solver('rk4', 4)
     const exact = (await carry(device(), 'encode', settings, points, { kind: 'exact' })).logDet!
     const error = async (probes: number) =>
-      distance((await carry(device(), 'encode', settings, points, { kind: 'hutchinson', probes, seed: 9 })).logDet!, exact)
+      distance(
+        (await carry(device(), 'encode', settings, points, { kind: 'hutchinson', probes, seed: 9 })).logDet!,
+        exact,
+      )
     const [few, many] = [await error(1), await error(32)]
     expect(many).toBeLessThan(0.5 * few)
   })
 
-  test.each([solver('rk4', 3), solver('dopri5', 0, 1e-4)])('a row does not depend on its company: %o', async (settings) => {
-    const together = (await carry(device(), 'encode', settings)).z
-    const alone = (await carry(device(), 'encode', settings, points.slice(3 * 11, 3 * 12))).z
-    expect([...alone]).toEqual([...together.slice(3 * 11, 3 * 12)])
-  })
+  test.each([solver('rk4', 3), solver('dopri5', 0, 1e-4)])(
+    'a row does not depend on its company: %o',
+    async (settings) => {
+      const together = (await carry(device(), 'encode', settings)).z
+      const alone = (await carry(device(), 'encode', settings, points.slice(3 * 11, 3 * 12))).z
+      expect([...alone]).toEqual([...together.slice(3 * 11, 3 * 12)])
+    },
+  )
 })

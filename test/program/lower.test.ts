@@ -1,7 +1,7 @@
 /** Lowering: composites expand, temporaries share memory only when their lives do not meet. */
 
 import { expect, test } from 'vitest'
-import { mlpParameterLength, type MlpSpec } from '../../src/composites/mlp.js'
+import { type MlpSpec, mlpParameterLength } from '../../src/composites/mlp.js'
 import { mlpBackward } from '../../src/composites/mlp_backward.js'
 import { LocalFlowError } from '../../src/errors.js'
 import { activation } from '../../src/kernels/activation.js'
@@ -46,7 +46,9 @@ test('a taken composite stays whole, any other becomes kernels', () => {
 
 test('no operation meets one slot through two tensors, and slots are fewer than temporaries', () => {
   const { operations, slots } = lower(gradientProgram(), () => false)
-  const written = operations.flatMap((o) => Object.entries(o.operands).filter(([k]) => o.contract.operands[k].access === 'write'))
+  const written = operations.flatMap((o) =>
+    Object.entries(o.operands).filter(([k]) => o.contract.operands[k].access === 'write'),
+  )
   const temporaries = written.filter(([, t]) => t.place.kind === 'slot').length
   expect(slots.length).toBeLessThan(temporaries)
   for (const { contract, operands } of operations) {

@@ -1,0 +1,411 @@
+/**
+ * A trained Local Flow: the public face of the method. Training gives one, a run folder holds one; it samples, scores, and
+ * carries points between data and noise. Values go in and come out in the units of the data: the scaler, where there is
+ * one, is applied and undone here, and counted in likelihoods.
+ */
+
+import { type ResolvedOptions, resolveOptions, type TrainOptions } from '../config.js'
+import { applyScaler, logDeterminant, type Scaler, undoScaler } from '../data/scaler.js'
+import { checkTensor, type Tensor } from '../data/tensor.js'
+import type { Device } from '../device/device.js'
+import { openDevice } from '../device/select.js'
+import { InvalidArgumentError, invalid } from '../errors.js'
+import type { VelocityField } from '../nn/field.js'
+import { mlpField } from '../nn/mlp.js'
+import { checkSolver, type Evaluations, type SolverSettings } from '../ode/solver.js'
+import { betaQuantiles } from './quantiles.js'
+import {
+  type ChainHooks,
+  type ChainSettings,
+  type ChainState,
+  type FinishedSubFlow,
+  type Progress,
+  type TrainedChain,
+  trainChain,
+} from './train-chain.js'
+import { blockRows, type Leg, type Link, type Trace, Transport, wholePath } from './transport.js'
+
+export type { Progress } from './train-chain.js'
+
+/** Settings of `LocalFlow.train`; everything but the data may be left out (see docs/configuration.md). */
+export interface TrainArguments extends TrainOptions {
+  /** { values, shape: [n, C] }; refused until a model uses it */
+  cond?: Tensor
+  /** aborting rejects with signal.reason */
+  signal?: AbortSignal
+  onProgress?: (progress: Progress) => void
+}
+
+/** Array results: float32, row-major. */
+export interface Samples {
+  readonly values: Float32Array
+  /** [n, …dims] */
+  readonly shape: number[]
+}
+
+export interface CarryOptions {
+  /** a solver's name, or settings that override those of the config */
+  solver?: SolverSettings['solver'] | Partial<SolverSettings>
+  cond?: Tensor
+  signal?: AbortSignal
+  /** rows done so far */
+  onProgress?: (rows: number) => void
+}
+
+export interface SampleOptions extends CarryOptions {
+  /** default: the seed of the config; sample i depends on the seed and i alone */
+  seed?: number
+}
+
+export interface LogProbOptions extends CarryOptions {
+  /** default 'exact' */
+  trace?: 'exact' | 'hutchinson'
+  /** probes of Hutchinson's estimator for each row */
+  probes?: number
+  /** seed of the probes; default: the config's */
+  seed?: number
+}
+
+export interface TrajectoryOptions extends CarryOptions {
+  /**
+   * Chain times to return: 0 is the data, N the noise, sub-flow n lies between n − 1 and n. Default: 0, 1, … N in the order
+   * of travel.
+   */
+  times?: readonly number[]
+  /** 'decode' (default) starts from noise at N, 'encode' from data at 0 */
+  direction?: 'decode' | 'encode'
+}
+
+/** What stays with a flow from its training. */
+export interface FlowParts {
+  readonly options: ResolvedOptions
+  /** […dims] of one row */
+  readonly rowShape: readonly number[]
+  readonly scaler: Scaler | null
+  readonly subFlows: readonly FinishedSubFlow[]
+}
+
+/** The velocity field that a model section describes, for rows of `dimension` values. */
+export function fieldOf(model: ResolvedOptions['model'], dimension: number): VelocityField {
+  return mlpField({
+    kind: 'mlp',
+    dimension,
+    condition: 0,
+    hidden: model.hidden,
+    activation: model.activation,
+    beta: model.beta,
+    time: model.time,
+    frequencies: model.fourier,
+  })
+}
+
+/** The chain's settings from a resolved config. */
+export function chainSettings({ flow, train, ode, seed }: ResolvedOptions): ChainSettings {
+  const quantiles = flow.time === 'uniform' ? null : betaQuantiles(...flow.time.beta)
+  const optimizer = {
+    optimizer: train.optimizer,
+    lr: train.lr,
+    betas: train.betas,
+    eps: train.eps,
+    weightDecay: train.weightDecay,
+    ema: train.ema,
+    clip: train.clip,
+    schedule: train.schedule,
+    warmup: train.warmup,
+  }
+  return {
+    subFlows: flow.gammas.map((gamma, i) => ({
+      number: i + 1,
+      gamma,
+      interpolant: flow.interpolant[i],
+      coupling: flow.coupling,
+      steps: train.steps[i],
+      batch: train.batch,
+      timesPerPair: flow.timesPerPair,
+      quantiles,
+      sampling: train.sampling,
+      optimizer,
+      seed,
+    })),
+    warmStart: flow.warmStart,
+    outputScale: flow.outputScale,
+    push: ode.push,
+    checkpointEvery: train.checkpointEvery,
+  }
+}
+
+/** Refuses a condition: no model takes one yet. */
+function refuseCondition(cond: Tensor | undefined): void {
+  if (cond !== undefined) {
+    throw new InvalidArgumentError('cond was given, but the model kind mlp takes no condition; leave cond out.')
+  }
+}
+
+export interface TrainFlowHooks extends ChainHooks {
+  /** where training stands, from a checkpoint */
+  readonly start?: ChainState | null
+}
+
+/**
+ * Trains on a device that stays the caller's.
+ * @param x [n, …dims] in the units of the data
+ */
+export async function trainFlow(
+  device: Device,
+  x: Tensor,
+  scaler: Scaler | null,
+  options: ResolvedOptions,
+  hooks: TrainFlowHooks = {},
+): Promise<{ flow: LocalFlow; chain: TrainedChain }> {
+  const [n, ...rowShape] = x.shape
+  const pairs = options.train.batch / options.flow.timesPerPair
+  if (options.train.sampling === 'epochs' && pairs > n) {
+    throw new InvalidArgumentError(
+      `train.batch asks for ${pairs} pairs, but there are only ${n} training rows. Take train.batch ≤ ` +
+        `${n * options.flow.timesPerPair}, or train.sampling: replacement.`,
+    )
+  }
+  const scaled = scaler ? applyScaler(scaler, x) : x
+  const values = scaled.values instanceof Float32Array ? scaled.values : Float32Array.from(scaled.values)
+  const field = fieldOf(options.model, values.length / n)
+  const chain = await trainChain(device, field, values, chainSettings(options), hooks, hooks.start ?? null)
+  return { flow: new LocalFlow({ options, rowShape, scaler, subFlows: chain.subFlows }, device), chain }
+}
+
+export class LocalFlow {
+  readonly options: ResolvedOptions
+  readonly rowShape: readonly number[]
+  readonly scaler: Scaler | null
+  readonly subFlows: readonly FinishedSubFlow[]
+  readonly field: VelocityField
+  /** function evaluations of the last call that carried rows */
+  evaluations: Evaluations | null = null
+  private device: Device | null
+  private ownsDevice = false
+  private linksOnDevice: Link[] | null = null
+
+  /** From parts, on a device of the caller's; without one, a device is opened when it is first needed. */
+  constructor(parts: FlowParts, device: Device | null = null) {
+    this.options = parts.options
+    this.rowShape = parts.rowShape
+    this.scaler = parts.scaler
+    this.subFlows = parts.subFlows
+    this.field = fieldOf(
+      parts.options.model,
+      parts.rowShape.reduce((product, extent) => product * extent, 1),
+    )
+    this.device = device
+  }
+
+  /**
+   * Trains a Local Flow (Xu, Cheng and Xie 2024) on rows of data.
+   *
+   * @param x { values, shape: [n, …dims] }, already in the scale to learn (mean 0 and spread about 1 serve best)
+   * @throws ConfigError for options, DataError for values that are not finite, TrainingError where the loss is not
+   */
+  static async train(x: Tensor, { cond, signal, onProgress, ...raw }: TrainArguments = {}): Promise<LocalFlow> {
+    checkTensor('x', x)
+    refuseCondition(cond)
+    signal?.throwIfAborted()
+    const options = resolveOptions(raw)
+    const device = await openDevice(options.device.kind, { variants: options.device.variants })
+    try {
+      const { flow } = await trainFlow(device, x, null, options, { signal, onProgress })
+      flow.ownsDevice = true
+      return flow
+    } catch (error) {
+      await device.dispose()
+      throw error
+    }
+  }
+
+  /** n samples: noise back through the sub-flows N … 1. */
+  async sample(n: number, options: SampleOptions = {}): Promise<Samples> {
+    if (!Number.isSafeInteger(n) || n < 1) throw invalid('n', 'a whole number of samples, at least 1', n)
+    const seed = checkSeed(options.seed ?? this.options.seed)
+    const { states } = await this.carry(n, null, options, this.options.ode.sample, null, 'decode', {
+      kind: 'noise',
+      seed,
+    })
+    return this.restore(states[0])
+  }
+
+  /** Data to noise: z = T_N ∘ … ∘ T_1 (x), [n, …dims]. */
+  async encode(x: Tensor, options: CarryOptions = {}): Promise<Samples> {
+    const rows = this.rows('x', x)
+    const { states } = await this.carry(x.shape[0], rows, options, this.options.ode.sample, null, 'encode')
+    return { values: states[0], shape: [x.shape[0], ...this.rowShape] }
+  }
+
+  /** Noise to data, the inverse of `encode`. */
+  async decode(z: Tensor, options: CarryOptions = {}): Promise<Samples> {
+    const rows = this.latents(z)
+    const { states } = await this.carry(z.shape[0], rows, options, this.options.ode.sample, null, 'decode')
+    return this.restore(states[0])
+  }
+
+  /**
+   * log p(x) = log N(T(x); 0, I) + Σ_n ∫ div v_n dt − Σ log σ, nats for each row (σ of the scaler; Chen et al. 2018). Where the
+   * chain ends in a number instead of the free sub-flow, N(0, I) stands for the chain's true end.
+   */
+  async logProb(x: Tensor, options: LogProbOptions = {}): Promise<Float32Array> {
+    const rows = this.rows('x', x)
+    const { evaluate } = this.options.ode
+    const kind = options.trace ?? evaluate.trace
+    if (kind !== 'exact' && kind !== 'hutchinson') throw invalid('trace', "'exact' or 'hutchinson'", kind)
+    const seed = checkSeed(options.seed ?? this.options.seed)
+    const trace: Trace = kind === 'exact' ? { kind } : { kind, probes: options.probes ?? evaluate.probes, seed }
+    const n = x.shape[0]
+    const { states, logDet } = await this.carry(n, rows, options, evaluate, trace, 'encode')
+    const [z, D] = [states[0], this.field.dimension]
+    const constant = (D / 2) * Math.log(2 * Math.PI) + (this.scaler ? logDeterminant(this.scaler) : 0)
+    return Float32Array.from({ length: n }, (_, i) => {
+      let squares = 0
+      for (let d = 0; d < D; d++) squares += z[i * D + d] ** 2
+      return logDet![i] - squares / 2 - constant
+    })
+  }
+
+  /** States along the chain, one for each of the times, each [n, …dims] in the units of the data. */
+  async trajectory(start: Tensor, options: TrajectoryOptions = {}): Promise<{ times: number[]; states: Samples[] }> {
+    const direction = options.direction ?? 'decode'
+    if (direction !== 'decode' && direction !== 'encode') throw invalid('direction', "'decode' or 'encode'", direction)
+    const N = this.subFlows.length
+    const rows = direction === 'decode' ? this.latents(start) : this.rows('start', start)
+    const forward = direction === 'encode'
+    const all = options.times ?? Array.from({ length: N + 1 }, (_, i) => i)
+    for (const time of all) {
+      if (!(time >= 0 && time <= N)) throw invalid('times', `numbers from 0 (data) to ${N} (noise)`, time)
+    }
+    const times = [...new Set(all)].sort((a, b) => (forward ? a - b : b - a))
+    const origin = forward ? 0 : N
+    const legs = await this.cutPath(
+      times.filter((time) => time !== origin),
+      forward,
+    )
+    const states = times[0] === origin ? [this.restore(rows.slice())] : []
+    if (legs.length > 0) {
+      const n = start.shape[0]
+      const carried = await this.carry(n, rows, options, this.options.ode.sample, null, legs)
+      states.push(...carried.states.map((state) => this.restore(state)))
+    }
+    return { times, states }
+  }
+
+  /** Frees the device's memory, and the device where this flow opened it. */
+  async dispose(): Promise<void> {
+    for (const link of this.linksOnDevice ?? []) link.parameters.dispose()
+    this.linksOnDevice = null
+    if (this.ownsDevice) await this.device?.dispose()
+    this.device = null
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.dispose()
+  }
+
+  /** Legs that stop at each of the times, in the order of travel. */
+  private async cutPath(stops: readonly number[], forward: boolean): Promise<Leg[]> {
+    const links = await this.links()
+    const legs: Leg[] = []
+    let at = forward ? 0 : links.length
+    for (const stop of stops) {
+      while (at !== stop) {
+        const n = forward ? Math.floor(at) : Math.ceil(at) - 1
+        const next = forward ? Math.min(stop, n + 1) : Math.max(stop, n)
+        legs.push({ link: links[n], start: at - n, end: next - n, keep: next === stop })
+        at = next
+      }
+    }
+    return legs
+  }
+
+  private async carry(
+    n: number,
+    rows: Float32Array | null,
+    options: CarryOptions,
+    configured: SolverSettings,
+    trace: Trace,
+    path: 'encode' | 'decode' | readonly Leg[],
+    source: { kind: 'input' } | { kind: 'noise'; seed: number } = { kind: 'input' },
+  ): Promise<{ states: Float32Array[]; logDet: Float32Array | null }> {
+    refuseCondition(options.cond)
+    options.signal?.throwIfAborted()
+    const override = typeof options.solver === 'string' ? { solver: options.solver } : options.solver
+    const solver: SolverSettings = { ...configured, ...override }
+    checkSolver('solver', solver)
+    const links = await this.links()
+    const legs = typeof path === 'string' ? wholePath(links, path) : path
+    const D = this.field.dimension
+    const transport = await Transport.open(this.device!, {
+      legs,
+      solver,
+      trace,
+      rows: blockRows(n, this.field, trace),
+      source,
+    })
+    try {
+      const load = (first: number, count: number): void => {
+        if (rows) transport.input.write(rows.subarray(first * D, (first + count) * D))
+      }
+      const { signal, onProgress } = options
+      const { states, logDet, evaluations } = await transport.run(n, load, { signal, onProgress })
+      this.evaluations = evaluations
+      return { states, logDet }
+    } finally {
+      transport.dispose()
+    }
+  }
+
+  /** The sub-flows' parameters on the device, uploaded once. */
+  private async links(): Promise<Link[]> {
+    if (this.linksOnDevice) return this.linksOnDevice
+    if (!this.device) {
+      const { kind, variants } = this.options.device
+      this.device = await openDevice(kind, { variants })
+      this.ownsDevice = true
+    }
+    const device = this.device
+    this.linksOnDevice = this.subFlows.map(({ parameters, scale }) => {
+      const buffer = device.createBuffer(parameters.length)
+      buffer.write(parameters)
+      return { field: this.field, parameters: buffer, scale }
+    })
+    return this.linksOnDevice
+  }
+
+  /** Rows of data in the scale of the model. */
+  private rows(name: string, x: Tensor): Float32Array {
+    checkTensor(name, x)
+    this.checkRowShape(name, x)
+    const { values } = this.scaler ? applyScaler(this.scaler, x) : x
+    return values instanceof Float32Array ? values : Float32Array.from(values)
+  }
+
+  private latents(z: Tensor): Float32Array {
+    checkTensor('z', z)
+    this.checkRowShape('z', z)
+    return z.values instanceof Float32Array ? z.values : Float32Array.from(z.values)
+  }
+
+  private checkRowShape(name: string, x: Tensor): void {
+    if (x.shape.slice(1).join() !== this.rowShape.join()) {
+      throw new InvalidArgumentError(
+        `${name} must have the shape [n, ${this.rowShape.join(', ')}] that the model was trained on, but has ` +
+          `[${x.shape.join(', ')}].`,
+      )
+    }
+  }
+
+  /** Model scale back to the units of the data. */
+  private restore(values: Float32Array): Samples {
+    const shape = [values.length / this.field.dimension, ...this.rowShape]
+    const restored = this.scaler ? undoScaler(this.scaler, { values, shape }).values : values
+    return { values: restored as Float32Array, shape }
+  }
+}
+
+function checkSeed(seed: number): number {
+  if (!Number.isSafeInteger(seed) || seed < 0) throw invalid('seed', 'a whole number from 0 to 2^53 - 1', seed)
+  return seed
+}

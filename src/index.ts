@@ -1,0 +1,28 @@
+/** The public interface. `LocalFlow` trains, samples and scores; `data` loads and makes data sets. */
+
+export type { Config, TrainOptions } from './config.js'
+export * as data from './data/index.js'
+export type { Tensor } from './data/tensor.js'
+export type { Device, DeviceInfo, DeviceKind } from './device/device.js'
+export { deviceKinds, openDevice } from './device/select.js'
+export {
+  CheckpointError,
+  ConfigError,
+  DataError,
+  DeviceError,
+  DeviceLostError,
+  InvalidArgumentError,
+  LocalFlowError,
+  TrainingError,
+} from './errors.js'
+export {
+  type CarryOptions,
+  LocalFlow,
+  type LogProbOptions,
+  type Progress,
+  type SampleOptions,
+  type Samples,
+  type TrainArguments,
+  type TrajectoryOptions,
+} from './flow/local-flow.js'
+export type { Evaluations, SolverSettings } from './ode/solver.js'
