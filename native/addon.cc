@@ -1,0 +1,410 @@
+/**
+ * The Node-API surface: what src/device/native/ sees. Classes Device, Buffer and Executable, and functions about the
+ * machine. Arguments come from that one caller and are checked for what could crash the process; messages for users are
+ * made in TypeScript. Runs happen off the event loop, on one of Node's worker threads.
+ */
+
+#include <napi.h>
+
+#include <chrono>
+#include <cstring>
+#include <map>
+#include <new>
+
+#include "cpu.h"
+#include "executor.h"
+#include "thread_pool.h"
+
+namespace lfm {
+namespace {
+
+struct Classes {
+  Napi::FunctionReference buffer, executable;
+};
+
+Napi::Error type_error(Napi::Env env, const std::string& message) { return Napi::TypeError::New(env, message); }
+
+/** A whole number in [least, most]. */
+int64_t whole(const Napi::Value& value, const char* what, int64_t least, int64_t most) {
+  const double number = value.IsNumber() ? value.As<Napi::Number>().DoubleValue() : -1;
+  if (!(number >= static_cast<double>(least) && number <= static_cast<double>(most)) ||
+      number != static_cast<double>(static_cast<int64_t>(number))) {
+    throw type_error(value.Env(), std::string(what) + " must be a whole number from " + std::to_string(least) + " to " +
+                                      std::to_string(most) + ".");
+  }
+  return static_cast<int64_t>(number);
+}
+
+/** 2⁵³ − 1 elements would be more memory than there is; this only keeps products below from overflowing. */
+constexpr int64_t MOST_ELEMENTS = int64_t{1} << 48;
+
+Napi::Error out_of_memory(Napi::Env env, size_t bytes) {
+  return Napi::RangeError::New(env, "There is no memory for " + std::to_string(bytes) + " bytes more.");
+}
+
+class Buffer : public Napi::ObjectWrap<Buffer> {
+ public:
+  static Napi::Function define(Napi::Env env) {
+    return DefineClass(env, "Buffer",
+                       {InstanceMethod<&Buffer::write>("write"), InstanceMethod<&Buffer::read>("read"),
+                        InstanceMethod<&Buffer::copy>("copyTo"), InstanceMethod<&Buffer::dispose>("dispose")});
+  }
+
+  explicit Buffer(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Buffer>(info) {}
+
+  std::shared_ptr<Allocation> allocation;
+
+ private:
+  /** Where `length` elements from `offset` on lie; throws where they are not all there. */
+  char* place(const Napi::Env& env, int64_t offset, int64_t length) {
+    if (!allocation || !allocation->data()) throw Napi::Error::New(env, "The buffer was disposed of.");
+    const int64_t elements = static_cast<int64_t>(allocation->bytes() / 4);
+    if (offset > elements || length > elements - offset) {
+      throw Napi::RangeError::New(env, "Elements " + std::to_string(offset) + " to " + std::to_string(offset + length) +
+                                           " do not lie in a buffer of " + std::to_string(elements) + ".");
+    }
+    return static_cast<char*>(allocation->data()) + 4 * offset;
+  }
+
+  static Napi::TypedArray words(const Napi::Value& value) {
+    if (value.IsTypedArray() && value.As<Napi::TypedArray>().ElementSize() == 4) return value.As<Napi::TypedArray>();
+    throw type_error(value.Env(), "values must be a Float32Array or Uint32Array.");
+  }
+
+  static char* bytes_of(const Napi::TypedArray& array) {
+    return static_cast<char*>(array.ArrayBuffer().Data()) + array.ByteOffset();
+  }
+
+  void write(const Napi::CallbackInfo& info) {
+    const Napi::TypedArray values = words(info[0]);
+    const int64_t offset = whole(info[1], "offset", 0, MOST_ELEMENTS);
+    char* to = place(info.Env(), offset, static_cast<int64_t>(values.ElementLength()));
+    if (values.ByteLength() > 0) std::memcpy(to, bytes_of(values), values.ByteLength());
+  }
+
+  void read(const Napi::CallbackInfo& info) {
+    const Napi::TypedArray values = words(info[0]);
+    const int64_t offset = whole(info[1], "offset", 0, MOST_ELEMENTS);
+    const char* from = place(info.Env(), offset, static_cast<int64_t>(values.ElementLength()));
+    if (values.ByteLength() > 0) std::memcpy(bytes_of(values), from, values.ByteLength());
+  }
+
+  void copy(const Napi::CallbackInfo& info);
+
+  void dispose(const Napi::CallbackInfo& info) {
+    if (allocation && !allocation->release()) throw Napi::Error::New(info.Env(), "A run still uses the buffer.");
+  }
+};
+
+Buffer& buffer_of(const Napi::Value& value) {
+  const Classes& classes = *value.Env().GetInstanceData<Classes>();
+  if (!value.IsObject() || !value.As<Napi::Object>().InstanceOf(classes.buffer.Value())) {
+    throw type_error(value.Env(), "A buffer of the native device is expected.");
+  }
+  return *Buffer::Unwrap(value.As<Napi::Object>());
+}
+
+void Buffer::copy(const Napi::CallbackInfo& info) {
+  const int64_t from_offset = whole(info[0], "offset", 0, MOST_ELEMENTS);
+  Buffer& to = buffer_of(info[1]);
+  const int64_t to_offset = whole(info[2], "offset", 0, MOST_ELEMENTS);
+  const int64_t length = whole(info[3], "length", 0, MOST_ELEMENTS);
+  const char* source = place(info.Env(), from_offset, length);
+  std::memmove(to.place(info.Env(), to_offset, length), source, static_cast<size_t>(length) * 4);
+}
+
+/** One run of a program; resolves to the number of replays done. */
+class Run : public Napi::AsyncWorker {
+ public:
+  Run(Napi::Env env, std::shared_ptr<Program> program, int64_t times, std::shared_ptr<std::atomic<int32_t>> abort)
+      : Napi::AsyncWorker(env, "lfm.run"),
+        deferred(Napi::Promise::Deferred::New(env)),
+        program_(std::move(program)),
+        times_(times),
+        abort_(std::move(abort)) {}
+
+  ~Run() override { program_->release_users(); }
+
+  void Execute() override { done_ = program_->run(times_, *abort_); }
+  void OnOK() override { deferred.Resolve(Napi::Number::New(Env(), static_cast<double>(done_))); }
+  void OnError(const Napi::Error& error) override { deferred.Reject(error.Value()); }
+
+  Napi::Promise::Deferred deferred;
+
+ private:
+  std::shared_ptr<Program> program_;
+  int64_t times_;
+  std::shared_ptr<std::atomic<int32_t>> abort_;
+  int64_t done_ = 0;
+};
+
+class Executable : public Napi::ObjectWrap<Executable> {
+ public:
+  static Napi::Function define(Napi::Env env) {
+    return DefineClass(env, "Executable",
+                       {InstanceMethod<&Executable::run>("run"), InstanceMethod<&Executable::abort>("abort"),
+                        InstanceMethod<&Executable::dispose>("dispose")});
+  }
+
+  explicit Executable(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Executable>(info) {}
+
+  std::shared_ptr<Program> program;
+
+ private:
+  Napi::Value run(const Napi::CallbackInfo& info) {
+    const int64_t times = whole(info[0], "times", 0, int64_t{1} << 40);
+    if (!program || !program->acquire()) {
+      throw Napi::Error::New(info.Env(), "The executable, or a buffer that it uses, was disposed of.");
+    }
+    abort_ = std::make_shared<std::atomic<int32_t>>(0);
+    Run* worker = new Run(info.Env(), program, times, abort_);
+    const Napi::Promise promise = worker->deferred.Promise();
+    worker->Queue();
+    return promise;
+  }
+
+  /** Ends the latest run after the replay that it is in. */
+  void abort(const Napi::CallbackInfo&) {
+    if (abort_) abort_->store(1);
+  }
+
+  void dispose(const Napi::CallbackInfo&) { program.reset(); }
+
+  std::shared_ptr<std::atomic<int32_t>> abort_;
+};
+
+Attribute attribute_of(const Napi::Value& value, const Kernel& kernel, const AttributeSpec& spec) {
+  Attribute result;
+  const auto fail = [&](const std::string& expected) {
+    return type_error(value.Env(), std::string(kernel.name) + ": attribute " + spec.name + " must be " + expected + ".");
+  };
+  if (spec.choices) {
+    const std::string name = value.IsString() ? value.As<Napi::String>().Utf8Value() : "";
+    int index = 0;
+    while (spec.choices[index] && name != spec.choices[index]) index++;
+    if (!spec.choices[index]) throw fail("a name that the kernel knows");
+    result.number = index;
+  } else if (value.IsNumber()) {
+    result.number = value.As<Napi::Number>().DoubleValue();
+  } else if (value.IsBoolean()) {
+    result.number = value.As<Napi::Boolean>().Value() ? 1 : 0;
+  } else if (value.IsArray()) {
+    const Napi::Array list = value.As<Napi::Array>();
+    if (list.Length() > MAX_LIST) throw fail("a list of at most " + std::to_string(MAX_LIST) + " numbers");
+    result.count = static_cast<int>(list.Length());
+    for (int i = 0; i < result.count; i++) {
+      const Napi::Value item = list[static_cast<uint32_t>(i)];
+      if (!item.IsNumber()) throw fail("a list of numbers");
+      result.list[i] = item.As<Napi::Number>().DoubleValue();
+    }
+  } else {
+    throw fail("given");
+  }
+  return result;
+}
+
+class Device : public Napi::ObjectWrap<Device> {
+ public:
+  static Napi::Function define(Napi::Env env) {
+    return DefineClass(env, "Device",
+                       {InstanceMethod<&Device::create_buffer>("createBuffer"), InstanceMethod<&Device::compile>("compile"),
+                        InstanceMethod<&Device::memory>("memory")});
+  }
+
+  explicit Device(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Device>(info) {
+    try {
+      cpu();
+    } catch (const std::runtime_error& error) {
+      throw Napi::Error::New(info.Env(), error.what());
+    }
+  }
+
+ private:
+  Napi::Value create_buffer(const Napi::CallbackInfo& info) {
+    const size_t bytes = static_cast<size_t>(whole(info[0], "length", 0, MOST_ELEMENTS)) * 4;
+    const Napi::Object object = info.Env().GetInstanceData<Classes>()->buffer.New({});
+    try {
+      Buffer::Unwrap(object)->allocation = std::make_shared<Allocation>(ledger_, bytes);
+    } catch (const std::bad_alloc&) {
+      throw out_of_memory(info.Env(), bytes);
+    }
+    return object;
+  }
+
+  /**
+   * compile({ operations: [{ kernel, operands: { name: [storage, offset, shape] }, attributes }], buffers, slots,
+   * constants }); a storage is a number: buffers first, then slots, then the table of constants.
+   */
+  Napi::Value compile(const Napi::CallbackInfo& info) {
+    const Napi::Env env = info.Env();
+    const Napi::Object spec = info[0].As<Napi::Object>();
+    auto program = std::make_shared<Program>(ledger_);
+    try {
+      std::vector<std::shared_ptr<Allocation>> storages;
+      const Napi::Array buffers = spec.Get("buffers").As<Napi::Array>();
+      for (uint32_t i = 0; i < buffers.Length(); i++) storages.push_back(buffer_of(buffers.Get(i)).allocation);
+      const Napi::Array slots = spec.Get("slots").As<Napi::Array>();
+      for (uint32_t i = 0; i < slots.Length(); i++) {
+        storages.push_back(program->own(static_cast<size_t>(whole(slots.Get(i), "slot", 0, MOST_ELEMENTS)) * 4));
+      }
+      const Napi::Float32Array constants = spec.Get("constants").As<Napi::Float32Array>();
+      if (constants.ElementLength() > 0) {
+        storages.push_back(program->own(constants.ByteLength()));
+        std::memcpy(storages.back()->data(), constants.Data(), constants.ByteLength());
+      }
+      const Napi::Array operations = spec.Get("operations").As<Napi::Array>();
+      for (uint32_t i = 0; i < operations.Length(); i++) add(env, *program, operations.Get(i).As<Napi::Object>(), storages);
+      program->finish();
+    } catch (const std::bad_alloc&) {
+      throw Napi::RangeError::New(env, "There is no memory for the temporaries of the program.");
+    } catch (const std::invalid_argument& error) {
+      throw type_error(env, error.what());
+    }
+    const Napi::Object object = env.GetInstanceData<Classes>()->executable.New({});
+    Executable::Unwrap(object)->program = std::move(program);
+    return object;
+  }
+
+  static void add(Napi::Env env, Program& program, const Napi::Object& operation,
+                  const std::vector<std::shared_ptr<Allocation>>& storages) {
+    const std::string name = operation.Get("kernel").As<Napi::String>().Utf8Value();
+    const Kernel* kernel = find_kernel(name);
+    if (!kernel) throw type_error(env, "The native engine has no kernel '" + name + "'.");
+    const Napi::Object operands = operation.Get("operands").As<Napi::Object>();
+    std::vector<Window> windows(MAX_OPERANDS);
+    for (int i = 0; i < MAX_OPERANDS && kernel->operands[i]; i++) {
+      const Napi::Value value = operands.Get(kernel->operands[i]);
+      if (value.IsUndefined()) continue;
+      const Napi::Array parts = value.As<Napi::Array>();
+      const int64_t storage = whole(parts.Get(0u), "storage", 0, static_cast<int64_t>(storages.size()) - 1);
+      windows[i].allocation = storages[static_cast<size_t>(storage)];
+      windows[i].offset = whole(parts.Get(1u), "offset", 0, MOST_ELEMENTS);
+      const Napi::Array shape = parts.Get(2u).As<Napi::Array>();
+      for (uint32_t d = 0; d < shape.Length(); d++) {
+        windows[i].shape.push_back(whole(shape.Get(d), "extent", 1, MOST_ELEMENTS));
+      }
+    }
+    const Napi::Object given = operation.Get("attributes").As<Napi::Object>();
+    Attribute attributes[MAX_ATTRIBUTES];
+    for (int i = 0; i < MAX_ATTRIBUTES && kernel->attributes[i].name; i++) {
+      attributes[i] = attribute_of(given.Get(kernel->attributes[i].name), *kernel, kernel->attributes[i]);
+    }
+    program.add(*kernel, windows, attributes);
+  }
+
+  Napi::Value memory(const Napi::CallbackInfo& info) {
+    Napi::Object result = Napi::Object::New(info.Env());
+    result.Set("buffers", static_cast<double>(ledger_->buffers.load()));
+    result.Set("bytes", static_cast<double>(ledger_->bytes.load()));
+    result.Set("peakBytes", static_cast<double>(ledger_->peak.load()));
+    return result;
+  }
+
+  std::shared_ptr<Ledger> ledger_ = std::make_shared<Ledger>();
+};
+
+/** The machine, and what of it is used. Throws where LFM_CPU or LFM_THREADS cannot be followed. */
+Napi::Value info(const Napi::CallbackInfo& call) {
+  const Napi::Env env = call.Env();
+  const Cpu& machine = cpu();
+  Napi::Object result = Napi::Object::New(env);
+  result.Set("cpuTarget", machine.chosen);
+  Napi::Array supported = Napi::Array::New(env, machine.supported.size());
+  for (uint32_t i = 0; i < machine.supported.size(); i++) supported.Set(i, machine.supported[i]);
+  result.Set("supportedTargets", supported);
+  result.Set("threads", machine.threads);
+  Napi::Object caches = Napi::Object::New(env);
+  const char* names[] = {"l1", "l2", "l3"};
+  for (int i = 0; i < 3; i++) caches.Set(names[i], static_cast<double>(machine.caches[i]));
+  result.Set("cacheSizes", caches);
+  result.Set("name", machine.name);
+  Napi::Array kernels = Napi::Array::New(env);
+  for (int i = 0; i < machine.target->kernel_count; i++) {
+    kernels.Set(static_cast<uint32_t>(i), machine.target->kernels[i]->name);
+  }
+  result.Set("kernels", kernels);
+  return result;
+}
+
+/** fmaPeak(milliseconds, threads): GFLOP/s of a multiply-add loop in registers; blocks the event loop that long. */
+Napi::Value fma_peak(const Napi::CallbackInfo& call) {
+  const double milliseconds = call[0].As<Napi::Number>().DoubleValue();
+  ThreadPool& pool = ThreadPool::get();
+  const int64_t threads = whole(call[1], "threads", 1, pool.count);
+  const Target& target = *cpu().target;
+  std::lock_guard<std::mutex> turn(pool.turn);
+  using Clock = std::chrono::steady_clock;
+  const Clock::time_point end = Clock::now() + std::chrono::microseconds(static_cast<int64_t>(1000 * milliseconds));
+  struct Context {
+    const Target& target;
+    Clock::time_point end;
+    std::atomic<double> rate{0};
+  } context{target, end};
+  // A worker that takes two tasks would find the time used up: each task's rate counts by itself.
+  const auto task = [](void* pointer, int64_t, int) {
+    Context& c = *static_cast<Context*>(pointer);
+    const Clock::time_point start = Clock::now();
+    double flops = 0;
+    do flops += c.target.multiply_adds(100000);
+    while (Clock::now() < c.end);
+    const double rate = flops / std::chrono::duration<double>(Clock::now() - start).count();
+    double sum = c.rate.load();
+    while (!c.rate.compare_exchange_weak(sum, sum + rate)) {
+    }
+  };
+  if (threads == 1) {
+    task(&context, 0, 0);
+  } else {
+    pool.run(&pool, threads, task, &context);
+  }
+  return Napi::Number::New(call.Env(), context.rate.load() / 1e9);
+}
+
+/** testMath(name, x): a function of native/simd/math.h on each element, for its accuracy test. */
+Napi::Value test_math(const Napi::CallbackInfo& call) {
+  const std::string name = call[0].As<Napi::String>().Utf8Value();
+  const Napi::Float32Array x = call[1].As<Napi::Float32Array>();
+  Napi::Float32Array y = Napi::Float32Array::New(call.Env(), x.ElementLength());
+  if (!cpu().target->evaluate(name.c_str(), x.Data(), y.Data(), static_cast<int64_t>(x.ElementLength()))) {
+    throw type_error(call.Env(), "There is no vector function '" + name + "'.");
+  }
+  return y;
+}
+
+/** testPhilox(counter, key): four words, for the known-answer test. */
+Napi::Value test_philox(const Napi::CallbackInfo& call) {
+  const Napi::Uint32Array counter = call[0].As<Napi::Uint32Array>(), key = call[1].As<Napi::Uint32Array>();
+  if (counter.ElementLength() != 4 || key.ElementLength() != 2) throw type_error(call.Env(), "4 and 2 words are expected.");
+  Napi::Uint32Array words = Napi::Uint32Array::New(call.Env(), 4);
+  cpu().target->philox(counter.Data(), key.Data(), words.Data());
+  return words;
+}
+
+/** A std exception of the engine becomes a JavaScript error. */
+template <Napi::Value (*function)(const Napi::CallbackInfo&)>
+Napi::Value guarded(const Napi::CallbackInfo& call) {
+  try {
+    return function(call);
+  } catch (const std::runtime_error& error) {
+    throw Napi::Error::New(call.Env(), error.what());
+  }
+}
+
+Napi::Object init(Napi::Env env, Napi::Object exports) {
+  auto* classes = new Classes();
+  classes->buffer = Napi::Persistent(Buffer::define(env));
+  classes->executable = Napi::Persistent(Executable::define(env));
+  env.SetInstanceData(classes);
+  exports.Set("Device", Device::define(env));
+  exports.Set("info", Napi::Function::New<guarded<info>>(env, "info"));
+  exports.Set("fmaPeak", Napi::Function::New<guarded<fma_peak>>(env, "fmaPeak"));
+  exports.Set("testMath", Napi::Function::New<guarded<test_math>>(env, "testMath"));
+  exports.Set("testPhilox", Napi::Function::New<guarded<test_philox>>(env, "testPhilox"));
+  return exports;
+}
+
+}  // namespace
+
+NODE_API_MODULE(lfm, init)
+
+}  // namespace lfm

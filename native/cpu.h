@@ -1,0 +1,28 @@
+/**
+ * The machine under the engine: which instruction sets it can run, how many threads it lends this process, its caches
+ * and its name. Asked once, when the addon is loaded.
+ */
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "kernel.h"
+
+namespace lfm {
+
+struct Cpu {
+  /** best first; the last one always runs */
+  std::vector<std::string> supported;
+  std::string chosen;
+  const Target* target;
+  int threads;
+  /** bytes of the data caches of one core, levels 1 to 3; 0 where the system does not say */
+  long caches[3];
+  std::string name;
+};
+
+/** The machine and the choices made for it. Throws std::runtime_error where LFM_CPU or LFM_THREADS cannot be followed. */
+const Cpu& cpu();
+
+}  // namespace lfm

@@ -1,0 +1,134 @@
+/** See executor.h. */
+
+#include "executor.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+#include <new>
+#include <stdexcept>
+
+#include "cpu.h"
+#include "thread_pool.h"
+
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
+
+namespace lfm {
+
+void Ledger::add(int64_t size) {
+  buffers++;
+  const int64_t now = bytes += size;
+  int64_t before = peak.load();
+  while (before < now && !peak.compare_exchange_weak(before, now)) {
+  }
+}
+
+void Ledger::remove(int64_t size) {
+  buffers--;
+  bytes -= size;
+}
+
+Allocation::Allocation(std::shared_ptr<Ledger> ledger, size_t bytes) : ledger_(std::move(ledger)), bytes_(bytes) {
+  constexpr size_t HUGE_PAGE = size_t{2} << 20;
+  const size_t alignment = bytes >= 2 * HUGE_PAGE ? HUGE_PAGE : 64;
+  const size_t rounded = std::max<size_t>((bytes + alignment - 1) / alignment * alignment, alignment);
+  if (rounded < bytes) throw std::bad_alloc();
+  data_ = std::aligned_alloc(alignment, rounded);
+  if (!data_) throw std::bad_alloc();
+#if defined(__linux__)
+  // long rows of a batch cross a page every few tiles: large pages spare the address translation
+  if (alignment == HUGE_PAGE) madvise(data_, rounded, MADV_HUGEPAGE);
+#endif
+  std::memset(data_, 0, rounded);
+  ledger_->add(static_cast<int64_t>(bytes_));
+}
+
+Allocation::~Allocation() { release(); }
+
+bool Allocation::release() {
+  if (users > 0) return false;
+  if (data_) ledger_->remove(static_cast<int64_t>(bytes_));
+  std::free(data_);
+  data_ = nullptr;
+  return true;
+}
+
+const Kernel* find_kernel(const std::string& name) {
+  const Target& target = *cpu().target;
+  for (int i = 0; i < target.kernel_count; i++) {
+    if (name == target.kernels[i]->name) return target.kernels[i];
+  }
+  return nullptr;
+}
+
+std::shared_ptr<Allocation> Program::own(size_t bytes) {
+  auto allocation = std::make_shared<Allocation>(ledger_, bytes);
+  memory_.push_back(allocation);
+  return allocation;
+}
+
+void Program::add(const Kernel& kernel, const std::vector<Window>& operands, const Attribute* attributes) {
+  Step step{&kernel, {}};
+  for (size_t i = 0; i < operands.size(); i++) {
+    const Window& window = operands[i];
+    if (!window.allocation) continue;
+    Operand& operand = step.call.operands[i];
+    int64_t size = 1;
+    const int64_t capacity = static_cast<int64_t>(window.allocation->bytes() / 4);
+    bool fits = window.allocation->data() && window.shape.size() <= MAX_RANK && window.offset >= 0;
+    for (size_t d = 0; fits && d < window.shape.size(); d++) {
+      fits = window.shape[d] >= 1 && window.shape[d] <= capacity / size;
+      operand.shape[d] = window.shape[d];
+      size *= window.shape[d];
+    }
+    if (!fits || size > capacity - window.offset) {
+      throw std::invalid_argument(std::string(kernel.name) + ": operand " + kernel.operands[i] +
+                                  " does not fit into its memory.");
+    }
+    operand.rank = static_cast<int>(window.shape.size());
+    operand.data = static_cast<float*>(window.allocation->data()) + window.offset;
+    if (std::find(memory_.begin(), memory_.end(), window.allocation) == memory_.end()) {
+      memory_.push_back(window.allocation);
+    }
+  }
+  std::copy(attributes, attributes + MAX_ATTRIBUTES, step.call.attributes);
+  steps_.push_back(step);
+}
+
+void Program::finish() {
+  int64_t most = 0;
+  const int workers = ThreadPool::get().count;
+  for (const Step& step : steps_) {
+    if (step.kernel->scratch) most = std::max(most, step.kernel->scratch(step.call, workers));
+  }
+  if (most == 0) return;
+  const auto scratch = own(static_cast<size_t>(most) * sizeof(float));
+  for (Step& step : steps_) step.call.scratch = static_cast<float*>(scratch->data());
+}
+
+bool Program::acquire() {
+  for (const auto& allocation : memory_) {
+    if (!allocation->data()) return false;
+  }
+  for (const auto& allocation : memory_) allocation->users++;
+  return true;
+}
+
+void Program::release_users() {
+  for (const auto& allocation : memory_) allocation->users--;
+}
+
+int64_t Program::run(int64_t times, const std::atomic<int32_t>& abort) {
+  ThreadPool& pool = ThreadPool::get();
+  std::lock_guard<std::mutex> turn(pool.turn);
+  const FlushSubnormals flush;
+  for (int64_t done = 0; done < times; done++) {
+    if (abort.load(std::memory_order_relaxed)) return done;
+    for (const Step& step : steps_) step.kernel->run(step.call, pool);
+  }
+  return times;
+}
+
+}  // namespace lfm

@@ -1,0 +1,83 @@
+/**
+ * Memory and compiled programs. An *allocation* is a buffer's memory, counted by its device's *ledger*; a *program* is a
+ * list of kernel calls with their operands already resolved to addresses, replayed without any further decision. Nothing
+ * here knows of JavaScript; addon.cc does.
+ */
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "kernel.h"
+
+namespace lfm {
+
+/** Live memory of one device. */
+struct Ledger {
+  std::atomic<int64_t> buffers{0}, bytes{0}, peak{0};
+  void add(int64_t size);
+  void remove(int64_t size);
+};
+
+/** Zeroed memory on a boundary of 64 bytes. Throws std::bad_alloc. */
+class Allocation {
+ public:
+  Allocation(std::shared_ptr<Ledger> ledger, size_t bytes);
+  ~Allocation();
+  Allocation(const Allocation&) = delete;
+  Allocation& operator=(const Allocation&) = delete;
+
+  /** Frees the memory now; false while a program runs on it. */
+  bool release();
+  void* data() const { return data_; }
+  size_t bytes() const { return bytes_; }
+
+  /** runs in flight that use it */
+  std::atomic<int> users{0};
+
+ private:
+  std::shared_ptr<Ledger> ledger_;
+  void* data_;
+  size_t bytes_;
+};
+
+/** A window on an allocation, before its address is taken. */
+struct Window {
+  std::shared_ptr<Allocation> allocation;
+  int64_t offset = 0;  // elements of four bytes
+  std::vector<int64_t> shape;
+};
+
+class Program {
+ public:
+  explicit Program(std::shared_ptr<Ledger> ledger) : ledger_(std::move(ledger)) {}
+
+  /** Appends a call. Throws std::invalid_argument where an operand does not fit its memory. */
+  void add(const Kernel& kernel, const std::vector<Window>& operands, const Attribute* attributes);
+  /** Keeps memory that belongs to the program alone: slots of temporaries, constants. */
+  std::shared_ptr<Allocation> own(size_t bytes);
+  /** Allocates the scratch memory that the calls share. */
+  void finish();
+
+  /** Replays `times` times, or until *abort is set between two replays; the number of replays done. */
+  int64_t run(int64_t times, const std::atomic<int32_t>& abort);
+  /** All allocations that a run touches; false where one of them was freed. */
+  bool acquire();
+  void release_users();
+
+ private:
+  struct Step {
+    const Kernel* kernel;
+    Call call;
+  };
+  std::shared_ptr<Ledger> ledger_;
+  std::vector<Step> steps_;
+  std::vector<std::shared_ptr<Allocation>> memory_;
+};
+
+const Kernel* find_kernel(const std::string& name);
+
+}  // namespace lfm

@@ -1,0 +1,143 @@
+/** Draws one training batch; contract and reference in src/kernels/draw_batch.ts. */
+
+#include "kernels/epilogue.h"
+#include "kernels/kernels.h"
+#include "kernels/state.h"
+#include "simd/philox.h"
+
+namespace lfm {
+namespace LFM_TARGET {
+namespace {
+
+enum { POOL, POOL_CONDITION, STATE, QUANTILES, X, TIME, TARGET_OUT, CONDITION };
+enum { SEED_LOW, SEED_HIGH, STREAM, COUPLING, INTERPOLANT, SAMPLING, DECAY, SPREAD, TIMES_PER_PAIR };
+enum { DEPENDENT, SHUFFLED, INDEPENDENT, FREE };
+enum { LINEAR, TRIG };
+enum { EPOCHS, REPLACEMENT };
+
+constexpr const char* couplings[] = {"dependent", "shuffled", "independent", "free", nullptr};
+constexpr const char* interpolants[] = {"linear", "trig", nullptr};
+constexpr const char* samplings[] = {"epochs", "replacement", nullptr};
+
+constexpr float HALF_PI = 1.57079633f;
+/** Columns whose noise is kept at a time. */
+constexpr int64_t COLUMNS = 64;
+
+float time_of(float u, const Operand& quantiles) {
+  if (!quantiles.given()) return u;
+  const int64_t last = quantiles.size() - 1;
+  const float* const knots = quantiles.floats();
+  if (last == 0) return knots[0];
+  const float place = u * static_cast<float>(last);
+  const int64_t knot = least<int64_t>(static_cast<int64_t>(place), last - 1);
+  const float fraction = place - static_cast<float>(knot);
+  return knots[knot] + fraction * (knots[knot + 1] - knots[knot]);
+}
+
+void run(const Call& call, Workers& workers) {
+  const Seed seed{call.word(SEED_LOW), call.word(SEED_HIGH), call.word(STREAM)};
+  const int64_t D = call[POOL].shape[1], B = call[X].shape[0], M = call.word(TIMES_PER_PAIR), P = B / M;
+  const int64_t C = call[CONDITION].given() ? call[CONDITION].shape[1] : 0;
+  const uint32_t n = static_cast<uint32_t>(call[POOL].shape[0]), pairs = static_cast<uint32_t>(P);
+  const uint32_t step = call[STATE].words()[STATE_STEP];
+  const int coupling = call.choice(COUPLING), interpolant = call.choice(INTERPOLANT);
+  const bool epochs = call.choice(SAMPLING) == EPOCHS;
+  const float decay = call.number(DECAY), spread = call.number(SPREAD);
+  const uint32_t per_epoch = epochs ? n / pairs : 1;
+  const Permutation rows = Permutation::of(seed, PURPOSE_SHUFFLE_ROWS, step / per_epoch, n);
+  const Permutation batch = Permutation::of(seed, PURPOSE_SHUFFLE_BATCH, step, pairs);
+  const auto row_of = [&](uint32_t p, uint32_t word) {
+    return epochs ? rows.at(step % per_epoch * pairs + p) : below(word, n);
+  };
+  const float* const pool = call[POOL].floats();
+
+  parallel_ranges(workers, P, W * most<int64_t>(1, 512 / (W * M)), [&](int64_t begin, int64_t end) {
+    for (int64_t p = begin; p < end; p += W) {
+      const int lanes = static_cast<int>(least<int64_t>(W, end - p));
+      const U pair = lane_numbers(static_cast<uint32_t>(p));
+      const Words row_words = draw(seed, PURPOSE_ROW, pair, set1_uint(step), 0);
+      uint32_t left[W], right[W];
+      for (int lane = 0; lane < lanes; lane++) {
+        const uint32_t number = static_cast<uint32_t>(p + lane);
+        left[lane] = row_of(number, row_words.word[0][lane]);
+        right[lane] = left[lane];
+        if (coupling == SHUFFLED) {
+          const uint32_t other = batch.at(number);
+          uint32_t words[4] = {};
+          if (!epochs) draw_one(seed, PURPOSE_ROW, other, step, 0, words);
+          right[lane] = row_of(other, words[0]);
+        } else if (coupling == INDEPENDENT) {
+          right[lane] = below(row_words.word[1][lane], n);
+        }
+      }
+      for (int64_t column = 0; column < D; column += COLUMNS) {
+        const int64_t width = least(COLUMNS, D - column);
+        float noise[COLUMNS][W];
+        for (int64_t d = 0; d < width; d += 4) {
+          const Words words =
+              draw(seed, PURPOSE_NOISE, pair, set1_uint(step), static_cast<uint32_t>((column + d) >> 2));
+          V drawn[4];
+          normal_pair(words.word[0], words.word[1], drawn[0], drawn[1]);
+          normal_pair(words.word[2], words.word[3], drawn[2], drawn[3]);
+          for (int j = 0; j < 4; j++) store(noise[d + j], drawn[j]);
+        }
+        for (int64_t m = 0; m < M; m++) {
+          const U index = pair * static_cast<uint32_t>(M) + static_cast<uint32_t>(m);
+          float times[W], sines[W], cosines[W];
+          store(times, uniform(draw(seed, PURPOSE_TIME, index, set1_uint(step), 0).word[0]));
+          for (int lane = 0; lane < lanes; lane++) times[lane] = time_of(times[lane], call[QUANTILES]);
+          if (interpolant == TRIG) {
+            V sine, cosine;
+            sin_cos(load(times) * set1(HALF_PI), sine, cosine);
+            store(sines, sine);
+            store(cosines, cosine);
+          }
+          for (int lane = 0; lane < lanes; lane++) {
+            const int64_t i = (p + lane) * M + m;
+            const float t = times[lane];
+            call[TIME].floats()[i] = t;
+            const float* const from = pool + int64_t{left[lane]} * D + column;
+            const float* const to = pool + int64_t{right[lane]} * D + column;
+            float* const x = call[X].floats() + i * D + column;
+            float* const target = call[TARGET_OUT].floats() + i * D + column;
+            for (int64_t d = 0; d < width; d++) {
+              const float z = noise[d][lane];
+              const float xl = from[d];
+              const float xr = coupling == FREE ? z : decay * to[d] + spread * z;
+              if (interpolant == LINEAR) {
+                x[d] = xl + t * (xr - xl);
+                target[d] = xr - xl;
+              } else {
+                x[d] = cosines[lane] * xl + sines[lane] * xr;
+                target[d] = HALF_PI * (cosines[lane] * xr - sines[lane] * xl);
+              }
+            }
+            if (column > 0) continue;
+            for (int64_t c = 0; c < C; c++) {
+              call[CONDITION].floats()[i * C + c] = call[POOL_CONDITION].floats()[int64_t{left[lane]} * C + c];
+            }
+          }
+        }
+      }
+    }
+  });
+}
+
+}  // namespace
+
+const Kernel draw_batch = {"draw_batch",
+                           {"pool", "pool_condition", "state", "quantiles", "x", "t", "target", "condition"},
+                           {{"seedLow", nullptr},
+                            {"seedHigh", nullptr},
+                            {"stream", nullptr},
+                            {"coupling", couplings},
+                            {"interpolant", interpolants},
+                            {"sampling", samplings},
+                            {"decay", nullptr},
+                            {"spread", nullptr},
+                            {"timesPerPair", nullptr}},
+                           run,
+                           nullptr};
+
+}  // namespace LFM_TARGET
+}  // namespace lfm

@@ -1,0 +1,101 @@
+/**
+ * Epilogues of matrix products: what is done to a finished tile while it is in the first-level cache. Bias, time,
+ * activation and scale on the way forward; the activation's derivative on the way back. Not kernels themselves.
+ */
+#pragma once
+
+#include "product.h"
+#include "simd/activations.h"
+
+namespace lfm {
+namespace LFM_TARGET {
+
+/** Runs function(vector, lanes) over the vectors of a tile's width; lanes is W but for a last, partly filled vector. */
+template <class Function>
+LFM_INLINE void for_vectors(int width, Function function) {
+  for (int column = 0; column < width; column += W) function(column, least(W, width - column));
+}
+
+/** load_first and store_first, without the mask where the vector is whole. */
+LFM_INLINE V load_lanes(const float* p, int lanes) { return lanes == W ? load(p) : load_first(p, lanes); }
+LFM_INLINE void store_lanes(float* p, V v, int lanes) {
+  if (lanes == W) {
+    store(p, v);
+  } else {
+    store_first(p, v, lanes);
+  }
+}
+
+/** y = scale·act(z), z = tile + bias + t·time_weight, for a layer with N outputs. Rows are counted from the first of y. */
+struct ForwardEpilogue {
+  const float* bias;
+  const float* time;
+  /** 1: a time for each row; 0: one for all */
+  int64_t time_stride;
+  const float* time_weight;
+  float* y;
+  float* z;
+  int64_t N;
+  int activation;
+  float beta, scale;
+
+  template <class Act>
+  LFM_INLINE void apply(const float* tile, int stride, int64_t row, int rows, int64_t column, int width) const {
+    const V sharpness = set1(beta), inverse = set1(1.0f / beta), factor = set1(scale);
+    for_vectors(width, [&](int v, int lanes) {
+      const V b = load_lanes(bias + column + v, lanes);
+      const V w = time ? load_lanes(time_weight + column + v, lanes) : zero();
+      for (int r = 0; r < rows; r++) {
+        V sum = load(tile + r * stride + v) + b;
+        if (time) sum = fma(set1(time[(row + r) * time_stride]), w, sum);
+        const int64_t at = (row + r) * N + column + v;
+        if (z) store_lanes(z + at, sum, lanes);
+        store_lanes(y + at, Act::value(sum, sharpness, inverse) * factor, lanes);
+      }
+    });
+  }
+
+  LFM_INLINE void operator()(const float* tile, int stride, int64_t row, int rows, int64_t column, int width) const {
+    with_activation(activation, [&](auto act) {
+      apply<decltype(act)>(tile, stride, row, rows, column, width);
+    });
+  }
+};
+
+/** y = scale·tile ⊙ act'(saved), saved [saved_rows, N], its row that of y modulo saved_rows; without saved: y = scale·tile. */
+struct DerivativeEpilogue {
+  const float* saved;
+  int64_t saved_rows;
+  /** row of y that a tile's row 0 is */
+  int64_t first_row;
+  float* y;
+  int64_t N;
+  int activation;
+  float beta, scale;
+
+  template <class Act>
+  LFM_INLINE void apply(const float* tile, int stride, int64_t row, int rows, int64_t column, int width) const {
+    const V sharpness = set1(beta), factor = set1(scale);
+    const int64_t first = first_row + row;
+    for_vectors(width, [&](int v, int lanes) {
+      int64_t saved_row = saved ? first % saved_rows : 0;
+      for (int r = 0; r < rows; r++) {
+        V value = load(tile + r * stride + v) * factor;
+        if (saved) {
+          value = value * Act::derivative(load_lanes(saved + saved_row * N + column + v, lanes), sharpness);
+          if (++saved_row == saved_rows) saved_row = 0;
+        }
+        store_lanes(y + (first + r) * N + column + v, value, lanes);
+      }
+    });
+  }
+
+  LFM_INLINE void operator()(const float* tile, int stride, int64_t row, int rows, int64_t column, int width) const {
+    with_activation(saved ? activation : 0, [&](auto act) {
+      apply<decltype(act)>(tile, stride, row, rows, column, width);
+    });
+  }
+};
+
+}  // namespace LFM_TARGET
+}  // namespace lfm

@@ -1,0 +1,110 @@
+/** See thread_pool.h. */
+
+#include "thread_pool.h"
+
+#include <thread>
+
+#include "cpu.h"
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+namespace lfm {
+namespace {
+
+/** Looks before a thread goes to sleep: some tens of microseconds. */
+constexpr int SPINS = 4000;
+
+inline void pause() {
+#if defined(__x86_64__)
+  _mm_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
+
+}  // namespace
+
+FlushSubnormals::FlushSubnormals() {
+#if defined(__x86_64__)
+  saved_ = _mm_getcsr();
+  _mm_setcsr(static_cast<unsigned>(saved_) | 0x8040);  // flush to zero, and subnormals are zero
+#elif defined(__aarch64__)
+  asm volatile("mrs %0, fpcr" : "=r"(saved_));
+  asm volatile("msr fpcr, %0" : : "r"(saved_ | (uint64_t{1} << 24)));
+#endif
+}
+
+FlushSubnormals::~FlushSubnormals() {
+#if defined(__x86_64__)
+  _mm_setcsr(static_cast<unsigned>(saved_));
+#elif defined(__aarch64__)
+  asm volatile("msr fpcr, %0" : : "r"(saved_));
+#endif
+}
+
+ThreadPool& ThreadPool::get() {
+  static ThreadPool* pool = new ThreadPool(cpu().threads);
+  return *pool;
+}
+
+ThreadPool::ThreadPool(int threads) {
+  count = threads;
+  run = [](Workers* self, int64_t tasks, Task task, void* context) {
+    static_cast<ThreadPool*>(self)->share(tasks, task, context);
+  };
+  for (int worker = 1; worker < threads; worker++) {
+    std::thread([this, worker] { work(worker); }).detach();
+  }
+}
+
+void ThreadPool::take_tasks(int worker) {
+  for (;;) {
+    const int64_t index = counter_.next.fetch_add(1, std::memory_order_relaxed);
+    if (index >= tasks_) return;
+    task_(context_, index, worker);
+  }
+}
+
+void ThreadPool::share(int64_t tasks, Task task, void* context) {
+  tasks_ = tasks;
+  task_ = task;
+  context_ = context;
+  counter_.next.store(0, std::memory_order_relaxed);
+  busy_.threads.store(count - 1, std::memory_order_relaxed);
+  // sequentially consistent with the sleeper's own announcement: one of the two sees the other
+  loop_.number.fetch_add(1, std::memory_order_seq_cst);
+  if (sleeping_.load(std::memory_order_seq_cst) > 0) {
+    std::lock_guard<std::mutex> lock(sleep_);
+    wake_.notify_all();
+  }
+  take_tasks(0);
+  for (int spin = 0; busy_.threads.load(std::memory_order_acquire) > 0; spin++) {
+    if (spin < SPINS) {
+      pause();
+    } else {
+      std::this_thread::yield();
+    }
+  }
+}
+
+void ThreadPool::work(int worker) {
+  const FlushSubnormals flush;
+  uint64_t seen = 0;
+  for (;;) {
+    for (int spin = 0; spin < SPINS && loop_.number.load(std::memory_order_acquire) == seen; spin++) pause();
+    if (loop_.number.load(std::memory_order_acquire) == seen) {
+      std::unique_lock<std::mutex> lock(sleep_);
+      sleeping_.fetch_add(1, std::memory_order_seq_cst);
+      wake_.wait(lock, [&] { return loop_.number.load(std::memory_order_seq_cst) != seen; });
+      sleeping_.fetch_sub(1, std::memory_order_relaxed);
+    }
+    // every thread checks in to every loop, so the number has moved by one
+    seen++;
+    take_tasks(worker);
+    busy_.threads.fetch_sub(1, std::memory_order_release);
+  }
+}
+
+}  // namespace lfm

@@ -1,0 +1,62 @@
+/**
+ * Threads that share the loops of kernels. They are started on first use and live as long as the process: between loops
+ * they spin for some microseconds, since the next kernel follows at once, and then sleep. One loop runs at a time
+ * (whoever runs programs holds `ThreadPool::turn`). Tasks are handed out by a counter; which thread does which is left
+ * to chance, so kernels must not let results depend on it.
+ */
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <mutex>
+
+#include "kernel.h"
+
+namespace lfm {
+
+class ThreadPool : public Workers {
+ public:
+  /** The process's pool. Never destroyed: its threads may outlive static objects at exit. */
+  static ThreadPool& get();
+
+  /** Held while programs run, by one device at a time. */
+  std::mutex turn;
+
+  using Task = void (*)(void* context, int64_t index, int worker);
+
+ private:
+  explicit ThreadPool(int threads);
+  void share(int64_t tasks, Task task, void* context);
+  void work(int worker);
+  void take_tasks(int worker);
+
+  struct alignas(64) {
+    std::atomic<int64_t> next{0};
+  } counter_;
+  struct alignas(64) {
+    std::atomic<uint64_t> number{0};
+  } loop_;
+  struct alignas(64) {
+    std::atomic<int> threads{0};
+  } busy_;
+  int64_t tasks_ = 0;
+  Task task_ = nullptr;
+  void* context_ = nullptr;
+  std::atomic<int> sleeping_{0};
+  std::mutex sleep_;
+  std::condition_variable wake_;
+};
+
+/** Rounds results and operands below the normal range to zero while it lives: they cost a hundred times as much. */
+class FlushSubnormals {
+ public:
+  FlushSubnormals();
+  ~FlushSubnormals();
+  FlushSubnormals(const FlushSubnormals&) = delete;
+  FlushSubnormals& operator=(const FlushSubnormals&) = delete;
+
+ private:
+  uint64_t saved_;
+};
+
+}  // namespace lfm
