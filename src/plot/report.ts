@@ -3,6 +3,7 @@
  * it says comes from `ReportInput` alone, so that the same report can be written by training, by `lfm evaluate` and by a
  * program. Every text is escaped.
  */
+import { chainLabel } from './points.js'
 import { formatNumber } from './theme.js'
 
 /** One sub-flow, in the chain's order. */
@@ -129,8 +130,8 @@ export function renderReport(run: ReportInput): string {
       false,
     ),
     figure('The forward chain', run.pictures.forward, [
-      'The training set X₀ and what the learned sub-flows made of it, one after another, up to Xₙ, which should look like',
-      ' Gaussian noise.',
+      `The training set ${chainLabel(0)} and what the learned sub-flows made of it, one after another, up to`,
+      ` ${chainLabel(run.subFlows.length)}${run.subFlows.at(-1)?.gamma === null ? ', which should look like Gaussian noise.' : '.'}`,
     ]),
     figure('The backward chain', run.pictures.backward, [
       'Sampling: noise, integrated back through the sub-flows from the last to the first.',

@@ -46,13 +46,15 @@ describe('renderPng', () => {
     }
   })
 
-  it('draws the same bytes where the system has no font', { timeout: 60_000 }, async () => {
+  it('draws the same bytes where the system has no font, and loads nothing before it draws', {
+    timeout: 60_000,
+  }, async () => {
     const folder = await mkdtemp(join(tmpdir(), 'lfm-fonts-'))
     try {
       const config = join(folder, 'fonts.conf')
       await writeFile(config, '<?xml version="1.0"?><!DOCTYPE fontconfig SYSTEM "fonts.dtd"><fontconfig></fontconfig>')
       const script = join(import.meta.dirname, 'draw-once.mjs')
-      const hash = async (env: NodeJS.ProcessEnv) => (await run(process.execPath, [script], { env })).stdout.trim()
+      const draw = async (env: NodeJS.ProcessEnv) => JSON.parse((await run(process.execPath, [script], { env })).stdout)
       const bare = {
         ...process.env,
         FONTCONFIG_FILE: config,
@@ -60,9 +62,10 @@ describe('renderPng', () => {
         HOME: folder,
         XDG_DATA_HOME: folder,
       }
-      const [here, there] = await Promise.all([hash(process.env), hash(bare)])
-      expect(here).toMatch(/^[0-9a-f]{64}$/)
-      expect(there).toBe(here)
+      const [here, there] = await Promise.all([draw(process.env), draw(bare)])
+      expect(here.hash).toMatch(/^[0-9a-f]{64}$/)
+      expect(here.early).toEqual([])
+      expect(there.hash).toBe(here.hash)
     } finally {
       await rm(folder, { recursive: true })
     }

@@ -65,6 +65,7 @@ describe('renderReport', () => {
     expect(html).toContain('399\u2009366 in all, 133\u2009122 in each sub-flow')
     expect(html).toContain('γ = 0.025, 0.031, free; linear interpolant')
     expect(html).toContain('5 min 54 s training (29.5 ms a step), 12.3 s pushing')
+    expect(html).toContain('up to X₃, which should look like Gaussian noise')
     expect(html).toContain('native · Some CPU · avx2')
     expect(html).toContain('96 function evaluations a sample (rk4, 8 steps a sub-flow)')
   })
