@@ -1,0 +1,106 @@
+/**
+ * Finds and loads the native addon: the file that LFM_ADDON names, else a local build (build/Release), else the one that
+ * came with the package (prebuilds/<platform>-<architecture>). A local build goes first, since whoever builds wants to
+ * run what was built. A failed load says what was tried and what to do.
+ */
+
+import { existsSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { DeviceError } from '../../errors.js'
+
+export interface NativeBuffer {
+  write(values: Float32Array | Uint32Array, offset: number): void
+  /** fills `values` with the elements from `offset` on */
+  read(values: Float32Array | Uint32Array, offset: number): void
+  copyTo(offset: number, to: NativeBuffer, toOffset: number, length: number): void
+  dispose(): void
+}
+
+export interface NativeExecutable {
+  /** Replays on a worker thread; resolves to the number of replays done, fewer than `times` after abort(). */
+  run(times: number): Promise<number>
+  abort(): void
+  dispose(): void
+}
+
+/** A storage is a number: buffers first, then slots, then the table of constants. */
+export interface NativeProgram {
+  readonly operations: readonly {
+    readonly kernel: string
+    readonly operands: Readonly<Record<string, readonly [storage: number, offset: number, shape: readonly number[]]>>
+    readonly attributes: object
+  }[]
+  readonly buffers: readonly NativeBuffer[]
+  readonly slots: readonly number[]
+  readonly constants: Float32Array
+}
+
+export interface NativeDevice {
+  createBuffer(length: number): NativeBuffer
+  compile(program: NativeProgram): NativeExecutable
+  memory(): { buffers: number; bytes: number; peakBytes: number }
+}
+
+export interface NativeInfo {
+  readonly cpuTarget: 'avx512' | 'avx2' | 'baseline' | 'neon'
+  readonly supportedTargets: readonly string[]
+  readonly threads: number
+  /** bytes of one core's data caches, 0 where the system does not say */
+  readonly cacheSizes: { readonly l1: number; readonly l2: number; readonly l3: number }
+  /** of the processor */
+  readonly name: string
+  readonly kernels: readonly string[]
+}
+
+export interface Addon {
+  readonly Device: new () => NativeDevice
+  info(): NativeInfo
+  /** GFLOP/s of a multiply-add loop in registers on so many threads; blocks for so many milliseconds */
+  fmaPeak(milliseconds: number, threads: number): number
+  /** a vector function of native/simd/math.h on each element, for its test */
+  testMath(name: string, x: Float32Array): Float32Array
+  testPhilox(counter: Uint32Array, key: Uint32Array): Uint32Array
+}
+
+// the package's root, seen from src/device/native and from dist/device/native alike
+const root = fileURLToPath(new URL('../../..', import.meta.url))
+const require = createRequire(import.meta.url)
+let loaded: Addon | undefined
+
+/** Loads the addon once. Throws DeviceError where there is none that this machine can load. */
+export function loadAddon(): Addon {
+  if (loaded) return loaded
+  const given = process.env.LFM_ADDON
+  const places = given
+    ? [given]
+    : [
+        join(root, 'build', 'Release', 'lfm.node'),
+        join(root, 'prebuilds', `${process.platform}-${process.arch}`, 'lfm.node'),
+      ]
+  const failures: string[] = []
+  for (const path of places) {
+    if (!existsSync(path)) continue
+    try {
+      loaded = require(path) as Addon
+      return loaded
+    } catch (error) {
+      failures.push(`${path}: ${(error as Error).message.trim()}`)
+    }
+  }
+  throw new DeviceError(explain(given, failures))
+}
+
+function explain(given: string | undefined, failures: readonly string[]): string {
+  const machine = `${process.platform}-${process.arch}, Node ${process.versions.node}`
+  const found = failures.length > 0 ? `It was found but did not load (${failures.join('; ')}).` : 'It was not found.'
+  if (given) {
+    return `The native engine was looked for where LFM_ADDON says, at '${given}' (${machine}). ${found} Correct the path or unset LFM_ADDON.`
+  }
+  const remedy = 'node scripts/build-addon.mjs'
+  return (
+    `The native engine is not there for this machine (${machine}). ${found} ` +
+    `With a C++17 compiler it is built by: cd ${root} && ${remedy}`
+  )
+}

@@ -1,0 +1,238 @@
+/**
+ * The native device. A program becomes a list of kernel calls in C++ once; a run replays it on a worker thread in one
+ * call, with the event loop free. Everything asked of a device happens in order: writes, copies, reads and runs go
+ * through one queue, and directly where nothing is queued.
+ */
+
+import { DeviceError, DeviceLostError, show } from '../../errors.js'
+import type { DType } from '../../kernels/contract.js'
+import { lower, type PlacedTensor } from '../../program/lower.js'
+import { type Program, shapesOf } from '../../program/program.js'
+import type { Device, DeviceBuffer, DeviceInfo, Executable, MemoryUse, RunOptions } from '../device.js'
+import type { NativeBuffer, NativeDevice, NativeExecutable, NativeInfo, NativeProgram } from './binding.js'
+
+const count = (name: string, value: number, least: number): void => {
+  if (!Number.isSafeInteger(value) || value < least) {
+    throw new DeviceError(`${name} must be a whole number from ${least} on, but is ${show(value)}.`)
+  }
+}
+
+class EngineBuffer implements DeviceBuffer {
+  private disposed = false
+
+  constructor(
+    readonly device: NativeEngine,
+    readonly memory: NativeBuffer,
+    readonly length: number,
+    readonly dtype: DType,
+  ) {}
+
+  /** Throws unless the elements [offset, offset + length) are there. */
+  expect(offset: number, length: number): void {
+    if (this.disposed) throw new DeviceError('The buffer was disposed of; it cannot be used any more.')
+    count('offset', offset, 0)
+    count('length', length, 0)
+    if (offset + length > this.length) {
+      throw new DeviceError(
+        `Elements ${offset} to ${offset + length} were asked for, but the buffer has ${this.length}.`,
+      )
+    }
+  }
+
+  write(values: Float32Array | Uint32Array, offset = 0): void {
+    this.expect(offset, values.length)
+    const array = this.dtype === 'f32' ? Float32Array : Uint32Array
+    // a queued write must not see what the caller does to its array afterwards
+    const words = values instanceof array && this.device.idle ? values : array.from(values)
+    this.device.enqueue(() => this.memory.write(words, offset))
+  }
+
+  async read(offset = 0, length = this.length - offset): Promise<Float32Array | Uint32Array> {
+    this.expect(offset, length)
+    const values = this.dtype === 'f32' ? new Float32Array(length) : new Uint32Array(length)
+    await this.device.enqueue(() => this.memory.read(values, offset))
+    return values
+  }
+
+  dispose(): void {
+    if (this.disposed) return
+    this.disposed = true
+    this.device.forget(this)
+    this.device.enqueue(() => this.memory.dispose())
+  }
+}
+
+class EngineExecutable implements Executable {
+  readonly variants = {}
+  private disposed = false
+
+  constructor(
+    private readonly device: NativeEngine,
+    private readonly program: NativeExecutable,
+    private readonly buffers: readonly EngineBuffer[],
+    readonly launches: number,
+  ) {}
+
+  async run(times = 1, { signal }: RunOptions = {}): Promise<void> {
+    count('times', times, 0)
+    if (this.disposed) throw new DeviceError('The executable was disposed of; it cannot be run any more.')
+    for (const buffer of this.buffers) buffer.expect(0, 0)
+    signal?.throwIfAborted()
+    const abort = (): void => this.program.abort()
+    await this.device.enqueue(async () => {
+      signal?.throwIfAborted()
+      const replays = this.program.run(times)
+      signal?.addEventListener('abort', abort, { once: true })
+      try {
+        if ((await replays) < times) throw signal?.reason
+      } finally {
+        signal?.removeEventListener('abort', abort)
+      }
+    })
+  }
+
+  dispose(): void {
+    if (this.disposed) return
+    this.disposed = true
+    this.device.forget(this)
+    this.device.enqueue(() => this.program.dispose())
+  }
+}
+
+export class NativeEngine implements Device {
+  readonly kind = 'native'
+  readonly info: DeviceInfo
+  private readonly live = new Set<EngineBuffer | EngineExecutable>()
+  private queued = 0
+  private tail: Promise<unknown> = Promise.resolve()
+  private disposed = false
+
+  constructor(
+    private readonly native: NativeDevice,
+    info: NativeInfo,
+  ) {
+    const { cpuTarget, threads, name, supportedTargets, cacheSizes } = info
+    this.info = {
+      kind: 'native',
+      name,
+      type: 'cpu',
+      cpuTarget,
+      threads,
+      details: { supportedTargets, l1: cacheSizes.l1, l2: cacheSizes.l2, l3: cacheSizes.l3 },
+    }
+  }
+
+  get idle(): boolean {
+    return this.queued === 0
+  }
+
+  /** Does a task after everything asked for before it: at once where nothing is under way. */
+  enqueue<T>(task: () => T | Promise<T>): Promise<T> {
+    const start = (): Promise<T> => {
+      // an exception of a task that starts at once is a rejection as well
+      try {
+        return Promise.resolve(task())
+      } catch (error) {
+        return Promise.reject(error)
+      }
+    }
+    const result = this.idle ? start() : this.tail.then(start)
+    this.queued++
+    const done = (): void => {
+      this.queued--
+    }
+    this.tail = result.then(done, done)
+    return result
+  }
+
+  forget(resource: EngineBuffer | EngineExecutable): void {
+    this.live.delete(resource)
+  }
+
+  createBuffer(length: number, dtype: DType = 'f32'): EngineBuffer {
+    this.expectOpen()
+    count("A buffer's length", length, 1)
+    let memory: NativeBuffer
+    try {
+      memory = this.native.createBuffer(length)
+    } catch (error) {
+      throw new DeviceError(`A buffer of ${length} elements could not be made. ${(error as Error).message}`)
+    }
+    const buffer = new EngineBuffer(this, memory, length, dtype)
+    this.live.add(buffer)
+    return buffer
+  }
+
+  copy(from: DeviceBuffer, fromOffset: number, to: DeviceBuffer, toOffset: number, length: number): void {
+    const [source, destination] = [this.own(from), this.own(to)]
+    source.expect(fromOffset, length)
+    destination.expect(toOffset, length)
+    this.enqueue(() => source.memory.copyTo(fromOffset, destination.memory, toOffset, length))
+  }
+
+  async compile(program: Program): Promise<Executable> {
+    this.expectOpen()
+    // a program made by hand is checked as one from the builder was: the C++ side trusts its shapes
+    for (const { contract, operands, attributes } of program.operations) {
+      for (const [name, { optional }] of Object.entries(contract.operands)) {
+        if (!optional && !operands[name]) throw new DeviceError(`${contract.name}: operand ${name} is missing.`)
+      }
+      contract.check(shapesOf(operands), attributes)
+    }
+    const { operations, slots, constants } = lower(program, () => false)
+    const numbers = new Map<EngineBuffer, number>()
+    for (const { operands } of operations) {
+      for (const { place } of Object.values(operands)) {
+        if (place.kind !== 'buffer') continue
+        const buffer = this.own(place.buffer as DeviceBuffer)
+        buffer.expect(0, 0)
+        if (!numbers.has(buffer)) numbers.set(buffer, numbers.size)
+      }
+    }
+    const buffers = [...numbers.keys()]
+    const storage = ({ place }: PlacedTensor): number => {
+      if (place.kind === 'buffer') return numbers.get(place.buffer as EngineBuffer)!
+      return buffers.length + (place.kind === 'slot' ? place.slot : slots.length)
+    }
+    const native: NativeProgram = {
+      operations: operations.map(({ contract, operands, attributes }) => ({
+        kernel: contract.name,
+        operands: Object.fromEntries(
+          Object.entries(operands).map(([name, tensor]) => [name, [storage(tensor), tensor.offset, tensor.shape]]),
+        ),
+        attributes,
+      })),
+      buffers: buffers.map((buffer) => buffer.memory),
+      slots,
+      constants,
+    }
+    let compiled: NativeExecutable
+    try {
+      compiled = this.native.compile(native)
+    } catch (error) {
+      throw new DeviceError(`The program could not be compiled. ${(error as Error).message}`)
+    }
+    const executable = new EngineExecutable(this, compiled, buffers, operations.length)
+    this.live.add(executable)
+    return executable
+  }
+
+  memory(): MemoryUse {
+    return this.native.memory()
+  }
+
+  async dispose(): Promise<void> {
+    this.disposed = true
+    for (const resource of [...this.live]) resource.dispose()
+    await this.tail
+  }
+
+  private expectOpen(): void {
+    if (this.disposed) throw new DeviceLostError('The native device was disposed of; open another one.')
+  }
+
+  private own(buffer: DeviceBuffer): EngineBuffer {
+    if (buffer instanceof EngineBuffer && buffer.device === this) return buffer
+    throw new DeviceError('A buffer of another device was given to the native device.')
+  }
+}
