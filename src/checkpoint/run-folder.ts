@@ -1,0 +1,272 @@
+/**
+ * A run folder and its checkpoints. A checkpoint is a set of files that becomes true at once: each file is written under
+ * a new name and synced; `manifest.json`, written last and atomically, names them with sizes and hashes; then files that
+ * no manifest names any more are removed. Whenever the writer is killed, the manifest that is there names files that are
+ * there. Files have a logical name (`pool.safetensors`), under which programs ask for them, and a name on disk
+ * (`pool.1f0c….ck.safetensors`), which is new for each content. One process at a time writes to a folder.
+ */
+
+import { createHash, randomBytes } from 'node:crypto'
+import { mkdir, open, readdir, readFile, rm, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { z } from 'zod'
+import { reasonOf } from '../data/files.js'
+import { CheckpointError, InvalidArgumentError, show } from '../errors.js'
+import { syncFolder, temporaryName, writeFileAtomic, writeNewFile } from './atomic.js'
+import { decodeSafetensors, encodeSafetensors, type Safetensors, type StoredTensor } from './safetensors.js'
+
+/** Version of the manifest's and the files' layout; a folder with a greater one is refused. */
+export const formatVersion = 1
+
+export const manifestName = 'manifest.json'
+
+const logicalName = /^[A-Za-z0-9][\w-]*(?:\.[\w-]+)*\.[a-z0-9]+$/
+/** stem, 16 random hex digits, mark, extension: the names that writeCheckpoint gives, and the only ones it removes. */
+const storedName = /^[A-Za-z0-9][\w.-]*\.[0-9a-f]{16}\.ck\.[a-z0-9]+$/
+
+const fileEntry = z.object({
+  /** Logical name. */
+  name: z.string().regex(logicalName),
+  /** Name in the folder. */
+  file: z.string().regex(storedName),
+  size: z.int().min(0),
+  sha256: z.string().regex(/^[0-9a-f]{64}$/),
+})
+
+/** Anything with keys; typed as object so that interfaces can be put in. */
+const record = z.custom<object>((value) => typeof value === 'object' && value !== null && !Array.isArray(value))
+
+const manifestSchema = z.object({
+  formatVersion: z.int().min(1),
+  packageVersion: z.string(),
+  /** When the run was begun and when this checkpoint was written, ISO 8601. */
+  created: z.string(),
+  updated: z.string(),
+  /** The config as it was written, overrides put in, and with everything filled in; resolve `raw` to use it. */
+  config: z.object({ raw: record, resolved: record }),
+  seed: z.int().min(0),
+  /** The device that computed: its kind, adapter, CPU target. */
+  device: record,
+  /** Kernel variants that were chosen; a resumed run uses these. */
+  variants: z.record(z.string(), z.string()),
+  /** Where training stands: `step` steps of sub-flow `subFlow` (from 1) are done. */
+  progress: z.object({ subFlow: z.int().min(1), step: z.int().min(0), phase: z.enum(['train', 'push', 'done']) }),
+  files: z.array(fileEntry),
+  evaluation: record.optional(),
+  timings: record.optional(),
+  extra: record.optional(),
+})
+
+export type RunManifest = z.output<typeof manifestSchema>
+export type FileEntry = z.output<typeof fileEntry>
+
+/** Everything in a manifest that the caller decides. */
+export type ManifestContent = Omit<RunManifest, 'formatVersion' | 'updated' | 'files'>
+
+/** Bytes as they are, or tensors for a safetensors file. */
+export type CheckpointContent =
+  | Uint8Array
+  | { tensors: Readonly<Record<string, StoredTensor>>; metadata?: Readonly<Record<string, string>> }
+
+const describe = ({ progress, updated }: RunManifest): string =>
+  progress.phase === 'done'
+    ? `the finished run of ${updated}`
+    : `the checkpoint at sub-flow ${progress.subFlow}, step ${progress.step}, of ${updated}`
+
+/** The manifest as it is in the folder, checked; null where there is none. */
+async function findManifest(dir: string): Promise<RunManifest | null> {
+  const path = join(dir, manifestName)
+  let text: string
+  try {
+    text = await readFile(path, 'utf8')
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'ENOENT' || code === 'ENOTDIR') return null
+    throw new CheckpointError(`${path} cannot be read: ${reasonOf(error)}.`)
+  }
+  let json: unknown
+  try {
+    json = JSON.parse(text)
+  } catch {
+    throw new CheckpointError(`${path} is damaged: it is no JSON.`)
+  }
+  const version = (json as { formatVersion?: unknown } | null)?.formatVersion
+  if (typeof version === 'number' && version > formatVersion) {
+    throw new CheckpointError(
+      `${dir} was written by a newer version of local-flow-matching (format ${version}; this one reads up to ` +
+        `${formatVersion}). Install a newer version to read it.`,
+    )
+  }
+  const result = manifestSchema.safeParse(json)
+  if (!result.success) {
+    const [issue] = result.error.issues
+    throw new CheckpointError(`${path} is damaged: ${issue.path.join('.') || 'it'}: ${issue.message}.`)
+  }
+  const twice = result.data.files.find(({ name }, i, all) => all.findIndex((entry) => entry.name === name) !== i)
+  if (twice) throw new CheckpointError(`${path} is damaged: it names ${twice.name} twice.`)
+  return result.data
+}
+
+/**
+ * The manifest of a run folder.
+ *
+ * @throws CheckpointError where the folder holds no run, the manifest is damaged, or it is of a newer version
+ */
+export async function readManifest(dir: string): Promise<RunManifest> {
+  const manifest = await findManifest(dir)
+  if (!manifest) throw new CheckpointError(`${dir} holds no run: there is no ${manifestName} in it.`)
+  return manifest
+}
+
+/** The most that is read by one system call. */
+const chunkBytes = 1 << 28
+
+/**
+ * One file of a checkpoint, by its logical name.
+ *
+ * @throws CheckpointError where the manifest does not name it, or it is missing, cut off or changed
+ */
+export async function readCheckpointFile(dir: string, manifest: RunManifest, name: string): Promise<Uint8Array> {
+  const entry = manifest.files.find((file) => file.name === name)
+  if (!entry) throw new CheckpointError(`The checkpoint in ${dir} has no file ${show(name)}.`)
+  const path = join(dir, entry.file)
+  const file = await open(path, 'r').catch((error) => {
+    throw new CheckpointError(`${path} cannot be read: ${reasonOf(error)}.`)
+  })
+  try {
+    const { size } = await file.stat()
+    if (size !== entry.size) {
+      throw new CheckpointError(`${path} is damaged: it has ${size} bytes, but ${entry.size} were written.`)
+    }
+    const bytes = new Uint8Array(size)
+    const hash = createHash('sha256')
+    for (let start = 0; start < size; ) {
+      const { bytesRead } = await file.read(bytes, start, Math.min(chunkBytes, size - start), start)
+      if (bytesRead === 0) throw new CheckpointError(`${path} is damaged: it ends after ${start} bytes.`)
+      hash.update(bytes.subarray(start, start + bytesRead))
+      start += bytesRead
+    }
+    if (hash.digest('hex') !== entry.sha256) {
+      throw new CheckpointError(`${path} is damaged: its content is not what was written (the SHA-256 differs).`)
+    }
+    return bytes
+  } finally {
+    await file.close()
+  }
+}
+
+/** The tensors of a safetensors file of a checkpoint. Throws CheckpointError as readCheckpointFile and decodeSafetensors do. */
+export async function readCheckpointTensors(dir: string, manifest: RunManifest, name: string): Promise<Safetensors> {
+  return decodeSafetensors(await readCheckpointFile(dir, manifest, name), `${name} in ${dir}`)
+}
+
+/** Removes what earlier checkpoints or killed writers left: files with names of ours that the manifest does not name. */
+async function removeStale(dir: string, files: readonly FileEntry[]): Promise<void> {
+  const named = new Set(files.map(({ file }) => file))
+  const stale = (await readdir(dir)).filter(
+    (name) => temporaryName.test(name) || (storedName.test(name) && !named.has(name)),
+  )
+  // What cannot be removed now is removed after the next checkpoint.
+  await Promise.all(stale.map((name) => rm(join(dir, name), { force: true }).catch(() => {})))
+}
+
+async function writeFile(dir: string, name: string, content: CheckpointContent): Promise<FileEntry> {
+  if (!logicalName.test(name)) throw new InvalidArgumentError(`${show(name)} is no name for a file of a checkpoint.`)
+  const dot = name.lastIndexOf('.')
+  const file = `${name.slice(0, dot)}.${randomBytes(8).toString('hex')}.ck${name.slice(dot)}`
+  const parts = content instanceof Uint8Array ? content : encodeSafetensors(content.tensors, content.metadata)
+  const hash = createHash('sha256')
+  const size = await writeNewFile(join(dir, file), parts, (chunk) => hash.update(chunk))
+  return { name, file, size, sha256: hash.digest('hex') }
+}
+
+/**
+ * Writes a checkpoint; when the promise resolves it is the folder's, until then the one before it is.
+ *
+ * @param files contents by logical name; a name ends in an extension and has letters, digits, '_', '-' and '.'
+ * @param keep logical names of files that are carried over from the checkpoint before, as they are
+ * @throws CheckpointError where something cannot be written (no space left …), naming what was kept, and where a file
+ *   to keep is not there
+ */
+export async function writeCheckpoint(
+  dir: string,
+  {
+    files,
+    keep = [],
+    manifest,
+  }: { files: Readonly<Record<string, CheckpointContent>>; keep?: readonly string[]; manifest: ManifestContent },
+): Promise<RunManifest> {
+  const previous = await findManifest(dir)
+  const entries: FileEntry[] = keep.map((name) => {
+    const entry = previous?.files.find((file) => file.name === name)
+    if (!entry) throw new CheckpointError(`${dir} has no file ${show(name)} to carry over to the next checkpoint.`)
+    return entry
+  })
+  const written: FileEntry[] = []
+  try {
+    await mkdir(dir, { recursive: true })
+    for (const [name, content] of Object.entries(files)) {
+      if (keep.includes(name)) throw new InvalidArgumentError(`${name} is both written and carried over.`)
+      written.push(await writeFile(dir, name, content))
+    }
+    await syncFolder(dir)
+    const complete: RunManifest = {
+      ...manifest,
+      formatVersion,
+      updated: new Date().toISOString(),
+      files: [...entries, ...written],
+    }
+    await writeFileAtomic(join(dir, manifestName), `${JSON.stringify(complete, null, 2)}\n`)
+    await removeStale(dir, complete.files)
+    return complete
+  } catch (error) {
+    const current = await findManifest(dir).catch(() => null)
+    const isNamed = (file: string): boolean => current?.files.some((entry) => entry.file === file) ?? false
+    for (const { file } of written) {
+      if (!isNamed(file)) await rm(join(dir, file), { force: true }).catch(() => {})
+    }
+    if (error instanceof CheckpointError || error instanceof InvalidArgumentError) throw error
+    const kept = current ? `Kept: ${describe(current)}.` : 'There was no checkpoint before it.'
+    throw new CheckpointError(`A checkpoint cannot be written to ${dir}: ${reasonOf(error)}. ${kept}`)
+  }
+}
+
+/**
+ * Makes a folder ready for training. Returns the manifest to go on from, or null for a new run.
+ *
+ * @param resume go on with the run in the folder
+ * @param force remove the run in the folder: its manifest and checkpoint files; other files stay until overwritten
+ * @throws CheckpointError where the folder already holds a run (and neither is given), where there is none to resume,
+ *   and where it cannot be made
+ */
+export async function prepareRunFolder(
+  dir: string,
+  { resume = false, force = false }: { resume?: boolean; force?: boolean } = {},
+): Promise<RunManifest | null> {
+  if (resume && force) throw new InvalidArgumentError('--resume and --force exclude each other; give one of them.')
+  if (resume) {
+    const manifest = await findManifest(dir)
+    if (!manifest) throw new CheckpointError(`${dir} holds no run to resume; leave out --resume to start one.`)
+    return manifest
+  }
+  const present = await stat(join(dir, manifestName)).then(
+    () => true,
+    () => false,
+  )
+  if (present && !force) {
+    throw new CheckpointError(
+      `${dir} already holds a run. Go on with it by --resume, replace it by --force, or choose another folder.`,
+    )
+  }
+  try {
+    await mkdir(dir, { recursive: true })
+    if (present) {
+      await rm(join(dir, manifestName))
+      await syncFolder(dir)
+    }
+    await removeStale(dir, [])
+  } catch (error) {
+    throw new CheckpointError(`${dir} cannot be used as a run folder: ${reasonOf(error)}.`)
+  }
+  return null
+}

@@ -1,0 +1,143 @@
+/**
+ * From the `data` section of a config to train, validation and test parts: a table of readers, one a kind. Samplers
+ * (pictures and toy sets) draw each part afresh from its own stream; files are split.
+ */
+
+import { extname, resolve } from 'node:path'
+import type { DataConfig } from '../config.js'
+import { DataError } from '../errors.js'
+import { readCsv, selectColumns, type Table } from './csv.js'
+import { type Density, isDensity, type Sampler } from './density.js'
+import { gaussian } from './gaussian.js'
+import { loadImageDensity } from './image-density.js'
+import { readNpy } from './npy.js'
+import { streams } from './random.js'
+import { fitScaler, type Scaler } from './scaler.js'
+import { type Parts, split } from './split.js'
+import { checkTensor, rowLength, type Tensor } from './tensor.js'
+import { toy, toySets } from './toy.js'
+
+export interface LoadedData extends Parts {
+  /** Of the training part; null where columns are not standardised. The parts hold raw values: the caller applies it. */
+  scaler: Scaler | null
+  /** The truth, in the units of the parts, where it is known. */
+  density: Density | null
+  /** Names of the columns, where there are any. */
+  columns: string[] | null
+  /** One line for people. */
+  description: string
+}
+
+type ConfigOf<K extends DataConfig['kind']> = Extract<DataConfig, { kind: K }>
+type Source = Omit<LoadedData, 'scaler'>
+
+const tableReaders: Readonly<
+  Record<string, (path: string, columns: readonly (string | number)[] | null) => Promise<Table>>
+> = { '.csv': readCsv, '.npy': readNpyTable }
+
+/** A .npy file as rows: an array of one dimension is one column; columns of a matrix are selected by number. */
+async function readNpyTable(path: string, columns: readonly (string | number)[] | null): Promise<Table> {
+  const read = await readNpy(path)
+  if (read.shape.length === 0) throw new DataError(`${path} holds a single number, not rows.`)
+  const tensor: Tensor = read.shape.length === 1 ? { values: read.values, shape: [read.shape[0], 1] } : read
+  checkTensor(path, tensor)
+  if (!columns) return { tensor, columns: null }
+  if (tensor.shape.length !== 2) {
+    throw new DataError(`${path} has rows of shape [${tensor.shape.slice(1).join(', ')}]; only a matrix has columns.`)
+  }
+  const [n, d] = tensor.shape
+  const picked = selectColumns(path, d, null, columns)
+  const values = Float32Array.from({ length: n * picked.length }, (_, i) => {
+    const row = Math.floor(i / picked.length)
+    return tensor.values[row * d + picked[i % picked.length]]
+  })
+  return { tensor: { values, shape: [n, picked.length] }, columns: null }
+}
+
+/**
+ * Reads a file of rows by its extension: .csv or .npy.
+ *
+ * @param columns which columns to take, by name or number from 0; default all
+ * @throws DataError for another extension, and as readCsv and readNpy do
+ */
+export function readTable(path: string, columns: readonly (string | number)[] | null = null): Promise<Table> {
+  const extension = extname(path).toLowerCase()
+  if (!Object.hasOwn(tableReaders, extension)) {
+    throw new DataError(`${path} must be a .csv or .npy file.`)
+  }
+  return tableReaders[extension](path, columns)
+}
+
+function drawParts(
+  sampler: Sampler,
+  config: ConfigOf<'image-density' | 'toy'>,
+  seed: number,
+): Pick<Source, 'train' | 'validation' | 'test' | 'density'> {
+  const part = (name: 'train' | 'validation' | 'test'): Tensor => {
+    const n = config[name]
+    return { values: sampler.sample(n, seed, streams[name]), shape: [n, sampler.dimension] }
+  }
+  return {
+    train: part('train'),
+    validation: config.validation ? part('validation') : null,
+    test: config.test ? part('test') : null,
+    density: isDensity(sampler) ? sampler : null,
+  }
+}
+
+async function splitTable(
+  read: (path: string, columns: readonly (string | number)[] | null) => Promise<Table>,
+  config: ConfigOf<'csv' | 'npy'>,
+  seed: number,
+  baseDir: string,
+): Promise<Source> {
+  const { tensor, columns } = await read(resolve(baseDir, config.path), config.columns ?? null)
+  const rows = `${tensor.shape[0]} rows of ${rowLength(tensor.shape)} values`
+  return {
+    ...split(tensor, config, { seed, shuffle: config.shuffle }),
+    density: null,
+    columns,
+    description: `${config.path}, ${rows}`,
+  }
+}
+
+const planeColumns = ['x', 'y']
+
+const sources: {
+  readonly [K in DataConfig['kind']]: (config: ConfigOf<K>, seed: number, baseDir: string) => Promise<Source>
+} = {
+  async 'image-density'(config, seed, baseDir) {
+    const density = await loadImageDensity(resolve(baseDir, config.path))
+    const description = `points of the picture ${config.path}, ${density.width}×${density.height} pixels`
+    return { ...drawParts(density, config, seed), columns: planeColumns, description }
+  },
+  async toy(config, seed) {
+    if (config.name !== 'gaussian') {
+      const description = `toy set ${config.name}: ${toySets[config.name].description}`
+      return { ...drawParts(toy(config.name, config), config, seed), columns: planeColumns, description }
+    }
+    const sampler = gaussian(config.mean ?? [], config.covariance ?? [])
+    const description = `gaussian in ${sampler.dimension} dimensions`
+    return { ...drawParts(sampler, config, seed), columns: null, description }
+  },
+  csv: (config, seed, baseDir) => splitTable(readCsv, config, seed, baseDir),
+  npy: (config, seed, baseDir) => splitTable(readNpyTable, config, seed, baseDir),
+}
+
+/**
+ * Reads or draws a data set and its parts, in the units of the data.
+ *
+ * @param config the `data` section of a resolved config
+ * @param seed of the draws and of the order of rows
+ * @param baseDir the folder that paths in the config are relative to (that of the config file)
+ * @throws DataError for everything that is wrong with a file or with the sizes of the parts
+ */
+export async function loadData(
+  config: DataConfig,
+  { seed, baseDir }: { seed: number; baseDir: string },
+): Promise<LoadedData> {
+  const source = await sources[config.kind](config as never, seed, baseDir)
+  // Only rows of columns have a scale of their own for each; pictures and sequences are left as they are.
+  const scaler = config.standardise && source.train.shape.length === 2 ? fitScaler(source.train, source.columns) : null
+  return { ...source, scaler }
+}
