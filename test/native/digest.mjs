@@ -1,0 +1,65 @@
+/**
+ * Prints the SHA-256 of the results of the three products and of a batch drawn, straight from the addon: engine.test.ts
+ * runs it under several numbers of threads.
+ */
+
+import { createHash } from 'node:crypto'
+import { createRequire } from 'node:module'
+
+const require = createRequire(import.meta.url)
+const addon = require(process.env.LFM_ADDON ?? '../../build/Release/lfm.node')
+const device = new addon.Device()
+const [B, K, N] = [4603, 61, 83]
+
+const hash = createHash('sha256')
+let seed = 1
+const fill = (length) =>
+  Float32Array.from({ length }, () => {
+    seed = (Math.imul(seed, 1664525) + 1013904223) >>> 0
+    return seed / 2 ** 32 - 0.5
+  })
+const buffer = (length, values = fill(length)) => {
+  const made = device.createBuffer(length)
+  made.write(values, 0)
+  return made
+}
+
+async function run(kernel, operands, attributes, results) {
+  const buffers = Object.values(operands).map(([made]) => made)
+  const places = Object.fromEntries(Object.entries(operands).map(([name, [, shape]], i) => [name, [i, 0, shape]]))
+  const operations = [{ kernel, operands: places, attributes }]
+  await device.compile({ operations, buffers, slots: [], constants: new Float32Array(0) }).run(1)
+  for (const name of results) {
+    const [made, shape] = operands[name]
+    const values = new Float32Array(shape.reduce((product, extent) => product * extent, 1))
+    made.read(values, 0)
+    hash.update(Buffer.from(values.buffer))
+  }
+}
+
+const x = [buffer(B * K), [B, K]]
+const y = [buffer(B * N), [B, N]]
+const weight = [buffer(N * K), [N, K]]
+const layer = { activation: 'softplus', beta: 20, scale: 1 }
+await run('linear_forward', { x, weight, bias: [buffer(N), [N]], y }, layer, ['y'])
+await run('linear_backward_input', { dy: y, weight, saved: x, dx: [buffer(B * K), [B, K]] }, layer, ['dx'])
+await run(
+  'linear_backward_weight',
+  { x, dy: y, t: [buffer(B), [B]], dweight: weight, dbias: [buffer(N), [N]], dtime_weight: [buffer(N), [N]] },
+  {},
+  ['dweight', 'dbias', 'dtime_weight'],
+)
+const draw = { seedLow: 1, seedHigh: 2, stream: 3, coupling: 'shuffled', interpolant: 'trig', sampling: 'epochs' }
+await run(
+  'draw_batch',
+  {
+    pool: [buffer(5000 * 3), [5000, 3]],
+    state: [buffer(8, new Uint32Array(8)), [8]],
+    x: [buffer(999 * 3), [999, 3]],
+    t: [buffer(999), [999]],
+    target: [buffer(999 * 3), [999, 3]],
+  },
+  { ...draw, decay: 0.9, spread: 0.43, timesPerPair: 1 },
+  ['x', 't', 'target'],
+)
+console.log(hash.digest('hex'))

@@ -1,0 +1,172 @@
+/**
+ * What the native device promises beside right numbers: order of writes and runs, an event loop that stays free, prompt
+ * abort, memory that comes back, errors instead of crashes, and bits that do not depend on the number of threads.
+ */
+
+import { spawnSync } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { expect, test } from 'vitest'
+import type { Device } from '../../src/device/device.js'
+import { DeviceError } from '../../src/errors.js'
+import { linearForward } from '../../src/kernels/linear_forward.js'
+import { stageCombine } from '../../src/kernels/stage_combine.js'
+import { ProgramBuilder } from '../../src/program/program.js'
+import { describeOn } from '../devices.js'
+
+/** y ← y + x, as a program over two buffers of `length` elements. */
+async function accumulation(device: Device, length: number) {
+  const [x, y] = [device.createBuffer(length), device.createBuffer(length)]
+  const builder = new ProgramBuilder()
+  const sum = builder.temporary([length])
+  const [from, to] = [builder.tensor(x, [1, length]), builder.tensor(y)]
+  builder.add(stageCombine, { y: to, stages: from, out: sum }, { coefficients: [1] })
+  builder.add(
+    stageCombine,
+    { y: sum, stages: builder.constant(new Float32Array(length), [1, length]), out: to },
+    { coefficients: [1] },
+  )
+  const program = await device.compile(builder.build())
+  const dispose = (): void => {
+    program.dispose()
+    x.dispose()
+    y.dispose()
+  }
+  return { x, y, program, dispose }
+}
+
+/** A program whose replay takes a while: one wide layer on many rows. */
+async function slowLayer(device: Device) {
+  const [B, K, N] = [4096, 512, 512]
+  const buffers = {
+    x: device.createBuffer(B * K),
+    weight: device.createBuffer(K * N),
+    bias: device.createBuffer(N),
+    y: device.createBuffer(B * N),
+  }
+  const builder = new ProgramBuilder()
+  builder.add(
+    linearForward,
+    {
+      x: builder.tensor(buffers.x, [B, K]),
+      weight: builder.tensor(buffers.weight, [N, K]),
+      bias: builder.tensor(buffers.bias),
+      y: builder.tensor(buffers.y, [B, N]),
+    },
+    { activation: 'softplus', beta: 20, scale: 1 },
+  )
+  const program = await device.compile(builder.build())
+  const dispose = (): void => {
+    program.dispose()
+    for (const buffer of Object.values(buffers)) buffer.dispose()
+  }
+  return { program, dispose }
+}
+
+await describeOn(['native'], 'engine', (device) => {
+  test('writes, runs, copies and reads happen in the order in which they were asked for', async () => {
+    const { x, y, program, dispose } = await accumulation(device(), 100)
+    x.write(new Float32Array(100).fill(1))
+    const first = program.run(3)
+    x.write(new Float32Array(100).fill(10))
+    const early = y.read(0, 1)
+    const second = program.run(2)
+    device().copy(y, 0, x, 0, 50)
+    const copied = x.read(49, 2)
+    await Promise.all([first, second])
+    expect([...(await early)]).toEqual([3])
+    expect([...(await y.read(99, 1))]).toEqual([23])
+    expect([...(await copied)]).toEqual([23, 10])
+    dispose()
+  })
+
+  test('the event loop turns while a program runs', async () => {
+    const { program, dispose } = await slowLayer(device())
+    let turns = 0
+    const timer = setInterval(() => turns++, 1)
+    await program.run(30)
+    clearInterval(timer)
+    expect(turns).toBeGreaterThan(5)
+    dispose()
+  })
+
+  test('an abort ends a run between two replays, with the reason of the signal', async () => {
+    const { program, dispose } = await slowLayer(device())
+    const controller = new AbortController()
+    const reason = new Error('enough')
+    const start = performance.now()
+    const run = program.run(1_000_000, { signal: controller.signal })
+    const queued = program.run(1_000_000, { signal: controller.signal })
+    setTimeout(() => controller.abort(reason), 20)
+    await expect(run).rejects.toBe(reason)
+    await expect(queued).rejects.toBe(reason)
+    expect(performance.now() - start).toBeLessThan(5000)
+    await expect(program.run(1, { signal: controller.signal })).rejects.toBe(reason)
+    await program.run(1)
+    dispose()
+  })
+
+  test('memory is counted and comes back', async () => {
+    const before = device().memory()
+    const { dispose } = await accumulation(device(), 1 << 20)
+    const during = device().memory()
+    expect(during.bytes - before.bytes).toBeGreaterThanOrEqual(3 * (4 << 20))
+    expect(during.buffers).toBeGreaterThan(before.buffers)
+    dispose()
+    const after = device().memory()
+    expect({ ...after, peakBytes: 0 }).toEqual({ ...before, peakBytes: 0 })
+    expect(after.peakBytes).toBeGreaterThanOrEqual(during.bytes)
+  })
+
+  test('what cannot be done is a DeviceError', async () => {
+    const buffer = device().createBuffer(10)
+    expect(() => device().createBuffer(0)).toThrow(DeviceError)
+    expect(() => device().createBuffer(Number.NaN)).toThrow(DeviceError)
+    expect(() => device().createBuffer(2 ** 45)).toThrow(/could not be made/)
+    expect(() => buffer.write(new Float32Array(11))).toThrow(/the buffer has 10/)
+    expect(() => buffer.write(new Float32Array(1), -1)).toThrow(DeviceError)
+    await expect(buffer.read(5, 6)).rejects.toThrow(DeviceError)
+    buffer.dispose()
+    buffer.dispose()
+    await expect(buffer.read()).rejects.toThrow(/disposed/)
+
+    const { program, x, dispose } = await accumulation(device(), 16)
+    await expect(program.run(-1)).rejects.toThrow(DeviceError)
+    await expect(program.run(0.5)).rejects.toThrow(DeviceError)
+    x.dispose()
+    await expect(program.run()).rejects.toThrow(/disposed/)
+    dispose()
+    await expect(program.run()).rejects.toThrow(/disposed/)
+  })
+
+  test('a program made by hand is checked as well', async () => {
+    const buffer = device().createBuffer(64)
+    const builder = new ProgramBuilder()
+    const all = builder.tensor(buffer)
+    const operation = { contract: stageCombine, operands: { y: all, stages: all, out: all }, attributes: {} }
+    await expect(device().compile({ operations: [operation as never] })).rejects.toThrow(/stages/)
+    buffer.dispose()
+  })
+
+  /** Prints a digest of one result of each product in a fresh process, under the variables given. */
+  const digest = (variables: Record<string, string>): string => {
+    const script = fileURLToPath(new URL('./digest.mjs', import.meta.url))
+    const { stdout, stderr, status } = spawnSync(process.execPath, [script], {
+      env: { ...process.env, ...variables },
+      encoding: 'utf8',
+    })
+    if (status !== 0) throw new Error(stderr)
+    return stdout.trim()
+  }
+
+  test('results have the same bits on one, two and five threads', () => {
+    const one = digest({ LFM_THREADS: '1' })
+    expect(one).toMatch(/^[0-9a-f]{64}$/)
+    expect(digest({ LFM_THREADS: '2' })).toBe(one)
+    expect(digest({ LFM_THREADS: '5' })).toBe(one)
+  })
+
+  test('a wrong LFM_CPU or LFM_THREADS is a clear error', () => {
+    expect(() => digest({ LFM_CPU: 'sparc' })).toThrow(/LFM_CPU must be one of .* but is 'sparc'/)
+    expect(() => digest({ LFM_THREADS: '0' })).toThrow(/LFM_THREADS must be a whole number/)
+  })
+})
