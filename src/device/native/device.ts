@@ -128,15 +128,16 @@ export class NativeEngine implements Device {
 
   /** Does a task after everything asked for before it: at once where nothing is under way. */
   enqueue<T>(task: () => T | Promise<T>): Promise<T> {
-    const start = (): Promise<T> => {
-      // an exception of a task that starts at once is a rejection as well
+    let result: Promise<T>
+    if (this.idle) {
       try {
-        return Promise.resolve(task())
+        const value = task()
+        if (!(value instanceof Promise)) return Promise.resolve(value)
+        result = value
       } catch (error) {
         return Promise.reject(error)
       }
-    }
-    const result = this.idle ? start() : this.tail.then(start)
+    } else result = this.tail.then(task)
     this.queued++
     const done = (): void => {
       this.queued--
