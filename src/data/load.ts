@@ -60,7 +60,7 @@ async function readNpyTable(path: string, columns: readonly (string | number)[] 
  * @param columns which columns to take, by name or number from 0; default all
  * @throws DataError for another extension, and as readCsv and readNpy do
  */
-export function readTable(path: string, columns: readonly (string | number)[] | null = null): Promise<Table> {
+export async function readTable(path: string, columns: readonly (string | number)[] | null = null): Promise<Table> {
   const extension = extname(path).toLowerCase()
   if (!Object.hasOwn(tableReaders, extension)) {
     throw new DataError(`${path} must be a .csv or .npy file.`)

@@ -29,7 +29,7 @@ export function fitScaler(x: Tensor, columns?: readonly string[] | null): Scaler
     let high = -Infinity
     for (let i = 0; i < n; i++) {
       const value = x.values[i * d + j]
-      mean[j] += value / n
+      mean[j] += value
       low = Math.min(low, value)
       high = Math.max(high, value)
     }
@@ -39,6 +39,7 @@ export function fitScaler(x: Tensor, columns?: readonly string[] | null): Scaler
           'A constant column has no density; leave it out (data.columns).',
       )
     }
+    mean[j] /= n
     for (let i = 0; i < n; i++) std[j] += (x.values[i * d + j] - mean[j]) ** 2 / n
     std[j] = Math.sqrt(std[j])
   }
