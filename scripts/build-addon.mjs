@@ -69,7 +69,9 @@ function buildWithGyp() {
 
 /** Builds the addon and returns its path. Throws an Error whose message says which command failed. */
 export function buildAddon({ staticRuntime = false, out = 'build', gyp = false } = {}) {
-  const cmakeJs = gyp ? null : resolved('cmake-js/bin/cmake-js')
+  // without "binary": { "napi_versions": [8] } in package.json cmake-js would download all of Node's headers
+  const offline = require('./package.json').binary?.napi_versions !== undefined
+  const cmakeJs = gyp || !offline ? null : resolved('cmake-js/bin/cmake-js')
   if (cmakeJs && found('cmake')) buildWithCMake(cmakeJs, { staticRuntime, out })
   else buildWithGyp()
   return join(root, out, 'Release', 'lfm.node')
