@@ -74,11 +74,7 @@ describe('csv', () => {
     ['infinity', '1,2\n-Infinity,4\n', /line 2: field 1 is -Infinity; every/],
     ['a number beyond float32', '1,2\n3,1e39\n', /line 2: field 2 is 1e39; every/],
     ['hexadecimal digits', '1,2\n3,0x10\n', /line 2: field 2 is '0x10', which is no number/],
-    [
-      'an empty field',
-      '1,2\n\n3,\n',
-      /line 4: field 2 is empty/.source.replace('4', '3|line 4') && /line [34]: field 2 is empty/,
-    ],
+    ['an empty field', '1,2\n\n3,\n', /line 3: field 2 is empty/],
     ['a short row', '1,2\n3\n', /line 2: 1 fields, but the first line has 2/],
     ['a long row', '1,2\n3,4,5\n', /line 2: 3 fields, but the first line has 2/],
     ['a header alone', 'a,b\n', /zero rows/],
