@@ -94,7 +94,11 @@ export function prepare(
 }
 
 /** Launches a kernel once: compiles, runs, frees. For repeated launches, `prepare` once and `run` many times. */
-export async function launch(name: string, operands: KernelOperands, attributes: Attributes | object = {}): Promise<void> {
+export async function launch(
+  name: string,
+  operands: KernelOperands,
+  attributes: Attributes | object = {},
+): Promise<void> {
   const device = Object.values(operands).find((given) => given !== undefined)?.device
   if (!device) throw new InvalidArgumentError(`${name}: no operands were given.`)
   const executable = await prepare(device, name, operands, attributes)

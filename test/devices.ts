@@ -51,6 +51,10 @@ export async function describeOn(
         device = await openDevice(kind, { onWarning: () => undefined })
       }, DEVICE_TIMEOUT)
       afterAll(async () => {
+        // memory is freed when what was queued before is done
+        for (let look = 0; look < 200 && device.memory().buffers > 0; look++) {
+          await new Promise((resolve) => setTimeout(resolve, 10))
+        }
         const { buffers } = device.memory()
         await device.dispose()
         if (buffers !== 0) throw new Error(`${buffers} buffers were left on ${kind}`)

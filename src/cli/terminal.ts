@@ -37,7 +37,10 @@ export interface ProgressDisplay {
 }
 
 /** @param steps training steps of each sub-flow, for the time left */
-export function progressDisplay(steps: readonly number[], stream: NodeJS.WriteStream = process.stderr): ProgressDisplay {
+export function progressDisplay(
+  steps: readonly number[],
+  stream: NodeJS.WriteStream = process.stderr,
+): ProgressDisplay {
   const total = steps.reduce((sum, count) => sum + count, 0)
   let open = false
   let lastLine = 0

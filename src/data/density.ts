@@ -36,6 +36,8 @@ export interface Density extends Sampler {
   /** log p of each row of x, [n, dimension], in nats; −Infinity outside the support. */
   logDensity(x: Float32Array): Float64Array
   entropy(options?: EntropyOptions): Entropy
+  /** Variances along the principal axes, [dimension], of a Gaussian; others leave it out. */
+  principalVariances?(): number[]
 }
 
 export const isDensity = (sampler: Sampler): sampler is Density => 'logDensity' in sampler

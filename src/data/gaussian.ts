@@ -19,6 +19,29 @@ export function cholesky(matrix: readonly (readonly number[])[]): number[][] | n
   return lower
 }
 
+/** Eigenvalues of a symmetric matrix by cyclic Jacobi rotations (Golub and Van Loan, Matrix Computations, 8.5), unsorted. */
+export function eigenvalues(matrix: readonly (readonly number[])[]): number[] {
+  const a = matrix.map((row) => [...row])
+  const d = a.length
+  const offDiagonal = (): number =>
+    a.reduce((sum, row, i) => sum + row.reduce((s, v, j) => s + (i < j ? v * v : 0), 0), 0)
+  const size = a.reduce((sum, row) => sum + row.reduce((s, v) => s + v * v, 0), 0)
+  while (offDiagonal() > 1e-30 * size) {
+    for (let p = 0; p < d; p++) {
+      for (let q = p + 1; q < d; q++) {
+        if (a[p][q] === 0) continue
+        const tau = (a[q][q] - a[p][p]) / (2 * a[p][q])
+        const t = (tau >= 0 ? 1 : -1) / (Math.abs(tau) + Math.hypot(1, tau))
+        const c = 1 / Math.hypot(1, t)
+        const s = t * c
+        for (let k = 0; k < d; k++) [a[k][p], a[k][q]] = [c * a[k][p] - s * a[k][q], s * a[k][p] + c * a[k][q]]
+        for (let k = 0; k < d; k++) [a[p][k], a[q][k]] = [c * a[p][k] - s * a[q][k], s * a[p][k] + c * a[q][k]]
+      }
+    }
+  }
+  return a.map((row, i) => row[i])
+}
+
 /**
  * The density N(mean, covariance).
  *
@@ -70,5 +93,6 @@ export function gaussian(mean: readonly number[], covariance: readonly (readonly
       })
     },
     entropy: () => ({ mean: 0.5 * d * (1 + Math.log(2 * Math.PI)) + logScale, standardError: 0 }),
+    principalVariances: () => eigenvalues(covariance),
   }
 }

@@ -30,7 +30,9 @@ export async function openDevice(kind: DeviceKind | 'auto' = 'auto', options: De
     case 'webgpu': {
       const device = await openWebgpuDevice(options)
       if (device.info.type === 'software') {
-        warn(`the WebGPU adapter ${device.info.name} is a software one: right, but slow. The native device is faster here.`)
+        warn(
+          `the WebGPU adapter ${device.info.name} is a software one: right, but slow. The native device is faster here.`,
+        )
       }
       return device
     }

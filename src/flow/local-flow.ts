@@ -7,7 +7,7 @@
 import { type ResolvedOptions, resolveOptions, type TrainOptions } from '../config.js'
 import { applyScaler, logDeterminant, type Scaler, undoScaler } from '../data/scaler.js'
 import { checkTensor, type Tensor } from '../data/tensor.js'
-import type { Device } from '../device/device.js'
+import type { Device, DeviceInfo, DeviceKind } from '../device/device.js'
 import { openDevice } from '../device/select.js'
 import { InvalidArgumentError, invalid } from '../errors.js'
 import type { VelocityField } from '../nn/field.js'
@@ -79,6 +79,8 @@ export interface TrajectoryOptions extends CarryOptions {
 /** What stays with a flow from its training. */
 export interface FlowParts {
   readonly options: ResolvedOptions
+  /** the options as they were written: what a saved run resolves again */
+  readonly raw: object
   /** […dims] of one row */
   readonly rowShape: readonly number[]
   readonly scaler: Scaler | null
@@ -155,6 +157,7 @@ export async function trainFlow(
   x: Tensor,
   scaler: Scaler | null,
   options: ResolvedOptions,
+  raw: object,
   hooks: TrainFlowHooks = {},
 ): Promise<{ flow: LocalFlow; chain: TrainedChain }> {
   const [n, ...rowShape] = x.shape
@@ -169,11 +172,13 @@ export async function trainFlow(
   const values = scaled.values instanceof Float32Array ? scaled.values : Float32Array.from(scaled.values)
   const field = fieldOf(options.model, values.length / n)
   const chain = await trainChain(device, field, values, chainSettings(options), hooks, hooks.start ?? null)
-  return { flow: new LocalFlow({ options, rowShape, scaler, subFlows: chain.subFlows }, device), chain }
+  return { flow: new LocalFlow({ options, raw, rowShape, scaler, subFlows: chain.subFlows }, device), chain }
 }
 
 export class LocalFlow {
   readonly options: ResolvedOptions
+  /** the options as they were written */
+  readonly raw: object
   readonly rowShape: readonly number[]
   readonly scaler: Scaler | null
   readonly subFlows: readonly FinishedSubFlow[]
@@ -187,6 +192,7 @@ export class LocalFlow {
   /** From parts, on a device of the caller's; without one, a device is opened when it is first needed. */
   constructor(parts: FlowParts, device: Device | null = null) {
     this.options = parts.options
+    this.raw = parts.raw
     this.rowShape = parts.rowShape
     this.scaler = parts.scaler
     this.subFlows = parts.subFlows
@@ -210,7 +216,7 @@ export class LocalFlow {
     const options = resolveOptions(raw)
     const device = await openDevice(options.device.kind, { variants: options.device.variants })
     try {
-      const { flow } = await trainFlow(device, x, null, options, { signal, onProgress })
+      const { flow } = await trainFlow(device, x, null, options, raw, { signal, onProgress })
       flow.ownsDevice = true
       return flow
     } catch (error) {
@@ -292,12 +298,36 @@ export class LocalFlow {
     return { times, states }
   }
 
+  /**
+   * Writes the flow as a run folder that `LocalFlow.load` and the command line read.
+   * @throws CheckpointError where the folder already holds a run (replace it by force: true) or cannot be written
+   */
+  async save(folder: string, { force = false }: { force?: boolean } = {}): Promise<void> {
+    const { saveFlow } = await import('../run/run.js')
+    await saveFlow(this, folder, force)
+  }
+
+  /**
+   * Reads a finished run; its device is opened when it is first needed.
+   * @param device default: the one in the run's config
+   * @throws CheckpointError where there is no run, it is not finished, damaged, or of a newer version
+   */
+  static async load(folder: string, { device }: { device?: DeviceKind | 'auto' } = {}): Promise<LocalFlow> {
+    const { loadFlow, openRun } = await import('../run/run.js')
+    return loadFlow(await openRun(folder), device)
+  }
+
   /** Frees the device's memory, and the device where this flow opened it. */
   async dispose(): Promise<void> {
     for (const link of this.linksOnDevice ?? []) link.parameters.dispose()
     this.linksOnDevice = null
     if (this.ownsDevice) await this.device?.dispose()
     this.device = null
+  }
+
+  /** What the flow runs on; null before a device was needed. */
+  get deviceInfo(): DeviceInfo | null {
+    return this.device?.info ?? null
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -9,7 +9,13 @@ import type { VelocityField } from '../nn/field.js'
 import type { Evaluations, SolverSettings } from '../ode/solver.js'
 import { targetSpread } from './interpolant.js'
 import { pushForward } from './push-forward.js'
-import { freshState, type SubFlowSettings, type TrainingState, trainSubFlow } from './train-sub-flow.js'
+import {
+  freshState,
+  type StepsSpent,
+  type SubFlowSettings,
+  type TrainingState,
+  trainSubFlow,
+} from './train-sub-flow.js'
 
 export interface ChainSettings {
   readonly subFlows: readonly Omit<SubFlowSettings, 'scale'>[]
@@ -67,18 +73,20 @@ export interface ChainHooks {
   readonly onProgress?: (progress: Progress) => void
   /** losses of the steps after `first` of a sub-flow */
   readonly onLosses?: (subFlow: number, first: number, losses: Float32Array) => void
-  readonly onCheckpoint?: (state: ChainState) => Promise<void>
+  readonly onCheckpoint?: (state: ChainState, spent: ChainSpent) => Promise<void>
 }
 
-export interface TrainedChain {
-  readonly subFlows: readonly FinishedSubFlow[]
-  /** wall time of training steps taken in this run, seconds; compilation, push and checkpoints left out */
-  readonly seconds: number
-  readonly stepsTaken: number
+/** What the steps and pushes of this call have cost so far; those before `start` are not in it. */
+export interface ChainSpent extends StepsSpent {
+  /** wall time of pushes */
   readonly pushSeconds: number
+}
+
+export interface TrainedChain extends ChainSpent {
+  readonly subFlows: readonly FinishedSubFlow[]
   readonly pushEvaluations: readonly Evaluations[]
+  /** steps skipped, their gradient not being finite */
   readonly skipped: number
-  readonly variants: Readonly<Record<string, string>>
 }
 
 /** Mean over the columns of their variances. */
@@ -118,12 +126,19 @@ export async function trainChain(
   const totals = { seconds: 0, stepsTaken: 0, pushSeconds: 0, skipped: 0 }
   const pushEvaluations: Evaluations[] = []
   let variants: Readonly<Record<string, string>> = {}
+  const sum = (now?: StepsSpent): ChainSpent => ({
+    seconds: totals.seconds + (now?.seconds ?? 0),
+    stepsTaken: totals.stepsTaken + (now?.stepsTaken ?? 0),
+    pushSeconds: totals.pushSeconds,
+    variants: { ...variants, ...now?.variants },
+  })
   try {
     for (let number = start?.subFlow ?? 1; number <= N; number++) {
       const kind = settings.subFlows[number - 1]
       const resumed = start?.subFlow === number ? start : null
-      const scale =
-        resumed?.scale ?? (settings.outputScale ? targetSpread(kind, meanVariance(values, field.dimension)) : 1)
+      const spread = (): number =>
+        settings.outputScale ? targetSpread(kind, meanVariance(values, field.dimension)) : 1
+      const scale = resumed?.training ? resumed.scale : spread()
       const previous = finished[number - 2]
       const training =
         resumed?.training ??
@@ -131,8 +146,11 @@ export async function trainChain(
           previous && settings.warmStart ? previous.parameters.slice() : field.initialise(kind.seed, number),
           kind.optimizer,
         )
-      const checkpoint = async (state: TrainingState): Promise<void> =>
-        hooks.onCheckpoint?.({ finished, subFlow: number, scale, training: state, pool: values })
+      const checkpoint = async (state: TrainingState, spent?: StepsSpent): Promise<void> =>
+        hooks.onCheckpoint?.(
+          { finished: [...finished], subFlow: number, scale, training: state, pool: values },
+          sum(spent),
+        )
       const trained = await trainSubFlow(
         device,
         field,
@@ -172,7 +190,10 @@ export async function trainChain(
         totals.pushSeconds += (performance.now() - began) / 1000
       }
       finished.push({ parameters, scale })
-      await hooks.onCheckpoint?.({ finished, subFlow: number + 1, scale: 1, training: null, pool: values })
+      await hooks.onCheckpoint?.(
+        { finished: [...finished], subFlow: number + 1, scale: 1, training: null, pool: values },
+        sum(),
+      )
     }
     return { subFlows: finished, ...totals, pushEvaluations, variants }
   } finally {

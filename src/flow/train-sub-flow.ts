@@ -67,15 +67,20 @@ export interface TrainingHooks {
   readonly onLosses?: (first: number, losses: Float32Array, skipped: number) => void
   /** steps between two checkpoints; 0: none */
   readonly checkpointEvery: number
-  readonly onCheckpoint?: (state: TrainingState) => Promise<void>
+  readonly onCheckpoint?: (state: TrainingState, spent: StepsSpent) => Promise<void>
 }
 
-export interface TrainedSubFlow {
-  readonly state: TrainingState
-  /** wall time of the steps taken here, without compilation and checkpoints */
+/** What the steps taken here have cost so far. */
+export interface StepsSpent {
+  /** wall time, without compilation and checkpoints */
   readonly seconds: number
   readonly stepsTaken: number
+  /** chosen variants of kernels and composites */
   readonly variants: Readonly<Record<string, string>>
+}
+
+export interface TrainedSubFlow extends StepsSpent {
+  readonly state: TrainingState
 }
 
 /** Losses kept on the device between two looks. */
@@ -196,6 +201,11 @@ export async function trainSubFlow(
 
     let step = start.step
     let seconds = 0
+    const { variants } = executable
+    const checkpoint = async (): Promise<void> => {
+      const state = await snapshot()
+      await hooks.onCheckpoint?.(state, { seconds, stepsTaken: state.step - start.step, variants })
+    }
     let segment = 1
     while (step < settings.steps) {
       const toCheckpoint = hooks.checkpointEvery > 0 ? hooks.checkpointEvery - (step % hooks.checkpointEvery) : Infinity
@@ -204,7 +214,7 @@ export async function trainSubFlow(
       try {
         await executable.run(count, { signal: hooks.signal })
       } catch (error) {
-        if (hooks.signal?.aborted) await hooks.onCheckpoint?.(await snapshot())
+        if (hooks.signal?.aborted) await checkpoint()
         throw error
       }
       const [losses, now] = await Promise.all([readRing(ring, step, count), state.read()])
@@ -212,17 +222,17 @@ export async function trainSubFlow(
       seconds += took
       if (now[stateWords.halted] !== 0) {
         hooks.onLosses?.(step, losses.subarray(0, now[stateWords.step] - step), now[stateWords.skipped])
-        await hooks.onCheckpoint?.(await snapshot())
+        await checkpoint()
         throw haltedError(now, settings, losses[now[stateWords.step] - step])
       }
       hooks.onLosses?.(step, losses, now[stateWords.skipped])
       step += count
       segment = Math.max(1, Math.min(RING, 4 * segment, Math.round((LOOK_SECONDS * count) / Math.max(took, 1e-6))))
       if (hooks.checkpointEvery > 0 && step % hooks.checkpointEvery === 0 && step < settings.steps) {
-        await hooks.onCheckpoint?.(await snapshot())
+        await checkpoint()
       }
     }
-    return { state: await snapshot(), seconds, stepsTaken: step - start.step, variants: executable.variants }
+    return { state: await snapshot(), seconds, stepsTaken: step - start.step, variants }
   } finally {
     executable?.dispose()
     for (const buffer of buffers) buffer.dispose()

@@ -1,0 +1,94 @@
+#!/usr/bin/env node
+/**
+ * The command line `lfm`. Each command is a file beside this one and is loaded when it is asked for. Errors of the library
+ * print their message alone; anything else is a defect and prints its stack.
+ */
+
+import { readFileSync } from 'node:fs'
+import { Command, CommanderError, InvalidArgumentError as InvalidOption, Option } from 'commander'
+import { deviceKinds } from '../device/select.js'
+import { LocalFlowError } from '../errors.js'
+import { Interrupted } from './interrupt.js'
+
+const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+  version: string
+}
+
+const wholeNumber =
+  (least: number) =>
+  (text: string): number => {
+    const value = Number(text)
+    if (!Number.isSafeInteger(value) || value < least)
+      throw new InvalidOption(`It must be a whole number from ${least} on.`)
+    return value
+  }
+const collect = (value: string, previous: string[]): string[] => [...previous, value]
+const device = (): Option =>
+  new Option('--device <kind>', 'device to run on (default: the config’s)').choices(deviceKinds)
+const json = (): Option => new Option('--json', 'print one JSON object as the last line of stdout')
+
+const program = new Command('lfm')
+  .description('Train, sample and score Local Flow Matching models.')
+  .version(version)
+  .showHelpAfterError('(lfm --help lists the commands)')
+  .exitOverride()
+
+program
+  .command('train')
+  .description('train the flow that a config describes, into a run folder')
+  .argument('<config>', 'YAML file')
+  .requiredOption('--out <run>', 'run folder')
+  .addOption(device())
+  .option('--set <key=value>', 'override a key of the config, such as train.steps=100; may be repeated', collect, [])
+  .option('--resume', 'go on from the last checkpoint of the run folder')
+  .option('--force', 'delete the run that the folder holds')
+  .addOption(json())
+  .action(async (config, options) => (await import('./train.js')).train(config, options))
+
+program
+  .command('sample')
+  .description('draw samples of a trained run')
+  .argument('<run>', 'run folder')
+  .requiredOption('-n <count>', 'number of samples', wholeNumber(1))
+  .requiredOption('-o, --output <file>', '.csv, .npy or .png')
+  .option('--seed <number>', 'seed (default: the config’s)', wholeNumber(0))
+  .addOption(device())
+  .addOption(json())
+  .action(async (run, options) => (await import('./sample.js')).sample(run, options))
+
+program
+  .command('score')
+  .description('log-likelihood of each row of a file, in nats')
+  .argument('<run>', 'run folder')
+  .argument('<data>', '.csv or .npy')
+  .option('-o, --output <file>', 'write the scores here, .csv or .npy')
+  .addOption(device())
+  .addOption(json())
+  .action(async (run, data, options) => (await import('./score.js')).score(run, data, options))
+
+program
+  .command('evaluate')
+  .description('likelihood of the test part, added to the report')
+  .argument('<run>', 'run folder')
+  .addOption(device())
+  .addOption(json())
+  .action(async (run, options) => (await import('./evaluate.js')).evaluate(run, options))
+
+program
+  .command('devices')
+  .description('adapters, the CPU target, what they support, and what auto would choose')
+  .addOption(json())
+  .action(async (options) => (await import('./devices.js')).devices(options))
+
+try {
+  await program.parseAsync()
+} catch (error) {
+  if (error instanceof CommanderError) process.exitCode = error.exitCode
+  else if (error instanceof Interrupted) {
+    process.stderr.write(`${error.message}\n`)
+    process.exitCode = 130
+  } else if (error instanceof LocalFlowError) {
+    process.stderr.write(`lfm: ${error.message}\n`)
+    process.exitCode = 1
+  } else throw error
+}

@@ -1,0 +1,58 @@
+/** `lfm sample`: draws samples of a run into a .csv, .npy or .png file. */
+
+import { extname } from 'node:path'
+import { writeFileAtomic } from '../checkpoint/index.js'
+import { writeCsv, writeNpy } from '../data/index.js'
+import type { DeviceKind } from '../device/device.js'
+import { invalid } from '../errors.js'
+import type { Samples } from '../flow/local-flow.js'
+import { pointsFigure, renderPng } from '../plot/index.js'
+import { loadFlow, openRun } from '../run/run.js'
+import { interruptSignal } from './interrupt.js'
+import { printJson } from './terminal.js'
+
+export interface SampleCommandOptions {
+  n: number
+  output: string
+  seed?: number
+  device?: DeviceKind | 'auto'
+  json?: boolean
+}
+
+async function writePicture(path: string, { values, shape }: Samples): Promise<void> {
+  const dimensions = values.length / shape[0]
+  const panels = [{ title: 'Samples', subtitle: `${shape[0]} points`, values, dimensions }]
+  await writeFileAtomic(path, await renderPng(await pointsFigure({ panels, panelSize: 480 })))
+}
+
+const writers: Readonly<Record<string, (path: string, samples: Samples, columns: string[] | null) => Promise<void>>> = {
+  '.csv': (path, samples, columns) => writeCsv(path, samples, columns),
+  '.npy': (path, samples) => writeNpy(path, samples),
+  '.png': writePicture,
+}
+
+export async function sample(folder: string, options: SampleCommandOptions): Promise<void> {
+  const write = writers[extname(options.output).toLowerCase()]
+  if (!write) throw invalid('--output', 'a file that ends in .csv, .npy or .png', options.output)
+  const run = await openRun(folder)
+  const flow = await loadFlow(run, options.device)
+  const { signal, release } = interruptSignal('Interrupted: nothing was written.')
+  try {
+    const began = performance.now()
+    const samples = await flow.sample(options.n, { seed: options.seed, signal })
+    const seconds = (performance.now() - began) / 1000
+    await write(options.output, samples, run.extra.columns)
+    const { mean, max } = flow.evaluations!
+    const device = flow.deviceInfo!
+    if (options.json) {
+      printJson({ n: options.n, output: options.output, nfe: mean, nfeMax: max, seconds, device: device.kind })
+    } else {
+      process.stdout.write(
+        `${options.n} samples in ${seconds.toFixed(2)} s on ${device.name} (${mean} function evaluations each): ${options.output}\n`,
+      )
+    }
+  } finally {
+    release()
+    await flow.dispose()
+  }
+}

@@ -1,0 +1,333 @@
+/** `lfm train`: from a config to a run folder with checkpoints, pictures and a report. */
+
+import { access } from 'node:fs/promises'
+import { basename, dirname, extname, join, resolve } from 'node:path'
+import { stringify } from 'yaml'
+import { prepareRunFolder, writeFileAtomic } from '../checkpoint/index.js'
+import { applyOverrides, type ResolvedConfig, readConfig, resolveConfig } from '../config.js'
+import { type LoadedData, loadData } from '../data/load.js'
+import { applyScaler } from '../data/scaler.js'
+import type { Device, DeviceKind } from '../device/device.js'
+import { openDevice } from '../device/select.js'
+import { ConfigError } from '../errors.js'
+import { fieldOf, type LocalFlow, trainFlow } from '../flow/local-flow.js'
+import type { ChainState, TrainedChain } from '../flow/train-chain.js'
+import {
+  describeSolver,
+  drawPictures,
+  finalLosses,
+  leastLosses,
+  lossCsv,
+  PICTURE_SAMPLES,
+  type ReportFacts,
+  writeReport,
+} from '../run/report.js'
+import {
+  openRun,
+  packageVersion,
+  type RunIdentity,
+  type RunState,
+  RunWriter,
+  readState,
+  type Timings,
+} from '../run/run.js'
+import { Interrupted, interruptSignal } from './interrupt.js'
+import { clock, note, printJson, progressDisplay } from './terminal.js'
+
+export interface TrainCommandOptions {
+  out: string
+  device?: DeviceKind | 'auto'
+  set: string[]
+  resume?: boolean
+  force?: boolean
+  json?: boolean
+}
+
+/** A config file's sections that must be those of the run that is resumed. */
+const FIXED = ['data', 'model', 'flow', 'seed'] as const
+/** Keys of `train` that may change between the sessions of a run. */
+const FREE_TRAIN_KEYS = ['checkpointEvery', 'logEvery']
+
+/** Throws ConfigError where a resumed run was trained with another config. */
+function checkSameRun(folder: string, stored: object, config: ResolvedConfig): void {
+  const fixed = (from: ResolvedConfig): Record<string, unknown> => {
+    const train = Object.fromEntries(Object.entries(from.train).filter(([key]) => !FREE_TRAIN_KEYS.includes(key)))
+    return { ...Object.fromEntries(FIXED.map((key) => [key, from[key]])), train, 'ode.push': from.ode.push }
+  }
+  const [before, now] = [fixed(stored as ResolvedConfig), fixed(config)]
+  const changed = Object.keys(now).filter((key) => JSON.stringify(before[key]) !== JSON.stringify(now[key]))
+  if (changed.length > 0) {
+    throw new ConfigError(
+      `The run in ${folder} was begun with other settings (${changed.join(', ')}); resume it with the config it was ` +
+        'begun with, or train into another folder.',
+    )
+  }
+}
+
+/** Losses of all steps, as they come. */
+class LossLog {
+  readonly losses: Float32Array[]
+  readonly counts: number[]
+
+  constructor(steps: readonly number[], before: readonly Float32Array[] = []) {
+    this.losses = steps.map((count) => new Float32Array(count))
+    this.counts = steps.map((_, i) => before[i]?.length ?? 0)
+    before.forEach((values, i) => {
+      this.losses[i].set(values)
+    })
+  }
+
+  add(subFlow: number, first: number, values: Float32Array): void {
+    this.losses[subFlow - 1].set(values, first)
+    this.counts[subFlow - 1] = first + values.length
+  }
+
+  /** Losses up to a state of the chain. */
+  until({ subFlow, training }: ChainState): Float32Array[] {
+    return this.losses.map((values, i) => {
+      const count = i + 1 < subFlow ? this.counts[i] : i + 1 === subFlow ? (training?.step ?? 0) : 0
+      return values.subarray(0, Math.min(count, this.counts[i]))
+    })
+  }
+}
+
+export async function train(configPath: string, options: TrainCommandOptions): Promise<void> {
+  const overrides = options.device ? [...options.set, `device.kind=${options.device}`] : options.set
+  const written = await readConfig(configPath)
+  if (options.device && typeof written.device === 'string') written.device = { kind: written.device }
+  const raw = applyOverrides(written, overrides)
+  const config = resolveConfig(raw, configPath)
+  const manifest = await prepareRunFolder(options.out, { resume: options.resume, force: options.force })
+  if (manifest) checkSameRun(options.out, manifest.config.resolved, config)
+
+  const data = await loadData(config.data, { seed: config.seed, baseDir: dirname(resolve(configPath)) })
+  const [, ...rowShape] = data.train.shape
+  const run = manifest && (await openRun(options.out, manifest))
+  const scaled = data.scaler ? applyScaler(data.scaler, data.train) : data.train
+  const start = run && (await readState(run, Float32Array.from(scaled.values)))
+  const variants = { ...manifest?.variants, ...config.device.variants }
+  const device = await openDevice(config.device.kind, { variants })
+  const { signal, release } = interruptSignal('Interrupted.')
+  const display = progressDisplay(config.train.steps)
+  try {
+    const identity: RunIdentity = {
+      created: manifest?.created ?? new Date().toISOString(),
+      raw,
+      options: config,
+      rowShape,
+      scaler: data.scaler,
+      columns: data.columns,
+      configPath: resolve(configPath),
+      device: device.info,
+    }
+    const session = new Session(options, configPath, config, data, device, identity, start, display)
+    if (start) {
+      const { subFlow, training } = start.chain
+      const N = config.flow.gammas.length
+      note(
+        subFlow > N
+          ? `${options.out} is already trained; only its pictures and report are made again.`
+          : `Going on from step ${training?.step ?? 0} of sub-flow ${subFlow} of ${N}.`,
+      )
+    }
+    await session.run(signal)
+  } catch (error) {
+    display.end()
+    if (signal.aborted && error === signal.reason) {
+      const where = (await checkpointPlace(options.out)) ?? 'nothing was saved yet'
+      throw new Interrupted(`Interrupted: ${where}. Go on with: lfm train ${configPath} --out ${options.out} --resume`)
+    }
+    throw error
+  } finally {
+    release()
+    await device.dispose()
+  }
+}
+
+/** Where the run in a folder stands, for the person who pressed Ctrl-C; null where there is no checkpoint. */
+async function checkpointPlace(folder: string): Promise<string | null> {
+  try {
+    await access(join(folder, 'manifest.json'))
+  } catch {
+    return null
+  }
+  const { manifest } = await openRun(folder)
+  const { subFlow, step } = manifest.progress
+  return `saved at step ${step} of sub-flow ${subFlow}`
+}
+
+/** One session of training a run. */
+class Session {
+  private readonly log: LossLog
+  private readonly before: Timings
+
+  constructor(
+    private readonly command: TrainCommandOptions,
+    private readonly configPath: string,
+    private readonly config: ResolvedConfig,
+    private readonly data: LoadedData,
+    private readonly device: Device,
+    private readonly identity: RunIdentity,
+    private readonly start: RunState | null,
+    private readonly display: ReturnType<typeof progressDisplay>,
+  ) {
+    this.log = new LossLog(config.train.steps, start?.losses)
+    this.before = start?.timings ?? { seconds: 0, stepsTaken: 0, pushSeconds: 0 }
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const { config, data, device, display, start } = this
+    const began = performance.now()
+    let writer: RunWriter | null = null
+    let latest: ChainState | null = null
+    let timings = this.before
+    const { flow, chain } = await trainFlow(device, data.train, data.scaler, config, this.identity.raw, {
+      signal,
+      start: start?.chain ?? null,
+      onProgress: (progress) => display.show(progress),
+      onLosses: (subFlow, first, losses) => this.log.add(subFlow, first, losses),
+      onCheckpoint: async (state, spent) => {
+        writer ??= await this.writer(state)
+        latest = state
+        timings = this.total(spent)
+        const { variants } = spent
+        await writer.write({ chain: state, losses: this.log.until(state), timings, variants })
+        await this.writeLossCsv(state)
+      },
+    })
+    display.end()
+    timings = this.total(chain)
+    const state: ChainState = latest ?? start!.chain
+    const facts = await this.report(flow, chain, timings, signal)
+    writer ??= await this.writer(state)
+    const losses = this.log.until(state)
+    const variants = { ...start?.variants, ...chain.variants }
+    await writer.write({ chain: state, losses, timings, variants, report: facts })
+    await this.writeLossCsv(state)
+    const path = await writeReport(this.command.out, facts)
+    const wall = (performance.now() - began) / 1000
+    if (this.command.json) printJson(this.summary(timings, chain, losses))
+    else {
+      process.stdout.write(
+        `Trained ${config.flow.gammas.length} sub-flows, ${timings.stepsTaken} steps of ${config.train.batch} rows, in ` +
+          `${clock(wall)} on ${device.info.name}.\nReport: ${path}\n`,
+      )
+    }
+    await flow.dispose()
+  }
+
+  private async writer(state: ChainState): Promise<RunWriter> {
+    const field = fieldOf(this.config.model, state.pool.length / this.data.train.shape[0])
+    const manifest = this.start ? (await openRun(this.command.out)).manifest : null
+    return new RunWriter(this.command.out, this.identity, field, manifest)
+  }
+
+  private total(spent: Pick<TrainedChain, 'seconds' | 'stepsTaken' | 'pushSeconds'>): Timings {
+    return {
+      seconds: this.before.seconds + spent.seconds,
+      stepsTaken: this.before.stepsTaken + spent.stepsTaken,
+      pushSeconds: this.before.pushSeconds + spent.pushSeconds,
+    }
+  }
+
+  private writeLossCsv(state: ChainState): Promise<void> {
+    const text = lossCsv(this.log.until(state), this.config.train.logEvery)
+    return writeFileAtomic(join(this.command.out, 'losses.csv'), text)
+  }
+
+  private summary(timings: Timings, chain: TrainedChain, losses: readonly Float32Array[]): object {
+    const { info } = this.device
+    const from = this.start && { subFlow: this.start.chain.subFlow, step: this.start.chain.training?.step ?? 0 }
+    return {
+      device: info.kind,
+      adapter: info.kind === 'webgpu' ? info.name : null,
+      cpuTarget: info.cpuTarget,
+      subFlows: this.config.flow.gammas.length,
+      steps: timings.stepsTaken,
+      finalLosses: finalLosses(losses),
+      seconds: timings.seconds,
+      pushSeconds: timings.pushSeconds,
+      stepMs: stepMs(chain, timings),
+      skipped: chain.skipped,
+      resumedFrom: from,
+      run: this.command.out,
+    }
+  }
+
+  private async report(
+    flow: LocalFlow,
+    chain: TrainedChain,
+    timings: Timings,
+    signal: AbortSignal,
+  ): Promise<ReportFacts> {
+    const { config, data, device, command } = this
+    const losses = this.log.losses
+    const least = leastLosses(flow, principalVariances(data))
+    const spent = await drawPictures(command.out, flow, Float32Array.from(data.train.values), losses, least, signal)
+    const final = finalLosses(losses)
+    const { info } = device
+    const rows = (part: { shape: readonly number[] } | null): number => part?.shape[0] ?? 0
+    const remarks: string[] = []
+    if (this.start) remarks.push('The run was interrupted and resumed.')
+    if (chain.skipped > 0) remarks.push(`${chain.skipped} steps with a gradient that was not finite were skipped.`)
+    if (info.type === 'software') remarks.push('The WebGPU adapter is a software one.')
+    const overrides = command.set.map((assignment) => ` --set ${assignment}`).join('')
+    return {
+      title: basename(this.configPath, extname(this.configPath)),
+      date: new Date().toISOString(),
+      runFolder: command.out,
+      device: { kind: info.kind, adapter: info.name, cpuTarget: info.cpuTarget },
+      data: {
+        description: data.description,
+        dimensions: flow.field.dimension,
+        train: rows(data.train),
+        validation: rows(data.validation),
+        test: rows(data.test),
+      },
+      model: describeModel(config.model),
+      subFlows: config.flow.gammas.map((gamma, i) => ({
+        gamma,
+        interpolant: config.flow.interpolant[i],
+        steps: config.train.steps[i],
+        parameters: flow.field.parameterCount,
+        finalLoss: final[i],
+        excessLoss: least[i] === null || final[i] === null ? null : final[i] - least[i],
+      })),
+      batch: config.train.batch,
+      seed: config.seed,
+      trainSeconds: timings.seconds,
+      pushSeconds: timings.pushSeconds,
+      stepMs: stepMs(chain, timings),
+      sampling: {
+        solver: describeSolver(config.ode.sample),
+        nfe: spent.mean,
+        nfeMax: spent.max === spent.mean ? null : spent.max,
+        n: PICTURE_SAMPLES,
+      },
+      evaluation: null,
+      remarks,
+      config: stringify(this.identity.raw),
+      versions: { 'local-flow-matching': packageVersion, 'Node.js': process.version },
+      reproduce: [`lfm train ${this.configPath} --out ${command.out}${overrides}`],
+    }
+  }
+}
+
+/** Milliseconds of a training step, of this session where it took any. */
+const stepMs = (chain: TrainedChain, timings: Timings): number => {
+  const { seconds, stepsTaken } = chain.stepsTaken > 0 ? chain : timings
+  return stepsTaken > 0 ? (1000 * seconds) / stepsTaken : 0
+}
+
+const describeModel = (model: ResolvedConfig['model']): string => {
+  const activation =
+    model.activation === 'softplus' && model.beta !== 1 ? `softplus(β = ${model.beta})` : model.activation
+  const time = model.time === 'first' ? 't at the first layer' : 't at every layer'
+  const features = model.fourier.length > 0 ? `, ${model.fourier.length} Fourier frequencies` : ''
+  return `${model.kind} ${model.hidden.join(' · ')}, ${activation}, ${time}${features}`
+}
+
+/** Variances along the principal axes where the data are known to be Gaussian and unscaled; else null. */
+function principalVariances(data: LoadedData): number[] | null {
+  return data.scaler === null ? (data.density?.principalVariances?.() ?? null) : null
+}

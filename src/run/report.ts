@@ -1,0 +1,174 @@
+/**
+ * The pictures and the report of a run: samples beside data, the chain forward and backward, loss curves, and the page
+ * that shows them. What the page says is kept as a ReportInput without its pictures (they are PNG files of the run folder),
+ * so that `lfm evaluate` adds a likelihood later without training or drawing anything again.
+ */
+
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { writeFileAtomic } from '../checkpoint/atomic.js'
+import { leastLoss } from '../flow/interpolant.js'
+import type { LocalFlow } from '../flow/local-flow.js'
+import { isAdaptive, type SolverSettings } from '../ode/solver.js'
+import {
+  chainFigure,
+  chainLabel,
+  lossFigure,
+  pointsFigure,
+  type ReportInput,
+  renderPng,
+  renderReport,
+} from '../plot/index.js'
+
+/** A report without its pictures: plain data that a manifest holds. */
+export type ReportFacts = Omit<ReportInput, 'pictures'>
+
+const pictureFiles = {
+  samples: 'samples.png',
+  forward: 'forward-chain.png',
+  backward: 'backward-chain.png',
+  loss: 'loss.png',
+  excessLoss: 'excess-loss.png',
+} as const
+
+/** Samples of the picture, and rows of each state of a chain. */
+export const PICTURE_SAMPLES = 10_000
+const CHAIN_ROWS = 5000
+
+export const describeSolver = (s: SolverSettings): string =>
+  isAdaptive(s) ? `dopri5, rtol ${s.rtol}, atol ${s.atol}` : `${s.solver}, ${s.steps} steps a sub-flow`
+
+/** Loss of every step, in order, for each sub-flow. */
+export type LossHistory = readonly Float32Array[]
+
+/** Means over stretches of `every` steps: [step at the stretch's end, mean loss]. */
+export function thinned(losses: Float32Array, every: number): { steps: number[]; loss: number[] } {
+  const steps: number[] = []
+  const loss: number[] = []
+  for (let first = 0; first < losses.length; first += every) {
+    const part = losses.subarray(first, first + every)
+    steps.push(first + part.length)
+    loss.push(part.reduce((sum, value) => sum + value, 0) / part.length)
+  }
+  return { steps, loss }
+}
+
+/** Mean loss of the last tenth of the steps of each sub-flow, at most 1000; null before any. */
+export const finalLosses = (history: LossHistory): (number | null)[] =>
+  history.map((losses) => {
+    if (losses.length === 0) return null
+    const last = losses.subarray(Math.max(0, losses.length - Math.min(1000, Math.ceil(losses.length / 10))))
+    return last.reduce((sum, value) => sum + value, 0) / last.length
+  })
+
+/** The loss history as text: sub-flow, step, and the mean loss of the steps since the row before. */
+export function lossCsv(history: LossHistory, every: number): string {
+  const rows = history.flatMap((losses, i) => {
+    const { steps, loss } = thinned(losses, every)
+    return steps.map((step, k) => `${i + 1},${step},${loss[k]}`)
+  })
+  return `${['sub_flow,step,loss', ...rows].join('\n')}\n`
+}
+
+/** Least loss of each sub-flow where the data are Gaussian with these variances along their principal axes, divided as outputScale divides. */
+export function leastLosses(flow: LocalFlow, variances: readonly number[] | null): (number | null)[] {
+  const { gammas, interpolant, coupling } = flow.options.flow
+  let current = variances
+  return gammas.map((gamma, i) => {
+    if (!current) return null
+    const least = leastLoss({ gamma, interpolant: interpolant[i], coupling }, current) / flow.subFlows[i].scale ** 2
+    current = gamma === null ? current : current.map((S) => Math.exp(-2 * gamma) * S - Math.expm1(-2 * gamma))
+    return least
+  })
+}
+
+const takeRows = (values: Float32Array, D: number, rows: number): Float32Array =>
+  values.subarray(0, Math.min(values.length, rows * D))
+
+/**
+ * Draws the pictures of a trained flow into the run folder. Returns the evaluations that a sample took.
+ * @param data [n, D], rows of the data in their own units
+ */
+export async function drawPictures(
+  folder: string,
+  flow: LocalFlow,
+  data: Float32Array,
+  history: LossHistory,
+  floors: readonly (number | null)[],
+  signal?: AbortSignal,
+): Promise<{ mean: number; max: number }> {
+  const D = flow.field.dimension
+  const { gammas } = flow.options.flow
+  const N = gammas.length
+  const save = async (name: keyof typeof pictureFiles, svg: string): Promise<void> =>
+    writeFileAtomic(join(folder, pictureFiles[name]), await renderPng(svg))
+  const note = (n: number): string | undefined =>
+    n === 0 ? 'data' : gammas[n - 1] === null ? 'free: to noise' : `γ = ${gammas[n - 1]}`
+
+  const samples = await flow.sample(PICTURE_SAMPLES, { signal })
+  const spent = flow.evaluations!
+  const rows = takeRows(data, D, PICTURE_SAMPLES)
+  await save(
+    'samples',
+    await pointsFigure({
+      panels: [
+        { title: 'Data', subtitle: `${rows.length / D} points`, values: rows, dimensions: D },
+        { title: 'Samples', subtitle: `${PICTURE_SAMPLES} points`, values: samples.values, dimensions: D },
+      ],
+      panelSize: 380,
+    }),
+  )
+
+  const start = takeRows(data, D, CHAIN_ROWS)
+  const forward = await flow.trajectory(
+    { values: start, shape: [start.length / D, ...flow.rowShape] },
+    { direction: 'encode', signal },
+  )
+  await save(
+    'forward',
+    await chainFigure(
+      forward.states.map(({ values }, n) => ({ label: chainLabel(n), note: note(n), values })),
+      { dimensions: D },
+    ),
+  )
+  const latent = await flow.encode(
+    { values: samples.values.subarray(0, CHAIN_ROWS * D), shape: [CHAIN_ROWS, ...flow.rowShape] },
+    { signal },
+  )
+  const backward = await flow.trajectory({ values: latent.values, shape: latent.shape }, { signal })
+  await save(
+    'backward',
+    await chainFigure(
+      backward.states.map(({ values }, i) => ({
+        label: chainLabel(N - i),
+        note: i === 0 ? 'noise' : i === N ? 'samples' : undefined,
+        values,
+      })),
+      { dimensions: D },
+    ),
+  )
+
+  const every = Math.max(1, Math.ceil(Math.max(...history.map((losses) => losses.length)) / 400))
+  const series = history.map((losses, i) => ({
+    label: N === 1 ? 'plain flow matching' : `sub-flow ${i + 1}`,
+    note: gammas[i] === null ? 'free' : `γ = ${gammas[i]}`,
+    ...thinned(losses, every),
+    floor: floors[i] ?? undefined,
+  }))
+  await save('loss', await lossFigure({ series }))
+  if (floors.every((floor) => floor !== null))
+    await save('excessLoss', await lossFigure({ series, quantity: 'excess' }))
+  return spent
+}
+
+/** Writes report.html from the facts and whatever pictures the folder has. Returns its path. */
+export async function writeReport(folder: string, facts: ReportFacts): Promise<string> {
+  const pictures: ReportInput['pictures'] = {}
+  for (const [name, file] of Object.entries(pictureFiles)) {
+    const bytes = await readFile(join(folder, file)).catch(() => undefined)
+    if (bytes) pictures[name as keyof typeof pictureFiles] = bytes
+  }
+  const path = join(folder, 'report.html')
+  await writeFileAtomic(path, renderReport({ ...facts, pictures }))
+  return path
+}

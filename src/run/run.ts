@@ -1,0 +1,307 @@
+/**
+ * A run on disk: what training has reached, as files that become true at once (src/checkpoint/), and the way back. Logical
+ * files of a checkpoint: `subflow-{n}.safetensors`, the parameters of each finished sub-flow in PyTorch's layout;
+ * `training.safetensors`, parameters, moments and average of the sub-flow in work; `pool.safetensors`, the pushed data
+ * X_{n−1} of that sub-flow; `losses.safetensors`, the loss of every step. Written files that have not changed are carried
+ * over by name.
+ */
+
+import { readFileSync } from 'node:fs'
+import {
+  type CheckpointContent,
+  prepareRunFolder,
+  type RunManifest,
+  readCheckpointTensors,
+  readManifest,
+  writeCheckpoint,
+} from '../checkpoint/index.js'
+import { takeFloat32 } from '../checkpoint/safetensors.js'
+import { type ResolvedOptions, resolveOptions } from '../config.js'
+import type { Scaler } from '../data/scaler.js'
+import type { DeviceInfo } from '../device/device.js'
+import { CheckpointError } from '../errors.js'
+import { fieldOf, LocalFlow } from '../flow/local-flow.js'
+import type { ChainState, FinishedSubFlow } from '../flow/train-chain.js'
+import type { TrainingState } from '../flow/train-sub-flow.js'
+import type { NamedTensor, VelocityField } from '../nn/field.js'
+import type { ReportEvaluation } from '../plot/index.js'
+import type { LossHistory, ReportFacts } from './report.js'
+
+export const packageVersion = (
+  JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string }
+).version
+
+/** Seconds and steps of all sessions of a run together. */
+export interface Timings {
+  seconds: number
+  stepsTaken: number
+  pushSeconds: number
+}
+
+/** What a run's manifest holds beside the checkpoint's own fields. */
+export interface RunExtra {
+  /** […dims] of one row */
+  rowShape: number[]
+  scaler: Scaler | null
+  /** names of the columns, where there are any */
+  columns: string[] | null
+  /** where the config was read, for the files it names; null for a run saved by a program */
+  configPath: string | null
+  /** output scales of the finished sub-flows, and of the one in work */
+  scales: number[]
+  scale: number
+  /** steps of the sub-flow in work that were skipped, in all and in a row */
+  skipped: number
+  skippedInARow: number
+  report?: ReportFacts
+}
+
+/** What stays the same from checkpoint to checkpoint. */
+export interface RunIdentity {
+  readonly created: string
+  readonly raw: object
+  readonly options: ResolvedOptions
+  readonly rowShape: readonly number[]
+  readonly scaler: Scaler | null
+  readonly columns: string[] | null
+  readonly configPath: string | null
+  readonly device: DeviceInfo | null
+}
+
+export interface RunState {
+  readonly chain: ChainState
+  readonly losses: LossHistory
+  readonly timings: Timings
+  readonly variants: Readonly<Record<string, string>>
+  readonly report?: ReportFacts
+}
+
+const subFlowFile = (n: number): string => `subflow-${n}.safetensors`
+const TRAINING = 'training.safetensors'
+const POOL = 'pool.safetensors'
+const LOSSES = 'losses.safetensors'
+
+const asContent = (tensors: readonly NamedTensor[]): CheckpointContent => ({
+  tensors: Object.fromEntries(tensors.map(({ name, shape, values }) => [name, { values, shape }])),
+})
+
+/** Writes checkpoints of one run; knows which files the folder already has. */
+export class RunWriter {
+  private written: Set<string>
+  private poolOf = 1
+
+  constructor(
+    private readonly folder: string,
+    private readonly identity: RunIdentity,
+    private readonly field: VelocityField,
+    resumed: RunManifest | null,
+  ) {
+    this.written = new Set(resumed?.files.map((file) => file.name))
+    this.poolOf = resumed?.progress.subFlow ?? 1
+  }
+
+  async write({ chain, losses, timings, variants, report }: RunState): Promise<RunManifest> {
+    const { field, identity } = this
+    const done = chain.subFlow > identity.options.flow.gammas.length
+    const files: Record<string, CheckpointContent> = {}
+    const keep: string[] = []
+    chain.finished.forEach(({ parameters }, i) => {
+      const name = subFlowFile(i + 1)
+      if (this.written.has(name)) keep.push(name)
+      else files[name] = asContent(field.toTensors(parameters, `subflow.${i + 1}.`))
+    })
+    if (chain.training) files[TRAINING] = asContent(trainingTensors(field, chain.training, chain.subFlow))
+    // X_0 is read again from the data; X_1 … are kept while their sub-flow is in work
+    if (chain.subFlow > 1 && !done) {
+      if (this.written.has(POOL) && this.poolOf === chain.subFlow) keep.push(POOL)
+      else {
+        const D = field.dimension
+        files[POOL] = asContent([{ name: 'pool', shape: [chain.pool.length / D, D], values: chain.pool }])
+      }
+    }
+    files[LOSSES] = asContent(
+      losses.map((values, i) => ({ name: `subflow.${i + 1}.loss`, shape: [values.length], values })),
+    )
+    const extra: RunExtra = {
+      rowShape: [...identity.rowShape],
+      scaler: identity.scaler,
+      columns: identity.columns,
+      configPath: identity.configPath,
+      scales: chain.finished.map(({ scale }) => scale),
+      scale: chain.scale,
+      skipped: chain.training?.skipped ?? 0,
+      skippedInARow: chain.training?.skippedInARow ?? 0,
+      report,
+    }
+    const N = identity.options.flow.gammas.length
+    const steps = chain.training?.step ?? 0
+    const phase = done ? 'done' : steps === identity.options.train.steps[chain.subFlow - 1] ? 'push' : 'train'
+    const manifest = await writeCheckpoint(this.folder, {
+      files,
+      keep,
+      manifest: {
+        packageVersion,
+        created: identity.created,
+        config: { raw: identity.raw, resolved: identity.options },
+        seed: identity.options.seed,
+        device: identity.device ?? {},
+        variants: { ...variants },
+        progress: {
+          subFlow: Math.min(chain.subFlow, N),
+          step: done ? identity.options.train.steps[N - 1] : steps,
+          phase,
+        },
+        timings: { ...timings },
+        extra,
+      },
+    })
+    this.written = new Set(manifest.files.map((file) => file.name))
+    this.poolOf = chain.subFlow
+    return manifest
+  }
+}
+
+/** Names of the sub-flow in work: parameters as in a finished one, moments and average under prefixes of their own. */
+function trainingTensors(field: VelocityField, state: TrainingState, n: number): NamedTensor[] {
+  const prefix = `subflow.${n}.`
+  return [
+    ...field.toTensors(state.parameters, prefix),
+    ...field.toTensors(state.m, `optimizer.m.${prefix}`),
+    ...field.toTensors(state.v, `optimizer.v.${prefix}`),
+    ...(state.average ? field.toTensors(state.average, `ema.${prefix}`) : []),
+  ]
+}
+
+/** An opened run folder. */
+export interface Run {
+  readonly folder: string
+  readonly manifest: RunManifest
+  readonly options: ResolvedOptions
+  /** the options as they were written, without the data */
+  readonly raw: object
+  readonly extra: RunExtra
+  readonly field: VelocityField
+}
+
+/** Opens a run folder: reads and checks its manifest. Throws CheckpointError. */
+export async function openRun(folder: string, opened?: RunManifest): Promise<Run> {
+  const manifest = opened ?? (await readManifest(folder))
+  const extra = manifest.extra as RunExtra | undefined
+  if (!extra || !Array.isArray(extra.rowShape) || !Array.isArray(extra.scales)) {
+    throw new CheckpointError(`${folder}: the manifest does not say what the model was trained on; it is damaged.`)
+  }
+  const { data: _, ...raw } = manifest.config.raw as Record<string, unknown>
+  const options = resolveOptions(raw, `the config in ${folder}`)
+  const dimension = extra.rowShape.reduce((product, extent) => product * extent, 1)
+  return { folder, manifest, options, raw, extra, field: fieldOf(options.model, dimension) }
+}
+
+/** Sub-flow n is in a file of its own. */
+async function readFinished({ folder, manifest, field, extra }: Run, count: number): Promise<FinishedSubFlow[]> {
+  const finished: FinishedSubFlow[] = []
+  for (let n = 1; n <= count; n++) {
+    const { tensors } = await readCheckpointTensors(folder, manifest, subFlowFile(n))
+    const parameters = field.fromTensors(asNamed(tensors), `subflow.${n}.`)
+    const scale = extra.scales[n - 1]
+    if (!(scale > 0))
+      throw new CheckpointError(`${folder}: the output scale of sub-flow ${n} is ${scale}; it is damaged.`)
+    finished.push({ parameters, scale })
+  }
+  return finished
+}
+
+function asNamed(tensors: Awaited<ReturnType<typeof readCheckpointTensors>>['tensors']): Map<string, NamedTensor> {
+  const named = new Map<string, NamedTensor>()
+  for (const [name, { values, shape }] of tensors) {
+    if (!(values instanceof Float32Array)) throw new CheckpointError(`The tensor ${name} must be F32.`)
+    named.set(name, { name, shape, values })
+  }
+  return named
+}
+
+/** The trained flow of a finished run; its device is opened when it is first needed, the config's or the one given. */
+export async function loadFlow(run: Run, device?: ResolvedOptions['device']['kind']): Promise<LocalFlow> {
+  const { manifest, options, raw, extra, folder } = run
+  if (manifest.progress.phase !== 'done') {
+    throw new CheckpointError(
+      `The run in ${folder} is not finished: it stands at step ${manifest.progress.step} of sub-flow ` +
+        `${manifest.progress.subFlow} of ${options.flow.gammas.length}. Go on with it by lfm train --resume.`,
+    )
+  }
+  return new LocalFlow({
+    options: { ...options, device: { ...options.device, kind: device ?? options.device.kind } },
+    raw,
+    rowShape: extra.rowShape,
+    scaler: extra.scaler,
+    subFlows: await readFinished(run, options.flow.gammas.length),
+  })
+}
+
+/** Writes a flow that a program trained as a finished run. */
+export async function saveFlow(flow: LocalFlow, folder: string, force: boolean): Promise<void> {
+  await prepareRunFolder(folder, { force })
+  const { raw, options, rowShape, scaler, subFlows, field } = flow
+  const created = new Date().toISOString()
+  const device = flow.deviceInfo
+  const identity: RunIdentity = { created, raw, options, rowShape, scaler, columns: null, configPath: null, device }
+  await new RunWriter(folder, identity, field, null).write({
+    chain: { finished: subFlows, subFlow: subFlows.length + 1, scale: 1, training: null, pool: new Float32Array(0) },
+    losses: [],
+    timings: { seconds: 0, stepsTaken: 0, pushSeconds: 0 },
+    variants: {},
+  })
+}
+
+/** Puts the result of an evaluation into a run's manifest. Returns the report's facts with it; null where there are none. */
+export async function addEvaluation(run: Run, evaluation: ReportEvaluation): Promise<ReportFacts | null> {
+  const { files, formatVersion: _, updated: __, ...manifest } = run.manifest
+  const report = run.extra.report && { ...run.extra.report, evaluation, date: new Date().toISOString() }
+  await writeCheckpoint(run.folder, {
+    files: {},
+    keep: files.map(({ name }) => name),
+    manifest: { ...manifest, evaluation, extra: { ...run.extra, report } },
+  })
+  return report ?? null
+}
+
+/** The state to go on from. `data` [n, D] are the scaled training rows: X_0. */
+export async function readState(run: Run, data: Float32Array): Promise<RunState> {
+  const { folder, manifest, options, extra, field } = run
+  const { phase, subFlow: number } = manifest.progress
+  const done = phase === 'done'
+  const finished = await readFinished(run, done ? options.flow.gammas.length : number - 1)
+  const has = (name: string): boolean => manifest.files.some((file) => file.name === name)
+  let training: TrainingState | null = null
+  if (!done && has(TRAINING)) {
+    const tensors = asNamed((await readCheckpointTensors(folder, manifest, TRAINING)).tensors)
+    const prefix = `subflow.${number}.`
+    training = {
+      step: manifest.progress.step,
+      skipped: extra.skipped,
+      skippedInARow: extra.skippedInARow,
+      parameters: field.fromTensors(tensors, prefix),
+      m: field.fromTensors(tensors, `optimizer.m.${prefix}`),
+      v: field.fromTensors(tensors, `optimizer.v.${prefix}`),
+      average: options.train.ema > 0 ? field.fromTensors(tensors, `ema.${prefix}`) : null,
+    }
+  }
+  const shape = [data.length / field.dimension, field.dimension]
+  const pool =
+    !done && number > 1 ? takeFloat32(await readCheckpointTensors(folder, manifest, POOL), 'pool', shape) : data
+  const stored = asNamed((await readCheckpointTensors(folder, manifest, LOSSES)).tensors)
+  const losses = options.flow.gammas.map((_, i) => stored.get(`subflow.${i + 1}.loss`)?.values ?? new Float32Array(0))
+  const timings = manifest.timings as Timings | undefined
+  return {
+    chain: {
+      finished,
+      subFlow: done ? options.flow.gammas.length + 1 : number,
+      scale: extra.scale,
+      training,
+      pool,
+    },
+    losses,
+    timings: timings ?? { seconds: 0, stepsTaken: 0, pushSeconds: 0 },
+    variants: manifest.variants,
+    report: extra.report,
+  }
+}
