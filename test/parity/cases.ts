@@ -5,7 +5,7 @@
  * come back untouched. Floats are compared by relative norm, whole numbers exactly. All devices share these cases.
  */
 
-import type { Device, DeviceBuffer } from '../../src/device/device.js'
+import type { Device, DeviceBuffer, Executable } from '../../src/device/device.js'
 import { type ActivationName, activations } from '../../src/kernels/activations.js'
 import type { Attributes, DType, Kernel, ReferenceTensor, Shape } from '../../src/kernels/contract.js'
 import { size } from '../../src/kernels/contract.js'
@@ -56,8 +56,9 @@ export async function runCase(device: Device, testCase: Case): Promise<Deviation
     tensors[name] = builder.tensor(buffer, shape, ALIGNMENT)
   }
   builder.add(contract, tensors, testCase.attributes)
-  const executable = await device.compile(builder.build())
+  let executable: Executable | undefined
   try {
+    executable = await device.compile(builder.build())
     await executable.run()
     const wanted = runReference(contract, testCase)
     const deviations: Deviation[] = []
@@ -71,7 +72,7 @@ export async function runCase(device: Device, testCase: Case): Promise<Deviation
     }
     return deviations
   } finally {
-    executable.dispose()
+    executable?.dispose()
     for (const buffer of Object.values(buffers)) buffer.dispose()
   }
 }

@@ -1,0 +1,116 @@
+// Draws one training batch: see src/kernels/draw_batch.ts. One invocation four neighbouring columns of a row, since one
+// Philox block gives four normals; the first of a row writes its time, and all of a row share its condition.
+#include "grid.wgsl"
+#include "normals.wgsl"
+#include "permutation.wgsl"
+#include "state.wgsl"
+
+struct Uniforms {
+  rows: u32,
+  columns: u32,
+  blocks: u32,
+  conditions: u32,
+  pool_rows: u32,
+  pairs: u32,
+  times_per_pair: u32,
+  batches_per_epoch: u32,
+  quantiles: u32,
+  seed_low: u32,
+  seed_high: u32,
+  stream: u32,
+  decay: f32,
+  spread: f32,
+}
+
+const DEPENDENT = 0u;
+const SHUFFLED = 1u;
+const INDEPENDENT = 2u;
+const FREE = 3u;
+override COUPLING: u32 = DEPENDENT;
+override TRIGONOMETRIC: bool = false;
+override REPLACEMENT: bool = false;
+
+@group(0) @binding(0) var<uniform> u: Uniforms;
+@group(0) @binding(1) var<storage, read> pool: array<f32>;
+@group(0) @binding(2) var<storage, read> pool_condition: array<f32>;
+@group(0) @binding(3) var<storage, read> state: array<u32>;
+@group(0) @binding(4) var<storage, read> quantiles: array<f32>;
+@group(0) @binding(5) var<storage, read_write> x: array<f32>;
+@group(0) @binding(6) var<storage, read_write> t: array<f32>;
+@group(0) @binding(7) var<storage, read_write> target_: array<f32>;
+@group(0) @binding(8) var<storage, read_write> condition: array<f32>;
+
+// the two permutations' keys are the same for all rows: drawn once in a group
+var<workgroup> row_keys: PermutationKeys;
+var<workgroup> batch_keys: PermutationKeys;
+
+fn seed() -> vec2u {
+  return vec2u(u.seed_low, u.seed_high);
+}
+
+fn left_row(pair: u32, step: u32) -> u32 {
+  if (REPLACEMENT) { return below(draw(seed(), u.stream, PURPOSE_ROW, pair, step, 0u).x, u.pool_rows); }
+  return permute((step % u.batches_per_epoch) * u.pairs + pair, u.pool_rows, row_keys);
+}
+
+fn right_row(left: u32, pair: u32, step: u32) -> u32 {
+  switch COUPLING {
+    case SHUFFLED: { return left_row(permute(pair, u.pairs, batch_keys), step); }
+    case INDEPENDENT: { return below(draw(seed(), u.stream, PURPOSE_ROW, pair, step, 0u).y, u.pool_rows); }
+    default: { return left; }
+  }
+}
+
+fn time_of(uniform_: f32) -> f32 {
+  if (u.quantiles == 0u) { return uniform_; }
+  let last = u.quantiles - 1u;
+  let position = uniform_ * f32(last);
+  let knot = min(u32(position), last - 1u);
+  return mix(quantiles[knot], quantiles[knot + 1u], position - f32(knot));
+}
+
+@compute @workgroup_size(GROUP_SIZE)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let step = state[STATE_STEP];
+  if (local == 0u) {
+    if (!REPLACEMENT) {
+      row_keys = permutation_keys(seed(), u.stream, PURPOSE_SHUFFLE_ROWS, step / u.batches_per_epoch);
+    }
+    if (COUPLING == SHUFFLED) { batch_keys = permutation_keys(seed(), u.stream, PURPOSE_SHUFFLE_BATCH, step); }
+  }
+  workgroupBarrier();
+
+  let i = linear_index(group, groups, local);
+  let row = i / u.blocks;
+  if (row >= u.rows) { return; }
+  let block = i - row * u.blocks;
+  let pair = row / u.times_per_pair;
+  let left = left_row(pair, step);
+  let right = right_row(left, pair, step);
+  let time = time_of(uniform_from(draw(seed(), u.stream, PURPOSE_TIME, row, step, 0u).x));
+  let z = normals(draw(seed(), u.stream, PURPOSE_NOISE, pair, step, block));
+  let wave = sine_cosine_of_product(1.57079633, time);
+
+  if (block == 0u) { t[row] = time; }
+  for (var c = block; c < u.conditions; c += u.blocks) {
+    condition[row * u.conditions + c] = pool_condition[left * u.conditions + c];
+  }
+  for (var d = 4u * block; d < min(4u * block + 4u, u.columns); d++) {
+    let noise = z[d % 4u];
+    let x_left = pool[left * u.columns + d];
+    var x_right = noise;
+    if (COUPLING != FREE) { x_right = u.decay * pool[right * u.columns + d] + u.spread * noise; }
+    let at = row * u.columns + d;
+    if (TRIGONOMETRIC) {
+      x[at] = wave.y * x_left + wave.x * x_right;
+      target_[at] = 1.57079633 * (wave.y * x_right - wave.x * x_left);
+    } else {
+      x[at] = x_left + time * (x_right - x_left);
+      target_[at] = x_right - x_left;
+    }
+  }
+}

@@ -1,0 +1,152 @@
+/**
+ * The one file of this device that knows Node: it loads Dawn (npm `webgpu`), lists and opens adapters, and reads shaders
+ * from the package. A browser would bring `navigator.gpu` and `fetch` in its place.
+ */
+
+import { mkdtempSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { DeviceError, show } from '../../errors.js'
+
+export interface AdapterInfo {
+  /** as the driver names it */
+  readonly name: string
+  readonly vendor: string
+  readonly architecture: string
+  /** driver and its version */
+  readonly driver: string
+  /** whether it computes on a GPU or on the processor (llvmpipe, SwiftShader) */
+  readonly type: 'hardware' | 'software'
+  readonly features: readonly string[]
+  readonly limits: Readonly<Record<LimitName, number>>
+  /** lanes of a subgroup; 0 where the adapter has no subgroups */
+  readonly subgroupMinSize: number
+  readonly subgroupMaxSize: number
+}
+
+/** The limits that this device asks for, each as large as the adapter has it. */
+export const limitNames = [
+  'maxStorageBufferBindingSize',
+  'maxBufferSize',
+  'maxStorageBuffersPerShaderStage',
+  'maxComputeWorkgroupStorageSize',
+  'maxComputeInvocationsPerWorkgroup',
+  'maxComputeWorkgroupSizeX',
+  'maxComputeWorkgroupsPerDimension',
+] as const
+export type LimitName = (typeof limitNames)[number]
+
+export interface OpenAdapter {
+  /** Dawn itself; adapters and devices are only good as long as someone holds it */
+  readonly instance: GPU
+  readonly adapter: GPUAdapter
+  readonly info: AdapterInfo
+}
+
+/** Dawn's toggles. The safe set checks everything; the fast one leaves out what only guards against our own mistakes. */
+const safeToggles = ['allow_unsafe_apis', 'vulkan_enable_f16_on_nvidia']
+const fastToggles = [...safeToggles, 'disable_robustness', 'disable_workgroup_init', 'skip_validation']
+
+const backend = { linux: 'vulkan', darwin: 'metal', win32: 'd3d12' }[process.platform as string] ?? 'vulkan'
+const softwareNames = /llvmpipe|lavapipe|softpipe|swiftshader|basic render|warp/i
+
+/** Reads a file of the package's shaders/; the same distance from src/ and from dist/. */
+export const readShader = (path: string): Promise<string> =>
+  readFile(new URL(`../../../shaders/${path}`, import.meta.url), 'utf8')
+
+type Create = (options: string[]) => GPU
+
+async function loadDawn(): Promise<Create> {
+  // Mesa prints a warning at every start where this is not set
+  if (backend === 'vulkan' && !process.env.XDG_RUNTIME_DIR) {
+    process.env.XDG_RUNTIME_DIR = mkdtempSync(join(tmpdir(), 'lfm-runtime-'))
+  }
+  try {
+    const { create, globals } = await import('webgpu')
+    Object.assign(globalThis, globals)
+    return create
+  } catch (cause) {
+    throw new DeviceError(
+      `The npm package 'webgpu' (Dawn for Node) cannot be loaded: ${(cause as Error).message.split('\n')[0]} ` +
+        "Install it with 'npm install webgpu', or take device 'native'.",
+    )
+  }
+}
+
+function open(create: Create, fast: boolean, name?: string): GPU {
+  return create([
+    `backend=${backend}`,
+    `enable-dawn-features=${(fast ? fastToggles : safeToggles).join(',')}`,
+    'disable-dawn-features=timestamp_quantization',
+    ...(name === undefined ? [] : [`adapter=${name}`]),
+  ])
+}
+
+/** Dawn tells the names of all adapters only in the error for one that does not exist. */
+async function adapterNames(create: Create): Promise<string[]> {
+  try {
+    await open(create, false, 'no adapter has this name').requestAdapter()
+    return []
+  } catch (error) {
+    return [...(error as Error).message.matchAll(/^ \* backend: '[^']*', name: '(.*)'$/gm)].map(([, name]) => name)
+  }
+}
+
+function describe(adapter: GPUAdapter, name: string): AdapterInfo {
+  const { vendor, architecture, description, subgroupMinSize, subgroupMaxSize } = adapter.info
+  const features = [...adapter.features].sort()
+  const hasSubgroups = features.includes('subgroups')
+  return {
+    name,
+    vendor,
+    architecture,
+    driver: description,
+    type: softwareNames.test(`${name} ${architecture}`) || architecture === 'software' ? 'software' : 'hardware',
+    features,
+    limits: Object.fromEntries(limitNames.map((limit) => [limit, adapter.limits[limit]])) as AdapterInfo['limits'],
+    subgroupMinSize: (hasSubgroups && subgroupMinSize) || 0,
+    subgroupMaxSize: (hasSubgroups && subgroupMaxSize) || 0,
+  }
+}
+
+async function openByName(create: Create, fast: boolean, name: string): Promise<OpenAdapter | undefined> {
+  const instance = open(create, fast, name)
+  const adapter = await instance.requestAdapter()
+  return adapter ? { instance, adapter, info: describe(adapter, name) } : undefined
+}
+
+/** All adapters of this machine, hardware ones first; an empty list where there is none. */
+export async function listAdapters(): Promise<AdapterInfo[]> {
+  const create = await loadDawn()
+  const opened = await Promise.all((await adapterNames(create)).map((name) => openByName(create, false, name)))
+  const infos = opened.flatMap((one) => (one ? [one.info] : []))
+  return [...infos.filter(({ type }) => type === 'hardware'), ...infos.filter(({ type }) => type === 'software')]
+}
+
+/** The adapter whose name contains `wanted` (any case), else the first of hardware, else of software. */
+export async function openAdapter(wanted: string | undefined, fast: boolean): Promise<OpenAdapter> {
+  const create = await loadDawn()
+  const adapters = await listAdapters()
+  const info = adapters.find(({ name }) => name.toLowerCase().includes((wanted ?? '').toLowerCase()))
+  const opened = info && (await openByName(create, fast, info.name))
+  if (opened) return opened
+  if (adapters.length > 0) {
+    throw new DeviceError(
+      `No adapter has ${show(wanted)} in its name; there ${adapters.length === 1 ? 'is' : 'are'} ` +
+        `${adapters.map(({ name }) => `'${name}'`).join(', ')}.`,
+    )
+  }
+  throw new DeviceError(noAdapter())
+}
+
+function noAdapter(): string {
+  if (backend !== 'vulkan') return `Dawn found no ${backend} adapter on this machine. Take device 'native'.`
+  const drivers = process.env.VK_DRIVER_FILES ?? process.env.VK_ICD_FILENAMES
+  return (
+    'Dawn found no Vulkan adapter: it looked for libvulkan.so.1 and the drivers in ' +
+    `${drivers ? `VK_DRIVER_FILES or VK_ICD_FILENAMES (${drivers})` : '/usr/share/vulkan/icd.d and /etc/vulkan/icd.d'}. ` +
+    "For a GPU, install its Vulkan driver (in a container: the driver's graphics capability); without one, run " +
+    "scripts/software-vulkan.sh for a software adapter, or take device 'native'."
+  )
+}

@@ -1,0 +1,99 @@
+/**
+ * From the files of shaders/ to what a pipeline is made of. A *shader* is one .wgsl file; a line `#include "x.wgsl"` puts
+ * shaders/include/x.wgsl in its place, once, and directives move to the top. A product kernel includes "product.wgsl",
+ * which is no file: the chosen variant says which of the product_*.wgsl it stands for. Everything else that a pipeline
+ * varies in is a pipeline-overridable constant.
+ *
+ * The text is the only home of the interface: bindings and the fields of `Uniforms` are read from it. A binding is named
+ * as the operand it takes, with an underscore after it where WGSL reserves the word.
+ */
+
+import { LocalFlowError } from '../../errors.js'
+
+export interface Binding {
+  readonly name: string
+  readonly index: number
+  readonly type: 'read-only-storage' | 'storage'
+}
+
+export interface UniformField {
+  readonly name: string
+  readonly type: 'u32' | 'f32' | 'array<vec4f, 2>'
+}
+
+export interface Shader {
+  readonly name: string
+  readonly code: string
+  readonly bindings: readonly Binding[]
+  readonly uniforms: readonly UniformField[]
+}
+
+/** Reads a file of shaders/ by its path there; Node and browsers have one each. */
+export type ReadShader = (path: string) => Promise<string>
+
+export async function loadShader(read: ReadShader, name: string, product?: string): Promise<Shader> {
+  const directives: string[] = []
+  const included = new Set<string>()
+  const include = async (path: string): Promise<string> => {
+    const lines: string[] = []
+    for (const line of (await read(path)).split('\n')) {
+      const wanted = /^#include "([\w.]+)"$/.exec(line)?.[1]
+      if (wanted) {
+        const file = wanted === 'product.wgsl' ? `product_${product}.wgsl` : wanted
+        if (!included.has(file)) {
+          included.add(file)
+          lines.push(await include(`include/${file}`))
+        }
+      } else if (/^(enable|requires|diagnostic)\b/.test(line)) directives.push(line)
+      else lines.push(line)
+    }
+    return lines.join('\n')
+  }
+  const body = await include(`${name}.wgsl`)
+  return { name, code: [...directives, body].join('\n'), bindings: bindingsOf(body), uniforms: uniformsOf(name, body) }
+}
+
+function bindingsOf(code: string): Binding[] {
+  const pattern = /@binding\((\d+)\) var<storage, (read|read_write)> (\w+?)_?:/g
+  return [...code.matchAll(pattern)].map(([, index, access, name]) => ({
+    name,
+    index: Number(index),
+    type: access === 'read' ? 'read-only-storage' : 'storage',
+  }))
+}
+
+function uniformsOf(name: string, code: string): UniformField[] {
+  const body = /struct Uniforms \{([^}]*)\}/.exec(code)?.[1]
+  if (body === undefined) throw new LocalFlowError(`${name}.wgsl has no struct Uniforms.`)
+  return [...body.matchAll(/(\w+): (u32|f32|array<vec4f, 2>)/g)].map(([, field, type]) => ({
+    name: field,
+    type: type as UniformField['type'],
+  }))
+}
+
+/**
+ * The bytes of a shader's uniforms. Numbers lie one after the other; lists (of at most eight) are two vec4f and come
+ * first in every struct, where their alignment is met.
+ */
+export function packUniforms(
+  shader: Shader,
+  values: Readonly<Record<string, number | readonly number[]>>,
+): ArrayBuffer {
+  const unknown = Object.keys(values).filter((name) => !shader.uniforms.some((field) => field.name === name))
+  if (unknown.length > 0) throw new LocalFlowError(`${shader.name}.wgsl has no uniform ${unknown.join(', ')}.`)
+  const words: number[] = []
+  const view = new DataView(new ArrayBuffer(4))
+  const word = (value: number, type: 'u32' | 'f32'): void => {
+    if (type === 'f32') view.setFloat32(0, value, true)
+    else view.setUint32(0, value, true)
+    words.push(view.getUint32(0, true))
+  }
+  for (const { name, type } of shader.uniforms) {
+    const value = values[name]
+    if (value === undefined) throw new LocalFlowError(`${shader.name}.wgsl: uniform ${name} was not given.`)
+    if (type === 'u32' || type === 'f32') word(value as number, type)
+    else for (let i = 0; i < 8; i++) word((value as readonly number[])[i] ?? 0, 'f32')
+  }
+  while (words.length % 4 !== 0) words.push(0)
+  return Uint32Array.from(words).buffer
+}

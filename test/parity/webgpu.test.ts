@@ -1,0 +1,34 @@
+/** Every kernel on the WebGPU device against its contract's float64 reference. */
+
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { Device } from '../../src/device/device.js'
+import { openWebgpu } from '../../src/device/webgpu/index.js'
+import { kernels } from '../../src/kernels/registry.js'
+import { adapterOrSkip } from '../webgpu/adapter.js'
+import { cases, runCase } from './cases.js'
+
+const name = await adapterOrSkip()
+
+describe.skipIf(!name)(`webgpu: parity with the reference on ${name}`, { timeout: 600_000 }, () => {
+  let device: Device
+  beforeAll(async () => {
+    device = await openWebgpu({ adapter: name })
+  })
+  afterAll(() => device?.dispose())
+
+  test('every kernel has cases', () => {
+    expect([...kernels.keys()].filter((kernel) => !cases.some((one) => one.kernel === kernel))).toEqual([])
+  })
+
+  for (const one of cases) {
+    test(`${one.kernel}: ${one.label}`, async () => {
+      for (const { operand, error, allowed, detail } of await runCase(device, one)) {
+        expect(error, `${operand}, ${detail}`).toBeLessThanOrEqual(allowed)
+      }
+    })
+  }
+
+  test('nothing is left on the device', () => {
+    expect(device.memory().buffers).toBe(0)
+  })
+})

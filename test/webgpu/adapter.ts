@@ -1,0 +1,20 @@
+/** Whether this machine can run the WebGPU suites, asked once by each of them. */
+
+import { listAdapters } from '../../src/device/webgpu/index.js'
+
+/**
+ * The first adapter's name, or undefined where there is none: the suites are then skipped with a line that nobody
+ * overlooks, or fail where LFM_REQUIRE_WEBGPU=1 says that they must run.
+ */
+export async function adapterOrSkip(): Promise<string | undefined> {
+  let reason = 'Dawn found no adapter'
+  try {
+    const [adapter] = await listAdapters()
+    if (adapter) return adapter.name
+  } catch (error) {
+    reason = (error as Error).message
+  }
+  if (process.env.LFM_REQUIRE_WEBGPU === '1') throw new Error(`LFM_REQUIRE_WEBGPU=1, but ${reason}`)
+  console.warn(`\n*** WEBGPU SUITES SKIPPED: ${reason}; see scripts/software-vulkan.sh ***\n`)
+  return undefined
+}
