@@ -24,6 +24,9 @@ constexpr int PANEL = BLOCK_VECTORS * W;
 /** Rows that one task takes through all panels: its part of A stays in the second-level cache. */
 constexpr int64_t ROWS_OF_TASK = 8 * BLOCK_ROWS;
 
+/** Floats of a right operand that is taken to stay in the second-level cache: 512 KiB. */
+constexpr int64_t STREAMED_FLOATS = 131072;
+
 /** c[rows × vectors·W], leading extent ldc; `accumulate` adds to what c holds. */
 typedef void (*MicroKernel)(int64_t depth, const float* a, int64_t lda, const float* b, float* c, int64_t ldc,
                             bool accumulate);
@@ -54,7 +57,8 @@ void dot_rows(const float* a, int64_t lda, int rows, const Packed& b, float* out
 
 /**
  * Rows [0, rows) of a·b, tile by tile: epilogue(tile, stride, row, rows of the tile, column, columns of the tile); the
- * tile has whole vectors, of which the columns beyond the result are garbage.
+ * tile has whole vectors, of which the columns beyond the result are garbage. Before a tile is multiplied,
+ * epilogue.announce(row, rows, column) may ask the memory for what the epilogue will touch.
  */
 template <class Epilogue>
 LFM_INLINE void product_rows(const float* a, int64_t lda, int64_t rows, const Packed& b, Epilogue epilogue) {
@@ -69,15 +73,24 @@ LFM_INLINE void product_rows(const float* a, int64_t lda, int64_t rows, const Pa
   }
   // tiles as even as can be: one of few rows would wait for the latency of its multiply-adds
   const int64_t tiles = divide_up(rows, BLOCK_ROWS);
-  for (int64_t column = 0; column < b.columns; column += PANEL) {
+  const auto multiply = [&](int64_t i, int64_t column) __attribute__((always_inline)) {
+    const int64_t row = i * rows / tiles;
+    const int count = static_cast<int>((i + 1) * rows / tiles - row);
     const int width = static_cast<int>(least<int64_t>(PANEL, b.columns - column));
     const int vectors = (width + W - 1) / W;
-    const float* panel = b.data + column * b.depth;
+    epilogue.announce(row, count, column);
+    micro_rows[vectors - 1][count - 1](b.depth, a + row * lda, lda, b.data + column * b.depth, tile, vectors * W, false);
+    epilogue(tile, vectors * W, row, count, column, width);
+  };
+  // A right operand that stays in the second-level cache is streamed past each tile of rows; of a larger one each panel
+  // is taken past all rows of the task.
+  if (b.depth * b.columns <= STREAMED_FLOATS) {
     for (int64_t i = 0; i < tiles; i++) {
-      const int64_t row = i * rows / tiles;
-      const int count = static_cast<int>((i + 1) * rows / tiles - row);
-      micro_rows[vectors - 1][count - 1](b.depth, a + row * lda, lda, panel, tile, vectors * W, false);
-      epilogue(tile, vectors * W, row, count, column, width);
+      for (int64_t column = 0; column < b.columns; column += PANEL) multiply(i, column);
+    }
+  } else {
+    for (int64_t column = 0; column < b.columns; column += PANEL) {
+      for (int64_t i = 0; i < tiles; i++) multiply(i, column);
     }
   }
 }

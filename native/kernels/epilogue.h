@@ -26,6 +26,15 @@ LFM_INLINE void store_lanes(float* p, V v, int lanes) {
   }
 }
 
+/** Asks for the cache lines of a tile's columns in `rows` rows of a matrix. */
+template <bool WRITE>
+LFM_INLINE void fetch_tile(const float* matrix, int64_t stride, int64_t row, int rows, int64_t column) {
+  for (int r = 0; r < rows; r++) {
+    const float* const at = matrix + (row + r) * stride + column;
+    for (int line = 0; line < PANEL; line += 16) __builtin_prefetch(at + line, WRITE, 3);
+  }
+}
+
 /** y = scale·act(z), z = tile + bias + t·time_weight, for a layer with N outputs. Rows are counted from the first of y. */
 struct ForwardEpilogue {
   const float* bias;
@@ -38,6 +47,11 @@ struct ForwardEpilogue {
   int64_t N;
   int activation;
   float beta, scale;
+
+  LFM_INLINE void announce(int64_t row, int rows, int64_t column) const {
+    fetch_tile<true>(y, N, row, rows, column);
+    if (z) fetch_tile<true>(z, N, row, rows, column);
+  }
 
   template <class Act>
   LFM_INLINE void apply(const float* tile, int stride, int64_t row, int rows, int64_t column, int width) const {
@@ -72,6 +86,12 @@ struct DerivativeEpilogue {
   int64_t N;
   int activation;
   float beta, scale;
+
+  LFM_INLINE void announce(int64_t row, int rows, int64_t column) const {
+    fetch_tile<true>(y, N, first_row + row, rows, column);
+    // tangents read saved rows again and again: they are in the cache but for the first time
+    if (saved) fetch_tile<false>(saved, N, (first_row + row) % saved_rows, rows, column);
+  }
 
   template <class Act>
   LFM_INLINE void apply(const float* tile, int stride, int64_t row, int rows, int64_t column, int width) const {
