@@ -1,0 +1,46 @@
+#!/usr/bin/env bash
+# Packs the package and uses it as a stranger would: an empty project, no install scripts, training on the native device
+# with each version of Node that is supported. Node's binaries come from the npm packages node-{platform}-{arch}.
+#
+#   bash scripts/check-tarball.sh [VERSION …]     default: 20 22 24
+set -euo pipefail
+root=$(cd "$(dirname "$0")/.." && pwd)
+versions=("${@:-20}")
+[ $# -gt 0 ] || versions=(20 22 24)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+(cd "$root" && npm pack --silent --pack-destination "$work" >/dev/null)
+tarball=$(ls "$work"/local-flow-matching-*.tgz)
+mkdir "$work/project"
+cd "$work/project"
+cat >package.json <<'JSON'
+{ "name": "stranger", "private": true, "type": "module" }
+JSON
+npm install --ignore-scripts --omit=optional --no-audit --no-fund --silent "$tarball"
+cat >train.mjs <<'JS'
+import { LocalFlow } from 'local-flow-matching'
+import { matMul, openDevice, tensor } from 'local-flow-matching/kernels'
+
+const values = Float32Array.from({ length: 4000 }, (_, i) => Math.sin(i * i))
+const flow = await LocalFlow.train(
+  { values, shape: [2000, 2] },
+  { device: 'native', model: { hidden: [16] }, flow: { gammas: [0.2, null] }, train: { batch: 100, steps: 50 } },
+)
+const { values: samples, shape } = await flow.sample(100)
+if (shape.join() !== '100,2' || !samples.every(Number.isFinite)) throw new Error(`bad samples: ${shape}`)
+const { cpuTarget } = flow.deviceInfo
+await flow.dispose()
+const device = await openDevice('native')
+const product = await matMul(tensor(device, [1, 2, 3, 4], [2, 2]), tensor(device, [1, 0, 0, 1], [2, 2]))
+if ((await product.read()).join() !== '1,2,3,4') throw new Error('bad product')
+await device.dispose()
+console.log(`Node ${process.version}: trained and sampled on native (${cpuTarget})`)
+JS
+for version in "${versions[@]}"; do
+  npm install --prefix "$work/node$version" --ignore-scripts --no-save --no-audit --no-fund --silent \
+    "node-$(node -p 'process.platform + "-" + process.arch')@$version"
+  binary=$(find "$work/node$version" -path '*/bin/node' -type f | head -n 1)
+  "$binary" train.mjs
+  "$binary" node_modules/.bin/lfm devices --json >/dev/null
+done
