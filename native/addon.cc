@@ -176,7 +176,8 @@ class Executable : public Napi::ObjectWrap<Executable> {
 Attribute attribute_of(const Napi::Value& value, const Kernel& kernel, const AttributeSpec& spec) {
   Attribute result;
   const auto fail = [&](const std::string& expected) {
-    return type_error(value.Env(), std::string(kernel.name) + ": attribute " + spec.name + " must be " + expected + ".");
+    const std::string where = std::string(kernel.name) + ": attribute " + spec.name;
+    return type_error(value.Env(), where + " must be " + expected + ".");
   };
   if (spec.choices) {
     const std::string name = value.IsString() ? value.As<Napi::String>().Utf8Value() : "";
@@ -207,8 +208,8 @@ class Device : public Napi::ObjectWrap<Device> {
  public:
   static Napi::Function define(Napi::Env env) {
     return DefineClass(env, "Device",
-                       {InstanceMethod<&Device::create_buffer>("createBuffer"), InstanceMethod<&Device::compile>("compile"),
-                        InstanceMethod<&Device::memory>("memory")});
+                       {InstanceMethod<&Device::create_buffer>("createBuffer"),
+                        InstanceMethod<&Device::compile>("compile"), InstanceMethod<&Device::memory>("memory")});
   }
 
   explicit Device(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Device>(info) {
@@ -253,7 +254,9 @@ class Device : public Napi::ObjectWrap<Device> {
         std::memcpy(storages.back()->data(), constants.Data(), constants.ByteLength());
       }
       const Napi::Array operations = spec.Get("operations").As<Napi::Array>();
-      for (uint32_t i = 0; i < operations.Length(); i++) add(env, *program, operations.Get(i).As<Napi::Object>(), storages);
+      for (uint32_t i = 0; i < operations.Length(); i++) {
+        add(env, *program, operations.Get(i).As<Napi::Object>(), storages);
+      }
       program->finish();
     } catch (const std::bad_alloc&) {
       throw Napi::RangeError::New(env, "There is no memory for the temporaries of the program.");
@@ -374,7 +377,9 @@ Napi::Value test_math(const Napi::CallbackInfo& call) {
 /** testPhilox(counter, key): four words, for the known-answer test. */
 Napi::Value test_philox(const Napi::CallbackInfo& call) {
   const Napi::Uint32Array counter = call[0].As<Napi::Uint32Array>(), key = call[1].As<Napi::Uint32Array>();
-  if (counter.ElementLength() != 4 || key.ElementLength() != 2) throw type_error(call.Env(), "4 and 2 words are expected.");
+  if (counter.ElementLength() != 4 || key.ElementLength() != 2) {
+    throw type_error(call.Env(), "4 and 2 words are expected.");
+  }
   Napi::Uint32Array words = Napi::Uint32Array::New(call.Env(), 4);
   cpu().target->philox(counter.Data(), key.Data(), words.Data());
   return words;

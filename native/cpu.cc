@@ -54,7 +54,9 @@ std::string line_of(const std::string& path) {
   return line;
 }
 
-/** Processors that the container may use, by the kernel's control groups (version 2, then 1); infinite without a limit. */
+/**
+ * Processors that the container may use, by the kernel's control groups (version 2, then 1); infinite without a limit.
+ */
 double quota() {
   double least = INFINITY;
   const auto consider = [&](double limit, double period) {

@@ -22,7 +22,9 @@ struct Cpu {
   std::string name;
 };
 
-/** The machine and the choices made for it. Throws std::runtime_error where LFM_CPU or LFM_THREADS cannot be followed. */
+/**
+ * The machine and the choices made for it. Throws std::runtime_error where LFM_CPU or LFM_THREADS cannot be followed.
+ */
 const Cpu& cpu();
 
 }  // namespace lfm

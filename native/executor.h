@@ -1,7 +1,7 @@
 /**
- * Memory and compiled programs. An *allocation* is a buffer's memory, counted by its device's *ledger*; a *program* is a
- * list of kernel calls with their operands already resolved to addresses, replayed without any further decision. Nothing
- * here knows of JavaScript; addon.cc does.
+ * Memory and compiled programs. An *allocation* is a buffer's memory, counted by its device's *ledger*; a *program* is
+ * a list of kernel calls with their operands already resolved to addresses, replayed without any further decision.
+ * Nothing here knows of JavaScript; addon.cc does.
  */
 #pragma once
 

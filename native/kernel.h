@@ -48,7 +48,8 @@ struct Call {
 /** Threads that share a loop. Which thread does which task is not defined; results must not depend on it. */
 struct Workers {
   int count = 1;
-  void (*run)(Workers* self, int64_t tasks, void (*task)(void* context, int64_t index, int worker), void* context) = nullptr;
+  using Task = void (*)(void* context, int64_t index, int worker);
+  void (*run)(Workers* self, int64_t tasks, Task task, void* context) = nullptr;
 };
 
 struct AttributeSpec {

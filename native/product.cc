@@ -141,7 +141,8 @@ void pack_panel(const float* source, int64_t stride, int64_t column, int width, 
 
 #if defined(__AVX512F__)
 #define LFM_ROWS(F, N) \
-  { F<1, N>, F<2, N>, F<3, N>, F<4, N>, F<5, N>, F<6, N>, F<7, N>, F<8, N>, F<9, N>, F<10, N>, F<11, N>, F<12, N>, F<13, N>, F<14, N> }
+  { F<1, N>, F<2, N>, F<3, N>, F<4, N>, F<5, N>, F<6, N>, F<7, N>, F<8, N>, F<9, N>, F<10, N>, F<11, N>, F<12, N>, \
+    F<13, N>, F<14, N> }
 #elif defined(__AVX2__)
 #define LFM_ROWS(F, N) \
   { F<1, N>, F<2, N>, F<3, N>, F<4, N>, F<5, N>, F<6, N> }
@@ -160,7 +161,8 @@ const MicroKernel micro_packed[BLOCK_VECTORS][BLOCK_ROWS] = {LFM_ROWS(multiply_p
                                                              LFM_ROWS(multiply_packed, 3)};
 #else
 const MicroKernel micro_rows[BLOCK_VECTORS][BLOCK_ROWS] = {LFM_ROWS(multiply_rows, 1), LFM_ROWS(multiply_rows, 2)};
-const MicroKernel micro_packed[BLOCK_VECTORS][BLOCK_ROWS] = {LFM_ROWS(multiply_packed, 1), LFM_ROWS(multiply_packed, 2)};
+const MicroKernel micro_packed[BLOCK_VECTORS][BLOCK_ROWS] = {LFM_ROWS(multiply_packed, 1),
+                                                             LFM_ROWS(multiply_packed, 2)};
 #endif
 
 Packed pack(Workers& workers, const float* source, int64_t row_stride, int64_t column_stride, int64_t depth,
@@ -220,7 +222,8 @@ void reduce_rows(const float* a, int64_t lda, int64_t M, const float* b, int64_t
       for (int64_t i = 0; i < tiles; i++) {
         const int64_t m = i * M / tiles;
         const int64_t count = (i + 1) * M / tiles - m;
-        micro_packed[vectors - 1][count - 1](depth, packed_a + m * depth, 0, panel, c + m * ldc + column, ldc, first > 0);
+        const MicroKernel multiply = micro_packed[vectors - 1][count - 1];
+        multiply(depth, packed_a + m * depth, 0, panel, c + m * ldc + column, ldc, first > 0);
       }
     }
   }

@@ -79,7 +79,8 @@ LFM_INLINE void product_rows(const float* a, int64_t lda, int64_t rows, const Pa
     const int width = static_cast<int>(least<int64_t>(PANEL, b.columns - column));
     const int vectors = (width + W - 1) / W;
     epilogue.announce(row, count, column);
-    micro_rows[vectors - 1][count - 1](b.depth, a + row * lda, lda, b.data + column * b.depth, tile, vectors * W, false);
+    const float* const panel = b.data + column * b.depth;
+    micro_rows[vectors - 1][count - 1](b.depth, a + row * lda, lda, panel, tile, vectors * W, false);
     epilogue(tile, vectors * W, row, count, column, width);
   };
   // A right operand that stays in the second-level cache is streamed past each tile of rows; of a larger one each panel

@@ -22,8 +22,6 @@ class ThreadPool : public Workers {
   /** Held while programs run, by one device at a time. */
   std::mutex turn;
 
-  using Task = void (*)(void* context, int64_t index, int worker);
-
  private:
   explicit ThreadPool(int threads);
   void share(int64_t tasks, Task task, void* context);

@@ -46,7 +46,9 @@ void run(const Call& call, Workers& workers) {
         const Part& part = parts[p];
         for (int64_t i = b * part.columns; i < (b + 1) * part.columns; i++) {
           float error = 0;
-          for (int s = 0; s <= last; s++) error += static_cast<float>(weights.list[s]) * part.stages[s * part.stride + i];
+          for (int s = 0; s <= last; s++) {
+            error += static_cast<float>(weights.list[s]) * part.stages[s * part.stride + i];
+          }
           const float allowed = atol + rtol * most(magnitude(part.y[i]), magnitude(part.next[i]));
           const float ratio = h * error / allowed;
           squares += ratio * ratio;

@@ -35,7 +35,9 @@ LFM_INLINE void fetch_tile(const float* matrix, int64_t stride, int64_t row, int
   }
 }
 
-/** y = scale·act(z), z = tile + bias + t·time_weight, for a layer with N outputs. Rows are counted from the first of y. */
+/**
+ * y = scale·act(z), z = tile + bias + t·time_weight, for a layer with N outputs. Rows are counted from the first of y.
+ */
 struct ForwardEpilogue {
   const float* bias;
   const float* time;
@@ -76,7 +78,10 @@ struct ForwardEpilogue {
   }
 };
 
-/** y = scale·tile ⊙ act'(saved), saved [saved_rows, N], its row that of y modulo saved_rows; without saved: y = scale·tile. */
+/**
+ * y = scale·tile ⊙ act'(saved), saved [saved_rows, N], its row that of y modulo saved_rows; without saved: y =
+ * scale·tile.
+ */
 struct DerivativeEpilogue {
   const float* saved;
   int64_t saved_rows;

@@ -1,4 +1,6 @@
-/** Sum of squares in blocks, the step's loss, the step counter; contract and reference in src/kernels/gradient_norm.ts. */
+/**
+ * Sum of squares in blocks, the step's loss, the step counter; contract and reference in src/kernels/gradient_norm.ts.
+ */
 
 #include "kernels/epilogue.h"
 #include "kernels/kernels.h"

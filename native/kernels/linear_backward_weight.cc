@@ -1,5 +1,6 @@
 /**
- * dweight = dyᵀ x, dbias = Σ dy, dtime_weight = Σ t·dy; contract and reference in src/kernels/linear_backward_weight.ts.
+ * dweight = dyᵀ x, dbias = Σ dy, dtime_weight = Σ t·dy; contract and reference in
+ * src/kernels/linear_backward_weight.ts.
  *
  * The batch is cut into slices, whose number depends on the shapes only; each slice has its own partial sums, and these
  * are added in order, so that the result does not depend on the number of threads. Within a slice the columns of the

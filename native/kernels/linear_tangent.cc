@@ -1,4 +1,7 @@
-/** dy = scale·(dx Wᵀ) ⊙ act'(saved) for T tangents of every row; contract and reference in src/kernels/linear_tangent.ts. */
+/**
+ * dy = scale·(dx Wᵀ) ⊙ act'(saved) for T tangents of every row; contract and reference in
+ * src/kernels/linear_tangent.ts.
+ */
 
 #include "kernels/epilogue.h"
 #include "kernels/kernels.h"

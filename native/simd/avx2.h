@@ -46,7 +46,9 @@ LFM_INLINE V select(M m, V a, V b) { return _mm256_blendv_ps(b, a, m); }
 LFM_INLINE V round_even(V v) { return _mm256_round_ps(v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
 LFM_INLINE I to_int(V v) { return (I)_mm256_cvtps_epi32(v); }
 LFM_INLINE V to_float(I v) { return _mm256_cvtepi32_ps((__m256i)v); }
-/** v·2ⁿ for whole n in [−160, 128], also where the result is subnormal or infinite: two factors, each a normal number. */
+/**
+ * v·2ⁿ for whole n in [−160, 128], also where the result is subnormal or infinite: two factors, each a normal number.
+ */
 LFM_INLINE V scale_by_power(V v, V n) {
   const I whole = to_int(n);
   const I half = whole >> 1;

@@ -1,9 +1,9 @@
 /**
  * Elementary functions of vectors: exp, expm1, log, log1p, tanh, sigmoid, softplus, sin, cos, erf. Each is a range
  * reduction and a polynomial fitted by least squares with Lawson's reweighting (near minimax in relative error); the
- * largest errors over the range are stated in test/native/math.test.ts. Not a number stays not a number, but for log, which
- * is for positive normal numbers alone. These are the project's own so that every target draws the same batches to
- * within rounding, whatever the C library.
+ * largest errors over the range are stated in test/native/math.test.ts. Not a number stays not a number, but for log,
+ * which is for positive normal numbers alone. These are the project's own so that every target draws the same batches
+ * to within rounding, whatever the C library.
  */
 #pragma once
 

@@ -51,7 +51,9 @@ LFM_INLINE V select(M m, V a, V b) { return vbslq_f32(m, a, b); }
 LFM_INLINE V round_even(V v) { return vrndnq_f32(v); }
 LFM_INLINE I to_int(V v) { return (I)vcvtnq_s32_f32(v); }
 LFM_INLINE V to_float(I v) { return vcvtq_f32_s32((int32x4_t)v); }
-/** v·2ⁿ for whole n in [−160, 128], also where the result is subnormal or infinite: two factors, each a normal number. */
+/**
+ * v·2ⁿ for whole n in [−160, 128], also where the result is subnormal or infinite: two factors, each a normal number.
+ */
 LFM_INLINE V scale_by_power(V v, V n) {
   const I whole = to_int(n);
   const I half = whole >> 1;

@@ -69,7 +69,8 @@ LFM_INLINE void normal_pair(U a, U b, V& first, V& second) {
 }
 
 /** One draw, for what is needed once a step. */
-LFM_INLINE void draw_one(const Seed& seed, Purpose purpose, uint32_t index, uint32_t step, uint32_t block, uint32_t* out) {
+LFM_INLINE void draw_one(const Seed& seed, Purpose purpose, uint32_t index, uint32_t step, uint32_t block,
+                         uint32_t* out) {
   const Words words = draw(seed, purpose, set1_uint(index), set1_uint(step), block);
   for (int i = 0; i < 4; i++) out[i] = words.word[i][0];
 }

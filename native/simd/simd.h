@@ -4,9 +4,9 @@
  * unsigned ones, M a mask of W lanes. + − * / and the bitwise operators come from the compiler's own vector types;
  * fused multiply-adds are always written out, so that rounding does not depend on what a compiler contracts.
  *
- * Files compiled per target must not instantiate templates or inline functions of the standard library: the linker keeps
- * one copy of each, and the copy with AVX-512 in it would run on machines without. Everything here is in the target's
- * namespace for the same reason.
+ * Files compiled per target must not instantiate templates or inline functions of the standard library: the linker
+ * keeps one copy of each, and the copy with AVX-512 in it would run on machines without. Everything here is in the
+ * target's namespace for the same reason.
  */
 #pragma once
 

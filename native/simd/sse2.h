@@ -1,4 +1,6 @@
-/** The vector layer on SSE2, which every x86-64 processor has: 4 lanes, 16 registers, no fused multiply-add. See simd.h. */
+/**
+ * The vector layer on SSE2, which every x86-64 processor has: 4 lanes, 16 registers, no fused multiply-add. See simd.h.
+ */
 #pragma once
 
 #include <emmintrin.h>
@@ -7,7 +9,9 @@ namespace lfm {
 namespace LFM_TARGET {
 
 constexpr int W = 4;
-/** Register block of the matrix product: rows × vectors. A product needs a register before it is added: 8 accumulators. */
+/**
+ * Register block of the matrix product: rows × vectors. 8 accumulators: without fused multiply-adds products need room.
+ */
 constexpr int BLOCK_ROWS = 4;
 constexpr int BLOCK_VECTORS = 2;
 
@@ -52,7 +56,9 @@ LFM_INLINE I to_int(V v) { return (I)_mm_cvtps_epi32(v); }
 LFM_INLINE V to_float(I v) { return _mm_cvtepi32_ps((__m128i)v); }
 /** For magnitudes below 2³¹. */
 LFM_INLINE V round_even(V v) { return to_float(to_int(v)); }
-/** v·2ⁿ for whole n in [−160, 128], also where the result is subnormal or infinite: two factors, each a normal number. */
+/**
+ * v·2ⁿ for whole n in [−160, 128], also where the result is subnormal or infinite: two factors, each a normal number.
+ */
 LFM_INLINE V scale_by_power(V v, V n) {
   const I whole = to_int(n);
   const I half = whole >> 1;
