@@ -1,8 +1,8 @@
 /**
  * The WebGPU device: buffers, compiled programs and the order of work. All commands go to one queue. Whatever the caller
  * asks for is done in the order in which it was asked (*the line*): a write, a copy or a read waits for the runs before
- * it. A run is a number of *replays* of a program; several make one *submission*, about as many as take SUBMISSION_MS, and
- * two submissions are under way at a time, so that the next is encoded while the adapter works on the one before.
+ * it. A run is a number of *replays* of a program; several make one *submission*, about as many as take SUBMISSION_MS. On
+ * a GPU two submissions are under way at a time, so that the next is encoded while it works on the one before.
  *
  * Compiling prepares everything that a replay needs: pipelines, bind groups, memory for temporaries, and the uniforms
  * of all launches in one buffer. A replay is then a list of dispatches in one compute pass.
@@ -19,7 +19,8 @@ import { loadShader, packUniforms, type ReadShader, type Shader } from './shader
 
 /** Time that one submission should take: long beside what it costs, short beside a wish to stop. */
 const SUBMISSION_MS = 25
-const SUBMISSIONS_UNDER_WAY = 2
+/** Expected time below which waiting by polling is better than a timer. */
+const LEAST_SLEEP_MS = 4
 /** Dispatches in one submission, so that encoding never blocks the event loop for long. */
 const MOST_DISPATCHES = 4096
 /** Offsets of bindings are multiples of this many bytes on every adapter. */
@@ -69,8 +70,9 @@ interface Dispatch {
 
 class WebgpuExecutable implements Executable {
   disposed = false
-  /** replays in one submission; follows the measured time of one */
+  /** replays in the last submission, and the measured time of one */
   replays = 1
+  replayMs = 0.01
 
   constructor(
     private readonly device: WebgpuDevice,
@@ -118,6 +120,9 @@ export class WebgpuDevice implements Device {
   private fault: DeviceError | undefined
   private readonly waiting = new Set<(reason: Error) => void>()
 
+  /** two on a GPU, so that it never waits for the next; one on the processor, where nobody else would encode it */
+  private readonly submissionsUnderWay: number
+
   private constructor(
     readonly gpu: GPUDevice,
     instance: GPU,
@@ -128,6 +133,7 @@ export class WebgpuDevice implements Device {
     this.instance = instance
     const fixedLanes = adapter.subgroupMinSize === adapter.subgroupMaxSize ? adapter.subgroupMinSize : 0
     this.target = { software: adapter.type === 'software', lanes: fixedLanes, forced }
+    this.submissionsUnderWay = this.target.software ? 1 : 2
     this.info = {
       kind: 'webgpu',
       name: adapter.name,
@@ -491,20 +497,21 @@ export class WebgpuDevice implements Device {
           if (signal?.aborted) throw signal.reason
           usable(executable)
           const most = Math.max(1, Math.floor(MOST_DISPATCHES / Math.max(1, executable.dispatches.length)))
-          const replays = Math.min(executable.replays, most, times - done)
+          const fitting = Math.max(1, Math.floor(SUBMISSION_MS / executable.replayMs))
+          // no more than four times as many as before: a measurement of little work is rough
+          const replays = Math.min(fitting, 4 * executable.replays, most, times - done)
+          executable.replays = replays
           const start = performance.now()
           this.encode(executable.dispatches, replays)
           done += replays
-          const finished = this.wait(this.gpu.queue.onSubmittedWorkDone() as Promise<void>).then(() => {
+          const finished = this.finished(replays * executable.replayMs).then(() => {
             const end = performance.now()
-            const each = (end - Math.max(start, lastEnd)) / replays
+            executable.replayMs = (end - Math.max(start, lastEnd)) / replays
             lastEnd = end
-            // no more than four times as many at once: a measurement of little work is rough
-            executable.replays = Math.max(1, Math.min(Math.floor(SUBMISSION_MS / each), 4 * replays))
           })
           finished.catch(keepForLater)
           underWay.push(finished)
-          if (underWay.length >= SUBMISSIONS_UNDER_WAY) await underWay.shift()
+          if (underWay.length >= this.submissionsUnderWay) await underWay.shift()
         }
       } finally {
         // also where the run stops early: its replays are done when it rejects
@@ -512,6 +519,18 @@ export class WebgpuDevice implements Device {
       }
       await Promise.all(underWay)
     })
+  }
+
+  /**
+   * Everything submitted until now is done, in about `expected` milliseconds. As long as a promise of Dawn's is pending,
+   * Dawn for Node polls on the main thread, which takes one of its cores from a software adapter (measured: half its
+   * speed, with two cores). There, most of the time is slept.
+   */
+  private async finished(expected: number): Promise<void> {
+    if (this.target.software && expected > LEAST_SLEEP_MS) {
+      await new Promise((resolve) => setTimeout(resolve, 0.9 * expected))
+    }
+    await this.wait(this.gpu.queue.onSubmittedWorkDone() as Promise<void>)
   }
 
   private encode(dispatches: readonly Dispatch[], replays: number): void {
