@@ -17,7 +17,7 @@ cd "$work/project"
 cat >package.json <<'JSON'
 { "name": "stranger", "private": true, "type": "module" }
 JSON
-npm install --ignore-scripts --omit=optional --no-audit --no-fund --silent "$tarball"
+npm install --ignore-scripts --no-audit --no-fund --silent "$tarball"
 cat >train.mjs <<'JS'
 import { LocalFlow } from 'local-flow-matching'
 import { matMul, openDevice, tensor } from 'local-flow-matching/kernels'

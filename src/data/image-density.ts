@@ -10,7 +10,6 @@
  */
 
 import { readFile } from 'node:fs/promises'
-import sharp from 'sharp'
 import { DataError, InvalidArgumentError } from '../errors.js'
 import { checkRows, type Density, type EntropyOptions, estimateEntropy, rowCount } from './density.js'
 import { cannotRead } from './files.js'
@@ -156,6 +155,8 @@ export async function loadImageDensity(path: string): Promise<ImageDensity> {
   const file = await readFile(path).catch((error) => {
     throw cannotRead(path, error)
   })
+  // a native library that only pictures need
+  const { default: sharp } = await import('sharp')
   const { data, info } = await sharp(file, { ignoreIcc: true, failOn: 'error' })
     .raw({ depth: 'uchar' })
     .toBuffer({ resolveWithObject: true })

@@ -353,7 +353,8 @@ const elementwise: readonly Case[] = [
     { B: 29, D: 43, C: 1, F: 0, T: 1 },
   ].map(({ B, D, C, F, T }) => {
     const R = (T || D) * B
-    return testCase('input_tangent', `B ${B}, D ${D}, C ${C}, F ${F}, T ${T || 'unit'}`, 1e-6, (v) => ({
+    // the product f·x rounds in float32 before its sine is taken: f·|f·x|·2^−24 of the derivative
+    return testCase('input_tangent', `B ${B}, D ${D}, C ${C}, F ${F}, T ${T || 'unit'}`, 2e-6, (v) => ({
       operands: {
         x: v.normal([B, D]),
         ...(F ? { frequencies: v.fill([F], (i) => Math.PI * 2 ** i) } : {}),
