@@ -1,0 +1,138 @@
+/**
+ * Whole training on every engine: the same seed gives the same bits, a run that goes on from a checkpoint gives the bits of
+ * one that was never cut, and after a hundred steps the engines agree. Also what is skipped and what stops a run.
+ */
+
+import { expect, test } from 'vitest'
+import type { MlpSpec } from '../../src/composites/mlp.js'
+import type { Device, DeviceKind } from '../../src/device/device.js'
+import { openDevice } from '../../src/device/select.js'
+import { TrainingError } from '../../src/errors.js'
+import { type ChainSettings, type ChainState, trainChain } from '../../src/flow/train-chain.js'
+import { mlpField } from '../../src/nn/mlp.js'
+import { describeOn } from '../devices.js'
+
+const net: MlpSpec = {
+  kind: 'mlp',
+  dimension: 2,
+  condition: 0,
+  hidden: [24, 31],
+  activation: 'gelu',
+  beta: 1,
+  time: 'every',
+  frequencies: [1.5],
+}
+const field = mlpField(net)
+const n = 500
+const x = Float32Array.from({ length: 2 * n }, (_, i) => Math.sin(0.37 * i * i) + (i % 2))
+
+function settings(over: { lr?: number; steps?: number[]; clip?: number; seed?: number } = {}): ChainSettings {
+  const { lr = 2e-3, steps = [60, 40], clip = 0.5, seed = 12 } = over
+  return {
+    subFlows: steps.map((count, i) => ({
+      number: i + 1,
+      gamma: i === steps.length - 1 ? null : 0.2,
+      interpolant: i === 0 ? 'linear' : 'trig',
+      coupling: 'dependent',
+      steps: count,
+      batch: 96,
+      timesPerPair: 2,
+      quantiles: null,
+      sampling: 'epochs',
+      seed,
+      optimizer: {
+        optimizer: 'adamw',
+        lr,
+        betas: [0.9, 0.999],
+        eps: 1e-8,
+        weightDecay: 0.01,
+        ema: 0.9,
+        clip,
+        schedule: { kind: 'cosine' },
+        warmup: 5,
+      },
+    })),
+    warmStart: true,
+    outputScale: true,
+    push: { solver: 'rk4', steps: 3, rtol: 1e-5, atol: 1e-5 },
+    checkpointEvery: 17,
+  }
+}
+
+async function train(device: Device, over = {}, start: ChainState | null = null) {
+  const checkpoints: ChainState[] = []
+  const losses: number[][] = [[], []]
+  const { subFlows, skipped } = await trainChain(
+    device,
+    field,
+    x,
+    settings(over),
+    {
+      onCheckpoint: async (state) => {
+        checkpoints.push(state)
+      },
+      onLosses: (subFlow, _, values) => losses[subFlow - 1].push(...values),
+    },
+    start,
+  )
+  return { parameters: subFlows.map((flow) => flow.parameters), checkpoints, losses, skipped }
+}
+
+const distance = (a: Float32Array, b: Float32Array): number => {
+  const norm = Math.hypot(...b)
+  return Math.hypot(...a.map((value, i) => value - b[i])) / norm
+}
+
+await describeOn(['reference', 'native', 'webgpu'], 'training', (device) => {
+  test('the same seed gives the same bits, another seed others', async () => {
+    const [a, b, c] = [await train(device()), await train(device()), await train(device(), { seed: 13 })]
+    expect(a.parameters).toEqual(b.parameters)
+    expect(a.losses).toEqual(b.losses)
+    expect(a.parameters[0]).not.toEqual(c.parameters[0])
+  })
+
+  test('going on from any checkpoint gives the bits of a run that was never cut', async () => {
+    const whole = await train(device())
+    const places = whole.checkpoints.map(({ subFlow, training }) => [subFlow, training?.step ?? null])
+    expect(places).toEqual([
+      [1, 17],
+      [1, 34],
+      [1, 51],
+      [1, 60],
+      [2, null],
+      [2, 17],
+      [2, 34],
+      [3, null],
+    ])
+    for (const checkpoint of whole.checkpoints) {
+      const { parameters } = await train(device(), {}, checkpoint)
+      expect(parameters).toEqual(whole.parameters)
+    }
+  })
+
+  test('a loss that is not finite stops the run and keeps the last finite parameters', async () => {
+    const checkpoints: ChainState[] = []
+    const run = trainChain(device(), field, x, settings({ lr: 1e36, clip: 0 }), {
+      onCheckpoint: async (state) => {
+        checkpoints.push(state)
+      },
+    })
+    await expect(run).rejects.toThrow(TrainingError)
+    await expect(run).rejects.toThrow(/step \d+ of sub-flow 1/)
+    const { training } = checkpoints[checkpoints.length - 1]
+    expect(training!.parameters.every(Number.isFinite)).toBe(true)
+  })
+})
+
+await describeOn(['native', 'webgpu'], 'a hundred training steps', (device, kind: DeviceKind) => {
+  test('end where the reference ends', async () => {
+    const reference = await openDevice('reference')
+    const [theirs, truth] = [await train(device()), await train(reference)]
+    await reference.dispose()
+    expect(distance(theirs.parameters[0], truth.parameters[0]), kind).toBeLessThan(2e-3)
+    expect(distance(theirs.parameters[1], truth.parameters[1]), kind).toBeLessThan(2e-3)
+    theirs.losses.forEach((losses, i) => {
+      expect(distance(Float32Array.from(losses), Float32Array.from(truth.losses[i])), kind).toBeLessThan(2e-3)
+    })
+  })
+})
