@@ -168,7 +168,7 @@ export class WebgpuDevice implements Device {
   // --- memory --------------------------------------------------------------------------------------------------------
 
   createBuffer(length: number, dtype: DType = 'f32'): DeviceBuffer {
-    this.check()
+    this.alive()
     if (!Number.isInteger(length) || length < 1) {
       throw new InvalidArgumentError(`A buffer has a whole number of elements, at least 1, not ${length}.`)
     }
@@ -202,7 +202,7 @@ export class WebgpuDevice implements Device {
   }
 
   write(buffer: WebgpuBuffer, values: Float32Array | Uint32Array, offset: number): void {
-    this.check()
+    this.alive()
     within(buffer, offset, values.length, 'write')
     if (values instanceof Uint32Array !== (buffer.dtype === 'u32')) {
       throw new InvalidArgumentError(`A buffer of ${buffer.dtype} cannot take a ${values.constructor.name}.`)
@@ -230,7 +230,7 @@ export class WebgpuDevice implements Device {
   }
 
   copy(from: DeviceBuffer, fromOffset: number, to: DeviceBuffer, toOffset: number, length: number): void {
-    this.check()
+    this.alive()
     const [source, target] = [this.own(from), this.own(to)]
     within(source, fromOffset, length, 'copy from')
     within(target, toOffset, length, 'copy to')
@@ -267,7 +267,7 @@ export class WebgpuDevice implements Device {
   /** Does the task after all that were asked for before: at once where none is waiting. */
   private inLine<T>(task: () => Promise<T> | T): Promise<T> {
     const turn = async (): Promise<T> => {
-      this.check()
+      this.alive()
       return task()
     }
     const result = this.line ? this.line.then(turn) : turn()
@@ -278,9 +278,13 @@ export class WebgpuDevice implements Device {
     return result
   }
 
-  /** Throws what ended the device, or a fault that came up since the last time. */
-  private check(): void {
+  private alive(): void {
     if (this.ended) throw this.ended
+  }
+
+  /** Throws what ended the device, or a fault that came up since the last time; for calls that are awaited. */
+  private check(): void {
+    this.alive()
     if (this.fault) {
       const fault = this.fault
       this.fault = undefined

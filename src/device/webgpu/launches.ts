@@ -5,7 +5,7 @@
  * that a row's value does not depend on the batch it is in.
  */
 
-import { InvalidArgumentError } from '../../errors.js'
+import { InvalidArgumentError, invalid } from '../../errors.js'
 import type { ActivationName } from '../../kernels/activations.js'
 import { type Shape, size } from '../../kernels/contract.js'
 import type { LoweredOperation } from '../../program/lower.js'
@@ -76,19 +76,23 @@ export const variants: Readonly<Record<string, (lanes: number) => ProductVariant
 
 const NARROW = 8
 
+/** The variant for a product with so many columns; what was forced may be several names, as an executable reports them. */
 function chooseVariant(kernel: string, columns: number, target: Target): string {
-  const forced = target.forced[kernel]
-  if (forced !== undefined) {
-    if (!(forced in variants)) {
-      throw new InvalidArgumentError(
-        `The variant of ${kernel} must be one of ${Object.keys(variants).join(', ')}, but is '${forced}'.`,
-      )
-    }
-    const usable = forced.startsWith('subgroup') ? target.lanes > 0 : forced !== 'narrow' || columns <= NARROW
-    if (usable) return forced
+  const suggested = suggestVariant(columns, target)
+  const forced = target.forced[kernel]?.split(' ') ?? []
+  const unknown = forced.find((name) => !(name in variants))
+  if (unknown !== undefined) {
+    throw invalid(`The variant of ${kernel}`, `one of ${Object.keys(variants).join(', ')}`, unknown)
   }
+  if (forced.includes(suggested)) return suggested
+  const usable = (name: string): boolean =>
+    name.startsWith('subgroup') ? target.lanes > 0 : name !== 'narrow' || columns <= NARROW
+  return forced.find(usable) ?? suggested
+}
+
+function suggestVariant(columns: number, { software, lanes }: Target): string {
   if (columns <= NARROW) return 'narrow'
-  if (target.software) return target.lanes > 0 ? 'subgroup16' : 'storage'
+  if (software) return lanes > 0 ? 'subgroup16' : 'storage'
   return columns <= 32 ? 'workgroup32' : 'workgroup64'
 }
 

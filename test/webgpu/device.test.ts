@@ -1,0 +1,264 @@
+/**
+ * The WebGPU device as a device: order, limits, errors, the end. What its kernels compute is in test/parity.
+ */
+
+import { spawnSync } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import type { Device, DeviceBuffer } from '../../src/device/device.js'
+import type { WebgpuDevice } from '../../src/device/webgpu/device.js'
+import { listAdapters, openWebgpu } from '../../src/device/webgpu/index.js'
+import { variants } from '../../src/device/webgpu/launches.js'
+import { DeviceError, DeviceLostError } from '../../src/errors.js'
+import { kernels } from '../../src/kernels/registry.js'
+import { type Program, ProgramBuilder } from '../../src/program/program.js'
+import { cases, runCase } from '../parity/cases.js'
+import { adapterOrSkip } from './adapter.js'
+
+const name = await adapterOrSkip()
+const timeout = 600_000
+
+/** x ← tanh(x + 1) by way of a temporary, so that the result tells how often the program ran. */
+function counting(buffer: DeviceBuffer): Program {
+  const builder = new ProgramBuilder()
+  const x = builder.tensor(buffer)
+  const y = builder.temporary([buffer.length])
+  const ones = builder.constant(new Float32Array(buffer.length).fill(1), [1, buffer.length])
+  builder.add(kernels.get('stage_combine')!, { y: x, stages: ones, out: y }, { coefficients: [1] })
+  builder.add(kernels.get('activation')!, { x: y, y: x }, { activation: 'identity', beta: 1 })
+  return builder.build()
+}
+
+describe.skipIf(!name)(`webgpu: the device on ${name}`, { timeout }, () => {
+  let device: Device
+  beforeEach(async () => {
+    device = await openWebgpu({ adapter: name })
+  }, timeout)
+  afterEach(() => device.dispose(), timeout)
+
+  test('an adapter tells what it is', async () => {
+    const [adapter] = await listAdapters()
+    expect(adapter.driver).not.toBe('')
+    expect(adapter.limits.maxBufferSize).toBeGreaterThan(2 ** 27)
+    if (/llvmpipe|SwiftShader/.test(adapter.name)) expect(adapter.type).toBe('software')
+    expect(device.info).toMatchObject({ kind: 'webgpu', name: adapter.name, type: adapter.type })
+  })
+
+  test('memory starts as zeros and is counted', async () => {
+    expect(device.memory()).toMatchObject({ buffers: 0, bytes: 0 })
+    const buffer = device.createBuffer(1000, 'u32')
+    expect(await buffer.read()).toEqual(new Uint32Array(1000))
+    expect(device.memory()).toMatchObject({ buffers: 1, bytes: 4000 })
+    buffer.dispose()
+    expect(device.memory()).toMatchObject({ buffers: 0, bytes: 0, peakBytes: 4000 })
+    await expect(async () => buffer.read()).rejects.toThrow(/disposed/)
+  })
+
+  test('an executable frees what it allocated', async () => {
+    const buffer = device.createBuffer(64)
+    const executable = await device.compile(counting(buffer))
+    expect(device.memory().buffers).toBeGreaterThan(1)
+    executable.dispose()
+    expect(device.memory().buffers).toBe(1)
+    await expect(executable.run()).rejects.toThrow(/disposed/)
+  })
+
+  test('writes, runs, copies and reads happen in the order of the calls', async () => {
+    const buffer = device.createBuffer(64)
+    const other = device.createBuffer(64)
+    const executable = await device.compile(counting(buffer))
+    const values = new Float32Array(64).fill(10)
+    const first = executable.run(300)
+    device.copy(buffer, 0, other, 0, 64)
+    buffer.write(values)
+    values.fill(-1)
+    const second = executable.run(5)
+    const copied = await other.read()
+    await Promise.all([first, second])
+    expect(copied[0]).toBe(300)
+    expect((await buffer.read())[63]).toBe(15)
+  })
+
+  test('a copy within one buffer may overlap', async () => {
+    const buffer = device.createBuffer(10)
+    buffer.write(Float32Array.from({ length: 10 }, (_, i) => i))
+    device.copy(buffer, 0, buffer, 3, 6)
+    expect([...(await buffer.read())]).toEqual([0, 1, 2, 0, 1, 2, 3, 4, 5, 9])
+  })
+
+  test('replays give the same bits', async () => {
+    const bits = async (): Promise<string> => {
+      const builder = new ProgramBuilder()
+      const buffers = { x: 1237 * 65, dy: 1237 * 33, dweight: 33 * 65, dbias: 33 }
+      const made = Object.fromEntries(
+        Object.entries(buffers).map(([key, length]) => [key, device.createBuffer(length)]),
+      )
+      made.x.write(Float32Array.from({ length: buffers.x }, (_, i) => Math.sin(i)))
+      made.dy.write(Float32Array.from({ length: buffers.dy }, (_, i) => Math.cos(i * i)))
+      builder.add(
+        kernels.get('linear_backward_weight')!,
+        {
+          x: builder.tensor(made.x, [1237, 65]),
+          dy: builder.tensor(made.dy, [1237, 33]),
+          dweight: builder.tensor(made.dweight, [33, 65]),
+          dbias: builder.tensor(made.dbias, [33]),
+        },
+        {},
+      )
+      const executable = await device.compile(builder.build())
+      await executable.run(3)
+      const parts = await Promise.all([made.dweight.read(), made.dbias.read()])
+      executable.dispose()
+      for (const buffer of Object.values(made)) buffer.dispose()
+      return parts.map((part) => new Uint32Array(part.buffer).join()).join()
+    }
+    expect(await bits()).toBe(await bits())
+  })
+
+  test('a launch may need more workgroups than fit into one dimension', async () => {
+    const length = 65535 * 64 + 1000
+    const x = device.createBuffer(length)
+    const y = device.createBuffer(length)
+    x.write(new Float32Array(1000).fill(-3), length - 1000)
+    const builder = new ProgramBuilder()
+    const operands = { x: builder.tensor(x), y: builder.tensor(y) }
+    builder.add(kernels.get('activation')!, operands, { activation: 'identity', beta: 1 })
+    const executable = await device.compile(builder.build())
+    await executable.run()
+    expect(await y.read(length - 1001, 1001)).toEqual(Float32Array.from([0, ...new Array(1000).fill(-3)]))
+  })
+
+  test('a run stops between replays when it is aborted', async () => {
+    const buffer = device.createBuffer(64)
+    const executable = await device.compile(counting(buffer))
+    await executable.run(1)
+    const controller = new AbortController()
+    const reason = new Error('enough')
+    const running = executable.run(10_000_000, { signal: controller.signal })
+    // the event loop is free while the device works
+    await new Promise((resolve) => setTimeout(resolve, 100))
+    controller.abort(reason)
+    await expect(running).rejects.toBe(reason)
+    const [count] = await buffer.read()
+    expect(count).toBeGreaterThan(1)
+    expect(count).toBeLessThan(10_000_000)
+    await expect(executable.run(1, { signal: AbortSignal.abort(reason) })).rejects.toBe(reason)
+    expect((await buffer.read())[0]).toBe(count)
+  })
+
+  test('an error names the limit that was exceeded', () => {
+    const limit = (device as WebgpuDevice).gpu.limits.maxBufferSize
+    expect(() => device.createBuffer(limit)).toThrow(/maxBufferSize.*is \d+/)
+    expect(() => device.createBuffer(limit)).toThrow(DeviceError)
+    expect(device.memory().buffers).toBe(0)
+  })
+
+  test('operands of one buffer, of which one is written, are refused', async () => {
+    const buffer = device.createBuffer(128)
+    const builder = new ProgramBuilder()
+    const operands = { x: builder.tensor(buffer, [64]), y: builder.tensor(buffer, [64], 64) }
+    builder.add(kernels.get('activation')!, operands, { activation: 'relu', beta: 1 })
+    await expect(device.compile(builder.build())).rejects.toThrow(/activation: operands x and y lie in one buffer/)
+    expect(device.memory().buffers).toBe(1)
+  })
+
+  test('a buffer of another device is refused', async () => {
+    const other = await openWebgpu({ adapter: name })
+    const buffer = other.createBuffer(64)
+    await expect(device.compile(counting(buffer))).rejects.toThrow(/another device/)
+    await other.dispose()
+  })
+
+  test('an error that no call can be blamed for comes with the next await', async () => {
+    const { gpu } = device as WebgpuDevice
+    gpu.createBuffer({ size: 4, usage: 0x1 | 0x80 })
+    const buffer = device.createBuffer(64)
+    await expect(buffer.read()).rejects.toThrow(DeviceError)
+    expect((await buffer.read())[0]).toBe(0)
+  })
+
+  test('a lost device rejects what is pending and what comes after', async () => {
+    const buffer = device.createBuffer(64)
+    const executable = await device.compile(counting(buffer))
+    const running = executable.run(10_000_000)
+    const outcome = expect(running).rejects.toThrow(DeviceLostError)
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    ;(device as WebgpuDevice).gpu.destroy()
+    await outcome
+    await expect(buffer.read()).rejects.toThrow(DeviceLostError)
+    expect(() => device.createBuffer(1)).toThrow(DeviceLostError)
+    await expect(device.compile(counting(buffer))).rejects.toThrow(DeviceLostError)
+  })
+
+  test('disposing ends a run and frees all memory', async () => {
+    const buffer = device.createBuffer(64)
+    const executable = await device.compile(counting(buffer))
+    const outcome = expect(executable.run(10_000_000)).rejects.toThrow(/disposed/)
+    await device.dispose()
+    await outcome
+    expect(device.memory()).toMatchObject({ buffers: 0, bytes: 0 })
+  })
+})
+
+describe.skipIf(!name)(`webgpu: what ${name} can be asked for`, { timeout }, () => {
+  test('a process ends by itself after dispose', () => {
+    const script = fileURLToPath(new URL('exit.ts', import.meta.url))
+    const { stdout, status } = spawnSync(process.execPath, ['--import', 'tsx', script], {
+      encoding: 'utf8',
+      timeout: 120_000,
+    })
+    expect(stdout).toContain('read 2')
+    expect(status).toBe(0)
+  })
+
+  test('an adapter that is not there is an error that names those that are', async () => {
+    const opening = openWebgpu({ adapter: 'Voodoo 2' })
+    await expect(opening).rejects.toThrow(DeviceError)
+    await expect(opening).rejects.toThrow(`No adapter has 'Voodoo 2' in its name; there is '${name}'`)
+  })
+
+  test('without any adapter the error names Vulkan and the way out', async () => {
+    const before = process.env.VK_DRIVER_FILES
+    process.env.VK_DRIVER_FILES = '/nonexistent.json'
+    try {
+      await expect(openWebgpu()).rejects.toThrow(/no Vulkan adapter.*nonexistent.*software-vulkan\.sh/)
+    } finally {
+      if (before === undefined) delete process.env.VK_DRIVER_FILES
+      else process.env.VK_DRIVER_FILES = before
+    }
+  })
+
+  test('an unknown variant is refused', async () => {
+    const device = await openWebgpu({ adapter: name, variants: { mat_mul: 'tiny' } })
+    await expect(runCase(device, cases.find(({ kernel }) => kernel === 'mat_mul')!)).rejects.toThrow(
+      /variant of mat_mul/,
+    )
+    await device.dispose()
+  })
+
+  for (const variant of Object.keys(variants)) {
+    test(`products by the variant ${variant}`, async () => {
+      const device = await openWebgpu({
+        adapter: name,
+        variants: { mat_mul: variant, linear_backward_weight: variant },
+      })
+      for (const one of cases.filter(({ kernel }) => /^(mat_mul|linear_backward_weight)$/.test(kernel))) {
+        for (const { operand, error, allowed, detail } of await runCase(device, one)) {
+          expect(error, `${one.label}: ${operand}, ${detail}`).toBeLessThanOrEqual(allowed)
+        }
+      }
+      expect(device.memory().buffers).toBe(0)
+      await device.dispose()
+    })
+  }
+
+  test('without Dawn’s own checks every kernel still computes the same', async () => {
+    const device = await openWebgpu({ adapter: name, fast: true })
+    for (const one of cases.filter(({ label }, i) => i % 4 === 0 || /odd|halted/.test(label))) {
+      for (const { operand, error, allowed, detail } of await runCase(device, one)) {
+        expect(error, `${one.kernel}, ${one.label}: ${operand}, ${detail}`).toBeLessThanOrEqual(allowed)
+      }
+    }
+    await device.dispose()
+  })
+})
