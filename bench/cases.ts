@@ -1,0 +1,108 @@
+/**
+ * The cases: what is measured, by name. A *suite* is a kind of work, a *case* is a suite at one shape, named
+ * `suite/shape`. A filter names whole parts of such a name: `step`, `rose`, `step/rose`, `kernels/mat_mul`.
+ */
+
+import { mlpRowFlops } from '../src/composites/mlp.js'
+import { LocalFlowError } from '../src/errors.js'
+import type { Trace } from '../src/flow/transport.js'
+import { blockRows } from '../src/flow/transport.js'
+import { mlpField } from '../src/nn/mlp.js'
+import { type KernelWork, kernelCost, kernelWorks, layerProducts } from './kernel-works.js'
+import { type NetShape, shapes, specOf } from './shapes.js'
+
+/**
+ * One repetition with a whole network. step: batch drawn, forward, loss, backward, clipping, Adam, average. rk4: one
+ * classical Runge–Kutta step. forward: one velocity. trace: an rk4 step with the exact trace beside it.
+ */
+export interface NetWork {
+  readonly kind: 'step' | 'rk4' | 'forward' | 'trace'
+  readonly net: NetShape
+  /** B */
+  readonly rows: number
+}
+
+export type Work = NetWork | KernelWork
+
+export const suites = {
+  step: 'training step: batch drawn, forward, loss, backward, clipping, Adam, average',
+  rk4: 'one RK4 step: four evaluations of the field',
+  forward: 'one evaluation of the field',
+  trace: 'one RK4 step with the exact trace, tangent products counted',
+  products: 'the three products between hidden layers, with activation or its derivative',
+  kernels: 'single kernels',
+} as const
+export type SuiteName = keyof typeof suites
+
+export interface Case {
+  readonly suite: SuiteName
+  readonly shape: string
+  readonly name: string
+  /** B; null where the case has one size only */
+  readonly rows: number | null
+  /** the same work with fewer rows, for whom the whole takes minutes */
+  work(rows: number): Work
+}
+
+const SAMPLING_ROWS = 10_000
+const exact: Trace = { kind: 'exact' }
+
+const make = (suite: SuiteName, shape: string, rows: number | null, work: (rows: number) => Work): Case => ({
+  suite,
+  shape,
+  name: `${suite}/${shape}`,
+  rows,
+  work,
+})
+
+export const cases: readonly Case[] = [
+  ...shapes.map((net) => make('step', net.name, net.batch, (rows) => ({ kind: 'step', net, rows }))),
+  // rose and rose-1k differ in their batch alone
+  ...shapes
+    .filter((net) => net.name !== 'rose-1k')
+    .flatMap((net) => {
+      const traced = Math.min(SAMPLING_ROWS, blockRows(SAMPLING_ROWS, mlpField(specOf(net)), exact))
+      return [
+        make('rk4', net.name, SAMPLING_ROWS, (rows) => ({ kind: 'rk4', net, rows })),
+        make('forward', net.name, SAMPLING_ROWS, (rows) => ({ kind: 'forward', net, rows })),
+        make('trace', net.name, traced, (rows) => ({ kind: 'trace', net, rows })),
+      ]
+    }),
+  ...shapes.flatMap((net) =>
+    Object.entries(layerProducts).map(([name, product]) =>
+      make('products', `${net.name}/${name}`, net.batch, (rows) => product(net, rows)),
+    ),
+  ),
+  ...Object.entries(kernelWorks).map(([name, work]) => make('kernels', name, null, () => work)),
+]
+
+/** Floating-point operations of one repetition, by the contracts' cost. */
+export function flopsOf(work: Work): number {
+  if (work.kind === 'kernel') return kernelCost(work).flops
+  const spec = specOf(work.net)
+  const forward = work.rows * mlpRowFlops(spec)
+  switch (work.kind) {
+    case 'step':
+      return mlpField(spec).stepFlops(work.rows)
+    case 'forward':
+      return forward
+    case 'rk4':
+      return 4 * forward
+    case 'trace':
+      return 4 * forward * (1 + work.net.dimension)
+  }
+}
+
+/** Cases that any of the filters names; all without a filter. Throws where a filter names none. */
+export function selectCases(filters: readonly string[]): Case[] {
+  const named = (filter: string) => (c: Case) => `/${c.name}/`.includes(`/${filter}/`)
+  for (const filter of filters) {
+    if (!cases.some(named(filter))) {
+      throw new LocalFlowError(
+        `--filter '${filter}' names no case. A filter is a part of a name, such as step, rose or step/rose. The cases are:\n` +
+          cases.map((c) => `  ${c.name}`).join('\n'),
+      )
+    }
+  }
+  return filters.length === 0 ? [...cases] : cases.filter((c) => filters.some((filter) => named(filter)(c)))
+}

@@ -1,0 +1,165 @@
+/**
+ * `npm run bench`: times the library on each device present, beside other libraries, and prints for every case the time of
+ * one repetition, GFLOP/s, the share of the multiply-add peak of the same run, and how many times longer each peer takes.
+ * measure.ts says how a time is taken, cases.ts what is measured.
+ */
+
+import { execFileSync } from 'node:child_process'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { availableParallelism, cpus, release, totalmem, type } from 'node:os'
+import type { Device, DeviceKind } from '../src/device/device.js'
+import { loadAddon } from '../src/device/native/binding.js'
+import { openDevice } from '../src/device/select.js'
+import { DeviceError, LocalFlowError } from '../src/errors.js'
+import { type Case, cases, type SuiteName, selectCases, suites } from './cases.js'
+import { quote } from './measure.js'
+import { help, parseOptions } from './options.js'
+import { openPeers } from './peers/open.js'
+import type { Peer } from './peers/peer.js'
+import { drawPicture } from './picture.js'
+import { compareResults, comparisonText, type Result, type Row, readResult } from './result.js'
+import { runRounds } from './rounds.js'
+import { CaseGroup, type Peak, paces } from './session.js'
+import { tableHead, tableLine } from './table.js'
+
+const print = (text: string): void => {
+  process.stdout.write(`${text}\n`)
+}
+
+const note = (message: string): void => {
+  process.stderr.write(`bench: ${message}\n`)
+}
+
+/** Those asked for, all of which must be there; or native and webgpu where they are. */
+async function openDevices(asked: readonly DeviceKind[] | null): Promise<Device[]> {
+  const devices: Device[] = []
+  for (const kind of asked ?? (['native', 'webgpu'] as const)) {
+    try {
+      devices.push(await openDevice(kind, { onWarning: note }))
+    } catch (error) {
+      if (asked || !(error instanceof DeviceError)) throw error
+      note(`${kind} is left out: ${error.message.split('\n')[0]}`)
+    }
+  }
+  if (devices.length === 0) throw new LocalFlowError('There is neither a native nor a WebGPU device to measure.')
+  return devices
+}
+
+/** Only the native engine has a multiply-add loop in registers; elsewhere the peak is not known. */
+function peakOf(device: Device, quick: boolean): Peak {
+  if (device.kind !== 'native') return null
+  const { fmaPeak } = loadAddon()
+  return () => fmaPeak(quick ? 10 : 40, device.info.threads!)
+}
+
+const text = (command: string, ...args: string[]): string | null => {
+  try {
+    return execFileSync(command, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim()
+  } catch {
+    return null
+  }
+}
+
+/** null outside of a git checkout. */
+function commit(): string | null {
+  const head = text('git', 'rev-parse', '--short=12', 'HEAD')
+  return head && head + (text('git', 'status', '--porcelain', '--untracked-files=no') ? '+' : '')
+}
+
+function describe(devices: readonly Device[], peers: readonly Peer[]): Omit<Result, 'rows' | 'quick'> {
+  const native = devices.find((device) => device.kind === 'native')?.info
+  const webgpu = devices.find((device) => device.kind === 'webgpu')?.info
+  const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
+    version: string
+  }
+  return {
+    machine: {
+      cpu: cpus()[0]?.model.trim() ?? 'unknown',
+      cores: availableParallelism(),
+      memoryGiB: Math.round(totalmem() / 2 ** 30),
+      system: `${type()} ${release()}, ${process.arch}`,
+      cpuTarget: native?.cpuTarget ?? null,
+      threads: native?.threads ?? null,
+      peak: null,
+    },
+    adapter: webgpu?.name ?? null,
+    commit: commit(),
+    versions: {
+      'local-flow-matching': version,
+      node: process.versions.node,
+      ...Object.fromEntries(peers.map((peer) => [peer.name, peer.version])),
+    },
+  }
+}
+
+async function main(): Promise<void> {
+  const options = parseOptions(process.argv.slice(2))
+  if (options.help) return print(help)
+  if (options.list) return print(cases.map((c) => c.name).join('\n'))
+  const selected = selectCases(options.filters)
+  const earlier = options.compare === null ? null : readResult(options.compare)
+  const devices = await openDevices(options.devices)
+  const threads = devices.find((device) => device.kind === 'native')?.info.threads ?? availableParallelism()
+  const peers = await openPeers(options.peers, selected, threads, note)
+  const pace = paces[options.quick ? 'quick' : 'full']
+  const facts = describe(devices, peers)
+
+  for (const { kind, info } of devices) {
+    const target = info.cpuTarget ? `, ${info.cpuTarget}, ${info.threads} threads` : ''
+    print(`${kind}: ${info.name}${target}`)
+  }
+  for (const peer of peers) print(`${peer.name} ${peer.version}${peer.details && `: ${peer.details}`}`)
+
+  const rows: Row[] = []
+  const peaks: number[] = []
+  for (const suite of Object.keys(suites) as SuiteName[]) {
+    const own: Case[] = selected.filter((c) => c.suite === suite)
+    if (own.length === 0) continue
+    const beside = peers.filter((peer) => own.some((c) => peer.does(c.work(c.rows ?? 0)))).map((peer) => peer.name)
+    for (const device of devices) {
+      let head = true
+      const groups = own.map(
+        (c) =>
+          new CaseGroup(device, c, peers, pace, peakOf(device, options.quick), note, (ours, theirs, seen) => {
+            rows.push(ours, ...theirs)
+            peaks.push(...seen)
+            if (head) print(tableHead(beside))
+            head = false
+            print(tableLine(ours, beside, theirs))
+          }),
+      )
+      print('')
+      await runRounds(`${suites[suite]}, ${device.kind}`, groups, pace.rounds)
+    }
+  }
+
+  const peak = peaks.length > 0 ? quote(peaks) : null
+  if (peak)
+    print(`\nmultiply-add peak: ${peak.median.toFixed(0)} GFLOP/s, quartiles ${(100 * peak.spread).toFixed(0)} % apart`)
+  if (devices.some((device) => device.kind !== 'native')) print('the peak is measured on the native device only')
+  const result: Result = {
+    ...facts,
+    machine: { ...facts.machine, peak: peak?.median ?? null },
+    quick: options.quick,
+    rows,
+  }
+  if (options.json !== null) writeFileSync(options.json, `${JSON.stringify(result, null, 2)}\n`)
+  if (options.picture !== null) await drawPicture(options.picture, result)
+  if (earlier)
+    print(
+      `\nsince ${options.compare} (${earlier.commit ?? 'no commit'}):\n${comparisonText(compareResults(earlier, result))}`,
+    )
+
+  for (const peer of peers) await peer.close()
+  for (const device of devices) await device.dispose()
+}
+
+try {
+  await main()
+} catch (error) {
+  // what users can put right is a message; anything else is a defect and keeps its stack
+  note(error instanceof LocalFlowError ? error.message : ((error as Error).stack ?? String(error)))
+  process.exitCode = 1
+}
+// the WebGPU instance that tfjs was given keeps Node alive
+process.exit()

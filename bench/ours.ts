@@ -1,0 +1,158 @@
+/** Opens a work on one of this library's devices: programs as the library itself builds them, compiled once, replayed. */
+
+import { rk4 } from '../src/composites/tableaus.js'
+import type { Device, DeviceBuffer } from '../src/device/device.js'
+import { optimizerTable, type SubFlowSettings, trainingProgram } from '../src/flow/train-sub-flow.js'
+import { size } from '../src/kernels/contract.js'
+import { kernels } from '../src/kernels/registry.js'
+import { STATE_LENGTH } from '../src/kernels/state.js'
+import type { VelocityField } from '../src/nn/field.js'
+import { mlpField } from '../src/nn/mlp.js'
+import { ProgramBuilder } from '../src/program/program.js'
+import type { NetWork, Work } from './cases.js'
+import type { KernelWork } from './kernel-works.js'
+import type { Runner } from './measure.js'
+import { specOf } from './shapes.js'
+import { normals } from './values.js'
+
+/** Rows of the data set. */
+export const POOL_ROWS = 100_000
+/** Steps between two beginnings of the sub-flow; what bounds the optimizer's table. */
+const STEPS = 16_384
+
+export const optimizer: SubFlowSettings['optimizer'] = {
+  optimizer: 'adam',
+  lr: 1e-4,
+  betas: [0.9, 0.999],
+  eps: 1e-8,
+  weightDecay: 0,
+  ema: 0.999,
+  clip: 1,
+  schedule: { kind: 'constant' },
+  warmup: 0,
+}
+
+type Make = (length: number, values?: Float32Array | Uint32Array) => DeviceBuffer
+
+export async function openOurs(device: Device, work: Work): Promise<Runner> {
+  const buffers: DeviceBuffer[] = []
+  const make: Make = (length, values) => {
+    const buffer = device.createBuffer(length, values instanceof Uint32Array ? 'u32' : 'f32')
+    buffers.push(buffer)
+    if (values) buffer.write(values)
+    return buffer
+  }
+  const free = (): void => {
+    for (const buffer of buffers) buffer.dispose()
+  }
+  try {
+    const { builder, rewind } = work.kind === 'kernel' ? kernelProgram(work, make) : netProgram(work, make)
+    const executable = await device.compile(builder.build())
+    return {
+      async run(times) {
+        for (let done = 0; done < times; done += STEPS) {
+          rewind?.()
+          await executable.run(Math.min(STEPS, times - done))
+        }
+      },
+      dispose() {
+        executable.dispose()
+        free()
+      },
+    }
+  } catch (error) {
+    free()
+    throw error
+  }
+}
+
+interface Opened {
+  readonly builder: ProgramBuilder
+  /** goes back to step 0, where there are steps */
+  readonly rewind?: () => void
+}
+
+function netProgram(work: NetWork, make: Make): Opened {
+  const field = mlpField(specOf(work.net))
+  const parameters = make(field.parameterLength, field.initialise(1103, 1))
+  if (work.kind === 'step') return stepProgram(work, field, parameters, make)
+
+  const { rows, net } = work
+  const D = net.dimension
+  const builder = new ProgramBuilder()
+  const input = builder.tensor(make(rows * D, normals(rows * D)), [rows, D])
+  const out = builder.tensor(make(rows * D), [rows, D])
+  const flat = builder.tensor(parameters, [field.parameterLength])
+  if (work.kind === 'forward') {
+    field.addVelocity(builder, { parameters: flat, x: input, t: builder.constant([0.5]), out }, 1)
+  } else {
+    const logDet = (): ReturnType<ProgramBuilder['tensor']> => builder.tensor(make(rows), [rows, 1])
+    field.addIntegration(
+      builder,
+      rk4,
+      {
+        parameters: flat,
+        y: input,
+        out,
+        ...(work.kind === 'trace' ? { log_det: logDet(), log_det_out: logDet() } : {}),
+      },
+      1,
+      { start: 0, end: 0.125, steps: 1 },
+    )
+  }
+  return { builder }
+}
+
+/** The training step of a sub-flow with clipping and a moving average. */
+function stepProgram({ rows, net }: NetWork, field: VelocityField, parameters: DeviceBuffer, make: Make): Opened {
+  const P = field.parameterLength
+  const settings: SubFlowSettings = {
+    number: 1,
+    steps: STEPS,
+    batch: rows,
+    timesPerPair: 1,
+    quantiles: null,
+    sampling: 'epochs',
+    gamma: 0.25,
+    interpolant: 'linear',
+    coupling: 'dependent',
+    optimizer,
+    scale: 1,
+    seed: 1103,
+  }
+  const fresh = new Uint32Array(STATE_LENGTH)
+  const state = make(STATE_LENGTH, fresh)
+  const pool = make(POOL_ROWS * net.dimension, normals(POOL_ROWS * net.dimension))
+  const table = optimizerTable(STEPS, optimizer)
+  const builder = trainingProgram(field, { pool, rows: POOL_ROWS }, settings, {
+    parameters,
+    m: make(P),
+    v: make(P),
+    average: make(P, field.initialise(1103, 1)),
+    gradient: make(P),
+    ring: make(4096),
+    table: make(table.length, table),
+    quantiles: null,
+    state,
+  })
+  return { builder, rewind: () => state.write(fresh) }
+}
+
+function kernelProgram({ kernel, operands, attributes, values }: KernelWork, make: Make): Opened {
+  const contract = kernels.get(kernel)!
+  const builder = new ProgramBuilder()
+  const tensors = Object.entries(operands).map(([name, shape]) => {
+    const length = size(shape)
+    const given = values[name]
+    const all = given && Array.from({ length }, (_, i) => given[Math.min(i, given.length - 1)])
+    const filled =
+      contract.operands[name].dtype === 'u32'
+        ? Uint32Array.from(all ?? new Uint32Array(length))
+        : all
+          ? Float32Array.from(all)
+          : normals(length, 0.1)
+    return [name, builder.tensor(make(length, filled), shape)] as const
+  })
+  builder.add(contract, Object.fromEntries(tensors), attributes)
+  return { builder }
+}

@@ -1,0 +1,37 @@
+/** Opens the peers that were asked for and that have something to do; one that is missing is a line, not an end. */
+
+import type { Case } from '../cases.js'
+import type { PeerName } from '../options.js'
+import { MissingPeer, type Peer } from './peer.js'
+
+type Open = (threads: number) => Promise<Peer>
+
+/** Each is loaded when it is opened, so that a package that is not there is a missing peer. */
+const openers: Readonly<Record<PeerName, Open>> = {
+  'tfjs-cpu': async () => (await import('./tfjs.js')).openTfjs('cpu'),
+  'tfjs-wasm': async () => (await import('./tfjs.js')).openTfjs('wasm'),
+  'tfjs-webgpu': async () => (await import('./tfjs.js')).openTfjs('webgpu'),
+  onnxruntime: async (threads) => (await import('./onnxruntime.js')).openOnnxRuntime(threads),
+  pytorch: async (threads) => (await import('./pytorch.js')).openPyTorch(threads),
+}
+
+export async function openPeers(
+  names: readonly PeerName[],
+  selected: readonly Case[],
+  threads: number,
+  note: (message: string) => void,
+): Promise<Peer[]> {
+  const peers: Peer[] = []
+  for (const name of names) {
+    try {
+      const peer = await openers[name](threads)
+      if (selected.some((c) => peer.does(c.work(c.rows ?? 0)))) peers.push(peer)
+      else await peer.close()
+    } catch (error) {
+      const absent = (error as NodeJS.ErrnoException).code === 'ERR_MODULE_NOT_FOUND'
+      if (!absent && !(error instanceof MissingPeer)) throw error
+      note(`${name} is left out: ${(error as Error).message.split('\n')[0]}`)
+    }
+  }
+  return peers
+}

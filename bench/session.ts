@@ -1,0 +1,132 @@
+/**
+ * Measures one case on one device beside the peers that do it, as a group (rounds.ts). All sides of a group take turns in
+ * every round; where a side cannot do the whole batch in the time given to it, it and we are measured with fewer rows as
+ * well, and the number is kept with the ratio.
+ */
+
+import type { Device } from '../src/device/device.js'
+import type { Case, Work } from './cases.js'
+import { flopsOf } from './cases.js'
+import { calibrate, fittingRows, quote, type Runner, timed, timeOnce } from './measure.js'
+import { openOurs } from './ours.js'
+import type { Peer } from './peers/peer.js'
+import type { Row } from './result.js'
+import type { Group } from './rounds.js'
+
+export interface Pace {
+  readonly rounds: number
+  /** milliseconds that one side takes in one round */
+  readonly round: number
+  /** milliseconds of one repetition beyond which a slow side gets fewer rows */
+  readonly cap: number
+}
+
+export const paces: Readonly<Record<'full' | 'quick', Pace>> = {
+  full: { rounds: 7, round: 600, cap: 500 },
+  quick: { rounds: 3, round: 60, cap: 100 },
+}
+
+/** One runner of a group with its samples, milliseconds of one repetition in each round. */
+interface Side {
+  readonly peer: string | null
+  readonly rows: number
+  readonly work: Work
+  readonly runner: Runner
+  readonly n: number
+  readonly samples: number[]
+}
+
+/** GFLOP/s of multiply-adds in registers; null where the device has no such measurement. */
+export type Peak = (() => number) | null
+
+export class CaseGroup implements Group {
+  readonly name: string
+  private readonly sides: Side[] = []
+  private readonly peaks: number[] = []
+
+  constructor(
+    private readonly device: Device,
+    private readonly measured: Case,
+    private readonly peers: readonly Peer[],
+    private readonly pace: Pace,
+    private readonly peak: Peak,
+    private readonly note: (message: string) => void,
+    private readonly done: (own: Row, beside: readonly Row[], peaks: readonly number[]) => void,
+  ) {
+    this.name = measured.name
+  }
+
+  async setUp(): Promise<void> {
+    const { measured, device } = this
+    const openHere = (rows: number): Promise<Runner> => openOurs(device, measured.work(rows))
+    const whole = measured.rows ?? 0
+    const slow = device.kind === 'reference' || device.info.type === 'software'
+    const own = slow && measured.rows !== null ? await fittingRows(openHere, whole, this.pace.cap) : whole
+    await this.add(null, own, openHere)
+    for (const peer of this.peers) {
+      if (!peer.does(measured.work(own))) continue
+      const open = (rows: number): Promise<Runner> => peer.open(measured.work(rows))
+      const rows = measured.rows === null ? 0 : await fittingRows(open, own, this.pace.cap)
+      if (measured.rows === null && (await this.tooSlow(peer, open))) continue
+      if (!this.sides.some((side) => side.peer === null && side.rows === rows)) await this.add(null, rows, openHere)
+      await this.add(peer.name, rows, open)
+    }
+  }
+
+  async round(): Promise<void> {
+    const before = this.peak?.()
+    for (const side of this.sides) side.samples.push(await timeOnce(side.runner, side.n))
+    if (this.peak) this.peaks.push((before! + this.peak()) / 2)
+  }
+
+  report(): void {
+    const [own, ...beside] = this.sides.filter((side, i) => i === 0 || side.peer !== null).map((side) => this.row(side))
+    this.done(own, beside, this.peaks)
+  }
+
+  async tearDown(): Promise<void> {
+    for (const { runner } of this.sides) await runner.dispose()
+    this.sides.length = 0
+  }
+
+  private async add(peer: string | null, rows: number, open: (rows: number) => Promise<Runner>): Promise<void> {
+    const runner = await open(rows)
+    const n = await calibrate(runner, this.pace.round)
+    this.sides.push({ peer, rows, work: this.measured.work(rows), runner, n, samples: [] })
+  }
+
+  /** A case of one size that would take minutes is left out. */
+  private async tooSlow(peer: Peer, open: (rows: number) => Promise<Runner>): Promise<boolean> {
+    const runner = await open(0)
+    try {
+      await runner.run(1)
+      const took = await timed(runner, 1)
+      if (took <= 4 * this.pace.cap) return false
+      this.note(`${peer.name} is left out of ${this.name}: one repetition takes ${took.toFixed(0)} ms.`)
+      return true
+    } finally {
+      await runner.dispose()
+    }
+  }
+
+  private row(side: Side): Row {
+    const { measured, device } = this
+    const ms = quote(side.samples)
+    const flops = flopsOf(side.work)
+    const ours = this.sides.find((other) => other.peer === null && other.rows === side.rows)!
+    const ratio = side.peer === null ? null : quote(side.samples.map((sample, i) => sample / ours.samples[i]))
+    const share = this.peak && quote(side.samples.map((sample, i) => flops / sample / 1e6 / this.peaks[i]))
+    return {
+      suite: measured.suite,
+      shape: measured.shape,
+      rows: measured.rows === null ? null : side.rows,
+      device: device.kind,
+      peer: side.peer,
+      ms: ms.median,
+      gflops: flops / ms.median / 1e6,
+      peakShare: share?.median ?? null,
+      ratio: ratio?.median ?? null,
+      spread: (ratio ?? ms).spread,
+    }
+  }
+}
