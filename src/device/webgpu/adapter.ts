@@ -38,8 +38,6 @@ export const limitNames = [
 export type LimitName = (typeof limitNames)[number]
 
 export interface OpenAdapter {
-  /** Dawn itself; adapters and devices are only good as long as someone holds it */
-  readonly instance: GPU
   readonly adapter: GPUAdapter
   readonly info: AdapterInfo
 }
@@ -63,9 +61,7 @@ async function loadDawn(): Promise<Create> {
     process.env.XDG_RUNTIME_DIR = mkdtempSync(join(tmpdir(), 'lfm-runtime-'))
   }
   try {
-    const { create, globals } = await import('webgpu')
-    Object.assign(globalThis, globals)
-    return create
+    return (await import('webgpu')).create
   } catch (cause) {
     throw new DeviceError(
       `The npm package 'webgpu' (Dawn for Node) cannot be loaded: ${(cause as Error).message.split('\n')[0]} ` +
@@ -110,10 +106,19 @@ function describe(adapter: GPUAdapter, name: string): AdapterInfo {
   }
 }
 
+/**
+ * Dawn's instances, by adapter and set of toggles, kept as long as the process lives. Adapters and devices are only good as
+ * long as their instance is there, and one that is collected before them ends the process or hangs it (npm webgpu 0.6.2).
+ * A kept instance does not keep the process alive.
+ */
+const instances = new Map<string, GPU>()
+
 async function openByName(create: Create, fast: boolean, name: string): Promise<OpenAdapter | undefined> {
-  const instance = open(create, fast, name)
+  const key = `${fast} ${name}`
+  const instance = instances.get(key) ?? open(create, fast, name)
+  instances.set(key, instance)
   const adapter = await instance.requestAdapter()
-  return adapter ? { instance, adapter, info: describe(adapter, name) } : undefined
+  return adapter ? { adapter, info: describe(adapter, name) } : undefined
 }
 
 /** All adapters of this machine, hardware ones first; an empty list where there is none. */

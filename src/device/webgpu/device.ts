@@ -101,8 +101,6 @@ class WebgpuExecutable implements Executable {
 export class WebgpuDevice implements Device {
   readonly kind = 'webgpu'
   readonly info: DeviceInfo
-  /** held until the device is disposed: Dawn is gone without it, and keeps the process alive with it */
-  instance: GPU | undefined
   private readonly target: Target
   private readonly live = new Set<GPUBuffer>()
   private peakBytes = 0
@@ -125,12 +123,10 @@ export class WebgpuDevice implements Device {
 
   private constructor(
     readonly gpu: GPUDevice,
-    instance: GPU,
     adapter: AdapterInfo,
     private readonly readShader: ReadShader,
     forced: Readonly<Record<string, string>>,
   ) {
-    this.instance = instance
     const fixedLanes = adapter.subgroupMinSize === adapter.subgroupMaxSize ? adapter.subgroupMinSize : 0
     this.target = { software: adapter.type === 'software', lanes: fixedLanes, forced }
     this.submissionsUnderWay = this.target.software ? 1 : 2
@@ -154,7 +150,7 @@ export class WebgpuDevice implements Device {
   }
 
   static async open(
-    { instance, adapter, info }: OpenAdapter,
+    { adapter, info }: OpenAdapter,
     readShader: ReadShader,
     forced: Readonly<Record<string, string>>,
   ): Promise<WebgpuDevice> {
@@ -162,7 +158,7 @@ export class WebgpuDevice implements Device {
       requiredFeatures: wantedFeatures.filter((name) => adapter.features.has(name)) as GPUFeatureName[],
       requiredLimits: info.limits,
     })
-    return new WebgpuDevice(gpu, instance, info, readShader, forced)
+    return new WebgpuDevice(gpu, info, readShader, forced)
   }
 
   // --- memory --------------------------------------------------------------------------------------------------------
@@ -322,7 +318,6 @@ export class WebgpuDevice implements Device {
     for (const buffer of this.live) buffer.destroy()
     this.live.clear()
     this.gpu.destroy()
-    this.instance = undefined
   }
 
   // --- programs ------------------------------------------------------------------------------------------------------
