@@ -4,10 +4,11 @@ export { writeFileAtomic } from './atomic.js'
 export {
   type CheckpointContent,
   type FileEntry,
+  findRun,
   formatVersion,
   type ManifestContent,
+  makeRunFolder,
   manifestName,
-  prepareRunFolder,
   type RunManifest,
   readCheckpointFile,
   readCheckpointTensors,

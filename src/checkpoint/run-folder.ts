@@ -7,7 +7,7 @@
  */
 
 import { createHash, randomBytes } from 'node:crypto'
-import { mkdir, open, readdir, readFile, rm, stat } from 'node:fs/promises'
+import { access, constants, mkdir, open, readdir, readFile, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { reasonOf } from '../data/files.js'
@@ -196,7 +196,7 @@ export async function writeCheckpoint(
     manifest,
   }: { files: Readonly<Record<string, CheckpointContent>>; keep?: readonly string[]; manifest: ManifestContent },
 ): Promise<RunManifest> {
-  const previous = await findManifest(dir)
+  const previous = keep.length > 0 ? await findManifest(dir) : null
   const entries: FileEntry[] = keep.map((name) => {
     const entry = previous?.files.find((file) => file.name === name)
     if (!entry) throw new CheckpointError(`${dir} has no file ${show(name)} to carry over to the next checkpoint.`)
@@ -232,14 +232,14 @@ export async function writeCheckpoint(
 }
 
 /**
- * Makes a folder ready for training. Returns the manifest to go on from, or null for a new run.
+ * The run that a folder holds, for training into it; nothing is changed. Returns the manifest to go on from, or null for a
+ * new run.
  *
  * @param resume go on with the run in the folder
- * @param force remove the run in the folder: its manifest and checkpoint files; other files stay until overwritten
- * @throws CheckpointError where the folder already holds a run (and neither is given), where there is none to resume,
- *   and where it cannot be made
+ * @param force a run in the folder is replaced: it stays until the first checkpoint of the new one is there
+ * @throws CheckpointError where the folder already holds a run (and neither is given), and where there is none to resume
  */
-export async function prepareRunFolder(
+export async function findRun(
   dir: string,
   { resume = false, force = false }: { resume?: boolean; force?: boolean } = {},
 ): Promise<RunManifest | null> {
@@ -258,15 +258,15 @@ export async function prepareRunFolder(
       `${dir} already holds a run. Go on with it by --resume, replace it by --force, or choose another folder.`,
     )
   }
+  return null
+}
+
+/** Makes a folder for a run, where it is not there yet. Throws CheckpointError where it cannot be made or written to. */
+export async function makeRunFolder(dir: string): Promise<void> {
   try {
     await mkdir(dir, { recursive: true })
-    if (present) {
-      await rm(join(dir, manifestName))
-      await syncFolder(dir)
-    }
-    await removeStale(dir, [])
+    await access(dir, constants.W_OK)
   } catch (error) {
     throw new CheckpointError(`${dir} cannot be used as a run folder: ${reasonOf(error)}.`)
   }
-  return null
 }

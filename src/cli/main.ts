@@ -41,7 +41,7 @@ program
   .addOption(device())
   .option('--set <key=value>', 'override a key of the config, such as train.steps=100; may be repeated', collect, [])
   .option('--resume', 'go on from the last checkpoint of the run folder')
-  .option('--force', 'delete the run that the folder holds')
+  .option('--force', 'replace the run that the folder holds, once the new one has its first checkpoint')
   .addOption(json())
   .action(async (config, options) => (await import('./train.js')).train(config, options))
 

@@ -1,14 +1,14 @@
 /** `lfm sample`: draws samples of a run into a .csv, .npy or .png file. */
 
-import { extname } from 'node:path'
 import { writeFileAtomic } from '../checkpoint/index.js'
+import { cannotWrite } from '../data/files.js'
 import { writeCsv, writeNpy } from '../data/index.js'
 import type { DeviceKind } from '../device/device.js'
-import { invalid } from '../errors.js'
 import type { Samples } from '../flow/local-flow.js'
 import { pointsFigure, renderPng } from '../plot/index.js'
 import { loadFlow, openRun } from '../run/run.js'
 import { interruptSignal } from './interrupt.js'
+import { writerFor } from './output.js'
 import { printJson } from './terminal.js'
 
 export interface SampleCommandOptions {
@@ -22,18 +22,21 @@ export interface SampleCommandOptions {
 async function writePicture(path: string, { values, shape }: Samples): Promise<void> {
   const dimensions = values.length / shape[0]
   const panels = [{ title: 'Samples', subtitle: `${shape[0]} points`, values, dimensions }]
-  await writeFileAtomic(path, await renderPng(await pointsFigure({ panels, panelSize: 480 })))
+  const png = await renderPng(await pointsFigure({ panels, panelSize: 480 }))
+  await writeFileAtomic(path, png).catch((error) => {
+    throw cannotWrite(path, error)
+  })
 }
 
-const writers: Readonly<Record<string, (path: string, samples: Samples, columns: string[] | null) => Promise<void>>> = {
+type Writer = (path: string, samples: Samples, columns: string[] | null) => Promise<void>
+const writers: Readonly<Record<string, Writer>> = {
   '.csv': (path, samples, columns) => writeCsv(path, samples, columns),
   '.npy': (path, samples) => writeNpy(path, samples),
   '.png': writePicture,
 }
 
 export async function sample(folder: string, options: SampleCommandOptions): Promise<void> {
-  const write = writers[extname(options.output).toLowerCase()]
-  if (!write) throw invalid('--output', 'a file that ends in .csv, .npy or .png', options.output)
+  const write = await writerFor(options.output, writers)
   const run = await openRun(folder)
   const flow = await loadFlow(run, options.device)
   const { signal, release } = interruptSignal('Interrupted: nothing was written.')

@@ -1,11 +1,14 @@
 /** `lfm score`: the log-likelihood of each row of a file under a run. */
 
 import { extname } from 'node:path'
+import { readCsvHeader } from '../data/csv.js'
 import { readTable, writeCsv, writeNpy } from '../data/index.js'
+import type { Tensor } from '../data/tensor.js'
 import type { DeviceKind } from '../device/device.js'
-import { invalid } from '../errors.js'
-import { loadFlow, openRun } from '../run/run.js'
+import { DataError } from '../errors.js'
+import { loadFlow, openRun, type Run } from '../run/run.js'
 import { interruptSignal } from './interrupt.js'
+import { writerFor } from './output.js'
 import { printJson } from './terminal.js'
 
 export interface ScoreCommandOptions {
@@ -19,11 +22,29 @@ const writers: Readonly<Record<string, (path: string, scores: Float32Array) => P
   '.npy': (path, values) => writeNpy(path, { values, shape: [values.length] }),
 }
 
+/**
+ * The rows to score. A CSV whose header has the columns of the model gives these, whatever their order and whatever else is in it;
+ * other files give all their columns as they stand.
+ */
+async function readRows(path: string, { folder, extra: { columns, rowShape } }: Run): Promise<Tensor> {
+  const header = columns && extname(path).toLowerCase() === '.csv' ? await readCsvHeader(path) : null
+  const byName = columns && header && columns.every((name) => header.includes(name))
+  const { tensor } = await readTable(path, byName ? columns : null)
+  const shape = tensor.shape.slice(1)
+  if (shape.join() !== rowShape.join()) {
+    const names = columns ? ` (${columns.join(', ')})` : ''
+    throw new DataError(
+      `${path} has rows of shape [${shape.join(', ')}], but the model in ${folder} was trained on rows of ` +
+        `[${rowShape.join(', ')}]${names}.`,
+    )
+  }
+  return tensor
+}
+
 export async function score(folder: string, dataPath: string, options: ScoreCommandOptions): Promise<void> {
-  const write = options.output === undefined ? null : writers[extname(options.output).toLowerCase()]
-  if (write === undefined) throw invalid('--output', 'a file that ends in .csv or .npy', options.output)
+  const write = options.output === undefined ? null : await writerFor(options.output, writers)
   const run = await openRun(folder)
-  const { tensor } = await readTable(dataPath)
+  const tensor = await readRows(dataPath, run)
   const flow = await loadFlow(run, options.device)
   const { signal, release } = interruptSignal('Interrupted: nothing was written.')
   try {

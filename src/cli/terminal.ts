@@ -7,6 +7,8 @@ import type { Progress } from '../flow/train-chain.js'
 
 /** Seconds between two progress lines where there is no terminal. */
 const QUIET_SECONDS = 10
+/** The speed is that of the last so many seconds. */
+const SPEED_SECONDS = 20
 const BAR_CELLS = 24
 
 export const printJson = (value: object): void => {
@@ -30,50 +32,98 @@ export function bar(share: number): string {
   return `${'█'.repeat(full)}${'░'.repeat(BAR_CELLS - full)}`
 }
 
+/** Speed of steps and length of pushes, from what was seen so far. */
+class Pace {
+  /** of this sub-flow: when so many of all steps were done; the first entry is after compilation */
+  private marks: { time: number; done: number }[] = []
+  private subFlow = 0
+  private rate: number | null = null
+  private pushBegan: number | null = null
+  private pushSeconds: number | null = null
+
+  constructor(
+    private readonly steps: readonly number[],
+    private readonly now: () => number,
+  ) {}
+
+  /** Steps of all sub-flows that are done. */
+  done(p: Progress): number {
+    const before = this.steps.slice(0, p.subFlow - 1).reduce((sum, count) => sum + count, 0)
+    return before + (p.phase === 'train' ? p.step : this.steps[p.subFlow - 1])
+  }
+
+  /** Steps a second, and seconds that are left; null where too little was seen. */
+  see(p: Progress): { rate: number | null; left: number | null } {
+    const time = this.now()
+    const done = this.done(p)
+    if (p.phase === 'train') this.seeSteps(p.subFlow, time, done)
+    else {
+      this.pushBegan ??= this.marks.at(-1)?.time ?? time
+      if (p.rows > 0) this.pushSeconds = ((time - this.pushBegan) * p.of) / p.rows
+    }
+    const { rate, pushSeconds } = this
+    if (rate === null) return { rate, left: null }
+    const pushed = p.phase === 'push' ? p.rows / p.of : 0
+    const pushes = this.steps.length - p.subFlow - pushed
+    const total = this.steps.reduce((sum, count) => sum + count, 0)
+    return { rate, left: (total - done) / rate + pushes * (pushSeconds ?? 0) }
+  }
+
+  private seeSteps(subFlow: number, time: number, done: number): void {
+    this.pushBegan = null
+    if (subFlow !== this.subFlow) this.marks = []
+    this.subFlow = subFlow
+    this.marks.push({ time, done })
+    while (this.marks.length > 2 && time - this.marks[1].time > SPEED_SECONDS) this.marks.shift()
+    const [first] = this.marks
+    if (time > first.time && done > first.done) this.rate = (done - first.done) / (time - first.time)
+  }
+}
+
 export interface ProgressDisplay {
   show(progress: Progress): void
   /** ends the line of the bar */
   end(): void
 }
 
-/** @param steps training steps of each sub-flow, for the time left */
+/**
+ * @param steps training steps of each sub-flow, for the time left
+ * @param now seconds
+ */
 export function progressDisplay(
   steps: readonly number[],
-  stream: NodeJS.WriteStream = process.stderr,
+  stream: Pick<NodeJS.WriteStream, 'isTTY' | 'columns' | 'write'> = process.stderr,
+  now: () => number = () => performance.now() / 1000,
 ): ProgressDisplay {
   const total = steps.reduce((sum, count) => sum + count, 0)
+  const pace = new Pace(steps, now)
   let open = false
-  let lastLine = 0
-  let rate = 0
-  const describe = (p: Progress): { share: number; text: string } => {
-    const place = `sub-flow ${p.subFlow}/${p.subFlows}`
-    if (p.phase === 'push') {
-      return { share: p.rows / p.of, text: `${place} │ pushing the data through it: ${p.rows}/${p.of} rows` }
+  let lastLine = Number.NEGATIVE_INFINITY
+  const describe = (p: Progress): string => {
+    const { rate, left } = pace.see(p)
+    const parts = [`sub-flow ${p.subFlow}/${p.subFlows}`]
+    if (p.phase === 'push') parts.push(`pushing the data through it: ${p.rows}/${p.of} rows`)
+    else {
+      parts.push(`step ${p.step}/${p.steps}`, `loss ${p.loss.toFixed(4)}`)
+      if (rate !== null) parts.push(`${rate >= 10 ? rate.toFixed(0) : rate.toFixed(2)} steps/s`)
     }
-    rate = rate === 0 ? p.stepsPerSecond : 0.8 * rate + 0.2 * p.stepsPerSecond
-    const done = steps.slice(0, p.subFlow - 1).reduce((sum, count) => sum + count, 0) + p.step
-    const skipped = p.skipped > 0 ? ` │ ${p.skipped} steps skipped` : ''
-    const speed = rate >= 10 ? rate.toFixed(0) : rate.toFixed(2)
-    return {
-      share: done / total,
-      text:
-        `${place} │ step ${p.step}/${p.steps} │ loss ${p.loss.toFixed(4)} │ ${speed} steps/s │ ` +
-        `${clock((total - done) / rate)} left${skipped}`,
-    }
+    if (left !== null) parts.push(`${clock(left)} left`)
+    if (p.phase === 'train' && p.skipped > 0) parts.push(`${p.skipped} steps skipped`)
+    return parts.join(' │ ')
   }
   return {
     show(progress) {
-      const { share, text } = describe(progress)
+      const text = describe(progress)
       if (stream.isTTY) {
+        const share = pace.done(progress) / total
         const line = `${bar(share)} ${String(Math.floor(100 * share)).padStart(3)} % │ ${text}`
-        stream.write(`\r\x1b[2K${line.slice(0, (stream.columns ?? 120) - 1)}`)
+        stream.write(`\r\x1b[2K${line.slice(0, (stream.columns || 120) - 1)}`)
         open = true
         return
       }
-      const now = Date.now() / 1000
       const ended = progress.phase === 'train' ? progress.step === progress.steps : progress.rows === progress.of
-      if (now - lastLine < QUIET_SECONDS && !ended) return
-      lastLine = now
+      if (now() - lastLine < QUIET_SECONDS && !ended) return
+      lastLine = now()
       stream.write(`${text}\n`)
     },
     end() {

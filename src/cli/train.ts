@@ -1,25 +1,27 @@
 /** `lfm train`: from a config to a run folder with checkpoints, pictures and a report. */
 
-import { access } from 'node:fs/promises'
-import { basename, dirname, extname, join, resolve } from 'node:path'
+import { createHash } from 'node:crypto'
+import { basename, dirname, extname, resolve } from 'node:path'
 import { stringify } from 'yaml'
-import { prepareRunFolder, writeFileAtomic } from '../checkpoint/index.js'
+import { findRun, makeRunFolder, type RunManifest } from '../checkpoint/index.js'
 import { applyOverrides, type ResolvedConfig, readConfig, resolveConfig } from '../config.js'
 import { type LoadedData, loadData } from '../data/load.js'
 import { applyScaler } from '../data/scaler.js'
+import { rowLength } from '../data/tensor.js'
 import type { Device, DeviceKind } from '../device/device.js'
 import { openDevice } from '../device/select.js'
-import { ConfigError } from '../errors.js'
-import { fieldOf, type LocalFlow, trainFlow } from '../flow/local-flow.js'
+import { CheckpointError, ConfigError, DataError, LocalFlowError, TrainingError } from '../errors.js'
+import { checkBatch, fieldOf, type LocalFlow, trainFlow } from '../flow/local-flow.js'
 import type { ChainState, TrainedChain } from '../flow/train-chain.js'
 import {
   describeSolver,
   drawPictures,
   finalLosses,
   leastLosses,
-  lossCsv,
   PICTURE_SAMPLES,
   type ReportFacts,
+  removeReport,
+  writeLosses,
   writeReport,
 } from '../run/report.js'
 import {
@@ -91,25 +93,49 @@ class LossLog {
   }
 }
 
+/** A word as a shell reads it. */
+const quoted = (word: string): string => (/^[\w./:=,+@%-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`)
+
+/** The command that was given, but for --resume, --force and --json. */
+function commandLine(configPath: string, { out, device, set }: TrainCommandOptions): string {
+  const words = ['lfm', 'train', configPath, '--out', out]
+  if (device) words.push('--device', device)
+  for (const assignment of set) words.push('--set', assignment)
+  return words.map(quoted).join(' ')
+}
+
+const sha256 = ({ values: { buffer, byteOffset, byteLength } }: LoadedData['train']): string =>
+  createHash('sha256')
+    .update(new Uint8Array(buffer, byteOffset, byteLength))
+    .digest('hex')
+
 export async function train(configPath: string, options: TrainCommandOptions): Promise<void> {
   const overrides = options.device ? [...options.set, `device.kind=${options.device}`] : options.set
-  const written = await readConfig(configPath)
-  if (options.device && typeof written.device === 'string') written.device = { kind: written.device }
-  const raw = applyOverrides(written, overrides)
+  const raw = applyOverrides(await readConfig(configPath), overrides)
   const config = resolveConfig(raw, configPath)
-  const manifest = await prepareRunFolder(options.out, { resume: options.resume, force: options.force })
+  const manifest = await findRun(options.out, { resume: options.resume, force: options.force })
   if (manifest) checkSameRun(options.out, manifest.config.resolved, config)
 
   const data = await loadData(config.data, { seed: config.seed, baseDir: dirname(resolve(configPath)) })
-  const [, ...rowShape] = data.train.shape
+  const [rows, ...rowShape] = data.train.shape
+  checkBatch(config, rows)
   const run = manifest && (await openRun(options.out, manifest))
+  const dataSha256 = sha256(data.train)
+  if (run?.extra.dataSha256 && run.extra.dataSha256 !== dataSha256) {
+    throw new DataError(
+      `The training rows (${data.description}) are not those that the run in ${options.out} was begun with: the data ` +
+        'have changed. Resume it with the old data, or train into another folder.',
+    )
+  }
   const scaled = data.scaler ? applyScaler(data.scaler, data.train) : data.train
   const start = run && (await readState(run, Float32Array.from(scaled.values)))
   const variants = { ...manifest?.variants, ...config.device.variants }
   const device = await openDevice(config.device.kind, { variants })
   const { signal, release } = interruptSignal('Interrupted.')
   const display = progressDisplay(config.train.steps)
+  let session: Session | null = null
   try {
+    await makeRunFolder(options.out)
     const identity: RunIdentity = {
       created: manifest?.created ?? new Date().toISOString(),
       raw,
@@ -118,9 +144,10 @@ export async function train(configPath: string, options: TrainCommandOptions): P
       scaler: data.scaler,
       columns: data.columns,
       configPath: resolve(configPath),
+      dataSha256,
       device: device.info,
     }
-    const session = new Session(options, configPath, config, data, device, identity, start, display)
+    session = new Session(options, configPath, config, data, device, identity, manifest, start, display)
     if (start) {
       const { subFlow, training } = start.chain
       const N = config.flow.gammas.length
@@ -133,9 +160,17 @@ export async function train(configPath: string, options: TrainCommandOptions): P
     await session.run(signal)
   } catch (error) {
     display.end()
+    const resume = `${commandLine(configPath, options)} --resume`
+    const saved = session?.saved ?? manifest
     if (signal.aborted && error === signal.reason) {
-      const where = (await checkpointPlace(options.out)) ?? 'nothing was saved yet'
-      throw new Interrupted(`Interrupted: ${where}. Go on with: lfm train ${configPath} --out ${options.out} --resume`)
+      throw new Interrupted(
+        saved
+          ? `Interrupted: saved at ${placeOf(saved)}. Go on with: ${resume}`
+          : `Interrupted: nothing was saved yet. Begin again with: ${commandLine(configPath, options)}`,
+      )
+    }
+    if (error instanceof LocalFlowError && !(error instanceof CheckpointError)) {
+      error.message += ` ${whatIsKept(options.out, saved, error instanceof TrainingError, resume)}`
     }
     throw error
   } finally {
@@ -144,22 +179,27 @@ export async function train(configPath: string, options: TrainCommandOptions): P
   }
 }
 
-/** Where the run in a folder stands, for the person who pressed Ctrl-C; null where there is no checkpoint. */
-async function checkpointPlace(folder: string): Promise<string | null> {
-  try {
-    await access(join(folder, 'manifest.json'))
-  } catch {
-    return null
+const placeOf = ({ progress: { subFlow, step } }: RunManifest): string => `step ${step} of sub-flow ${subFlow}`
+
+/** The last word of an error that ended a training: what is on disk, and what to do with it. */
+function whatIsKept(folder: string, saved: RunManifest | null, diverged: boolean, resume: string): string {
+  if (!saved) return `Nothing was saved in ${folder} yet.`
+  if (saved.progress.phase === 'done') {
+    return `Kept: the trained model in ${folder}. Make its pictures and report with: ${resume}`
   }
-  const { manifest } = await openRun(folder)
-  const { subFlow, step } = manifest.progress
-  return `saved at step ${step} of sub-flow ${subFlow}`
+  const kept = `Kept: the checkpoint in ${folder} at ${placeOf(saved)}.`
+  if (diverged)
+    return `${kept} It goes on with the same settings alone; with others begin anew, by --force or elsewhere.`
+  return `${kept} Go on with: ${resume}`
 }
 
 /** One session of training a run. */
 class Session {
   private readonly log: LossLog
   private readonly before: Timings
+  /** the last checkpoint that this session wrote */
+  saved: RunManifest | null = null
+  private writer: RunWriter | null = null
 
   constructor(
     private readonly command: TrainCommandOptions,
@@ -168,6 +208,7 @@ class Session {
     private readonly data: LoadedData,
     private readonly device: Device,
     private readonly identity: RunIdentity,
+    private readonly resumed: RunManifest | null,
     private readonly start: RunState | null,
     private readonly display: ReturnType<typeof progressDisplay>,
   ) {
@@ -178,7 +219,6 @@ class Session {
   async run(signal: AbortSignal): Promise<void> {
     const { config, data, device, display, start } = this
     const began = performance.now()
-    let writer: RunWriter | null = null
     let latest: ChainState | null = null
     let timings = this.before
     const { flow, chain } = await trainFlow(device, data.train, data.scaler, config, this.identity.raw, {
@@ -187,23 +227,21 @@ class Session {
       onProgress: (progress) => display.show(progress),
       onLosses: (subFlow, first, losses) => this.log.add(subFlow, first, losses),
       onCheckpoint: async (state, spent) => {
-        writer ??= await this.writer(state)
         latest = state
         timings = this.total(spent)
         const { variants } = spent
-        await writer.write({ chain: state, losses: this.log.until(state), timings, variants })
-        await this.writeLossCsv(state)
+        await this.write({ chain: state, losses: this.log.until(state), timings, variants })
       },
     })
     display.end()
+    note('Drawing the pictures of the report.')
     timings = this.total(chain)
     const state: ChainState = latest ?? start!.chain
+    const evaluation = latest ? undefined : start?.evaluation
     const facts = await this.report(flow, chain, timings, signal)
-    writer ??= await this.writer(state)
     const losses = this.log.until(state)
     const variants = { ...start?.variants, ...chain.variants }
-    await writer.write({ chain: state, losses, timings, variants, report: facts })
-    await this.writeLossCsv(state)
+    await this.write({ chain: state, losses, timings, variants, report: facts, evaluation })
     const path = await writeReport(this.command.out, facts)
     const wall = (performance.now() - began) / 1000
     if (this.command.json) printJson(this.summary(timings, chain, losses))
@@ -216,10 +254,19 @@ class Session {
     await flow.dispose()
   }
 
-  private async writer(state: ChainState): Promise<RunWriter> {
-    const field = fieldOf(this.config.model, state.pool.length / this.data.train.shape[0])
-    const manifest = this.start ? (await openRun(this.command.out)).manifest : null
-    return new RunWriter(this.command.out, this.identity, field, manifest)
+  /** Writes a checkpoint and the losses up to it. The first one of a new run takes the place of a run that is replaced. */
+  private async write(state: RunState): Promise<void> {
+    const { out } = this.command
+    const first = this.writer === null && this.resumed === null
+    this.writer ??= new RunWriter(
+      out,
+      this.identity,
+      fieldOf(this.config.model, rowLength(this.data.train.shape)),
+      this.resumed,
+    )
+    this.saved = await this.writer.write(state)
+    if (first) await removeReport(out)
+    await writeLosses(out, state.losses, this.config.train.logEvery)
   }
 
   private total(spent: Pick<TrainedChain, 'seconds' | 'stepsTaken' | 'pushSeconds'>): Timings {
@@ -228,11 +275,6 @@ class Session {
       stepsTaken: this.before.stepsTaken + spent.stepsTaken,
       pushSeconds: this.before.pushSeconds + spent.pushSeconds,
     }
-  }
-
-  private writeLossCsv(state: ChainState): Promise<void> {
-    const text = lossCsv(this.log.until(state), this.config.train.logEvery)
-    return writeFileAtomic(join(this.command.out, 'losses.csv'), text)
   }
 
   private summary(timings: Timings, chain: TrainedChain, losses: readonly Float32Array[]): object {
@@ -271,7 +313,6 @@ class Session {
     if (this.start) remarks.push('The run was interrupted and resumed.')
     if (chain.skipped > 0) remarks.push(`${chain.skipped} steps with a gradient that was not finite were skipped.`)
     if (info.type === 'software') remarks.push('The WebGPU adapter is a software one.')
-    const overrides = command.set.map((assignment) => ` --set ${assignment}`).join('')
     return {
       title: basename(this.configPath, extname(this.configPath)),
       date: new Date().toISOString(),
@@ -304,11 +345,12 @@ class Session {
         nfeMax: spent.max === spent.mean ? null : spent.max,
         n: PICTURE_SAMPLES,
       },
-      evaluation: null,
+      // parameters of a run that was done before are those that were evaluated
+      evaluation: chain.stepsTaken === 0 ? (this.start?.report?.evaluation ?? null) : null,
       remarks,
       config: stringify(this.identity.raw),
       versions: { 'local-flow-matching': packageVersion, 'Node.js': process.version },
-      reproduce: [`lfm train ${this.configPath} --out ${command.out}${overrides}`],
+      reproduce: [commandLine(this.configPath, command)],
     }
   }
 }

@@ -7,6 +7,7 @@
 import { createReadStream } from 'node:fs'
 import { pipeline } from 'node:stream'
 import { parse } from 'csv-parse'
+import { parse as parseSync } from 'csv-parse/sync'
 import { writeFileAtomic } from '../checkpoint/atomic.js'
 import { DataError, show } from '../errors.js'
 import { cannotRead, cannotWrite } from './files.js'
@@ -64,6 +65,15 @@ export function selectColumns(
   const twice = picked.find((index, i) => picked.indexOf(index) !== i)
   if (twice !== undefined) throw new DataError(`Column ${twice} of ${path} is asked for twice.`)
   return picked
+}
+
+/** The names in the first line of a CSV file; null where that line holds numbers. Throws DataError where it cannot be read. */
+export async function readCsvHeader(path: string): Promise<string[] | null> {
+  const line = await firstLine(path).catch((error) => {
+    throw cannotRead(path, error)
+  })
+  const [record] = parseSync(line, { delimiter: commonest(line), bom: true, trim: true, relax_quotes: true })
+  return !record || record.every(isData) ? null : record
 }
 
 /**

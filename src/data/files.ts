@@ -10,6 +10,10 @@ const reasons: Readonly<Record<string, string>> = {
   ENOSPC: 'no space is left on the disk',
   EDQUOT: 'the disk quota is used up',
   EROFS: 'the file system is read-only',
+  EEXIST: 'a file of that name is there',
+  EFBIG: 'a file may not be that large (ulimit -f)',
+  EIO: 'the disk failed',
+  EMFILE: 'too many files are open',
   ENOTDIR: 'a part of its path is no folder',
 }
 

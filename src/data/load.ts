@@ -138,6 +138,10 @@ export async function loadData(
 ): Promise<LoadedData> {
   const source = await sources[config.kind](config as never, seed, baseDir)
   // Only rows of columns have a scale of their own for each; pictures and sequences are left as they are.
-  const scaler = config.standardise && source.train.shape.length === 2 ? fitScaler(source.train, source.columns) : null
-  return { ...source, scaler }
+  const scaled = config.standardise && source.train.shape.length === 2
+  try {
+    return { ...source, scaler: scaled ? fitScaler(source.train, source.columns) : null }
+  } catch (error) {
+    throw error instanceof DataError ? new DataError(`${source.description}: ${error.message}`) : error
+  }
 }

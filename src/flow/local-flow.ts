@@ -143,6 +143,17 @@ function refuseCondition(cond: Tensor | undefined): void {
   }
 }
 
+/** Throws InvalidArgumentError where a batch needs more rows than the n there are. */
+export function checkBatch({ train, flow }: ResolvedOptions, n: number): void {
+  const pairs = train.batch / flow.timesPerPair
+  if (train.sampling === 'epochs' && pairs > n) {
+    throw new InvalidArgumentError(
+      `train.batch asks for ${pairs} pairs, but there are only ${n} training rows. Take train.batch ≤ ` +
+        `${n * flow.timesPerPair}, or train.sampling: replacement.`,
+    )
+  }
+}
+
 export interface TrainFlowHooks extends ChainHooks {
   /** where training stands, from a checkpoint */
   readonly start?: ChainState | null
@@ -161,13 +172,7 @@ export async function trainFlow(
   hooks: TrainFlowHooks = {},
 ): Promise<{ flow: LocalFlow; chain: TrainedChain }> {
   const [n, ...rowShape] = x.shape
-  const pairs = options.train.batch / options.flow.timesPerPair
-  if (options.train.sampling === 'epochs' && pairs > n) {
-    throw new InvalidArgumentError(
-      `train.batch asks for ${pairs} pairs, but there are only ${n} training rows. Take train.batch ≤ ` +
-        `${n * options.flow.timesPerPair}, or train.sampling: replacement.`,
-    )
-  }
+  checkBatch(options, n)
   const scaled = scaler ? applyScaler(scaler, x) : x
   const values = scaled.values instanceof Float32Array ? scaled.values : Float32Array.from(scaled.values)
   const field = fieldOf(options.model, values.length / n)
@@ -187,7 +192,7 @@ export class LocalFlow {
   evaluations: Evaluations | null = null
   private device: Device | null
   private ownsDevice = false
-  private linksOnDevice: Link[] | null = null
+  private linksOnDevice: Promise<Link[]> | null = null
 
   /** From parts, on a device of the caller's; without one, a device is opened when it is first needed. */
   constructor(parts: FlowParts, device: Device | null = null) {
@@ -217,6 +222,7 @@ export class LocalFlow {
     const device = await openDevice(options.device.kind, { variants: options.device.variants })
     try {
       const { flow } = await trainFlow(device, x, null, options, raw, { signal, onProgress })
+      signal?.throwIfAborted()
       flow.ownsDevice = true
       return flow
     } catch (error) {
@@ -319,7 +325,8 @@ export class LocalFlow {
 
   /** Frees the device's memory, and the device where this flow opened it. */
   async dispose(): Promise<void> {
-    for (const link of this.linksOnDevice ?? []) link.parameters.dispose()
+    const links = await this.linksOnDevice?.catch(() => [])
+    for (const link of links ?? []) link.parameters.dispose()
     this.linksOnDevice = null
     if (this.ownsDevice) await this.device?.dispose()
     this.device = null
@@ -380,6 +387,7 @@ export class LocalFlow {
       }
       const { signal, onProgress } = options
       const { states, logDet, evaluations } = await transport.run(n, load, { signal, onProgress })
+      signal?.throwIfAborted()
       this.evaluations = evaluations
       return { states, logDet }
     } finally {
@@ -387,21 +395,27 @@ export class LocalFlow {
     }
   }
 
-  /** The sub-flows' parameters on the device, uploaded once. */
-  private async links(): Promise<Link[]> {
-    if (this.linksOnDevice) return this.linksOnDevice
+  /** The sub-flows' parameters on the device, uploaded once; calls at the same time wait for the same upload. */
+  private links(): Promise<Link[]> {
+    this.linksOnDevice ??= this.upload().catch((error) => {
+      this.linksOnDevice = null
+      throw error
+    })
+    return this.linksOnDevice
+  }
+
+  private async upload(): Promise<Link[]> {
     if (!this.device) {
       const { kind, variants } = this.options.device
       this.device = await openDevice(kind, { variants })
       this.ownsDevice = true
     }
     const device = this.device
-    this.linksOnDevice = this.subFlows.map(({ parameters, scale }) => {
+    return this.subFlows.map(({ parameters, scale }) => {
       const buffer = device.createBuffer(parameters.length)
       buffer.write(parameters)
       return { field: this.field, parameters: buffer, scale }
     })
-    return this.linksOnDevice
   }
 
   /** Rows of data in the scale of the model. */

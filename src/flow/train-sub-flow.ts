@@ -214,7 +214,13 @@ export async function trainSubFlow(
       try {
         await executable.run(count, { signal: hooks.signal })
       } catch (error) {
-        if (hooks.signal?.aborted) await checkpoint()
+        if (hooks.signal?.aborted) {
+          const now = await state.read()
+          const done = now[stateWords.step] - step
+          if (done > 0) hooks.onLosses?.(step, await readRing(ring, step, done), now[stateWords.skipped])
+          seconds += (performance.now() - began) / 1000
+          await checkpoint()
+        }
         throw error
       }
       const [losses, now] = await Promise.all([readRing(ring, step, count), state.read()])

@@ -132,8 +132,8 @@ export class Transport {
     { signal, onProgress }: { signal?: AbortSignal; onProgress?: (done: number) => void } = {},
   ): Promise<TransportResult> {
     const { field } = this.options.legs[0].link
-    const states = this.outputs.map(() => new Float32Array(n * field.dimension))
-    const logDet = this.logDet ? new Float32Array(n) : null
+    const states = this.outputs.map(() => hostArray(n, field.dimension))
+    const logDet = this.logDet ? hostArray(n, 1) : null
     let evaluations = 0
     let most = 0
     for (let first = 0; first < n; first += this.options.rows) {
@@ -385,6 +385,15 @@ export class Transport {
     const buffer = this.device.createBuffer(length, dtype)
     this.buffers.push(buffer)
     return buffer
+  }
+}
+
+/** Memory for n rows of `width` values. Throws LocalFlowError where there is not that much. */
+function hostArray(n: number, width: number): Float32Array {
+  try {
+    return new Float32Array(n * width)
+  } catch {
+    throw new LocalFlowError(`${n} rows of ${width} values do not fit into memory; ask for fewer rows at a time.`)
   }
 }
 

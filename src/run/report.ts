@@ -4,9 +4,10 @@
  * so that `lfm evaluate` adds a likelihood later without training or drawing anything again.
  */
 
-import { readFile } from 'node:fs/promises'
+import { readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { writeFileAtomic } from '../checkpoint/atomic.js'
+import { type Content, writeFileAtomic } from '../checkpoint/atomic.js'
+import { cannotWrite } from '../data/files.js'
 import { leastLoss } from '../flow/interpolant.js'
 import type { LocalFlow } from '../flow/local-flow.js'
 import { isAdaptive, type SolverSettings } from '../ode/solver.js'
@@ -30,6 +31,24 @@ const pictureFiles = {
   loss: 'loss.png',
   excessLoss: 'excess-loss.png',
 } as const
+
+const LOSS_TABLE = 'losses.csv'
+const PAGE = 'report.html'
+
+/** Writes one file of a run folder that is not part of its checkpoint. Throws DataError where that fails. */
+async function writeExtra(folder: string, name: string, content: Content): Promise<string> {
+  const path = join(folder, name)
+  await writeFileAtomic(path, content).catch((error) => {
+    throw cannotWrite(path, error)
+  })
+  return path
+}
+
+/** Removes what describes another run: once a run has replaced it, its pictures, report and losses would be false. */
+export async function removeReport(folder: string): Promise<void> {
+  const names = [...Object.values(pictureFiles), LOSS_TABLE, PAGE]
+  await Promise.all(names.map((name) => rm(join(folder, name), { force: true })))
+}
 
 /** Samples of the picture, and rows of each state of a chain. */
 export const PICTURE_SAMPLES = 10_000
@@ -61,13 +80,13 @@ export const finalLosses = (history: LossHistory): (number | null)[] =>
     return last.reduce((sum, value) => sum + value, 0) / last.length
   })
 
-/** The loss history as text: sub-flow, step, and the mean loss of the steps since the row before. */
-export function lossCsv(history: LossHistory, every: number): string {
+/** Writes the loss history as losses.csv: sub-flow, step, and the mean loss of the steps since the row before. */
+export async function writeLosses(folder: string, history: LossHistory, every: number): Promise<void> {
   const rows = history.flatMap((losses, i) => {
     const { steps, loss } = thinned(losses, every)
     return steps.map((step, k) => `${i + 1},${step},${loss[k]}`)
   })
-  return `${['sub_flow,step,loss', ...rows].join('\n')}\n`
+  await writeExtra(folder, LOSS_TABLE, `${['sub_flow,step,loss', ...rows].join('\n')}\n`)
 }
 
 /** Least loss of each sub-flow where the data are Gaussian with these variances along their principal axes, divided as outputScale divides. */
@@ -100,8 +119,9 @@ export async function drawPictures(
   const D = flow.field.dimension
   const { gammas } = flow.options.flow
   const N = gammas.length
-  const save = async (name: keyof typeof pictureFiles, svg: string): Promise<void> =>
-    writeFileAtomic(join(folder, pictureFiles[name]), await renderPng(svg))
+  const save = async (name: keyof typeof pictureFiles, svg: string): Promise<void> => {
+    await writeExtra(folder, pictureFiles[name], await renderPng(svg))
+  }
   const note = (n: number): string | undefined =>
     n === 0 ? 'data' : gammas[n - 1] === null ? 'free: to noise' : `γ = ${gammas[n - 1]}`
 
@@ -168,7 +188,5 @@ export async function writeReport(folder: string, facts: ReportFacts): Promise<s
     const bytes = await readFile(join(folder, file)).catch(() => undefined)
     if (bytes) pictures[name as keyof typeof pictureFiles] = bytes
   }
-  const path = join(folder, 'report.html')
-  await writeFileAtomic(path, renderReport({ ...facts, pictures }))
-  return path
+  return writeExtra(folder, PAGE, renderReport({ ...facts, pictures }))
 }

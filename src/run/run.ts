@@ -7,9 +7,13 @@
  */
 
 import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { z } from 'zod'
 import {
   type CheckpointContent,
-  prepareRunFolder,
+  findRun,
+  makeRunFolder,
+  manifestName,
   type RunManifest,
   readCheckpointTensors,
   readManifest,
@@ -25,7 +29,7 @@ import type { ChainState, FinishedSubFlow } from '../flow/train-chain.js'
 import type { TrainingState } from '../flow/train-sub-flow.js'
 import type { NamedTensor, VelocityField } from '../nn/field.js'
 import type { ReportEvaluation } from '../plot/index.js'
-import type { LossHistory, ReportFacts } from './report.js'
+import { type LossHistory, type ReportFacts, removeReport } from './report.js'
 
 export const packageVersion = (
   JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string }
@@ -38,23 +42,29 @@ export interface Timings {
   pushSeconds: number
 }
 
-/** What a run's manifest holds beside the checkpoint's own fields. */
-export interface RunExtra {
+const wholeNumber = z.int().min(0)
+const aboveZero = z.number().positive()
+const extraSchema = z.object({
   /** […dims] of one row */
-  rowShape: number[]
-  scaler: Scaler | null
+  rowShape: z.array(z.int().min(1)).min(1),
+  scaler: z.object({ mean: z.array(z.number()), std: z.array(aboveZero) }).nullable(),
   /** names of the columns, where there are any */
-  columns: string[] | null
+  columns: z.array(z.string()).nullable(),
   /** where the config was read, for the files it names; null for a run saved by a program */
-  configPath: string | null
+  configPath: z.string().nullable(),
+  /** SHA-256 of the training rows; null for a run saved by a program */
+  dataSha256: z.string().nullable(),
   /** output scales of the finished sub-flows, and of the one in work */
-  scales: number[]
-  scale: number
+  scales: z.array(aboveZero),
+  scale: aboveZero,
   /** steps of the sub-flow in work that were skipped, in all and in a row */
-  skipped: number
-  skippedInARow: number
-  report?: ReportFacts
-}
+  skipped: wholeNumber,
+  skippedInARow: wholeNumber,
+  report: z.custom<ReportFacts>((value) => typeof value === 'object').optional(),
+})
+
+/** What a run's manifest holds beside the checkpoint's own fields. */
+export type RunExtra = z.output<typeof extraSchema>
 
 /** What stays the same from checkpoint to checkpoint. */
 export interface RunIdentity {
@@ -65,6 +75,7 @@ export interface RunIdentity {
   readonly scaler: Scaler | null
   readonly columns: string[] | null
   readonly configPath: string | null
+  readonly dataSha256: string | null
   readonly device: DeviceInfo | null
 }
 
@@ -74,6 +85,8 @@ export interface RunState {
   readonly timings: Timings
   readonly variants: Readonly<Record<string, string>>
   readonly report?: ReportFacts
+  /** result of an evaluation, where the parameters are still those that were evaluated */
+  readonly evaluation?: object
 }
 
 const subFlowFile = (n: number): string => `subflow-${n}.safetensors`
@@ -100,7 +113,7 @@ export class RunWriter {
     this.poolOf = resumed?.progress.subFlow ?? 1
   }
 
-  async write({ chain, losses, timings, variants, report }: RunState): Promise<RunManifest> {
+  async write({ chain, losses, timings, variants, report, evaluation }: RunState): Promise<RunManifest> {
     const { field, identity } = this
     const done = chain.subFlow > identity.options.flow.gammas.length
     const files: Record<string, CheckpointContent> = {}
@@ -127,6 +140,7 @@ export class RunWriter {
       scaler: identity.scaler,
       columns: identity.columns,
       configPath: identity.configPath,
+      dataSha256: identity.dataSha256,
       scales: chain.finished.map(({ scale }) => scale),
       scale: chain.scale,
       skipped: chain.training?.skipped ?? 0,
@@ -152,6 +166,7 @@ export class RunWriter {
           phase,
         },
         timings: { ...timings },
+        evaluation,
         extra,
       },
     })
@@ -186,13 +201,29 @@ export interface Run {
 /** Opens a run folder: reads and checks its manifest. Throws CheckpointError. */
 export async function openRun(folder: string, opened?: RunManifest): Promise<Run> {
   const manifest = opened ?? (await readManifest(folder))
-  const extra = manifest.extra as RunExtra | undefined
-  if (!extra || !Array.isArray(extra.rowShape) || !Array.isArray(extra.scales)) {
-    throw new CheckpointError(`${folder}: the manifest does not say what the model was trained on; it is damaged.`)
+  const damaged = (what: string): CheckpointError =>
+    new CheckpointError(`${join(folder, manifestName)} is damaged: ${what}.`)
+  const read = extraSchema.safeParse(manifest.extra)
+  if (!read.success) {
+    const [{ path, message }] = read.error.issues
+    throw damaged(`${['extra', ...path].join('.')}: ${message}`)
   }
+  const extra = read.data
   const { data: _, ...raw } = manifest.config.raw as Record<string, unknown>
   const options = resolveOptions(raw, `the config in ${folder}`)
   const dimension = extra.rowShape.reduce((product, extent) => product * extent, 1)
+  const { scaler, columns, scales } = extra
+  if (scaler && (scaler.mean.length !== dimension || scaler.std.length !== dimension)) {
+    throw damaged(`its scaler is not one of rows of ${dimension} values`)
+  }
+  if (columns && columns.length !== dimension) throw damaged(`it names ${columns.length} columns of ${dimension}`)
+  const { steps } = options.train
+  const { subFlow, step, phase } = manifest.progress
+  if (subFlow > steps.length || step > steps[subFlow - 1]) {
+    throw damaged(`it stands at step ${step} of sub-flow ${subFlow}, which its config does not have`)
+  }
+  const finished = phase === 'done' ? steps.length : subFlow - 1
+  if (scales.length !== finished) throw damaged(`it has ${scales.length} output scales of ${finished}`)
   return { folder, manifest, options, raw, extra, field: fieldOf(options.model, dimension) }
 }
 
@@ -202,10 +233,7 @@ async function readFinished({ folder, manifest, field, extra }: Run, count: numb
   for (let n = 1; n <= count; n++) {
     const { tensors } = await readCheckpointTensors(folder, manifest, subFlowFile(n))
     const parameters = field.fromTensors(asNamed(tensors), `subflow.${n}.`)
-    const scale = extra.scales[n - 1]
-    if (!(scale > 0))
-      throw new CheckpointError(`${folder}: the output scale of sub-flow ${n} is ${scale}; it is damaged.`)
-    finished.push({ parameters, scale })
+    finished.push({ parameters, scale: extra.scales[n - 1] })
   }
   return finished
 }
@@ -239,17 +267,29 @@ export async function loadFlow(run: Run, device?: ResolvedOptions['device']['kin
 
 /** Writes a flow that a program trained as a finished run. */
 export async function saveFlow(flow: LocalFlow, folder: string, force: boolean): Promise<void> {
-  await prepareRunFolder(folder, { force })
+  await findRun(folder, { force })
+  await makeRunFolder(folder)
   const { raw, options, rowShape, scaler, subFlows, field } = flow
   const created = new Date().toISOString()
   const device = flow.deviceInfo
-  const identity: RunIdentity = { created, raw, options, rowShape, scaler, columns: null, configPath: null, device }
+  const identity: RunIdentity = {
+    created,
+    raw,
+    options,
+    rowShape,
+    scaler,
+    columns: null,
+    configPath: null,
+    dataSha256: null,
+    device,
+  }
   await new RunWriter(folder, identity, field, null).write({
     chain: { finished: subFlows, subFlow: subFlows.length + 1, scale: 1, training: null, pool: new Float32Array(0) },
     losses: [],
     timings: { seconds: 0, stepsTaken: 0, pushSeconds: 0 },
     variants: {},
   })
+  await removeReport(folder)
 }
 
 /** Puts the result of an evaluation into a run's manifest. Returns the report's facts with it; null where there are none. */
@@ -289,7 +329,11 @@ export async function readState(run: Run, data: Float32Array): Promise<RunState>
   const pool =
     !done && number > 1 ? takeFloat32(await readCheckpointTensors(folder, manifest, POOL), 'pool', shape) : data
   const stored = asNamed((await readCheckpointTensors(folder, manifest, LOSSES)).tensors)
-  const losses = options.flow.gammas.map((_, i) => stored.get(`subflow.${i + 1}.loss`)?.values ?? new Float32Array(0))
+  const losses = options.train.steps.map((steps, i) => {
+    const values = stored.get(`subflow.${i + 1}.loss`)?.values ?? new Float32Array(0)
+    if (values.length <= steps) return values
+    throw new CheckpointError(`${folder} holds ${values.length} losses of the ${steps} steps of sub-flow ${i + 1}.`)
+  })
   const timings = manifest.timings as Timings | undefined
   return {
     chain: {
@@ -303,5 +347,6 @@ export async function readState(run: Run, data: Float32Array): Promise<RunState>
     timings: timings ?? { seconds: 0, stepsTaken: 0, pushSeconds: 0 },
     variants: manifest.variants,
     report: extra.report,
+    evaluation: manifest.evaluation,
   }
 }

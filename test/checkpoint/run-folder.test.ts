@@ -4,9 +4,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import {
+  findRun,
   formatVersion,
   type ManifestContent,
-  prepareRunFolder,
+  makeRunFolder,
   readCheckpointFile,
   readCheckpointTensors,
   readManifest,
@@ -190,7 +191,7 @@ describe('when the disk is full', () => {
     disk.room = 5
     await expect(write(1, { 'a.bin': 'too long for it' })).rejects.toThrow('There was no checkpoint before it.')
     expect(await fs.readdir(run)).toEqual([])
-    expect(await prepareRunFolder(run)).toBeNull()
+    expect(await findRun(run)).toBeNull()
   })
 
   it('or the manifest cannot be put in place, nothing has changed', async () => {
@@ -214,40 +215,49 @@ describe('when the disk is full', () => {
 describe('a run folder', () => {
   it('is made where there is none, and may be there already without a run', async () => {
     const deep = join(run, 'a/b')
-    expect(await prepareRunFolder(deep)).toBeNull()
+    expect(await findRun(deep)).toBeNull()
+    await makeRunFolder(deep)
     expect(await fs.readdir(deep)).toEqual([])
     await fs.writeFile(join(deep, 'notes.txt'), '')
-    expect(await prepareRunFolder(deep)).toBeNull()
+    expect(await findRun(deep)).toBeNull()
+    await makeRunFolder(deep)
     expect(await fs.readdir(deep)).toEqual(['notes.txt'])
   })
 
-  it('that holds a run is refused unless it is resumed or replaced', async () => {
+  it('that holds a run is refused unless it is resumed or replaced, and is replaced by a checkpoint alone', async () => {
     await write(3, { 'a.bin': 'x' })
     await fs.writeFile(join(run, 'notes.txt'), '')
-    await expect(prepareRunFolder(run)).rejects.toThrow(/already holds a run\. .*--resume.*--force/)
-    await expect(prepareRunFolder(run)).rejects.toBeInstanceOf(CheckpointError)
-    expect((await prepareRunFolder(run, { resume: true }))?.progress.step).toBe(3)
-    await expect(prepareRunFolder(run, { resume: true, force: true })).rejects.toThrow(InvalidArgumentError)
-    expect(await prepareRunFolder(run, { force: true })).toBeNull()
-    expect(await fs.readdir(run)).toEqual(['notes.txt'])
+    const before = await fs.readdir(run)
+    await expect(findRun(run)).rejects.toThrow(/already holds a run\. .*--resume.*--force/)
+    await expect(findRun(run)).rejects.toBeInstanceOf(CheckpointError)
+    expect((await findRun(run, { resume: true }))?.progress.step).toBe(3)
+    await expect(findRun(run, { resume: true, force: true })).rejects.toThrow(InvalidArgumentError)
+    expect(await findRun(run, { force: true })).toBeNull()
+    await makeRunFolder(run)
+    expect(await fs.readdir(run)).toEqual(before)
+    const { files } = await write(1, { 'b.bin': 'y' })
+    expect((await fs.readdir(run)).sort()).toEqual([files[0].file, 'manifest.json', 'notes.txt'].sort())
   })
 
   it('that holds a damaged or newer run can be replaced, not resumed', async () => {
-    await write(3, { 'a.bin': 'x' })
+    const { files: old } = await write(3, { 'a.bin': 'x' })
     await fs.writeFile(join(run, 'manifest.json'), '{"formatVersion": 99}')
-    await expect(prepareRunFolder(run)).rejects.toThrow('already holds a run')
-    await expect(prepareRunFolder(run, { resume: true })).rejects.toThrow('newer version')
-    expect(await prepareRunFolder(run, { force: true })).toBeNull()
-    expect(await fs.readdir(run)).toEqual([])
+    await expect(findRun(run)).rejects.toThrow('already holds a run')
+    await expect(findRun(run, { resume: true })).rejects.toThrow('newer version')
+    expect(await findRun(run, { force: true })).toBeNull()
+    await write(1, { 'b.bin': 'y' })
+    expect((await readManifest(run)).progress.step).toBe(1)
+    expect(await fs.readdir(run)).not.toContain(old[0].file)
   })
 
   it('without a run cannot be resumed or read', async () => {
-    await expect(prepareRunFolder(run, { resume: true })).rejects.toThrow('holds no run to resume')
+    await expect(findRun(run, { resume: true })).rejects.toThrow('holds no run to resume')
     await expect(readManifest(run)).rejects.toThrow('holds no run: there is no manifest.json in it.')
   })
 
   it('that is a file is refused', async () => {
     await fs.writeFile(run, '')
-    await expect(prepareRunFolder(run)).rejects.toThrow(CheckpointError)
+    await expect(makeRunFolder(run)).rejects.toThrow(CheckpointError)
+    await expect(makeRunFolder(run)).rejects.toThrow('a file of that name is there')
   })
 })
