@@ -4,6 +4,7 @@
  * another device in its place.
  */
 
+import { existsSync } from 'node:fs'
 import { DeviceError, invalid } from '../errors.js'
 import type { Device, DeviceKind } from './device.js'
 import { openReference } from './reference/device.js'
@@ -59,8 +60,15 @@ async function openAuto(options: DeviceOptions, warn: (message: string) => void)
   }
 }
 
-/** Name of the first hardware WebGPU adapter, or null. */
+/** Device nodes of GPU drivers on Linux: NVIDIA's own, the kernel's, WSL's. */
+const gpuNodes = ['/dev/nvidiactl', '/dev/dri', '/dev/dxg', '/dev/kfd', '/dev/mali0']
+
+/**
+ * Name of the first hardware WebGPU adapter, or null. On a Linux without any GPU driver's device node there can be none,
+ * and Dawn need not be loaded to find that out.
+ */
 async function hardwareAdapter(): Promise<string | null> {
+  if (process.platform === 'linux' && !gpuNodes.some((node) => existsSync(node))) return null
   try {
     const { listAdapters } = await import('./webgpu/index.js')
     return (await listAdapters()).find((adapter) => adapter.type === 'hardware')?.name ?? null
