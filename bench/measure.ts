@@ -67,8 +67,8 @@ export function quote(samples: readonly number[]): Quoted {
 }
 
 /**
- * Rows that a slow runner can take so that one repetition stays below `cap` milliseconds: all of them, or fewer, by
- * trying small numbers first. Small batches are dearer a row, so sizes grow until the time says something.
+ * Rows that a slow runner can take so that one repetition stays below `cap` milliseconds: all of them, or fewer. Sizes
+ * grow fourfold until one takes too long; between the last two the time is taken for linear.
  */
 export async function fittingRows(
   open: (rows: number) => Promise<Runner>,
@@ -76,6 +76,7 @@ export async function fittingRows(
   cap: number,
   clock: Clock = wallClock,
 ): Promise<number> {
+  let fits = { rows: 0, took: 0 }
   for (let tried = Math.min(rows, 32); ; tried = Math.min(rows, 4 * tried)) {
     const runner = await open(tried)
     let took: number
@@ -85,8 +86,12 @@ export async function fittingRows(
     } finally {
       await runner.dispose()
     }
-    const fitting = Math.floor((tried * cap) / took)
-    if (tried === rows || took >= cap / 4) return fitting >= rows ? rows : Math.max(1, roundDown(fitting))
+    if (took > cap) {
+      const share = (cap - fits.took) / (took - fits.took)
+      return Math.max(1, roundDown(fits.rows + share * (tried - fits.rows)))
+    }
+    if (tried === rows) return rows
+    fits = { rows: tried, took }
   }
 }
 

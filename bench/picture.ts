@@ -8,17 +8,17 @@ import type { Result } from './result.js'
 const drawn: Readonly<Record<string, string>> = { step: 'training step', rk4: 'RK4 step', forward: 'forward' }
 
 export function barsOf({ rows }: Result): Bar[] {
-  return (
-    rows
-      .filter((row) => row.suite in drawn)
-      // a peer measured against two devices of ours stands there once
-      .filter(
-        (row, i, all) =>
-          row.peer === null ||
-          i === all.findIndex((r) => r.suite === row.suite && r.shape === row.shape && r.peer === row.peer),
-      )
-      .map((row) => ({ label: `${drawn[row.suite]}, ${row.shape}`, group: row.peer ?? row.device, value: row.gflops }))
+  const shown = rows.filter((row) => row.suite in drawn)
+  const ours = shown.filter((row) => row.peer === null)
+  // a peer that was measured beside two devices of ours stands there once
+  const sides = new Map(
+    shown.filter((row) => row.peer !== null).map((row) => [`${row.suite}/${row.shape}/${row.peer}`, row]),
   )
+  return [...ours, ...sides.values()].map((row) => ({
+    label: `${drawn[row.suite]}, ${row.shape}`,
+    group: row.peer ?? row.device,
+    value: row.gflops,
+  }))
 }
 
 export async function drawPicture(path: string, result: Result): Promise<void> {
