@@ -1,0 +1,151 @@
+/**
+ * Writes docs/configuration.md from the schema in src/config.ts: every key with what it must be, its default and what it
+ * is for. `node scripts/configuration-docs.mjs` (after `npm run build:ts`) writes the file; a test holds it in step.
+ */
+
+import { writeFile } from 'node:fs/promises'
+import process from 'node:process'
+import { fileURLToPath } from 'node:url'
+
+const introduction = `# Configuration
+
+<!-- Written by scripts/configuration-docs.mjs from the schema in src/config.ts; change that, not this file. -->
+
+A config file is YAML with the sections \`data\`, \`model\`, \`flow\`, \`train\` and \`ode\`, and the keys \`seed\` and \`device\`.
+\`LocalFlow.train\` takes the same keys but \`data\`, as an object. Only \`data\` must be given: every other key has a default.
+
+\`\`\`yaml
+data:  { kind: image-density, path: rose.png, train: 100000, test: 10000 }
+model: { hidden: [256, 256, 256], activation: softplus20 }
+flow:  { gammas: [0.025, 0.031, 0.039, 0.049, 0.061, null] }
+train: { batch: 2000, steps: 2000 }
+ode:   { solver: rk4, steps: 8, evaluate: { steps: 20 } }
+seed: 1103
+\`\`\`
+
+\`lfm train CONFIG.yaml --set train.steps=100 --set flow.interpolant=trig\` overrides single keys; a value is read as YAML.
+An unknown key, a wrong type or an impossible value is an error that names the key and what would be right. A list that
+has one entry for each sub-flow is as long as the chain: as \`flow.gammas\`, or as \`flow.schedule.n\` says.
+`
+
+/** Sections in the order of the file: heading, and what a reader should know before the table. */
+const sections = {
+  data: [
+    'data',
+    'What is learned. `kind` decides which keys there are. Pictures and toy sets are densities: each part is drawn afresh.\n' +
+      'Files are split: a part is a count of rows, or a fraction of them where it is below 1.',
+  ],
+  model: ['model', 'The velocity field v(x, t).'],
+  flow: ['flow', 'The chain of sub-flows ([method.md](method.md)).'],
+  train: ['train', 'The optimizer and its batches. Everything here starts anew with each sub-flow.'],
+  ode: [
+    'ode',
+    'How ordinary differential equations are solved. The first four keys hold for all uses; `push` (the training set through a\n' +
+      'trained sub-flow), `sample` (sampling, encoding, decoding, trajectories) and `evaluate` (likelihoods) override them.',
+  ],
+  '': ['seed and device', "The command line's `--device` overrides `device.kind`."],
+}
+
+/** Where the kinds of data mean different things by one key; the schema's first words are those of pictures. */
+const wordsForAllKinds = {
+  'data.path': 'The picture or file, relative to the config file.',
+  'data.train': 'Training rows. Of a file, left out: all that the other parts leave.',
+  'data.validation': 'Validation rows, 0 for none.',
+  'data.test': 'Test rows, 0 for none.',
+}
+const part = 'a count of rows; of a file also a fraction below 1'
+const valuesForAllKinds = { 'data.train': part, 'data.validation': part, 'data.test': part }
+
+const cell = (text) => text.replaceAll('|', '\\|')
+const code = (value) => `\`${typeof value === 'string' ? value : JSON.stringify(value).replaceAll(',', ', ')}\``
+
+/** The kinds of data that have a key, and its default in each; probed through the resolver, which is the judge. */
+function dataKinds(key, kinds, resolve) {
+  const name = key.path.slice('data.'.length)
+  const of = (kind) => ({ kind, ...(kind === 'toy' ? { name: 'moons' } : { path: 'x' }) })
+  const known = kinds.filter((kind) => {
+    try {
+      resolve({ data: { ...of(kind), [name]: {} } })
+      return true
+    } catch (error) {
+      return !error.issues.some((issue) => issue.startsWith(`data.${name} is a key for`))
+    }
+  })
+  const defaults = known.map((kind) => (name in of(kind) ? undefined : resolve({ data: of(kind) }).data[name]))
+  return { known, defaults }
+}
+
+function dataDefault(key, kinds, resolve) {
+  if (key.path === 'data.kind') return ['all', 'required']
+  const { known, defaults } = dataKinds(key, kinds, resolve)
+  const owners = known.length === kinds.length ? 'all' : known.join(', ')
+  if (['data.path', 'data.name'].includes(key.path)) return [owners, 'required']
+  const kindsOf = new Map()
+  known.forEach((kind, i) => {
+    const text = defaults[i] === undefined ? '–' : code(defaults[i])
+    kindsOf.set(text, [...(kindsOf.get(text) ?? []), kind])
+  })
+  const texts = [...kindsOf].map(([text, those]) => (kindsOf.size === 1 ? text : `${text} (${those.join(', ')})`))
+  return [owners, texts.join('; ')]
+}
+
+/** What stands under `Default` for a key that has none in the schema. */
+function inherited({ path }, resolve) {
+  const [, use, name] = /^ode\.(push|sample|evaluate)\.(\w+)$/.exec(path) ?? []
+  if (use) return `\`ode.${name}\``
+  if (path === 'flow.gammas') return code(resolve({ data: { kind: 'npy', path: 'x' } }).flow.gammas)
+  return '–'
+}
+
+/** The words of a `kind`: one sentence for each of its names, where there are as many. */
+function meaning({ path, expects, description }) {
+  const names = expects.split(', ')
+  const sentences = description.split(/(?<=\.) (?=[A-Z])/)
+  if (!path.endsWith('.kind') || names.length < 2 || names.length !== sentences.length) return description
+  return names.map((name, i) => `\`${name}\`: ${sentences[i]}`).join('<br>')
+}
+
+/**
+ * The whole file.
+ * @param keys of configKeys
+ * @param resolve resolveConfig
+ */
+export function configurationDocs(keys, resolve) {
+  const kinds = keys.find((key) => key.path === 'data.kind').expects.split(', ')
+  const parts = Object.entries(sections).map(([section, [title, text]]) => {
+    const own = keys.filter(
+      ({ path }) => (path.includes('.') && !path.startsWith('device.') ? path.split('.')[0] : '') === section,
+    )
+    const isData = section === 'data'
+    const rows = own.map((key) => {
+      const [owners, written] = isData ? dataDefault(key, kinds, resolve) : []
+      const value = isData ? written : key.default === undefined ? inherited(key, resolve) : code(key.default)
+      const cells = [
+        `\`${key.path}\``,
+        ...(isData ? [owners] : []),
+        valuesForAllKinds[key.path] ?? key.expects,
+        value,
+        wordsForAllKinds[key.path] ?? meaning(key),
+      ]
+      return `| ${cells.map(cell).join(' | ')} |`
+    })
+    const head = ['Key', ...(isData ? ['Kinds'] : []), 'Value', 'Default', 'Meaning']
+    return [
+      `## ${title}`,
+      '',
+      text,
+      '',
+      `| ${head.join(' | ')} |`,
+      `|${head.map(() => '---|').join('')}`,
+      ...rows,
+    ].join('\n')
+  })
+  return `${[introduction.trimEnd(), ...parts].join('\n\n')}\n`
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const { configKeys, resolveConfig } = await import('../dist/config.js')
+  const path = fileURLToPath(new URL('../docs/configuration.md', import.meta.url))
+  await writeFile(path, configurationDocs(configKeys(), resolveConfig))
+  console.log(path)
+}
