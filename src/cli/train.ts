@@ -279,7 +279,7 @@ class Session {
 
   private summary(timings: Timings, chain: TrainedChain, losses: readonly Float32Array[]): object {
     const { info } = this.device
-    const from = this.start && { subFlow: this.start.chain.subFlow, step: this.start.chain.training?.step ?? 0 }
+    const from = this.resumed?.progress
     return {
       device: info.kind,
       adapter: info.kind === 'webgpu' ? info.name : null,
@@ -291,7 +291,7 @@ class Session {
       pushSeconds: timings.pushSeconds,
       stepMs: stepMs(chain, timings),
       skipped: chain.skipped,
-      resumedFrom: from,
+      resumedFrom: from ? { subFlow: from.subFlow, step: from.step } : null,
       run: this.command.out,
     }
   }
