@@ -3,7 +3,7 @@
  * `suite/shape`. A filter names whole parts of such a name: `step`, `rose`, `step/rose`, `kernels/mat_mul`.
  */
 
-import { mlpRowFlops } from '../src/composites/mlp.js'
+import { keepsPreActivation, mlpRowFlops } from '../src/composites/mlp.js'
 import { LocalFlowError } from '../src/errors.js'
 import type { Trace } from '../src/flow/transport.js'
 import { blockRows } from '../src/flow/transport.js'
@@ -91,6 +91,13 @@ export function flopsOf(work: Work): number {
     case 'trace':
       return 4 * forward * (1 + work.net.dimension)
   }
+}
+
+/** Bytes that a training step cannot do without: parameters, gradient, moments, average, activations of one batch. */
+export function leastStepBytes({ net, rows }: NetWork): number {
+  const spec = specOf(net)
+  const kept = keepsPreActivation(spec) ? 2 : 1
+  return 4 * (5 * mlpField(spec).parameterLength + rows * kept * net.layers * net.width)
 }
 
 /** Cases that any of the filters names; all without a filter. Throws where a filter names none. */

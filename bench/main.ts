@@ -20,7 +20,7 @@ import { drawPicture } from './picture.js'
 import { compareResults, comparisonText, type Result, type Row, readResult } from './result.js'
 import { runRounds } from './rounds.js'
 import { CaseGroup, type Peak, paces } from './session.js'
-import { tableHead, tableLine } from './table.js'
+import { footprintLine, tableHead, tableLine } from './table.js'
 
 const print = (text: string): void => {
   process.stdout.write(`${text}\n`)
@@ -118,18 +118,29 @@ async function main(): Promise<void> {
     const beside = peers.filter((peer) => own.some((c) => peer.does(c.work(c.rows ?? 0)))).map((peer) => peer.name)
     for (const device of devices) {
       let head = true
+      const footprints: string[] = []
       const groups = own.map(
         (c) =>
-          new CaseGroup(device, c, peers, pace, peakOf(device, options.quick), note, (ours, theirs, seen) => {
-            rows.push(ours, ...theirs)
-            peaks.push(...seen)
-            if (head) print(tableHead(beside))
-            head = false
-            print(tableLine(ours, beside, theirs))
-          }),
+          new CaseGroup(
+            device,
+            c,
+            peers,
+            pace,
+            peakOf(device, options.quick),
+            note,
+            (ours, theirs, seen, footprint) => {
+              rows.push(ours, ...theirs)
+              peaks.push(...seen)
+              if (head) print(tableHead(beside))
+              head = false
+              print(tableLine(ours, beside, theirs))
+              if (footprint) footprints.push(footprintLine(ours, footprint))
+            },
+          ),
       )
       print('')
       await runRounds(`${suites[suite]}, ${device.kind}`, groups, pace.rounds)
+      for (const line of footprints) print(line)
     }
   }
 

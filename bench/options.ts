@@ -11,8 +11,9 @@ present, beside other libraries.
 
   --filter NAME     only cases that NAME is a part of: step, rose, step/rose, kernels/mat_mul; may be repeated
   --device KIND     native, webgpu or reference; may be repeated (default: native and webgpu, where they are)
-  --peer NAME       tfjs-cpu, tfjs-wasm, tfjs-webgpu, onnxruntime (default: these) or pytorch, which is added to them;
-                    none leaves them out; may be repeated: none with others measures those alone
+  --peer NAME       tfjs-cpu, tfjs-wasm, tfjs-webgpu, onnxruntime (default: these), or in addition to them pytorch and
+                    one-thread (the native device with a single one); none leaves the default out; may be repeated: none
+                    with others measures those alone
   --quick           fewer and shorter rounds, smaller batches for slow sides: minutes become seconds
   --json FILE       writes the result
   --compare FILE    says what became faster or slower since an earlier result
@@ -20,7 +21,7 @@ present, beside other libraries.
   --list            prints the names of all cases
   --help            prints this`
 
-export const peerNames = ['tfjs-cpu', 'tfjs-wasm', 'tfjs-webgpu', 'onnxruntime', 'pytorch'] as const
+export const peerNames = ['tfjs-cpu', 'tfjs-wasm', 'tfjs-webgpu', 'onnxruntime', 'pytorch', 'one-thread'] as const
 export type PeerName = (typeof peerNames)[number]
 
 const deviceNames: readonly DeviceKind[] = ['native', 'webgpu', 'reference']
@@ -86,9 +87,11 @@ const parse = (argv: readonly string[]) =>
     },
   }).values
 
-/** pytorch comes on top, since Python is not part of an install; 'none' clears what would be there without asking. */
+/** What an install has is there without asking; 'none' clears it. */
+const usualPeers: readonly PeerName[] = ['tfjs-cpu', 'tfjs-wasm', 'tfjs-webgpu', 'onnxruntime']
+
 function chosenPeers(given: readonly string[]): PeerName[] {
   const named = given.filter((name) => name !== 'none').map((name) => oneOf('peer', name, peerNames, ['none']))
-  const usual = (name: PeerName): boolean => name !== 'pytorch' && !given.includes('none')
-  return peerNames.filter((name) => usual(name) || named.includes(name))
+  const usual = given.includes('none') ? [] : usualPeers
+  return peerNames.filter((name) => usual.includes(name) || named.includes(name))
 }

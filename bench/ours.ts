@@ -3,6 +3,7 @@
 import { rk4 } from '../src/composites/tableaus.js'
 import type { Device, DeviceBuffer } from '../src/device/device.js'
 import { optimizerTable, type SubFlowSettings, trainingProgram } from '../src/flow/train-sub-flow.js'
+import { stepTable } from '../src/kernels/adam.js'
 import { size } from '../src/kernels/contract.js'
 import { kernels } from '../src/kernels/registry.js'
 import { STATE_LENGTH } from '../src/kernels/state.js'
@@ -31,6 +32,9 @@ export const optimizer: SubFlowSettings['optimizer'] = {
   schedule: { kind: 'constant' },
   warmup: 0,
 }
+
+/** Bytes of the data set and of the optimizer's table, whose length is this bench's choice. */
+export const dataBytes = ({ net }: NetWork): number => 4 * (POOL_ROWS * net.dimension + STEPS * stepTable.columns)
 
 type Make = (length: number, values?: Float32Array | Uint32Array) => DeviceBuffer
 

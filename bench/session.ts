@@ -4,11 +4,12 @@
  * well, and the number is kept with the ratio.
  */
 
+import { performance } from 'node:perf_hooks'
+import { setTimeout as rest } from 'node:timers/promises'
 import type { Device } from '../src/device/device.js'
-import type { Case, Work } from './cases.js'
-import { flopsOf } from './cases.js'
+import { type Case, flopsOf, leastStepBytes, type NetWork, type Work } from './cases.js'
 import { calibrate, fittingRows, quote, type Runner, timed, timeOnce } from './measure.js'
-import { openOurs } from './ours.js'
+import { dataBytes, openOurs } from './ours.js'
 import type { Peer } from './peers/peer.js'
 import type { Row } from './result.js'
 import type { Group } from './rounds.js'
@@ -26,6 +27,19 @@ export const paces: Readonly<Record<'full' | 'quick', Pace>> = {
   quick: { rounds: 3, round: 60, cap: 100 },
 }
 
+/** What a training step of ours takes beside its time. */
+export interface Footprint {
+  /** memory of the device, the data set and the table of learning rates aside */
+  readonly bytes: number
+  /** parameters, gradient, moments, average, and the activations of one batch */
+  readonly leastBytes: number
+  /** microseconds of a step that the event loop was busy */
+  readonly hostMicros: number
+}
+
+/** Milliseconds between two sides: the threads of onnxruntime and OpenMP spin for a while after their work is done. */
+const SETTLE = 10
+
 /** One runner of a group with its samples, milliseconds of one repetition in each round. */
 interface Side {
   readonly peer: string | null
@@ -34,6 +48,8 @@ interface Side {
   readonly runner: Runner
   readonly n: number
   readonly samples: number[]
+  /** of our own sides: the peak around each sample */
+  readonly peaks: number[]
 }
 
 /** GFLOP/s of multiply-adds in registers; null where the device has no such measurement. */
@@ -42,7 +58,7 @@ export type Peak = (() => number) | null
 export class CaseGroup implements Group {
   readonly name: string
   private readonly sides: Side[] = []
-  private readonly peaks: number[] = []
+  private cost: Footprint | null = null
 
   constructor(
     private readonly device: Device,
@@ -51,7 +67,12 @@ export class CaseGroup implements Group {
     private readonly pace: Pace,
     private readonly peak: Peak,
     private readonly note: (message: string) => void,
-    private readonly done: (own: Row, beside: readonly Row[], peaks: readonly number[]) => void,
+    private readonly done: (
+      own: Row,
+      beside: readonly Row[],
+      peaks: readonly number[],
+      footprint: Footprint | null,
+    ) => void,
   ) {
     this.name = measured.name
   }
@@ -62,7 +83,9 @@ export class CaseGroup implements Group {
     const whole = measured.rows ?? 0
     const slow = device.kind === 'reference' || device.info.type === 'software'
     const own = slow && measured.rows !== null ? await fittingRows(openHere, whole, this.pace.cap) : whole
+    const memory = device.memory().bytes
     await this.add(null, own, openHere)
+    if (measured.suite === 'step') this.cost = await this.footprint(memory)
     for (const peer of this.peers) {
       if (!peer.does(measured.work(own))) continue
       const open = (rows: number): Promise<Runner> => peer.open(measured.work(rows))
@@ -74,14 +97,19 @@ export class CaseGroup implements Group {
   }
 
   async round(): Promise<void> {
-    const before = this.peak?.()
-    for (const side of this.sides) side.samples.push(await timeOnce(side.runner, side.n))
-    if (this.peak) this.peaks.push((before! + this.peak()) / 2)
+    for (const side of this.sides) {
+      await rest(SETTLE)
+      if (side.n > 1) await side.runner.run(1)
+      const peak = side.peer === null ? this.peak : null
+      const before = peak?.()
+      side.samples.push(await timeOnce(side.runner, side.n))
+      if (peak) side.peaks.push((before! + peak()) / 2)
+    }
   }
 
   report(): void {
     const [own, ...beside] = this.sides.filter((side, i) => i === 0 || side.peer !== null).map((side) => this.row(side))
-    this.done(own, beside, this.peaks)
+    this.done(own, beside, this.sides[0].peaks, this.cost)
   }
 
   async tearDown(): Promise<void> {
@@ -92,7 +120,22 @@ export class CaseGroup implements Group {
   private async add(peer: string | null, rows: number, open: (rows: number) => Promise<Runner>): Promise<void> {
     const runner = await open(rows)
     const n = await calibrate(runner, this.pace.round)
-    this.sides.push({ peer, rows, work: this.measured.work(rows), runner, n, samples: [] })
+    this.sides.push({ peer, rows, work: this.measured.work(rows), runner, n, samples: [], peaks: [] })
+  }
+
+  /** What our own training step takes beside its time; `before` are the device's bytes before it was opened. */
+  private async footprint(before: number): Promise<Footprint> {
+    const { runner, n, work } = this.sides[0]
+    const bytes = this.device.memory().bytes - before - dataBytes(work as NetWork)
+    // by the difference of 3n and n, as times are
+    const busy = async (times: number): Promise<number> => {
+      const start = performance.eventLoopUtilization()
+      await runner.run(times)
+      return performance.eventLoopUtilization(start).active
+    }
+    const short = await busy(n)
+    const hostMicros = Math.max(0, (1000 * ((await busy(3 * n)) - short)) / (2 * n))
+    return { bytes, leastBytes: leastStepBytes(work as NetWork), hostMicros }
   }
 
   /** A case of one size that would take minutes is left out. */
@@ -115,7 +158,7 @@ export class CaseGroup implements Group {
     const flops = flopsOf(side.work)
     const ours = this.sides.find((other) => other.peer === null && other.rows === side.rows)!
     const ratio = side.peer === null ? null : quote(side.samples.map((sample, i) => sample / ours.samples[i]))
-    const share = this.peak && quote(side.samples.map((sample, i) => flops / sample / 1e6 / this.peaks[i]))
+    const share = this.peak && quote(side.samples.map((sample, i) => flops / sample / 1e6 / ours.peaks[i]))
     return {
       suite: measured.suite,
       shape: measured.shape,

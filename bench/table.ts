@@ -1,6 +1,7 @@
 /** The printed table: a line for each case and device as soon as it is measured, a column for each peer. */
 
 import type { Row } from './result.js'
+import type { Footprint } from './session.js'
 
 /** Three digits, with thin groups of thousands left out: 0.0123, 1.23, 123, 12345. */
 export function digits(value: number): string {
@@ -55,5 +56,13 @@ export function tableLine(own: Row, peers: readonly string[], beside: readonly R
       ...cells,
     ],
     peers.length,
+  )
+}
+
+export function footprintLine(own: Row, { bytes, leastBytes, hostMicros }: Footprint): string {
+  const memory = `${(bytes / 2 ** 20).toFixed(1)} MiB beside the data, ${(bytes / leastBytes).toFixed(2)} times`
+  return (
+    `  ${own.suite}/${own.shape} on ${own.device}: ${memory} parameters, optimizer and activations of B ${own.rows}; ` +
+    `event loop busy ${digits(hostMicros)} µs a step`
   )
 }

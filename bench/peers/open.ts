@@ -13,6 +13,7 @@ const openers: Readonly<Record<PeerName, Open>> = {
   'tfjs-webgpu': async () => (await import('./tfjs.js')).openTfjs('webgpu'),
   onnxruntime: async (threads) => (await import('./onnxruntime.js')).openOnnxRuntime(threads),
   pytorch: async (threads) => (await import('./pytorch.js')).openPyTorch(threads),
+  'one-thread': async () => (await import('./one-thread.js')).openOneThread(),
 }
 
 export async function openPeers(

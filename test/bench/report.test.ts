@@ -48,7 +48,7 @@ describe('bench: options', () => {
 
   it('are named where they are wrong', () => {
     expect(() => parseOptions(['--device', 'cuda'])).toThrow(/native, webgpu, reference, but is 'cuda'/)
-    expect(() => parseOptions(['--peer', 'jax'])).toThrow(/none, but is 'jax'/)
+    expect(() => parseOptions(['--peer', 'jax'])).toThrow(/one-thread, none, but is 'jax'/)
     expect(() => parseOptions(['--fliter', 'x'])).toThrow(/--fliter[\s\S]*--filter NAME/)
     expect(() => parseOptions(['--picture', 'x.gif'])).toThrow(/\.png or \.svg/)
   })
