@@ -40,8 +40,7 @@ export async function openTfjs(backend: Backend): Promise<Peer> {
       // modules without extensions in a package that says it has none, which only tsx's require takes
       if (work.kind === 'step') require('@tensorflow/tfjs-core/dist/register_all_gradients.js')
       await tf.setBackend(backend)
-      const { once, tensors } = open(tf, work)
-      return runner(tf, backend, once, tensors)
+      return runner(tf, backend, open(tf, work))
     },
     async close() {
       tf.removeBackend(backend)
@@ -77,9 +76,11 @@ interface Opened {
   /** does the work once; the result tells when it is done */
   readonly once: () => Core.Tensor
   readonly tensors: readonly Core.Tensor[]
+  /** keeps moments of its own */
+  readonly optimizer?: Core.Optimizer
 }
 
-function runner(tf: Tf, backend: Backend, once: () => Core.Tensor, tensors: readonly Core.Tensor[]): Runner {
+function runner(tf: Tf, backend: Backend, { once, tensors, optimizer: own }: Opened): Runner {
   return {
     async run(times) {
       await tf.setBackend(backend)
@@ -97,6 +98,7 @@ function runner(tf: Tf, backend: Backend, once: () => Core.Tensor, tensors: read
     },
     dispose() {
       tf.dispose([...tensors])
+      own?.dispose()
     },
   }
 }
@@ -182,6 +184,7 @@ function openStep(tf: Tf, net: NetShape, rows: number, parameters: readonly Core
   const [decay, spread] = [Math.exp(-0.25), Math.sqrt(-Math.expm1(-0.5))]
   return {
     tensors: [pool, ...averages, ...parameters],
+    optimizer: adam,
     once() {
       const left = tf.gather(pool, tf.randomUniform([rows], 0, POOL_ROWS, 'int32')) as Core.Tensor2D
       const right = tf.add(tf.mul(left, decay), tf.mul(tf.randomNormal([rows, D]), spread)) as Core.Tensor2D
@@ -233,6 +236,7 @@ function openKernel(tf: Tf, { kernel, operands, attributes }: KernelWork): Opene
       const adam = tf.train.adam(lr, betas[0], betas[1], eps)
       return {
         tensors: [parameter, average, gradient],
+        optimizer: adam,
         once() {
           adam.applyGradients([{ name: parameter.name, tensor: tf.mul(gradient, 0.5) }])
           average.assign(tf.add(tf.mul(average, ema), tf.mul(parameter, 1 - ema)))
