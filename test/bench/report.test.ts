@@ -111,9 +111,11 @@ describe('bench: table and picture', () => {
     expect([0.01234, 0.1234, 1.234, 123.4, 12345.6].map(digits)).toEqual(['0.0123', '0.123', '1.23', '123', '12346'])
   })
 
-  it('draws each side once, ours first', () => {
-    const bars = barsOf(result(row(), ...beside, row({ device: 'webgpu' }), { ...beside[0], device: 'webgpu' }))
+  it('draws each side once, ours first, a peer with its larger batch', () => {
+    const again = { ...beside[0], device: 'webgpu', rows: 20, gflops: 0.1 }
+    const bars = barsOf(result(row(), ...beside, row({ device: 'webgpu' }), again))
     expect(bars.map((bar) => bar.group)).toEqual(['native', 'webgpu', 'tfjs-wasm'])
+    expect(bars[2].value).toBe(beside[0].gflops)
   })
 })
 
