@@ -3,7 +3,7 @@
  * from the package. A browser would bring `navigator.gpu` and `fetch` in its place.
  */
 
-import { mkdtempSync } from 'node:fs'
+import { mkdirSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -58,7 +58,9 @@ type Create = (options: string[]) => GPU
 async function loadDawn(): Promise<Create> {
   // Mesa prints a warning at every start where this is not set
   if (backend === 'vulkan' && !process.env.XDG_RUNTIME_DIR) {
-    process.env.XDG_RUNTIME_DIR = mkdtempSync(join(tmpdir(), 'lfm-runtime-'))
+    const folder = join(tmpdir(), `lfm-runtime-${process.getuid?.() ?? 0}`)
+    mkdirSync(folder, { recursive: true, mode: 0o700 })
+    process.env.XDG_RUNTIME_DIR = folder
   }
   try {
     return (await import('webgpu')).create
