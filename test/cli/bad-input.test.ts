@@ -186,7 +186,8 @@ describe('a run folder', () => {
     )
   })
 
-  it.each<[string, (manifest: Record<string, Record<string, unknown>>) => void, RegExp]>([
+  // biome-ignore lint/suspicious/noExplicitAny: a manifest that is made wrong on purpose
+  it.each<[string, (manifest: any) => void, RegExp]>([
     ['the row shape', (m) => delete m.extra.rowShape, /manifest\.json is damaged: extra\.rowShape/],
     ['a negative scale', (m) => Object.assign(m.extra, { scales: [1, -1] }), /is damaged: extra\.scales\.1/],
     ['too few scales', (m) => Object.assign(m.extra, { scales: [1] }), /is damaged: it has 1 output scales of 2/],

@@ -165,7 +165,7 @@ describe('lfm sample and score', () => {
     )
     const scores = (await readTable(join(work, 'scores.csv'))).tensor
     expect(scores.shape).toEqual([20, 1])
-    const mean = scores.values.reduce((sum, value) => sum + value, 0) / 20
+    const mean = Array.from(scores.values).reduce((sum, value) => sum + value, 0) / 20
     expect(summary).toMatchObject({ n: 20, output: 'scores.csv' })
     expect(summary.logProb).toBeCloseTo(mean, 5)
     expect(summary.bitsPerDim).toBeCloseTo(-mean / 2 / Math.LN2, 5)
