@@ -12,7 +12,7 @@ namespace lfm {
 
 constexpr int MAX_OPERANDS = 10;
 constexpr int MAX_ATTRIBUTES = 10;
-constexpr int MAX_LIST = 8;
+constexpr int MAX_LIST = 16;
 constexpr int MAX_RANK = 4;
 
 struct Operand {

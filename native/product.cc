@@ -139,53 +139,35 @@ void pack_panel(const float* source, int64_t stride, int64_t column, int width, 
 
 }  // namespace
 
-#if defined(__AVX512F__)
-#define LFM_ROWS(F, N) \
-  { F<1, N>, F<2, N>, F<3, N>, F<4, N>, F<5, N>, F<6, N>, F<7, N>, F<8, N>, F<9, N>, F<10, N>, F<11, N>, F<12, N>, \
-    F<13, N>, F<14, N> }
-#elif defined(__AVX2__)
-#define LFM_ROWS(F, N) \
-  { F<1, N>, F<2, N>, F<3, N>, F<4, N>, F<5, N>, F<6, N> }
-#elif defined(__SSE2__)
-#define LFM_ROWS(F, N) \
-  { F<1, N>, F<2, N>, F<3, N>, F<4, N> }
-#else
-#define LFM_ROWS(F, N) \
-  { F<1, N>, F<2, N>, F<3, N>, F<4, N>, F<5, N>, F<6, N>, F<7, N>, F<8, N> }
-#endif
+const MicroKernel micro_rows[BLOCK_VECTORS][BLOCK_ROWS] = LFM_MICRO_KERNELS(multiply_rows);
+const MicroKernel micro_packed[BLOCK_VECTORS][BLOCK_ROWS] = LFM_MICRO_KERNELS(multiply_packed);
 
-#if defined(__ARM_NEON)
-const MicroKernel micro_rows[BLOCK_VECTORS][BLOCK_ROWS] = {LFM_ROWS(multiply_rows, 1), LFM_ROWS(multiply_rows, 2),
-                                                           LFM_ROWS(multiply_rows, 3)};
-const MicroKernel micro_packed[BLOCK_VECTORS][BLOCK_ROWS] = {LFM_ROWS(multiply_packed, 1), LFM_ROWS(multiply_packed, 2),
-                                                             LFM_ROWS(multiply_packed, 3)};
-#else
-const MicroKernel micro_rows[BLOCK_VECTORS][BLOCK_ROWS] = {LFM_ROWS(multiply_rows, 1), LFM_ROWS(multiply_rows, 2)};
-const MicroKernel micro_packed[BLOCK_VECTORS][BLOCK_ROWS] = {LFM_ROWS(multiply_packed, 1),
-                                                             LFM_ROWS(multiply_packed, 2)};
-#endif
-
-Packed pack(Workers& workers, const float* source, int64_t row_stride, int64_t column_stride, int64_t depth,
-            int64_t columns, float* destination) {
-  const Packed packed{destination, depth, columns};
-  if (packed.dots()) {
+void pack_part(const float* source, int64_t row_stride, int64_t column_stride, int64_t depth, int64_t columns,
+               int64_t part, float* destination) {
+  if (Packed{destination, depth, columns}.dots()) {
     for (int64_t n = 0; n < columns; n++) {
       for (int64_t k = 0; k < depth; k++) {
         destination[n * depth + k] = source[k * row_stride + n * column_stride];
       }
     }
-    return packed;
+    return;
   }
-  parallel(workers, divide_up(columns, PANEL), [&](int64_t panel, int) {
-    const int64_t column = panel * PANEL;
-    const int width = static_cast<int>(least<int64_t>(PANEL, columns - column));
-    const int64_t padded = round_up(width, W);
-    float* to = destination + column * depth;
-    if (column_stride == 1) return pack_panel(source, row_stride, column, width, depth, to);
-    for (int64_t n = 0; n < padded; n++) {
-      const float* from = source + (column + n) * column_stride;
-      for (int64_t k = 0; k < depth; k++) to[k * padded + n] = n < width ? from[k * row_stride] : 0.0f;
-    }
+  const int64_t column = part * PANEL;
+  const int width = static_cast<int>(least<int64_t>(PANEL, columns - column));
+  const int64_t padded = round_up(width, W);
+  float* to = destination + column * depth;
+  if (column_stride == 1) return pack_panel(source, row_stride, column, width, depth, to);
+  for (int64_t n = 0; n < padded; n++) {
+    const float* from = source + (column + n) * column_stride;
+    for (int64_t k = 0; k < depth; k++) to[k * padded + n] = n < width ? from[k * row_stride] : 0.0f;
+  }
+}
+
+Packed pack(Workers& workers, const float* source, int64_t row_stride, int64_t column_stride, int64_t depth,
+            int64_t columns, float* destination) {
+  const Packed packed{destination, depth, columns};
+  parallel(workers, packed.parts(), [&](int64_t part, int) {
+    pack_part(source, row_stride, column_stride, depth, columns, part, destination);
   });
   return packed;
 }

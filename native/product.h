@@ -35,6 +35,29 @@ extern const MicroKernel micro_rows[BLOCK_VECTORS][BLOCK_ROWS];
 /** [vectors − 1][rows − 1]; a is packed: element (m, k) at a[k·rows + m]; lda is ignored. */
 extern const MicroKernel micro_packed[BLOCK_VECTORS][BLOCK_ROWS];
 
+/** A table of micro-kernels F<rows, vectors>, indexed [vectors − 1][rows − 1]. */
+#if defined(__AVX512F__)
+#define LFM_ROWS(F, N) \
+  { F<1, N>, F<2, N>, F<3, N>, F<4, N>, F<5, N>, F<6, N>, F<7, N>, F<8, N>, F<9, N>, F<10, N>, F<11, N>, F<12, N>, \
+    F<13, N>, F<14, N> }
+#elif defined(__AVX2__)
+#define LFM_ROWS(F, N) \
+  { F<1, N>, F<2, N>, F<3, N>, F<4, N>, F<5, N>, F<6, N> }
+#elif defined(__SSE2__)
+#define LFM_ROWS(F, N) \
+  { F<1, N>, F<2, N>, F<3, N>, F<4, N> }
+#else
+#define LFM_ROWS(F, N) \
+  { F<1, N>, F<2, N>, F<3, N>, F<4, N>, F<5, N>, F<6, N>, F<7, N>, F<8, N> }
+#endif
+#if defined(__ARM_NEON)
+#define LFM_MICRO_KERNELS(F) \
+  { LFM_ROWS(F, 1), LFM_ROWS(F, 2), LFM_ROWS(F, 3) }
+#else
+#define LFM_MICRO_KERNELS(F) \
+  { LFM_ROWS(F, 1), LFM_ROWS(F, 2) }
+#endif
+
 /** The right operand [depth, columns] of a row product, packed. */
 struct Packed {
   const float* data;
@@ -42,6 +65,8 @@ struct Packed {
 
   /** Few columns: their own rows, contiguous in depth, for dot products; a panel would be mostly padding. */
   bool dots() const { return columns <= most(W / 4, 1); }
+  /** what can be packed independently: the panels */
+  int64_t parts() const { return dots() ? 1 : divide_up(columns, PANEL); }
   static int64_t floats(int64_t depth, int64_t columns) {
     const Packed shape{nullptr, depth, columns};
     return round_up(shape.dots() ? depth * columns : depth * round_up(columns, W) + depth * PANEL, 16);
@@ -51,6 +76,10 @@ struct Packed {
 /** Packs element (k, n) from source[k·row_stride + n·column_stride]. */
 Packed pack(Workers& workers, const float* source, int64_t row_stride, int64_t column_stride, int64_t depth,
             int64_t columns, float* destination);
+
+/** One of the parts that pack() does. */
+void pack_part(const float* source, int64_t row_stride, int64_t column_stride, int64_t depth, int64_t columns,
+               int64_t part, float* destination);
 
 /** Dot products of up to four rows of a with the packed columns; row r's results at out + r·W. */
 void dot_rows(const float* a, int64_t lda, int rows, const Packed& b, float* out);

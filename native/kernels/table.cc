@@ -1,4 +1,4 @@
-/** All kernels of a target: a new one is one row here, in kernels.h and in ../sources.json. */
+/** All kernels and fused composites of a target: a new one is one row here, in kernels.h and in ../sources.json. */
 
 #include "kernels/kernels.h"
 #include "measure.h"
@@ -9,8 +9,8 @@ namespace LFM_TARGET {
 static const Kernel* const all[] = {
     &activation,    &adam,           &adaptive_control,      &adaptive_stage,         &divergence,     &draw_batch,
     &gradient_norm, &input_features, &input_tangent,         &linear_backward_input,  &linear_backward_weight,
-    &linear_forward, &linear_loss,   &linear_tangent,        &mat_mul,                &normal,         &rademacher,
-    &stage_combine,
+    &linear_forward, &linear_loss,   &linear_tangent,        &mat_mul,                &mlp_backward,   &mlp_forward,
+    &mlp_tangents,  &normal,         &rademacher,            &rk4_step,               &stage_combine,
 };
 
 const Target target = {all, sizeof all / sizeof all[0], multiply_adds, evaluate, philox_words};

@@ -1,7 +1,8 @@
 /**
  * The activations of src/kernels/activations.ts as vector functions: value and derivative, the latter of the output y
- * (identity, relu, elu, softplus, tanh) or of the input z (silu, gelu). `with_activation` calls a generic function with
- * the type of one, so that the choice is made once for a tile and not for each vector.
+ * (identity, relu, elu, softplus, tanh) or of the input z (silu, gelu). `both` gives the value and, of the same input, the
+ * derivative. `with_activation` calls a generic function with the type of one, so that the choice is made once for a
+ * tile and not for each vector.
  */
 #pragma once
 
@@ -14,19 +15,39 @@ namespace LFM_TARGET {
 struct Identity {
   static LFM_INLINE V value(V z, V, V) { return z; }
   static LFM_INLINE V derivative(V, V) { return set1(1.0f); }
+  static LFM_INLINE V both(V z, V , V , V& slope) {
+    slope = set1(1.0f);
+    return z;
+  }
 };
 struct Relu {
   static LFM_INLINE V value(V z, V, V) { return max(set1(0.0f), z); }
   static LFM_INLINE V derivative(V y, V) { return select(less(set1(0.0f), y), set1(1.0f), set1(0.0f)); }
+  static LFM_INLINE V both(V z, V beta, V inverse, V& slope) {
+    slope = derivative(z, beta);
+    return value(z, beta, inverse);
+  }
 };
 struct Elu {
   static LFM_INLINE V value(V z, V, V) { return select(less(set1(0.0f), z), z, expm1_of_negative(min(set1(0.0f), z))); }
   static LFM_INLINE V derivative(V y, V) { return min(set1(0.0f), y) + set1(1.0f); }
+  static LFM_INLINE V both(V z, V , V , V& slope) {
+    const V below = expm1_of_negative(min(set1(0.0f), z));
+    slope = below + set1(1.0f);
+    return select(less(set1(0.0f), z), z, below);
+  }
 };
 struct Softplus {
   static LFM_INLINE V value(V z, V beta, V inverse_beta) { return softplus(beta * z) * inverse_beta; }
   static LFM_INLINE V derivative(V y, V beta) {
     return set1(0.0f) - expm1_of_negative(set1(0.0f) - beta * y);
+  }
+  static LFM_INLINE V both(V z, V beta, V inverse_beta, V& slope) {
+    const V x = beta * z;
+    const V e = exp_of_negative(set1(0.0f) - abs(x));
+    const V larger = set1(1.0f) / (set1(1.0f) + e);
+    slope = select(less(x, set1(0.0f)), e * larger, larger);
+    return (max(set1(0.0f), x) + log1p_of_fraction(e)) * inverse_beta;
   }
 };
 struct Silu {
@@ -34,6 +55,11 @@ struct Silu {
   static LFM_INLINE V derivative(V z, V) {
     const V s = sigmoid(z);
     return s * fma(z, set1(1.0f) - s, set1(1.0f));
+  }
+  static LFM_INLINE V both(V z, V , V , V& slope) {
+    const V s = sigmoid(z);
+    slope = s * fma(z, set1(1.0f) - s, set1(1.0f));
+    return z * s;
   }
 };
 struct Gelu {
@@ -44,10 +70,20 @@ struct Gelu {
     const V density = set1(0.398942280f) * exp(set1(-0.5f) * z * z);
     return fma(z, density, set1(0.5f) * (set1(1.0f) + erf(z * set1(0.707106781f))));
   }
+  static LFM_INLINE V both(V z, V , V , V& slope) {
+    const V half = set1(0.5f) * (set1(1.0f) + erf(z * set1(0.707106781f)));
+    slope = fma(z, set1(0.398942280f) * exp(set1(-0.5f) * z * z), half);
+    return z * half;
+  }
 };
 struct Tanh {
   static LFM_INLINE V value(V z, V, V) { return tanh(z); }
   static LFM_INLINE V derivative(V y, V) { return fnma(y, y, set1(1.0f)); }
+  static LFM_INLINE V both(V z, V , V , V& slope) {
+    const V y = tanh(z);
+    slope = fnma(y, y, set1(1.0f));
+    return y;
+  }
 };
 
 /** In the order of lfm::activation_names. */

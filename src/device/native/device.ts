@@ -10,6 +10,7 @@ import { lower, type PlacedTensor } from '../../program/lower.js'
 import { type Program, shapesOf } from '../../program/program.js'
 import type { Device, DeviceBuffer, DeviceInfo, Executable, MemoryUse, RunOptions } from '../device.js'
 import type { NativeBuffer, NativeDevice, NativeExecutable, NativeInfo, NativeProgram } from './binding.js'
+import { flatAttributes, VariantChoice, type Variants } from './composites.js'
 
 const count = (name: string, value: number, least: number): void => {
   if (!Number.isSafeInteger(value) || value < least) {
@@ -63,7 +64,6 @@ class EngineBuffer implements DeviceBuffer {
 }
 
 class EngineExecutable implements Executable {
-  readonly variants = {}
   private disposed = false
 
   constructor(
@@ -71,6 +71,7 @@ class EngineExecutable implements Executable {
     private readonly program: NativeExecutable,
     private readonly buffers: readonly EngineBuffer[],
     readonly launches: number,
+    readonly variants: Variants,
   ) {}
 
   async run(times = 1, { signal }: RunOptions = {}): Promise<void> {
@@ -110,6 +111,7 @@ export class NativeEngine implements Device {
   constructor(
     private readonly native: NativeDevice,
     info: NativeInfo,
+    private readonly variants: Variants,
   ) {
     const { cpuTarget, threads, name, supportedTargets, cacheSizes } = info
     this.info = {
@@ -180,7 +182,8 @@ export class NativeEngine implements Device {
       }
       contract.check(shapesOf(operands), attributes)
     }
-    const { operations, slots, constants } = lower(program, () => false)
+    const choice = new VariantChoice(this.variants)
+    const { operations, slots, constants } = lower(program, choice.takes)
     const numbers = new Map<EngineBuffer, number>()
     for (const { operands } of operations) {
       for (const { place } of Object.values(operands)) {
@@ -201,7 +204,7 @@ export class NativeEngine implements Device {
         operands: Object.fromEntries(
           Object.entries(operands).map(([name, tensor]) => [name, [storage(tensor), tensor.offset, tensor.shape]]),
         ),
-        attributes,
+        attributes: contract.kind === 'composite' ? flatAttributes(attributes) : attributes,
       })),
       buffers: buffers.map((buffer) => buffer.memory),
       slots,
@@ -213,7 +216,7 @@ export class NativeEngine implements Device {
     } catch (error) {
       throw new DeviceError(`The program could not be compiled. ${(error as Error).message}`)
     }
-    const executable = new EngineExecutable(this, compiled, buffers, operations.length)
+    const executable = new EngineExecutable(this, compiled, buffers, operations.length, choice.chosen)
     this.live.add(executable)
     return executable
   }

@@ -3,15 +3,17 @@
 import { DeviceError } from '../../errors.js'
 import type { Device } from '../device.js'
 import { loadAddon, type NativeInfo } from './binding.js'
+import { checkVariants } from './composites.js'
 import { NativeEngine } from './device.js'
 
 export interface NativeOptions {
-  /** forced variants by contract name; the native kernels have one each, so that only that one may be named */
+  /** forced variants by contract name: `fused` or `expanded` for a composite; kernels have one implementation each */
   readonly variants?: Readonly<Record<string, string>>
 }
 
 /** Opens the native device. Throws DeviceError where the addon is missing, or LFM_CPU or LFM_THREADS cannot be followed. */
-export async function openNative(_options: NativeOptions = {}): Promise<Device> {
+export async function openNative({ variants = {} }: NativeOptions = {}): Promise<Device> {
+  checkVariants(variants)
   const addon = loadAddon()
   let info: NativeInfo
   try {
@@ -19,5 +21,5 @@ export async function openNative(_options: NativeOptions = {}): Promise<Device> 
   } catch (error) {
     throw new DeviceError((error as Error).message)
   }
-  return new NativeEngine(new addon.Device(), info)
+  return new NativeEngine(new addon.Device(), info, variants)
 }

@@ -1,0 +1,75 @@
+/**
+ * Products over a *strip*: a range of rows that one thread takes through all layers of a network while it stays in its
+ * cache. A strip lies in panels, [panel][row][PANEL], which is what both kinds of product read without packing: row
+ * products broadcast from PANEL-strided rows (the depth goes through the panels), reductions over rows find both
+ * operands packed. Columns that fill up the last vector hold finite garbage; those after it are never touched.
+ */
+#pragma once
+
+#include "product.h"
+
+namespace lfm {
+namespace LFM_TARGET {
+
+struct Strip {
+  float* data;
+  int64_t rows;
+
+  /** where the panel of a column begins that is a multiple of PANEL */
+  float* panel(int64_t column) const { return data + column * rows; }
+  float* at(int64_t row, int64_t column) const {
+    return panel(column / PANEL * PANEL) + row * PANEL + column % PANEL;
+  }
+  static int64_t floats(int64_t rows, int64_t columns) { return rows * round_up(columns, PANEL); }
+};
+
+/** c[rows × vectors·W], leading extent vectors·W, of a's rows (PANEL apart, the next panel `stride` after) and b packed. */
+typedef void (*StripKernel)(int64_t depth, const float* a, int64_t stride, const float* b, float* c);
+extern const StripKernel micro_strip[BLOCK_VECTORS][BLOCK_ROWS];
+
+/** Dot products of up to four rows from `a` on with the columns of b; row r's results at out + r·W. */
+void strip_dots(const float* a, int64_t stride, int rows, const Packed& b, float* out);
+
+/**
+ * a·b, tile by tile: epilogue(tile, stride, row, rows of the tile, column, columns of the tile), as for product_rows.
+ */
+template <class Epilogue>
+LFM_INLINE void strip_product(const Strip& a, const Packed& b, Epilogue epilogue) {
+  alignas(64) float tile[BLOCK_ROWS * PANEL];
+  const int64_t stride = a.rows * PANEL;
+  if (b.dots()) {
+    for (int64_t row = 0; row < a.rows; row += 4) {
+      const int count = static_cast<int>(least<int64_t>(4, a.rows - row));
+      strip_dots(a.data + row * PANEL, stride, count, b, tile);
+      epilogue(tile, W, row, count, int64_t{0}, static_cast<int>(b.columns));
+    }
+    return;
+  }
+  const int64_t tiles = divide_up(a.rows, BLOCK_ROWS);
+  const auto multiply = [&](int64_t i, int64_t column) __attribute__((always_inline)) {
+    const int64_t row = i * a.rows / tiles;
+    const int count = static_cast<int>((i + 1) * a.rows / tiles - row);
+    const int width = static_cast<int>(least<int64_t>(PANEL, b.columns - column));
+    const int vectors = (width + W - 1) / W;
+    micro_strip[vectors - 1][count - 1](b.depth, a.data + row * PANEL, stride, b.data + column * b.depth, tile);
+    epilogue(tile, vectors * W, row, count, column, width);
+  };
+  if (b.depth * b.columns <= STREAMED_FLOATS) {
+    for (int64_t i = 0; i < tiles; i++) {
+      for (int64_t column = 0; column < b.columns; column += PANEL) multiply(i, column);
+    }
+  } else {
+    for (int64_t column = 0; column < b.columns; column += PANEL) {
+      for (int64_t i = 0; i < tiles; i++) multiply(i, column);
+    }
+  }
+}
+
+/**
+ * c = aᵀ b, or with `accumulate` c += aᵀ b, summed over the rows of both in order; a has M columns, b has N. c lies like
+ * a strip of M rows.
+ */
+void strip_reduction(const Strip& a, int64_t M, const Strip& b, int64_t N, bool accumulate, float* c);
+
+}  // namespace LFM_TARGET
+}  // namespace lfm

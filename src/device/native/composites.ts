@@ -1,0 +1,64 @@
+/**
+ * The composites that the native engine has fused implementations for, and the choice between these and the expansion: a
+ * *variant* is `fused` or `expanded`. The engine's attributes are flat: a network becomes lists and numbers.
+ */
+
+import type { IntegrationAttributes } from '../../composites/fixed_step.js'
+import type { MlpAttributes } from '../../composites/mlp.js'
+import { DeviceError, invalid } from '../../errors.js'
+import { kernels } from '../../kernels/registry.js'
+import type { Operation } from '../../program/program.js'
+
+export const nativeVariants = ['fused', 'expanded'] as const
+
+export const fusedComposites = ['mlp_backward', 'mlp_forward', 'mlp_tangents', 'rk4_step'] as const
+
+/** MAX_LIST of native/kernel.h: hidden layers, and frequencies, that a fused implementation takes. */
+const MOST_ITEMS = 16
+
+/** Forced variants by contract name, as the caller or a run's manifest gives them. */
+export type Variants = Readonly<Record<string, string>>
+
+/**
+ * Throws where a name is unknown. A kernel of the native engine has one implementation, so that a variant of a kernel, as in
+ * the manifest of a run on another device, says nothing here.
+ */
+export function checkVariants(variants: Variants): void {
+  for (const [name, value] of Object.entries(variants)) {
+    if (kernels.has(name)) continue
+    if (!(fusedComposites as readonly string[]).includes(name)) {
+      throw new DeviceError(
+        `The native engine has no variants of '${name}'; it has variants of ${fusedComposites.join(', ')}.`,
+      )
+    }
+    const unknown = value.split(' ').find((one) => !(nativeVariants as readonly string[]).includes(one))
+    if (unknown !== undefined) {
+      throw invalid(`The variant of ${name}`, `one of ${nativeVariants.join(', ')}`, unknown)
+    }
+  }
+}
+
+/** Chooses for the composites of one program, and remembers what was chosen. */
+export class VariantChoice {
+  readonly chosen: Record<string, string> = {}
+
+  constructor(private readonly forced: Variants) {}
+
+  /** Whether the engine takes a composite whole. */
+  readonly takes = ({ contract: { name }, attributes }: Operation): boolean => {
+    const allowed = this.forced[name]?.split(' ') ?? nativeVariants
+    const { net } = attributes as unknown as MlpAttributes
+    const fits = net.hidden.length <= MOST_ITEMS && net.frequencies.length <= MOST_ITEMS
+    const variant = fits && allowed.includes('fused') ? 'fused' : 'expanded'
+    const before = this.chosen[name]?.split(' ') ?? []
+    this.chosen[name] = nativeVariants.filter((one) => one === variant || before.includes(one)).join(' ')
+    return variant === 'fused'
+  }
+}
+
+/** A composite's attributes as the engine reads them. */
+export function flatAttributes(attributes: object): object {
+  const { net, scale, ...interval } = attributes as MlpAttributes & Partial<IntegrationAttributes>
+  const { hidden, frequencies, activation, beta, time } = net
+  return { ...interval, hidden, frequencies, activation, beta, everyTime: time === 'every', scale }
+}

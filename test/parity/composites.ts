@@ -1,0 +1,228 @@
+/**
+ * Composites on a device, fused and expanded, against the float64 reference device running the expansion: odd shapes, every
+ * activation, time in the first or in every layer, condition, Fourier features, output scale, one time or one for each
+ * row, probes, several steps. A case's operands lie in buffers with margins that must come back untouched.
+ */
+
+import { expect, test } from 'vitest'
+import { inputWidth, type MlpSpec, mlpLayers, mlpParameterLength } from '../../src/composites/mlp.js'
+import { mlpBackward } from '../../src/composites/mlp_backward.js'
+import { mlpForward } from '../../src/composites/mlp_forward.js'
+import { mlpTangents } from '../../src/composites/mlp_tangents.js'
+import { rk4Step } from '../../src/composites/rk4_step.js'
+import type { Device, DeviceBuffer, Executable } from '../../src/device/device.js'
+import { openDevice } from '../../src/device/select.js'
+import { type ActivationName, activations } from '../../src/kernels/activations.js'
+import { type Shape, size } from '../../src/kernels/contract.js'
+import { ALIGNMENT, aligned, type Composite, ProgramBuilder, type Tensor } from '../../src/program/program.js'
+import { compare } from './cases.js'
+
+interface CompositeCase {
+  readonly composite: string
+  readonly label: string
+  readonly net: MlpSpec
+  readonly attributes: object
+  /** shapes and values of what is read, shapes of what is written */
+  readonly given: Readonly<Record<string, { shape: Shape; values: Float32Array }>>
+  readonly written: Readonly<Record<string, Shape>>
+  readonly tolerance: number
+}
+
+const composites: Readonly<Record<string, Composite<never>>> = {
+  mlp_backward: mlpBackward as unknown as Composite<never>,
+  mlp_forward: mlpForward as unknown as Composite<never>,
+  mlp_tangents: mlpTangents as unknown as Composite<never>,
+  rk4_step: rk4Step as unknown as Composite<never>,
+}
+
+const MARGIN = -987.25
+
+/** Numbers in [−1, 1) that depend on the seed alone. */
+function values(seed: number, shape: Shape, scale = 1): { shape: Shape; values: Float32Array } {
+  let state = Math.imul(seed + 1, 2654435761) | 1
+  const next = (): number => {
+    state ^= state << 13
+    state ^= state >>> 17
+    state ^= state << 5
+    return (state >>> 0) / 2 ** 31 - 1
+  }
+  return { shape, values: Float32Array.from({ length: size(shape) }, () => scale * next()) }
+}
+
+/** Weights of about unit gain in the network's layout, zero in the gaps. */
+function parameters(seed: number, net: MlpSpec): { shape: Shape; values: Float32Array } {
+  const flat = new Float32Array(mlpParameterLength(net))
+  mlpLayers(net).forEach((layer, i) => {
+    const { inputs, outputs } = layer
+    flat.set(values(seed + 3 * i, [outputs, inputs], Math.sqrt(3 / inputs)).values, layer.weight)
+    flat.set(values(seed + 3 * i + 1, [outputs], 0.5).values, layer.bias)
+    if (layer.timeWeight !== null) flat.set(values(seed + 3 * i + 2, [outputs]).values, layer.timeWeight)
+  })
+  return { shape: [flat.length], values: flat }
+}
+
+interface Spec {
+  readonly B: number
+  readonly D: number
+  readonly C?: number
+  readonly F?: number
+  readonly hidden: readonly number[]
+  readonly activation: ActivationName
+  readonly beta?: number
+  readonly every?: boolean
+  /** tangents by probes; exact without */
+  readonly T?: number
+  readonly steps?: number
+  readonly scale?: number
+}
+
+const specs: readonly Spec[] = [
+  { B: 1, D: 1, hidden: [1], activation: 'tanh' },
+  { B: 3, D: 2, hidden: [3, 5], activation: 'silu', every: true, T: 2 },
+  { B: 127, D: 2, hidden: [64, 64, 64], activation: 'softplus', beta: 20, steps: 2 },
+  { B: 254, D: 3, C: 2, hidden: [31, 97], activation: 'gelu', every: true, scale: 2.5 },
+  { B: 263, D: 2, F: 6, hidden: [33, 32, 17], activation: 'elu', T: 3, steps: 3 },
+  { B: 61, D: 8, C: 1, F: 2, hidden: [45], activation: 'silu', scale: 0.4 },
+  { B: 509, D: 43, hidden: [70, 38], activation: 'relu', T: 1 },
+  { B: 1300, D: 5, hidden: [40, 16], activation: 'softplus', every: true },
+  { B: 37, D: 70, hidden: [24, 24], activation: 'tanh', T: 2, scale: 1.5 },
+  { B: 150, D: 3, hidden: [256, 520], activation: 'elu', beta: 1 },
+  { B: 97, D: 4, hidden: [20, 2, 20], activation: 'identity', every: true, steps: 2 },
+]
+
+function casesOf(spec: Spec, number: number): CompositeCase[] {
+  const { B, D, C = 0, F = 0, hidden, activation, beta = 1, every = false, T = 0, steps = 1, scale = 1 } = spec
+  const frequencies = Array.from({ length: F }, (_, i) => 0.7 * 1.6 ** i)
+  const net: MlpSpec = {
+    kind: 'mlp',
+    dimension: D,
+    condition: C,
+    hidden,
+    activation,
+    beta,
+    time: every ? 'every' : 'first',
+    frequencies,
+  }
+  const seed = 100 * number
+  const label =
+    `B ${B}, ${inputWidth(net)} → ${[...hidden, D].join(' → ')}, ${activation}` +
+    `${every ? ', time in every layer' : ''}${C ? `, C ${C}` : ''}${T ? `, T ${T}` : ''}`
+  const positive = (shape: Shape) => ({ shape, values: values(seed + 51, shape).values.map((v) => (v + 1) / 2) })
+  const common = {
+    parameters: parameters(seed, net),
+    ...(C ? { condition: values(seed + 50, [B, C]) } : {}),
+  }
+  const x = values(seed + 52, [B, D], 1.5)
+  const probes = T
+    ? { probes: { shape: [T * B, D], values: values(seed + 53, [T * B, D]).values.map((v) => Math.sign(v)) } }
+    : {}
+  const one = (
+    composite: string,
+    tolerance: number,
+    given: CompositeCase['given'],
+    written: CompositeCase['written'],
+    attributes: object = {},
+    note = '',
+  ): CompositeCase => ({
+    composite,
+    label: label + note,
+    net,
+    attributes: { net, scale, ...attributes },
+    given: { ...common, ...given },
+    written,
+    tolerance,
+  })
+  const interval = { start: 0.1, end: number % 2 ? 0.7 : -0.4, steps }
+  // without an activation's kink nothing amplifies rounding; relu's derivative may flip at a pre-activation near zero
+  const loose = activation === 'relu' ? 1e-4 : 1e-5
+  return [
+    one('mlp_forward', 4e-6, { x, t: positive([B]) }, { out: [B, D] }),
+    one('mlp_forward', 4e-6, { x, t: positive([1]) }, { out: [B, D] }, {}, ', one time'),
+    one(
+      'mlp_backward',
+      loose,
+      { x, t: positive([B]), target: values(seed + 54, [B, D]) },
+      { gradient: [mlpParameterLength(net)], row_loss: [B] },
+    ),
+    one('mlp_tangents', loose, { x, t: positive([number % 2 ? B : 1]), ...probes }, { out: [B, D], divergence: [B] }),
+    one('rk4_step', 1e-5, { y: x }, { out: [B, D] }, interval),
+    one(
+      'rk4_step',
+      loose,
+      { y: x, log_det: values(seed + 55, [B, 1]), ...probes },
+      { out: [B, D], log_det_out: [B, 1] },
+      interval,
+      ', log det',
+    ),
+  ]
+}
+
+export const compositeCases: readonly CompositeCase[] = specs.flatMap(casesOf)
+
+/** Runs a case on a device; the gaps of a gradient keep the margin's value. */
+async function run(
+  device: Device,
+  one: CompositeCase,
+): Promise<{ results: Record<string, Float32Array>; variant: string }> {
+  const builder = new ProgramBuilder()
+  const buffers: Record<string, DeviceBuffer> = {}
+  const tensors: Record<string, Tensor> = {}
+  const make = (name: string, shape: Shape, content?: Float32Array): void => {
+    const buffer = device.createBuffer(2 * ALIGNMENT + aligned(size(shape)))
+    buffer.write(new Float32Array(buffer.length).fill(MARGIN))
+    if (content) buffer.write(content, ALIGNMENT)
+    buffers[name] = buffer
+    tensors[name] = builder.tensor(buffer, shape, ALIGNMENT)
+  }
+  for (const [name, { shape, values: content }] of Object.entries(one.given)) make(name, shape, content)
+  for (const [name, shape] of Object.entries(one.written)) make(name, shape)
+  builder.add(composites[one.composite], tensors, one.attributes as never)
+  let executable: Executable | undefined
+  try {
+    executable = await device.compile(builder.build())
+    // twice: nothing may be left over from one replay that the next one adds to
+    await executable.run(2)
+    const results: Record<string, Float32Array> = {}
+    for (const [name, shape] of Object.entries(one.written)) {
+      const all = (await buffers[name].read()) as Float32Array
+      const outside = all.findIndex((v, i) => (i < ALIGNMENT || i >= ALIGNMENT + size(shape)) && v !== MARGIN)
+      expect(outside, `${name}: wrote outside the operand`).toBe(-1)
+      results[name] = all.slice(ALIGNMENT, ALIGNMENT + size(shape))
+    }
+    return { results, variant: executable.variants[one.composite] }
+  } finally {
+    executable?.dispose()
+    for (const buffer of Object.values(buffers)) buffer.dispose()
+  }
+}
+
+const expected = new Map<CompositeCase, Record<string, Float32Array>>()
+
+async function reference(one: CompositeCase): Promise<Record<string, Float32Array>> {
+  const known = expected.get(one)
+  if (known) return known
+  const device = await openDevice('reference')
+  const { results } = await run(device, one)
+  await device.dispose()
+  expected.set(one, results)
+  return results
+}
+
+/** Registers the tests of all cases; the device must report `variant` for the composite. */
+export function compositeParity(device: () => Device, variant: string): void {
+  for (const one of compositeCases) {
+    test(`${one.composite}: ${one.label}`, async () => {
+      const want = await reference(one)
+      const { results, variant: chosen } = await run(device(), one)
+      expect(chosen).toBe(variant)
+      for (const [name, result] of Object.entries(results)) {
+        const { error, detail } = compare(name, result, want[name], one.tolerance)
+        expect(error, `${name}, ${detail}`).toBeLessThanOrEqual(one.tolerance)
+      }
+    })
+  }
+  test('every activation has a case', () => {
+    const used = new Set(compositeCases.map((one) => one.net.activation))
+    expect(Object.keys(activations).filter((name) => !used.has(name as ActivationName))).toEqual([])
+  })
+}
