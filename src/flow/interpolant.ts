@@ -1,6 +1,6 @@
 /**
  * Interpolants and couplings in closed form: I_t = α(t) x_l + β(t) x_r, target dI_t/dt (Albergo and Vanden-Eijnden 2023;
- * Xu et al. 2024, section 3.1), and what is known of them on Gaussians (docs/method.md has the derivations).
+ * Xu et al. 2024), and what is known of them on Gaussians (docs/method.md has the derivations).
  */
 
 import type { Coupling, Interpolant } from '../kernels/draw_batch.js'

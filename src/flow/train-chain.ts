@@ -1,5 +1,5 @@
 /**
- * Trains the chain (Xu et al. 2024, algorithm 1): for n = 1 … N train sub-flow n between X_{n−1} and its Ornstein–Uhlenbeck
+ * Trains the chain (Xu et al. 2024): for n = 1 … N train sub-flow n between X_{n−1} and its Ornstein–Uhlenbeck
  * image, then push the whole data set through it to make X_n. The data set is uploaded once and stays on the device. Plain
  * flow matching is the chain of one free sub-flow, through the same code.
  */

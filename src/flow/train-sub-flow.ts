@@ -1,5 +1,5 @@
 /**
- * Trains one sub-flow (Xu et al. 2024, algorithm 1): draw a batch, gradient of the flow-matching loss, its norm, Adam. The
+ * Trains one sub-flow (Xu et al. 2024): draw a batch, gradient of the flow-matching loss, its norm, Adam. The
  * program is compiled once and replayed; the host looks at the losses a few times a second and does nothing else.
  */
 

@@ -1,6 +1,6 @@
 /**
  * Draws one training batch on the device: rows of the pool, their right ends, times, interpolants and targets
- * (Xu et al. 2024, algorithm 1; the right end is the Ornstein–Uhlenbeck image x_r = a·x_l + b·z, or z in the free sub-flow).
+ * (Xu et al. 2024; the right end is the Ornstein–Uhlenbeck image x_r = a·x_l + b·z, or z in the free sub-flow).
  *
  * The B rows are P = B / timesPerPair pairs (x_l, x_r), each with timesPerPair times; row i belongs to pair
  * ⌊i / timesPerPair⌋. With s = state.step:

@@ -1,5 +1,5 @@
 /**
- * The last layer of a velocity field with the flow-matching loss (Lipman et al. 2023; Xu et al. 2024, eq. 8):
+ * The last layer of a velocity field with the flow-matching loss (Lipman et al. 2023; Xu et al. 2024):
  * v = scale·(x Wᵀ + bias + t·time_weight), row_loss[b] = Σ_d (v − target)² / (D·scale²), whose mean over the batch is the
  * loss, and delta = ∂loss/∂(v/scale) = 2 (v − target) / (B·D·scale). Dividing by scale² keeps a scaled network's loss of
  * order one (scale 1: the plain mean squared error).
