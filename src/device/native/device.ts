@@ -120,7 +120,11 @@ export class NativeEngine implements Device {
       type: 'cpu',
       cpuTarget,
       threads,
-      details: { supportedTargets, l1: cacheSizes.l1, l2: cacheSizes.l2, l3: cacheSizes.l3 },
+      details: {
+        supportedTargets,
+        // a system that hides its caches says 0
+        ...Object.fromEntries(Object.entries(cacheSizes).filter(([, bytes]) => bytes > 0)),
+      },
     }
   }
 

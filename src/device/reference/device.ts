@@ -56,6 +56,8 @@ class ReferenceDevice implements Device {
     details: {},
   }
   private readonly live = new Set<ReferenceBuffer>()
+  /** slots and constants of executables */
+  private programBytes = 0
   private peakBytes = 0
   private tail: Promise<unknown> = Promise.resolve()
 
@@ -88,6 +90,8 @@ class ReferenceDevice implements Device {
     const { operations, slots, constants } = lower(program, () => false)
     const memory = slots.map((length) => new Float64Array(length))
     const table = Float64Array.from(constants)
+    let bytes = memory.reduce((sum, slot) => sum + slot.byteLength, table.byteLength)
+    this.count(bytes)
     const bind = ({ place, offset, shape }: PlacedTensor): (() => ReferenceTensor) => {
       const data = (): ReferenceTensor['data'] =>
         place.kind === 'constant'
@@ -120,13 +124,19 @@ class ReferenceDevice implements Device {
       variants: {},
       run: (times, options) => this.enqueue(() => run(times, options)),
       dispose: () => {
-        memory.length = 0
+        this.count(-bytes)
+        bytes = 0
       },
     }
   }
 
+  private count(bytes: number): void {
+    this.programBytes += bytes
+    this.peakBytes = Math.max(this.peakBytes, this.memory().bytes)
+  }
+
   memory(): MemoryUse {
-    let bytes = 0
+    let bytes = this.programBytes
     for (const buffer of this.live) bytes += 4 * buffer.length
     return { buffers: this.live.size, bytes, peakBytes: Math.max(this.peakBytes, bytes) }
   }
