@@ -378,7 +378,7 @@ export class LocalFlow {
       legs,
       solver,
       trace,
-      rows: blockRows(n, this.field, trace),
+      rows: blockRows(n, this.field, trace, this.device!.info),
       source,
     })
     try {

@@ -1,6 +1,6 @@
 /**
- * Pushes the whole training set through a trained sub-flow, t from 0 to 1, on the device: X_n = T_n(X_{n−1}) (Xu et al. 2024,
- * algorithm 1, line 5). The source stays as it is until the last row has arrived, so a push that is cut off is done again.
+ * Pushes the whole training set through a trained sub-flow, t from 0 to 1, on the device: X_n = T_n(X_{n−1}) (Xu et al.
+ * 2024). The source stays as it is until the last row has arrived, so a push that is cut off is done again.
  */
 
 import type { Device, DeviceBuffer } from '../device/device.js'
@@ -23,7 +23,7 @@ export async function pushForward(
   { solver, condition, signal, onProgress }: PushOptions,
 ): Promise<{ pushed: DeviceBuffer; evaluations: Evaluations }> {
   const { dimension: D, condition: C } = link.field
-  const rows = blockRows(n, link.field, null)
+  const rows = blockRows(n, link.field, null, device.info)
   const legs = [{ link, start: 0, end: 1, keep: true }]
   const transport = await Transport.open(device, { legs, solver, trace: null, rows, source: { kind: 'input' } })
   const pushed = device.createBuffer(pool.length)

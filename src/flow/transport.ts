@@ -6,7 +6,7 @@
  */
 
 import { dopri5 } from '../composites/tableaus.js'
-import type { Device, DeviceBuffer, Executable } from '../device/device.js'
+import type { Device, DeviceBuffer, DeviceInfo, Executable } from '../device/device.js'
 import { LocalFlowError } from '../errors.js'
 import { adaptiveControl } from '../kernels/adaptive_control.js'
 import { adaptiveStage } from '../kernels/adaptive_stage.js'
@@ -68,11 +68,20 @@ const FIRST_STEP = 0.05
 /** Elements that the largest temporary of a block may have: 64 MiB, half of the smallest binding limit seen. */
 const BLOCK_ELEMENTS = 16 * 1024 * 1024
 const MOST_BLOCK_ROWS = 16_384
+/**
+ * Rows of a block for each thread of a processor: enough for its matrix products, few enough for its caches. A carry is
+ * stopped between two blocks, so this is also how long an abort has to wait.
+ */
+const BLOCK_ROWS_PER_THREAD = 256
 
-/** Rows in a block for n rows: bounded by memory for T tangents, and even, so that the last block is not nearly empty. */
-export function blockRows(n: number, field: VelocityField, trace: Trace): number {
+/**
+ * Rows in a block for n rows: bounded by memory for T tangents and by the device's threads, where one is given, and even, so that
+ * the last block is not nearly empty.
+ */
+export function blockRows(n: number, field: VelocityField, trace: Trace, info?: DeviceInfo): number {
   const tangents = trace === null ? 1 : trace.kind === 'exact' ? field.dimension : trace.probes
-  const most = Math.max(64, Math.min(MOST_BLOCK_ROWS, Math.floor(BLOCK_ELEMENTS / (field.widest * tangents))))
+  const wanted = info?.type === 'cpu' ? BLOCK_ROWS_PER_THREAD * (info.threads ?? 1) : MOST_BLOCK_ROWS
+  const most = Math.max(64, Math.min(MOST_BLOCK_ROWS, wanted, Math.floor(BLOCK_ELEMENTS / (field.widest * tangents))))
   const blocks = Math.ceil(n / most)
   return aligned(Math.ceil(n / blocks))
 }

@@ -182,7 +182,8 @@ await describeOn(['webgpu', 'native', 'reference'], 'a trained flow', (_, kind) 
       }),
     )
     expect(stopped).toBe(sampling.signal.reason)
-    expect(done).toEqual([16_384])
+    expect(done).toHaveLength(1)
+    expect(done[0]).toBeLessThan(n / 2)
     // and works on after that
     expect((await flow.sample(3)).shape).toEqual([3, 2])
   })
@@ -198,7 +199,7 @@ await describeOn(['native'], 'the event loop', (_, kind) => {
     }
     let next = setImmediate(turn)
     // one block, one replay: a device that computes on this thread leaves a few turns for all of it
-    await flow.sample(16_384, { solver: { solver: 'rk4', steps: 100 } })
+    await flow.sample(256, { solver: { solver: 'rk4', steps: 1000 } })
     clearImmediate(next)
     expect(turns).toBeGreaterThan(200)
     await flow.dispose()
