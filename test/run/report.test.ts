@@ -1,0 +1,88 @@
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, describe, expect, it } from 'vitest'
+import { resolveOptions } from '../../src/config.js'
+import { LocalFlow } from '../../src/flow/local-flow.js'
+import { finalLosses, leastLosses, removeReport, thinned, writeLosses } from '../../src/run/report.js'
+import { openRun, readState } from '../../src/run/run.js'
+
+const work = mkdtempSync(join(tmpdir(), 'lfm-report-'))
+afterAll(() => rmSync(work, { recursive: true }))
+
+/** A flow that nobody has trained. */
+function flowOf(raw: object, scales: number[]): LocalFlow {
+  const options = resolveOptions(raw)
+  const { field } = new LocalFlow({ options, raw, rowShape: [2], scaler: null, subFlows: [] })
+  const subFlows = scales.map((scale, n) => ({ scale, parameters: field.initialise(1, n + 1) }))
+  return new LocalFlow({ options, raw, rowShape: [2], scaler: null, subFlows })
+}
+
+describe('a loss history', () => {
+  it('is thinned to means over stretches, the last of which may be shorter', () => {
+    expect(thinned(Float32Array.of(1, 3, 5, 7, 10), 2)).toEqual({ steps: [2, 4, 5], loss: [2, 6, 10] })
+  })
+
+  it('ends in the mean of its last tenth; null where there are no steps yet', () => {
+    const losses = Float32Array.from({ length: 40 }, (_, i) => (i < 36 ? 100 : i))
+    expect(finalLosses([losses, new Float32Array(0), Float32Array.of(3)])).toEqual([37.5, null, 3])
+  })
+
+  it('is written as a table', async () => {
+    await writeLosses(work, [Float32Array.of(1, 2, 4), Float32Array.of(8)], 2)
+    expect(readFileSync(join(work, 'losses.csv'), 'utf8')).toBe('sub_flow,step,loss\n1,2,1.5\n1,3,4\n2,1,8\n')
+    await expect(writeLosses(join(work, 'nowhere'), [], 2)).rejects.toThrow('losses.csv cannot be written: there is no')
+  })
+})
+
+describe('the least loss on Gaussian data', () => {
+  // S = variance; linear, dependent: x1 = e^{-γ} x0 + s z, so that S falls towards 1 from sub-flow to sub-flow
+  const raw = { model: { hidden: [4] }, flow: { gammas: [0.3, null] } }
+
+  it('is that of each sub-flow in turn, divided by the square of its output scale', () => {
+    const plain = leastLosses(flowOf(raw, [1, 1]), [4, 0.25])
+    const scaled = leastLosses(flowOf(raw, [2, 0.5]), [4, 0.25])
+    expect(scaled[0]).toBeCloseTo(plain[0]! / 4, 12)
+    expect(scaled[1]).toBeCloseTo(plain[1]! * 4, 12)
+    // the free sub-flow starts from variances that the first has moved
+    const moved = [4, 0.25].map((S) => Math.exp(-0.6) * S + 1 - Math.exp(-0.6))
+    const free = { model: { hidden: [4] }, flow: { gammas: [null] } }
+    expect(plain[1]).toBeCloseTo(leastLosses(flowOf(free, [1]), moved)[0]!, 12)
+    expect(plain[1]).not.toBeCloseTo(leastLosses(flowOf(free, [1]), [4, 0.25])[0]!, 3)
+  })
+
+  it('is not known for other data', () => {
+    expect(leastLosses(flowOf(raw, [1, 1]), null)).toEqual([null, null])
+  })
+})
+
+describe('a run folder', () => {
+  it('loses the report of a run that is replaced, and nothing else', async () => {
+    const names = ['report.html', 'samples.png', 'excess-loss.png', 'losses.csv', 'manifest.json', 'notes.txt']
+    for (const name of names) writeFileSync(join(work, name), '')
+    await removeReport(work)
+    expect(names.filter((name) => existsSync(join(work, name)))).toEqual(['manifest.json', 'notes.txt'])
+  })
+
+  it('is written by a program and read back bit by bit, with the settings as they were written', async () => {
+    const raw = {
+      model: { hidden: [4], fourier: [1] },
+      flow: { gammas: [0.3, null] },
+      train: { steps: [3, 5] },
+      seed: 8,
+    }
+    const flow = flowOf(raw, [1.5, 0.5])
+    const folder = join(work, 'saved')
+    await flow.save(folder)
+    writeFileSync(join(folder, 'report.html'), 'of the run that is replaced')
+    await flow.save(folder, { force: true })
+    expect(existsSync(join(folder, 'report.html'))).toBe(false)
+    const run = await openRun(folder)
+    expect(run.raw).toEqual(raw)
+    expect(run.manifest.seed).toBe(8)
+    expect(run.manifest.progress).toEqual({ subFlow: 2, step: 5, phase: 'done' })
+    const { chain } = await readState(run, new Float32Array(0))
+    expect(chain.finished).toEqual(flow.subFlows)
+    expect(chain.subFlow).toBe(3)
+  })
+})
