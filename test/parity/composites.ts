@@ -113,7 +113,7 @@ function casesOf(spec: Spec, number: number): CompositeCase[] {
     ...(C ? { condition: values(seed + 50, [B, C]) } : {}),
   }
   const x = values(seed + 52, [B, D], 1.5)
-  const probes = T
+  const probes: CompositeCase['given'] = T
     ? { probes: { shape: [T * B, D], values: values(seed + 53, [T * B, D]).values.map((v) => Math.sign(v)) } }
     : {}
   const one = (
