@@ -137,6 +137,24 @@ void pack_panel(const float* source, int64_t stride, int64_t column, int width, 
   }
 }
 
+/** Four rows of `depth` elements as four columns: to[k·stride + i] = from[i·pitch + k]. */
+void turn_columns(const float* from, int64_t pitch, int64_t depth, float* to, int64_t stride) {
+  typedef float Four __attribute__((vector_size(16)));
+  int64_t k = 0;
+  for (; k + 4 <= depth; k += 4) {
+    Four row[4];
+    for (int i = 0; i < 4; i++) memcpy(&row[i], from + i * pitch + k, sizeof(Four));
+    const Four low01 = __builtin_shufflevector(row[0], row[1], 0, 4, 1, 5), high01 = __builtin_shufflevector(row[0], row[1], 2, 6, 3, 7);
+    const Four low23 = __builtin_shufflevector(row[2], row[3], 0, 4, 1, 5), high23 = __builtin_shufflevector(row[2], row[3], 2, 6, 3, 7);
+    const Four turned[4] = {__builtin_shufflevector(low01, low23, 0, 1, 4, 5), __builtin_shufflevector(low01, low23, 2, 3, 6, 7),
+                            __builtin_shufflevector(high01, high23, 0, 1, 4, 5), __builtin_shufflevector(high01, high23, 2, 3, 6, 7)};
+    for (int i = 0; i < 4; i++) memcpy(to + (k + i) * stride, &turned[i], sizeof(Four));
+  }
+  for (; k < depth; k++) {
+    for (int i = 0; i < 4; i++) to[k * stride + i] = from[i * pitch + k];
+  }
+}
+
 }  // namespace
 
 const MicroKernel micro_rows[BLOCK_VECTORS][BLOCK_ROWS] = LFM_MICRO_KERNELS(multiply_rows);
@@ -157,7 +175,13 @@ void pack_part(const float* source, int64_t row_stride, int64_t column_stride, i
   const int64_t padded = round_up(width, W);
   float* to = destination + column * depth;
   if (column_stride == 1) return pack_panel(source, row_stride, column, width, depth, to);
-  for (int64_t n = 0; n < padded; n++) {
+  int64_t turned = 0;
+  if (row_stride == 1) {
+    for (; turned + 4 <= width; turned += 4) {
+      turn_columns(source + (column + turned) * column_stride, column_stride, depth, to + turned, padded);
+    }
+  }
+  for (int64_t n = turned; n < padded; n++) {
     const float* from = source + (column + n) * column_stride;
     for (int64_t k = 0; k < depth; k++) to[k * padded + n] = n < width ? from[k * row_stride] : 0.0f;
   }

@@ -38,16 +38,19 @@ struct Elu {
   }
 };
 struct Softplus {
-  static LFM_INLINE V value(V z, V beta, V inverse_beta) { return softplus(beta * z) * inverse_beta; }
+  static LFM_INLINE V value(V z, V beta, V inverse_beta) {
+    const V e = exp_of_negative(negative_abs(beta * z));
+    return fma(log1p_of_fraction(e), inverse_beta, max(set1(0.0f), z));
+  }
   static LFM_INLINE V derivative(V y, V beta) {
     return set1(0.0f) - expm1_of_negative(set1(0.0f) - beta * y);
   }
   static LFM_INLINE V both(V z, V beta, V inverse_beta, V& slope) {
     const V x = beta * z;
-    const V e = exp_of_negative(set1(0.0f) - abs(x));
+    const V e = exp_of_negative(negative_abs(x));
     const V larger = set1(1.0f) / (set1(1.0f) + e);
     slope = select(less(x, set1(0.0f)), e * larger, larger);
-    return (max(set1(0.0f), x) + log1p_of_fraction(e)) * inverse_beta;
+    return fma(log1p_of_fraction(e), inverse_beta, max(set1(0.0f), z));
   }
 };
 struct Silu {

@@ -46,6 +46,7 @@ LFM_INLINE float horizontal_sum(V v) {
 
 LFM_INLINE V zero() { return set1(0.0f); }
 LFM_INLINE V abs(V v) { return as_float(as_int(v) & set1_int(0x7fffffff)); }
+LFM_INLINE V negative_abs(V v) { return as_float(as_int(v) | set1_int(static_cast<int32_t>(0x80000000u))); }
 /** The magnitude of `v` with the sign of `s`. */
 LFM_INLINE V copysign(V v, V s) {
   return as_float((as_int(v) & set1_int(0x7fffffff)) | (as_int(s) & set1_int(static_cast<int32_t>(0x80000000u))));

@@ -1,5 +1,5 @@
 /**
- * Prints the SHA-256 of the results of the three products and of a batch drawn, straight from the addon: engine.test.ts
+ * Prints the SHA-256 of the results of the three products, of fused composites and of a batch drawn, straight from the addon: engine.test.ts
  * runs it under several numbers of threads.
  */
 
@@ -49,6 +49,14 @@ await run(
   {},
   ['dweight', 'dbias', 'dtime_weight'],
 )
+const net = { hidden: [40, 33], frequencies: [], activation: 'silu', beta: 1, everyTime: true, scale: 1.5 }
+const P = [40 * 3, 40, 40, 33 * 40, 33, 33, 3 * 33, 3, 3].reduce((sum, n) => sum + 64 * Math.ceil(n / 64), 0)
+const field = { parameters: [buffer(P), [P]], x: [buffer(B * 3), [B, 3]], t: [buffer(B), [B]] }
+const gradient = { gradient: [buffer(P), [P]], row_loss: [buffer(B), [B]] }
+await run('mlp_backward', { ...field, target: [buffer(B * 3), [B, 3]], ...gradient }, net, Object.keys(gradient))
+const start = { parameters: field.parameters, y: field.x, log_det: [buffer(B), [B, 1]] }
+const end = { out: [buffer(B * 3), [B, 3]], log_det_out: [buffer(B), [B, 1]] }
+await run('rk4_step', { ...start, ...end }, { ...net, start: 0, end: 1, steps: 2 }, Object.keys(end))
 const draw = { seedLow: 1, seedHigh: 2, stream: 3, coupling: 'shuffled', interpolant: 'trig', sampling: 'epochs' }
 await run(
   'draw_batch',

@@ -6,7 +6,10 @@
 import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
+import { type MlpSpec, mlpParameterLength } from '../../src/composites/mlp.js'
+import { rk4Step } from '../../src/composites/rk4_step.js'
 import type { Device } from '../../src/device/device.js'
+import { openNative } from '../../src/device/native/index.js'
 import { DeviceError } from '../../src/errors.js'
 import { linearForward } from '../../src/kernels/linear_forward.js'
 import { stageCombine } from '../../src/kernels/stage_combine.js'
@@ -163,6 +166,43 @@ await describeOn(['native'], 'engine', (device) => {
     expect(one).toMatch(/^[0-9a-f]{64}$/)
     expect(digest({ LFM_THREADS: '2' })).toBe(one)
     expect(digest({ LFM_THREADS: '5' })).toBe(one)
+  })
+
+  test('a composite is fused unless its variant is forced; unknown names list the known ones', async () => {
+    const net: MlpSpec = {
+      kind: 'mlp',
+      dimension: 2,
+      condition: 0,
+      hidden: [8],
+      activation: 'tanh',
+      beta: 1,
+      time: 'first',
+      frequencies: [],
+    }
+    const step = async (variants: Record<string, string>, spec = net): Promise<[object, number]> => {
+      const forced = await openNative({ variants })
+      const builder = new ProgramBuilder()
+      const zeros = (shape: number[]) => builder.constant(new Float32Array(shape.reduce((a, b) => a * b, 1)), shape)
+      const operands = {
+        parameters: zeros([mlpParameterLength(spec)]),
+        y: zeros([5, 2]),
+        out: builder.temporary([5, 2]),
+      }
+      builder.add(rk4Step, operands, { net: spec, scale: 1, start: 0, end: 1, steps: 1 })
+      const executable = await forced.compile(builder.build())
+      await forced.dispose()
+      return [executable.variants, executable.launches]
+    }
+    expect(await step({})).toEqual([{ rk4_step: 'fused' }, 1])
+    expect(await step({ rk4_step: 'fused' })).toEqual([{ rk4_step: 'fused' }, 1])
+    expect(await step({ rk4_step: 'expanded' })).toEqual([{ rk4_step: 'expanded', mlp_forward: 'fused' }, 8])
+    // deeper than the engine's lists: the expansion serves
+    const deep = { ...net, hidden: new Array(17).fill(2) }
+    expect((await step({}, deep))[0]).toEqual({ rk4_step: 'expanded', mlp_forward: 'expanded' })
+    await expect(openNative({ variants: { rk4_step: 'fast' } })).rejects.toThrow(
+      /one of fused, expanded, but is 'fast'/,
+    )
+    await expect(openNative({ variants: { rk4step: 'fused' } })).rejects.toThrow(/variants of mlp_backward, .*rk4_step/)
   })
 
   test('a wrong LFM_CPU or LFM_THREADS is a clear error', () => {
