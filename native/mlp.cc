@@ -12,8 +12,8 @@ namespace {
 int64_t aligned(int64_t elements) { return round_up(elements, 64); }
 
 /**
- * y = scale·act(tile + bias + t·time_weight), element (r, n) at y[n / PANEL·PANEL·column_stride + r·row_stride + n % PANEL];
- * `slopes` (laid out the same) takes the derivatives. MASKED: y has no room for the rest of a last vector.
+ * y = scale·act(tile + bias + t·time_weight), laid out as run_head says; `slopes` (laid out the same) takes the
+ * derivatives. MASKED, for the head: no activation, and y has no room for the rest of a last vector.
  */
 template <bool MASKED>
 struct LayerEpilogue {

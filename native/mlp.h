@@ -1,6 +1,6 @@
 /**
- * What the fused MLP composites share: the network as a Call describes it (src/composites/mlp.ts), its packed weights, and
- * the passes of one strip of rows through it, by one thread. Weights are packed once a call by all threads; after that
+ * What the fused MLP composites share: the network as a Call describes it (src/composites/mlp.ts), its packed weights,
+ * and the passes of one strip of rows through it, by one thread. Weights are packed once a call by all threads; after that
  * strips are independent of each other.
  */
 #pragma once
@@ -83,8 +83,10 @@ struct Mlp {
 
   /** Input features and all hidden layers of a strip. */
   void run_hidden(const StripInput& in, const Workspace& space) const;
-  /** v of a strip whose hidden layers are done: element (r, d) at out[r·row_stride + d], the next panel's d `panel_stride` on. */
-  void run_head(const StripInput& in, const Workspace& space, float* out, int64_t row_stride, int64_t column_stride) const;
+  /** v of a strip whose hidden layers are done: element (r, d) at out[p·column_stride + r·row_stride + d − p], p where d's
+   * panel begins: a strip (PANEL, rows) or a dense matrix (D, 1). */
+  void run_head(const StripInput& in, const Workspace& space, float* out, int64_t row_stride,
+                int64_t column_stride) const;
 };
 
 /** The exact trace, or Hutchinson's estimate, of a strip whose hidden layers are done and whose slopes are kept. */
@@ -102,7 +104,7 @@ struct Divergence {
     float *tangent, *layers[2], *dv;
   };
   Space space(Arena& arena, int64_t rows, bool probes) const;
-  /** probes: row 0 of the strip for the first of T tangents, the next one's `probe_stride` floats after; nullptr: exact. */
+  /** probes: the strip's first row for the first of T tangents, for the next one `probe_stride` on; nullptr: exact. */
   void run(const StripInput& in, const Workspace& hidden, const Space& space, const float* probes, int64_t probe_stride,
            int64_t T, float* divergence) const;
 };

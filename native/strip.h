@@ -2,7 +2,7 @@
  * Products over a *strip*: a range of rows that one thread takes through all layers of a network while it stays in its
  * cache. A strip lies in panels, [panel][row][PANEL], which is what both kinds of product read without packing: row
  * products broadcast from PANEL-strided rows (the depth goes through the panels), reductions over rows find both
- * operands packed. Columns that fill up the last vector hold finite garbage; those after it are never touched.
+ * operands packed. Columns after the last may hold anything; nothing that is read depends on them.
  */
 #pragma once
 

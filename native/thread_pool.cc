@@ -72,15 +72,16 @@ void ThreadPool::share(int64_t tasks, Task task, void* context) {
   task_ = task;
   context_ = context;
   counter_.next.store(0, std::memory_order_relaxed);
-  busy_.threads.store(count - 1, std::memory_order_relaxed);
-  // sequentially consistent with the sleeper's own announcement: one of the two sees the other
+  // these are sequentially consistent with a worker's own: of two that announce and then look, one sees the other
+  open_.flag.store(true, std::memory_order_seq_cst);
   loop_.number.fetch_add(1, std::memory_order_seq_cst);
   if (sleeping_.load(std::memory_order_seq_cst) > 0) {
     std::lock_guard<std::mutex> lock(sleep_);
     wake_.notify_all();
   }
   take_tasks(0);
-  for (int spin = 0; busy_.threads.load(std::memory_order_acquire) > 0; spin++) {
+  open_.flag.store(false, std::memory_order_seq_cst);
+  for (int spin = 0; inside_.threads.load(std::memory_order_seq_cst) > 0; spin++) {
     if (spin < SPINS) {
       pause();
     } else {
@@ -100,10 +101,10 @@ void ThreadPool::work(int worker) {
       wake_.wait(lock, [&] { return loop_.number.load(std::memory_order_seq_cst) != seen; });
       sleeping_.fetch_sub(1, std::memory_order_relaxed);
     }
-    // every thread checks in to every loop, so the number has moved by one
-    seen++;
-    take_tasks(worker);
-    busy_.threads.fetch_sub(1, std::memory_order_release);
+    seen = loop_.number.load(std::memory_order_acquire);
+    inside_.threads.fetch_add(1, std::memory_order_seq_cst);
+    if (open_.flag.load(std::memory_order_seq_cst)) take_tasks(worker);
+    inside_.threads.fetch_sub(1, std::memory_order_seq_cst);
   }
 }
 

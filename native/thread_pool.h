@@ -34,9 +34,13 @@ class ThreadPool : public Workers {
   struct alignas(64) {
     std::atomic<uint64_t> number{0};
   } loop_;
+  /** a loop may be joined; whoever shared it waits for those inside alone, not for threads that come too late */
+  struct alignas(64) {
+    std::atomic<bool> flag{false};
+  } open_;
   struct alignas(64) {
     std::atomic<int> threads{0};
-  } busy_;
+  } inside_;
   int64_t tasks_ = 0;
   Task task_ = nullptr;
   void* context_ = nullptr;

@@ -14,7 +14,8 @@ struct Plan {
   Arena arena;
   int64_t space;
 
-  explicit Plan(const Call& call) : net(call, call[PARAMETERS], call[X].shape[1], call[CONDITION]), arena{call.scratch} {
+  explicit Plan(const Call& call)
+      : net(call, call[PARAMETERS], call[X].shape[1], call[CONDITION]), arena{call.scratch} {
     net.place_forward(arena);
     Arena one{nullptr};
     net.keep_two(one, STRIP_ROWS, false);
