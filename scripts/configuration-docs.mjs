@@ -1,5 +1,5 @@
 /**
- * Writes docs/configuration.md from the schema in src/config.ts: every key with what it must be, its default and what it
+ * Writes docs/configuration.md from the schema in src/config/: every key with what it must be, its default and what it
  * is for. `node scripts/configuration-docs.mjs` (after `npm run build:ts`) writes the file; a test holds it in step.
  */
 
@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url'
 
 const introduction = `# Configuration
 
-<!-- Written by scripts/configuration-docs.mjs from the schema in src/config.ts; change that, not this file. -->
+<!-- Written by scripts/configuration-docs.mjs from the schema in src/config/; change that, not this file. -->
 
 A config file is YAML with the sections \`data\`, \`model\`, \`flow\`, \`train\` and \`ode\`, and the keys \`seed\` and \`device\`.
 \`LocalFlow.train\` takes the same keys but \`data\`, as an object. Only \`data\` must be given: every other key has a default.
@@ -144,7 +144,7 @@ export function configurationDocs(keys, resolve) {
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const { configKeys, resolveConfig } = await import('../dist/config.js')
+  const { configKeys, resolveConfig } = await import('../dist/config/index.js')
   const path = fileURLToPath(new URL('../docs/configuration.md', import.meta.url))
   await writeFile(path, configurationDocs(configKeys(), resolveConfig))
   console.log(path)

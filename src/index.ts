@@ -1,6 +1,6 @@
 /** The public interface. `LocalFlow` trains, samples and scores; `data` loads and makes data sets. */
 
-export type { Config, TrainOptions } from './config.js'
+export type { Config, TrainOptions } from './config/index.js'
 export * as data from './data/index.js'
 export type { Tensor } from './data/tensor.js'
 export type { Device, DeviceInfo, DeviceKind } from './device/device.js'

@@ -4,7 +4,7 @@
  */
 
 import { dirname } from 'node:path'
-import { resolveConfig } from '../config.js'
+import { resolveConfig } from '../config/index.js'
 import { loadData } from '../data/load.js'
 import type { DeviceKind } from '../device/device.js'
 import { CheckpointError, DataError } from '../errors.js'

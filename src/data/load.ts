@@ -4,7 +4,7 @@
  */
 
 import { extname, resolve } from 'node:path'
-import type { DataConfig } from '../config.js'
+import type { DataConfig } from '../config/index.js'
 import { DataError } from '../errors.js'
 import { readCsv, selectColumns, type Table } from './csv.js'
 import { type Density, isDensity, type Sampler } from './density.js'

@@ -4,7 +4,7 @@
  * one, is applied and undone here, and counted in likelihoods.
  */
 
-import { type ResolvedOptions, resolveOptions, type TrainOptions } from '../config.js'
+import { type ResolvedOptions, resolveOptions, type TrainOptions } from '../config/index.js'
 import { applyScaler, logDeterminant, type Scaler, undoScaler } from '../data/scaler.js'
 import { checkTensor, type Tensor } from '../data/tensor.js'
 import type { Device, DeviceInfo, DeviceKind } from '../device/device.js'

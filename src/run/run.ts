@@ -20,7 +20,7 @@ import {
   writeCheckpoint,
 } from '../checkpoint/index.js'
 import { takeFloat32 } from '../checkpoint/safetensors.js'
-import { type ResolvedOptions, resolveOptions } from '../config.js'
+import { type ResolvedOptions, resolveOptions } from '../config/index.js'
 import type { Scaler } from '../data/scaler.js'
 import type { DeviceInfo } from '../device/device.js'
 import { CheckpointError } from '../errors.js'

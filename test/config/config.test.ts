@@ -1,5 +1,12 @@
 import { describe, expect, it } from 'vitest'
-import { applyOverrides, configKeys, parseConfig, readConfig, resolveConfig, resolveOptions } from '../../src/config.js'
+import {
+  applyOverrides,
+  configKeys,
+  parseConfig,
+  readConfig,
+  resolveConfig,
+  resolveOptions,
+} from '../../src/config/index.js'
 import { ConfigError } from '../../src/errors.js'
 import { scheduleGammas } from '../../src/flow/schedule.js'
 

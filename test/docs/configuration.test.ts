@@ -2,7 +2,7 @@
 
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { configKeys, resolveConfig } from '../../src/config.js'
+import { configKeys, resolveConfig } from '../../src/config/index.js'
 
 // a script in plain JavaScript, so its type is said here
 const { configurationDocs }: { configurationDocs(keys: unknown, resolve: unknown): string } = await import(

@@ -2,7 +2,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
-import { resolveOptions } from '../../src/config.js'
+import { resolveOptions } from '../../src/config/index.js'
 import { LocalFlow } from '../../src/flow/local-flow.js'
 import { finalLosses, leastLosses, removeReport, thinned, writeLosses } from '../../src/run/report.js'
 import { openRun, readState } from '../../src/run/run.js'

@@ -1,0 +1,18 @@
+/**
+ * The configuration: one schema with every key, its description and its default; the YAML file of the command line and
+ * the options of LocalFlow.train are the same keys. What a person wrote is read (read.ts), checked by the schema
+ * (schema.ts, data-schema.ts) with messages that help (messages.ts), and resolved (resolve.ts). A run stores the raw
+ * form and resolves it again when it is loaded.
+ */
+
+export type { DataConfig } from './data-schema.js'
+export { type ConfigKey, configKeys } from './keys.js'
+export { applyOverrides, parseConfig, readConfig } from './read.js'
+export {
+  type ResolvedConfig,
+  type ResolvedOptions,
+  resolveConfig,
+  resolveOptions,
+  type SolverConfig,
+} from './resolve.js'
+export type { Config, TrainOptions } from './schema.js'

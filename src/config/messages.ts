@@ -1,0 +1,99 @@
+/** Says what is wrong with a config, a line for each problem: where, what it is, what it must be, what was meant. */
+
+import { z } from 'zod'
+import { ConfigError, show } from '../errors.js'
+import { descend, formsOf, keysOf, kindOf, pathText, unwrap, valueAt, wordsOf } from './keys.js'
+import { either } from './words.js'
+
+/** Levenshtein's distance: the least number of letters to insert, remove or change. */
+function editDistance(a: string, b: string): number {
+  let previous = Array.from({ length: b.length + 1 }, (_, j) => j)
+  for (let i = 1; i <= a.length; i++) {
+    const current = [i]
+    for (let j = 1; j <= b.length; j++) {
+      current[j] = Math.min(previous[j] + 1, current[j - 1] + 1, previous[j - 1] + (a[i - 1] === b[j - 1] ? 0 : 1))
+    }
+    previous = current
+  }
+  return previous[b.length]
+}
+
+/** The name that is nearly what was written, if there is one: at most a third of its letters differ, but two at least. */
+function nearest(written: string, names: readonly string[]): string | undefined {
+  const lower = written.toLowerCase()
+  const distances = names.map((name) => editDistance(lower, name.toLowerCase()))
+  const least = Math.min(...distances)
+  return least <= Math.max(2, written.length / 3) && least < written.length
+    ? names[distances.indexOf(least)]
+    : undefined
+}
+
+const lastName = (path: string): string => path.slice(path.lastIndexOf('.') + 1)
+
+/** "train.step is not a key; did you mean train.steps?" */
+function unknownKey(root: z.ZodType, raw: unknown, path: readonly PropertyKey[], name: string): string {
+  const written = pathText([...path, name])
+  const schemas = descend(root, raw, path)
+  const keysIn = (forms: z.core.$ZodType[]): string[] => [
+    ...new Set(forms.flatMap((form) => (form instanceof z.ZodObject ? Object.keys(form.shape) : []))),
+  ]
+  const owners = schemas.flatMap(unwrap).filter((form) => keysIn([form]).includes(name))
+  const kinds = owners.map(kindOf).filter((kind) => kind !== undefined)
+  if (kinds.length) {
+    const kind = pathText([...path, 'kind'])
+    return `${written} is a key for ${kind} ${either(kinds)}, not for ${show(valueAt(raw, [...path, 'kind']))}.`
+  }
+  const inside = keysIn(schemas.flatMap((schema) => formsOf(schema, valueAt(raw, path))))
+  const near = nearest(name, inside)
+  if (near) return `${written} is not a key; did you mean ${pathText([...path, near])}?`
+  const elsewhere = keysOf(root).find((entry) => lastName(entry.path) === name)
+  if (elsewhere) return `${written} is not a key; did you mean ${elsewhere.path}?`
+  const where = path.length ? `the keys of ${pathText(path)} are` : 'the keys are'
+  return `${written} is not a key; ${where} ${inside.join(', ')}.`
+}
+
+/** What a value at a path must be: the words of its schema, or of a section, or the names of its kinds. */
+function expectation(schemas: readonly z.core.$ZodType[]): { expects: string; names: string[] } {
+  const inner = schemas.flatMap(unwrap)
+  const names = inner.flatMap((schema) =>
+    schema instanceof z.ZodLiteral
+      ? [...schema.values].map(String)
+      : schema instanceof z.ZodEnum
+        ? (schema.options as string[])
+        : [],
+  )
+  const words = schemas.map((schema) => wordsOf(schema).expects).find((expects) => expects !== undefined)
+  const literals = inner.every((schema) => schema instanceof z.ZodLiteral)
+  return { expects: words ?? (literals ? either(names) : 'a section with keys of its own'), names }
+}
+
+/** One zod issue as one line a problem; a union's is that of the form that was meant, where that is clear. */
+function issueLines(root: z.ZodType, raw: unknown, issue: z.core.$ZodIssue, above: readonly PropertyKey[]): string[] {
+  const path = [...above, ...issue.path]
+  if (issue.code === 'unrecognized_keys') return issue.keys.map((name) => unknownKey(root, raw, path, name))
+  if (issue.code === 'invalid_union') {
+    const meant = issue.errors.find((errors) =>
+      errors.every((error) => error.path.length > 0 || error.code === 'unrecognized_keys'),
+    )
+    if (meant && issue.errors.length > 0) return meant.flatMap((inner) => issueLines(root, raw, inner, path))
+  }
+  const value = valueAt(raw, path)
+  const { expects, names } = expectation(descend(root, raw, path))
+  const where = pathText(path) || 'the config'
+  if (value === undefined) return [`${where} is missing; it must be ${expects}.`]
+  const near = typeof value === 'string' ? nearest(value, names) : undefined
+  return [`${where} must be ${expects}, but is ${show(value)}${near ? `; did you mean ${near}?` : '.'}`]
+}
+
+export const failure = (origin: string, issues: readonly string[]): ConfigError =>
+  new ConfigError(
+    issues.length === 1 ? `${origin}: ${issues[0]}` : `${origin}: ${issues.length} problems.\n  ${issues.join('\n  ')}`,
+    issues,
+  )
+
+/** Reads a value by a schema, or throws ConfigError with a line for each problem. */
+export function check<S extends z.ZodType>(schema: S, raw: unknown, origin: string): z.output<S> {
+  const result = schema.safeParse(raw)
+  if (result.success) return result.data
+  throw failure(origin, [...new Set(result.error.issues.flatMap((issue) => issueLines(schema, raw, issue, [])))])
+}

@@ -1,0 +1,80 @@
+/** Reads what a person wrote: a YAML file, and the command line's `--set`. */
+
+import { readFile } from 'node:fs/promises'
+import { parseDocument, parse as parseYaml } from 'yaml'
+import { reasonOf } from '../data/files.js'
+import { ConfigError, show } from '../errors.js'
+import { failure } from './messages.js'
+
+const isMapping = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+
+/**
+ * Parses YAML text into the raw form of a config; nothing is checked but that it is a mapping.
+ *
+ * @param path the file it came from, for messages
+ * @throws ConfigError for text that is no YAML (with line and column), and for anything but a mapping
+ */
+export function parseConfig(text: string, { path }: { path: string }): Record<string, unknown> {
+  const document = parseDocument(text)
+  if (document.errors.length) {
+    throw failure(
+      path,
+      document.errors.map(({ message }) => message.split('\n')[0].replace(/:$/, '.')),
+    )
+  }
+  let raw: unknown
+  try {
+    raw = document.toJS()
+  } catch (error) {
+    throw failure(path, [(error as Error).message])
+  }
+  if (!isMapping(raw))
+    throw failure(path, [`a config is a mapping with the keys data, model, flow …, but this is ${show(raw)}.`])
+  return raw
+}
+
+/** Reads a config file into its raw form. Throws ConfigError where it cannot be read or is no YAML mapping. */
+export async function readConfig(path: string): Promise<Record<string, unknown>> {
+  const text = await readFile(path, 'utf8').catch((error) => {
+    throw new ConfigError(`${path} cannot be read: ${reasonOf(error)}.`)
+  })
+  return parseConfig(text, { path })
+}
+
+/**
+ * A copy of a raw config with some keys set, as `--set train.steps=100` asks for. Values are parsed as YAML; sections
+ * that are not there yet are made. `device` may be the name of a device: setting device.variants.NAME keeps it.
+ *
+ * @param assignments texts of the form path=value
+ * @throws ConfigError for a text of another form, and for a path through something that is no section
+ */
+export function applyOverrides(raw: Record<string, unknown>, assignments: readonly string[]): Record<string, unknown> {
+  const config = structuredClone(raw)
+  for (const assignment of assignments) {
+    const fail = (problem: string): never => {
+      throw failure(`--set ${assignment}`, [problem])
+    }
+    const [, path, text] = /^([\w-]+(?:\.[\w-]+)*)=(.*)$/s.exec(assignment) ?? []
+    if (path === undefined) return fail('must have the form path=value, such as train.steps=100.')
+    let value: unknown
+    try {
+      value = parseYaml(text)
+    } catch (error) {
+      fail(`the value is no YAML (${(error as Error).message.split('\n')[0]}).`)
+    }
+    const names = path.split('.')
+    if (names.includes('__proto__')) fail('__proto__ is not a key.')
+    let section = config
+    for (const [i, name] of names.slice(0, -1).entries()) {
+      const at = names.slice(0, i + 1).join('.')
+      if (at === 'device' && typeof section[name] === 'string') section[name] = { kind: section[name] }
+      section[name] ??= {}
+      const inner = section[name]
+      if (!isMapping(inner)) return fail(`${at} is ${show(inner)}, which has no keys; set ${at} itself.`)
+      section = inner
+    }
+    section[names[names.length - 1]] = value
+  }
+  return config
+}

@@ -1,0 +1,157 @@
+/**
+ * Turns what a person wrote (`raw`) into a `ResolvedConfig` in which nothing is left to be decided: lists are as long as
+ * there are sub-flows, schedules are expanded, «off» is 0.
+ */
+
+import type { z } from 'zod'
+import { toySets } from '../data/toy.js'
+import { type Gammas, scheduleGammas } from '../flow/schedule.js'
+import type { DataConfig } from './data-schema.js'
+import { check, failure } from './messages.js'
+import {
+  activationPattern,
+  configSchema,
+  defaultGammas,
+  optionsSchema,
+  type plainActivations,
+  type trainSchema,
+} from './schema.js'
+
+export interface SolverConfig {
+  solver: 'euler' | 'midpoint' | 'rk4' | 'dopri5'
+  /** Steps through each sub-flow, for the fixed-step solvers. */
+  steps: number
+  /** Tolerances of dopri5. */
+  rtol: number
+  atol: number
+}
+
+/** The options with nothing left to be decided. N is the number of sub-flows, `flow.gammas.length`. */
+export interface ResolvedOptions {
+  model: {
+    kind: 'mlp'
+    hidden: number[]
+    activation: (typeof plainActivations)[number] | 'softplus'
+    /** Sharpness of softplus; 1 for the others. */
+    beta: number
+    time: 'first' | 'every'
+    fourier: number[]
+  }
+  flow: {
+    /** [N]; null, only ever the last, is the free sub-flow. */
+    gammas: Gammas
+    /** [N] */
+    interpolant: ('linear' | 'trig')[]
+    coupling: 'dependent' | 'shuffled' | 'independent'
+    time: 'uniform' | { beta: [number, number] }
+    timesPerPair: number
+    warmStart: boolean
+    outputScale: boolean
+    plain: boolean
+  }
+  /** `steps` is [N]; `ema`, `clip` and `checkpointEvery` are 0 where they are off. */
+  train: Omit<z.output<typeof trainSchema>, 'steps'> & { steps: number[] }
+  ode: {
+    push: SolverConfig
+    sample: SolverConfig
+    evaluate: SolverConfig & { trace: 'exact' | 'hutchinson'; probes: number }
+  }
+  seed: number
+  device: { kind: 'auto' | 'webgpu' | 'native' | 'reference'; variants: Record<string, string> }
+}
+
+export interface ResolvedConfig extends ResolvedOptions {
+  data: DataConfig
+}
+
+/** What one key alone cannot tell; a line for each problem. */
+function crossCheck(options: z.output<typeof optionsSchema>, gammas: Gammas): string[] {
+  const { flow, train } = options
+  const issues: string[] = []
+  if (flow.gammas && flow.schedule) issues.push('flow.gammas and flow.schedule are both given; leave one of them out.')
+  gammas.forEach((gamma, i) => {
+    if (gamma === null && i < gammas.length - 1) {
+      issues.push(`flow.gammas[${i}] is null, but only the last of the ${gammas.length} may be (the free sub-flow).`)
+    }
+  })
+  const each = { 'train.steps': train.steps, 'flow.interpolant': flow.interpolant }
+  for (const [name, list] of Object.entries(each)) {
+    if (Array.isArray(list) && list.length !== gammas.length) {
+      issues.push(
+        `${name} has ${list.length} entries, but there are ${gammas.length} sub-flows; give one for each, or one for all.`,
+      )
+    }
+  }
+  if (train.batch % flow.timesPerPair !== 0) {
+    issues.push(`flow.timesPerPair must divide train.batch, but ${train.batch} is no multiple of ${flow.timesPerPair}.`)
+  }
+  return issues
+}
+
+function crossCheckData(data: DataConfig): string[] {
+  if (data.kind !== 'toy') return []
+  if (data.name === 'gaussian') {
+    if (!data.mean || !data.covariance) return ['data.mean and data.covariance must be given for the gaussian.']
+    return data.noise === undefined ? [] : ['data.noise must be left out: the gaussian has a covariance.']
+  }
+  const { name } = data
+  const extra = (['mean', 'covariance'] as const).filter((word) => data[word] !== undefined)
+  const issues = extra.map((word) => `data.${word} must be left out: it is for the gaussian alone, not for ${name}.`)
+  if (toySets[name].noise === null && data.noise !== undefined) {
+    issues.push(`data.noise must be left out: ${name} has none.`)
+  }
+  return issues
+}
+
+const listed = <T>(value: T | T[], length: number): T[] =>
+  Array.isArray(value) ? value : Array.from({ length }, () => value)
+
+function expand(options: z.output<typeof optionsSchema>, origin: string, dataIssues: string[] = []): ResolvedOptions {
+  const { model, flow, train, ode, seed, device } = options
+  const configured = flow.gammas ?? (flow.schedule ? scheduleGammas(flow.schedule) : defaultGammas)
+  const issues = [...dataIssues, ...crossCheck(options, configured)]
+  if (issues.length) throw failure(origin, issues)
+
+  const steps = listed(train.steps, configured.length)
+  const interpolant = listed(flow.interpolant, configured.length)
+  const [, plainActivation, beta] = activationPattern.exec(model.activation) as RegExpExecArray
+  const { push, sample, evaluate, ...solver } = ode
+  return {
+    model: {
+      ...model,
+      activation: (plainActivation ?? 'softplus') as ResolvedOptions['model']['activation'],
+      beta: Number(beta ?? 1),
+    },
+    flow: {
+      gammas: flow.plain ? [null] : [...configured],
+      interpolant: flow.plain ? interpolant.slice(-1) : interpolant,
+      coupling: flow.coupling,
+      time: flow.time,
+      timesPerPair: flow.timesPerPair,
+      warmStart: flow.warmStart,
+      outputScale: flow.outputScale,
+      plain: flow.plain,
+    },
+    train: { ...train, steps: flow.plain ? [steps.reduce((sum, n) => sum + n, 0)] : steps },
+    ode: { push: { ...solver, ...push }, sample: { ...solver, ...sample }, evaluate: { ...solver, ...evaluate } },
+    seed,
+    device,
+  }
+}
+
+/**
+ * Checks a config as it was written (an object parsed from YAML) and fills in everything that was left out.
+ *
+ * @param origin where it came from, for messages; default 'config'
+ * @throws ConfigError with a line for each problem: unknown keys with the nearest known one, wrong types, values that
+ *   cannot be, lists of another length than there are sub-flows
+ */
+export function resolveConfig(raw: unknown, origin = 'config'): ResolvedConfig {
+  const { data, ...options } = check(configSchema, raw, origin)
+  return { data, ...expand(options, origin, crossCheckData(data)) }
+}
+
+/** The same for the options of LocalFlow.train, which have all keys but `data`. Throws ConfigError as resolveConfig does. */
+export function resolveOptions(raw: unknown, origin = 'options'): ResolvedOptions {
+  return expand(check(optionsSchema, raw ?? {}, origin), origin)
+}

@@ -1,0 +1,208 @@
+/** The schema: every key of a config but those of its data, with description and default. */
+
+import { z } from 'zod'
+import type { Gammas } from '../flow/schedule.js'
+import { dataSchema } from './data-schema.js'
+import { choice, count, flag, key, listOf, notNegative, offOr, oneOrEach, positive } from './words.js'
+
+export const plainActivations = ['relu', 'elu', 'silu', 'gelu', 'tanh'] as const
+export const activationPattern = new RegExp(`^(?:(${plainActivations.join('|')})|softplus(\\d+(?:\\.\\d+)?)?)$`)
+
+const modelSchema = z.strictObject({
+  kind: choice(['mlp'], 'The network: a multilayer perceptron.').default('mlp'),
+  hidden: listOf(count(), 'a non-empty list of widths', 'Widths of the hidden layers.').default([256, 256, 256]),
+  activation: key(
+    z.string().refine((name) => activationPattern.test(name) && Number(activationPattern.exec(name)?.[2] ?? 1) > 0),
+    'relu, elu, softplus, softplus20 (softplus with β = 20), silu, gelu or tanh',
+    'Activation of the hidden layers.',
+  ).default('softplus20'),
+  time: choice(['first', 'every'], 'Whether the time enters at the first layer or at every one.').default('first'),
+  fourier: key(
+    z.array(positive()),
+    'a list of frequencies above 0',
+    'Frequencies f: sin(f·x) and cos(f·x) of each coordinate enter beside x. Empty: none.',
+  ).default([]),
+})
+
+/** The step sizes where neither gammas nor a schedule is given: the paper's six for the tree. */
+export const defaultGammas: Gammas = [0.025, 0.031, 0.039, 0.049, 0.061, null]
+
+const scheduleKeys = {
+  n: count('The number of sub-flows, the free one too.'),
+  last: choice(['free', 'ou'], 'Whether the last sub-flow goes to noise (free) or is one more step.').default('free'),
+}
+
+const flowSchema = z.strictObject({
+  gammas: listOf(
+    key(z.number().positive().nullable(), 'a number above 0, or null in the last place (the free sub-flow)'),
+    'a non-empty list of numbers above 0, the last of which may be null (the free sub-flow)',
+    `Step sizes γ_n of the Ornstein–Uhlenbeck chain; a last null is the free sub-flow. Left out, and without a schedule: ${JSON.stringify(defaultGammas)}.`,
+  ).optional(),
+  schedule: z
+    .discriminatedUnion('kind', [
+      z.strictObject({
+        kind: z.literal('geometric').meta({ description: 'γ_n = c·ρ^(n−1).' }),
+        ...scheduleKeys,
+        c: positive('The first step.').default(0.1),
+        rho: positive('The ratio of a step to the one before.').default(1.5),
+      }),
+      z.strictObject({
+        kind: z.literal('linear').meta({ description: 'Linear β: linspace(0.1, min(0.99 n, 20), n)/n.' }),
+        ...scheduleKeys,
+      }),
+      z.strictObject({
+        kind: z.literal('cosine').meta({ description: "Nichol and Dhariwal's cosine ᾱ." }),
+        ...scheduleKeys,
+      }),
+    ])
+    .optional(),
+  interpolant: oneOrEach(
+    choice(['linear', 'trig']),
+    'linear or trig',
+    'Path between the two ends of a sub-flow; one for all or a list.',
+  ).default('linear'),
+  coupling: choice(
+    ['dependent', 'shuffled', 'independent'],
+    'How a right end is paired with a left one: its own image, that of another row of the batch, or of a fresh row.',
+  ).default('dependent'),
+  time: key(
+    z.union([
+      z.literal('uniform'),
+      z.strictObject({
+        beta: key(z.tuple([positive(), positive()]), 'two numbers above 0', 'α and β of the Beta distribution.'),
+      }),
+    ]),
+    'uniform or { beta: [α, β] }',
+    'Distribution of the training times t.',
+  ).default('uniform'),
+  timesPerPair: count('Times drawn for each pair of ends; must divide train.batch.').default(1),
+  warmStart: flag("Start a sub-flow from the parameters of the one before; the optimizer's state starts anew.").default(
+    true,
+  ),
+  outputScale: flag("Scale the network's output by the target's spread.").default(false),
+  plain: flag(
+    'Plain flow matching: one free sub-flow that gets all the training steps of the configured ones.',
+  ).default(false),
+})
+
+export const trainSchema = z.strictObject({
+  batch: count('Rows in a batch.').default(1000),
+  steps: oneOrEach(
+    count(),
+    'a whole number from 1 on',
+    'Training steps of each sub-flow; one number or a list.',
+  ).default(2000),
+  lr: positive('Learning rate.').default(0.001),
+  optimizer: choice(['adam', 'adamw'], 'AdamW decays the weights beside the gradient.').default('adam'),
+  betas: key(
+    z.tuple([decay(), decay()]),
+    'two numbers from 0 to below 1',
+    "Decays of Adam's averages of the gradient and its square.",
+  ).default([0.9, 0.999]),
+  eps: positive('What Adam adds to the root of its second average.').default(1e-8),
+  weightDecay: notNegative('Weight decay.').default(0),
+  ema: offOr(
+    key(z.number().positive().lt(1), 'a number between 0 and 1'),
+    'a number between 0 and 1',
+    'Decay of a moving average of the parameters, which then is the model; off: none.',
+  ).prefault('off'),
+  clip: offOr(positive(), 'a number above 0', 'Largest global norm of the gradient; off: no clipping.').prefault('off'),
+  schedule: key(
+    z.union([
+      z.enum(['constant', 'cosine']).transform((kind) => ({ kind })),
+      z
+        .strictObject({
+          step: z.strictObject({
+            every: count('Steps between two changes of the rate.'),
+            factor: positive('What the rate is multiplied by.'),
+          }),
+        })
+        .transform(({ step }) => ({ kind: 'step' as const, ...step })),
+    ]),
+    'constant, cosine or { step: { every: 1000, factor: 0.99 } }',
+    'Learning rate within each sub-flow: constant, falling to 0 by a cosine, or multiplied by a factor now and then.',
+  ).prefault('cosine'),
+  warmup: key(
+    z.int().min(0),
+    'a whole number from 0 on',
+    'Steps of each sub-flow in which the rate rises linearly from 0.',
+  ).default(0),
+  sampling: choice(
+    ['epochs', 'replacement'],
+    'Batches from shuffled passes over the data, or drawn with replacement.',
+  ).default('epochs'),
+  checkpointEvery: offOr(
+    count(),
+    'a whole number from 1 on',
+    'Steps between two checkpoints; off: only at the end of a sub-flow.',
+  ).prefault(500),
+  logEvery: count('Steps between two rows of the loss history.').default(50),
+})
+
+function decay() {
+  return key(z.number().nonnegative().lt(1), 'a number from 0 to below 1')
+}
+
+const solverKeys = {
+  solver: choice(['euler', 'midpoint', 'rk4', 'dopri5'], 'The integrator; dopri5 controls its steps by rtol and atol.'),
+  steps: count('Steps through each sub-flow (euler, midpoint, rk4).'),
+  rtol: positive('Relative tolerance (dopri5).'),
+  atol: positive('Absolute tolerance (dopri5).'),
+}
+const solverOverrides = z.strictObject(solverKeys).partial()
+
+const odeSchema = z.strictObject({
+  solver: solverKeys.solver.default('rk4'),
+  steps: solverKeys.steps.default(8),
+  rtol: solverKeys.rtol.default(1e-5),
+  atol: solverKeys.atol.default(1e-5),
+  push: solverOverrides.prefault({}),
+  sample: solverOverrides.prefault({}),
+  evaluate: solverOverrides
+    .extend({
+      trace: choice(['exact', 'hutchinson'], "How a likelihood takes the field's divergence.").default('exact'),
+      probes: count("Random probes for each row of Hutchinson's estimator.").default(8),
+    })
+    .prefault({}),
+})
+
+const deviceKinds = choice(
+  ['auto', 'webgpu', 'native', 'reference'],
+  'What computes: auto takes a hardware GPU, else native, else reference.',
+)
+
+const optionKeys = {
+  model: modelSchema.prefault({}),
+  flow: flowSchema.prefault({}),
+  train: trainSchema.prefault({}),
+  ode: odeSchema.prefault({}),
+  seed: key(
+    z.int().min(0),
+    'a whole number from 0 to 2^53 - 1',
+    'Seed of everything random: parts of the data, initial parameters, training, sampling.',
+  ).default(0),
+  device: key(
+    z.union([
+      deviceKinds.transform((kind) => ({ kind, variants: {} as Record<string, string> })),
+      z.strictObject({
+        kind: deviceKinds.default('auto'),
+        variants: key(
+          z.record(z.string(), key(z.union([z.string(), z.number()]).transform(String), 'the name of a variant')),
+          'a mapping from kernels to variants',
+          'Kernel variants to use, by kernel; the device chooses the others.',
+        ).default({}),
+      }),
+    ]),
+    'auto, webgpu, native, reference or { kind, variants }',
+    'The device, or its kind with kernel variants.',
+  ).prefault('auto'),
+}
+
+export const optionsSchema = z.strictObject(optionKeys)
+export const configSchema = z.strictObject({ data: dataSchema, ...optionKeys })
+
+/** What a person writes, for LocalFlow.train: every key may be left out. */
+export type TrainOptions = z.input<typeof optionsSchema>
+
+/** What a person writes in a config file. */
+export type Config = z.input<typeof configSchema>
