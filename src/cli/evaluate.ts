@@ -1,10 +1,12 @@
 /**
  * `lfm evaluate`: the negative log-likelihood of the test part, beside the entropy and the divergence where the truth is known,
- * and how much it changes when the solver works twice as hard. The result goes into the run's report.
+ * and how much it changes when the solver works twice as hard. The result goes into the run's report. The validation part, by
+ * which settings are chosen, is only printed: the report's likelihood is always that of rows nothing was chosen by.
  */
 
 import { dirname } from 'node:path'
 import { resolveConfig } from '../config/index.js'
+import type { Density } from '../data/density.js'
 import { loadData } from '../data/load.js'
 import type { DeviceKind } from '../device/device.js'
 import { CheckpointError, DataError } from '../errors.js'
@@ -17,8 +19,13 @@ import { clock, printJson } from './terminal.js'
 
 export interface EvaluateCommandOptions {
   device?: DeviceKind | 'auto'
+  /** default 'test' */
+  part?: Part
   json?: boolean
 }
+
+/** The parts of the data that nothing is trained on. */
+type Part = 'test' | 'validation'
 
 const mean = (values: ArrayLike<number>): number => {
   let sum = 0
@@ -32,38 +39,43 @@ const harder = (settings: SolverSettings): SolverSettings =>
     ? { ...settings, rtol: settings.rtol / 100, atol: settings.atol / 100 }
     : { ...settings, steps: 2 * settings.steps }
 
-export async function evaluate(folder: string, options: EvaluateCommandOptions): Promise<void> {
+export async function evaluate(
+  folder: string,
+  { device: kind, part = 'test', json }: EvaluateCommandOptions,
+): Promise<void> {
   const run = await openRun(folder)
-  const flow = await loadFlow(run, options.device)
+  const flow = await loadFlow(run, kind)
   const { signal, release } = interruptSignal('Interrupted: the report was left as it was.')
   try {
-    const data = await testData(run)
-    const test = { values: Float32Array.from(data.test.values), shape: data.test.shape }
-    const n = test.shape[0]
+    const { rows, density } = await heldOut(run, part)
+    const n = rows.shape[0]
     const { evaluate: settings } = flow.options.ode
     const began = performance.now()
-    const nll = -mean(await flow.logProb(test, { signal }))
+    const nll = -mean(await flow.logProb(rows, { signal }))
     const { mean: nfe, max: nfeMax } = flow.evaluations!
     const seconds = (performance.now() - began) / 1000
-    const doublingChange = await changeWhenHarder(flow, test, nll, signal)
-    const entropy = data.density ? -mean(data.density.logDensity(test.values)) : null
+    const doublingChange = await changeWhenHarder(flow, rows, nll, signal)
+    const entropy = density && -mean(density.logDensity(rows.values))
     const kl = entropy === null ? null : nll - entropy
     const bitsPerDim = nll / flow.field.dimension / Math.LN2
     const device = flow.deviceInfo!
     const result = { nll, entropy, kl, bitsPerDim, nfe, nfeMax, n, seconds, doublingChange }
-    const facts = await addEvaluation(run, {
-      ...result,
-      solver: describeSolver(settings),
-      trace: settings.trace === 'exact' ? 'exact' : `Hutchinson, ${settings.probes} probes`,
-      device: device.name,
-    })
-    const report = facts ? await writeReport(folder, facts) : null
-    if (options.json) {
-      printJson({ ...result, trace: settings.trace, device: device.kind, report })
+    let report: string | null = null
+    if (part === 'test') {
+      const facts = await addEvaluation(run, {
+        ...result,
+        solver: describeSolver(settings),
+        trace: settings.trace === 'exact' ? 'exact' : `Hutchinson, ${settings.probes} probes`,
+        device: device.name,
+      })
+      if (facts) report = await writeReport(folder, facts)
+    }
+    if (json) {
+      printJson({ part, ...result, trace: settings.trace, device: device.kind, report })
       return
     }
     const lines = [
-      `Negative log-likelihood of ${n} test rows: ${nll.toFixed(4)} nats (${bitsPerDim.toFixed(4)} bits per dimension)`,
+      `Negative log-likelihood of ${n} ${part} rows: ${nll.toFixed(4)} nats (${bitsPerDim.toFixed(4)} bits per dimension)`,
       `    changes by ${doublingChange.toExponential(1)} when the solver works twice as hard`,
     ]
     if (kl !== null)
@@ -80,23 +92,30 @@ export async function evaluate(folder: string, options: EvaluateCommandOptions):
 /** How much the NLL changes when the solver works twice as hard: the solver's own error. */
 async function changeWhenHarder(
   flow: LocalFlow,
-  test: { values: Float32Array; shape: readonly number[] },
+  rows: { values: Float32Array; shape: readonly number[] },
   nll: number,
   signal: AbortSignal,
 ): Promise<number> {
-  return -mean(await flow.logProb(test, { signal, solver: harder(flow.options.ode.evaluate) })) - nll
+  return -mean(await flow.logProb(rows, { signal, solver: harder(flow.options.ode.evaluate) })) - nll
 }
 
-async function testData(run: Run) {
+/** The rows of a part, and their density where it is known. Throws CheckpointError or DataError where there are none. */
+async function heldOut(
+  run: Run,
+  part: Part,
+): Promise<{ rows: { values: Float32Array; shape: readonly number[] }; density: Density | null }> {
   const raw = run.manifest.config.raw as { data?: unknown }
   if (raw.data === undefined || !run.extra.configPath) {
     throw new CheckpointError(
-      `The run in ${run.folder} was saved by a program and has no data section, so there is no test part to evaluate. ` +
+      `The run in ${run.folder} was saved by a program and has no data section, so there is no ${part} part to evaluate. ` +
         'Score a file with lfm score.',
     )
   }
   const config = resolveConfig(raw, `the config in ${run.folder}`)
   const data = await loadData(config.data, { seed: config.seed, baseDir: dirname(run.extra.configPath) })
-  if (!data.test) throw new DataError('The config has no test part (data.test is 0); there is nothing to evaluate on.')
-  return { ...data, test: data.test }
+  const rows = data[part]
+  if (!rows) {
+    throw new DataError(`The config has no ${part} part (data.${part} is 0); there is nothing to evaluate on.`)
+  }
+  return { rows: { values: Float32Array.from(rows.values), shape: rows.shape }, density: data.density }
 }

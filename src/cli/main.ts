@@ -68,8 +68,13 @@ program
 
 program
   .command('evaluate')
-  .description('likelihood of the test part, added to the report')
+  .description('likelihood of the test part, added to the report, or of the validation part')
   .argument('<run>', 'run folder')
+  .addOption(
+    new Option('--part <part>', 'the rows; those of the validation part are printed only')
+      .choices(['test', 'validation'])
+      .default('test'),
+  )
   .addOption(device())
   .addOption(json())
   .action(async (run, options) => (await import('./evaluate.js')).evaluate(run, options))

@@ -207,6 +207,24 @@ describe('lfm evaluate', () => {
     expect(after).not.toMatch(/<(?:script|link|img)[^>]*(?:src|href)="(?!data:)/)
   })
 
+  it('of the validation part is printed, and the report keeps that of the test part', async () => {
+    const before = readText(run, 'report.html')
+    const { evaluation } = await readManifest(run)
+    const evaluated = await lfm(['evaluate', 'run', '--part', 'validation', '--device', engine, '--json'], {
+      cwd: work,
+    })
+    const result = json<Record<string, number>>(evaluated)
+    const config = resolveConfig((await readManifest(run)).config.raw)
+    const { validation } = await loadData(config.data, { seed: config.seed, baseDir: work })
+    const flow = await LocalFlow.load(run, { device: 'reference' })
+    const scores = await flow.logProb(validation!)
+    await flow.dispose()
+    expect(result).toMatchObject({ part: 'validation', n: 100, report: null })
+    expect(result.nll).toBeCloseTo(-scores.reduce((a, b) => a + b, 0) / 100, 4)
+    expect((await readManifest(run)).evaluation).toEqual(evaluation)
+    expect(readText(run, 'report.html')).toBe(before)
+  })
+
   it('stays in the report when a finished run is resumed, which trains nothing', async () => {
     const { evaluation } = await readManifest(run)
     const bits = await tensorBits(run)
