@@ -14,8 +14,9 @@ import { type LoweredOperation, lower, type PlacedTensor } from '../../program/l
 import type { Program } from '../../program/program.js'
 import type { Device, DeviceBuffer, DeviceInfo, Executable, MemoryUse, RunOptions } from '../device.js'
 import type { AdapterInfo, LimitName, OpenAdapter } from './adapter.js'
-import { type Launch, plan, type Target } from './launches.js'
+import { type Launch, plan } from './launches.js'
 import { loadShader, packUniforms, type ReadShader, type Shader } from './shaders.js'
+import type { Target } from './variants.js'
 
 /** Time that one submission should take: long beside what it costs, short beside a wish to stop. */
 const SUBMISSION_MS = 25

@@ -1,16 +1,13 @@
 /**
  * How each kernel becomes launches: which shader, with which constants and uniforms, on how many workgroups. One row of
- * the table for each contract. A kernel that is a matrix product has *variants*: a core (include/product_*.wgsl) with its
- * tile sizes. Which one is taken depends on the adapter and on the widths of a layer, never on the number of rows, so
- * that a row's value does not depend on the batch it is in.
+ * the table for each contract. A kernel that is a matrix product takes one of the variants of variants.ts.
  */
 
-import { InvalidArgumentError, invalid } from '../../errors.js'
+import { InvalidArgumentError } from '../../errors.js'
 import type { ActivationName } from '../../kernels/activations.js'
 import { type Shape, size } from '../../kernels/contract.js'
 import type { LoweredOperation } from '../../program/lower.js'
-
-type Constants = Readonly<Record<string, number>>
+import { type Constants, chooseVariant, type Target, variants } from './variants.js'
 
 export interface Launch {
   readonly shader: string
@@ -29,72 +26,10 @@ export interface Plan {
   readonly scratch?: Readonly<Record<string, number>>
 }
 
-/** What the choice of a variant may look at. */
-export interface Target {
-  readonly software: boolean
-  /** lanes of a subgroup where that is one fixed number and the feature is there, else 0 */
-  readonly lanes: number
-  /** variants that the caller forced, by kernel */
-  readonly forced: Readonly<Record<string, string>>
-}
-
 /** Workgroups along one dimension of a launch: the least that every adapter allows. */
 const MAX_GROUPS = 65535
 
 // --- products --------------------------------------------------------------------------------------------------------
-
-interface ProductVariant {
-  readonly product: 'workgroup' | 'subgroup' | 'storage' | 'narrow'
-  readonly tile: readonly [number, number]
-  readonly constants: Constants
-}
-
-const workgroup = (threads: number, registers: number, depth: number): ProductVariant => ({
-  product: 'workgroup',
-  tile: [threads * registers, threads * registers],
-  constants: { THREAD_ROWS: threads, THREAD_COLUMNS: threads, ROWS: registers, COLUMNS: registers, DEPTH: depth },
-})
-
-const subgroup =
-  (rows: number, columns: number) =>
-  (lanes: number): ProductVariant => ({
-    product: 'subgroup',
-    tile: [rows, columns * lanes],
-    constants: { LANES: lanes, ROWS: rows, COLUMNS: columns },
-  })
-
-/** By name; the subgroup ones exist where subgroups have one fixed size. */
-export const variants: Readonly<Record<string, (lanes: number) => ProductVariant>> = {
-  workgroup32: () => workgroup(8, 4, 16),
-  workgroup64: () => workgroup(16, 4, 16),
-  workgroup128: () => workgroup(16, 8, 8),
-  subgroup16: subgroup(16, 4),
-  subgroup32: subgroup(32, 4),
-  storage: () => ({ product: 'storage', tile: [32, 32], constants: {} }),
-  narrow: () => ({ product: 'narrow', tile: [8, 8], constants: {} }),
-}
-
-const NARROW = 8
-
-/** The variant for a product with so many columns; what was forced may be several names, as an executable reports them. */
-function chooseVariant(kernel: string, columns: number, target: Target): string {
-  const suggested = suggestVariant(columns, target)
-  const forced = target.forced[kernel]?.split(' ') ?? []
-  const unknown = forced.find((name) => !(name in variants))
-  if (unknown !== undefined) {
-    throw invalid(`The variant of ${kernel}`, `one of ${Object.keys(variants).join(', ')}`, unknown)
-  }
-  if (forced.includes(suggested)) return suggested
-  const usable = (name: string): boolean =>
-    name.startsWith('subgroup') ? target.lanes > 0 : name !== 'narrow' || columns <= NARROW
-  return forced.find(usable) ?? suggested
-}
-
-function suggestVariant(columns: number, { software, lanes }: Target): string {
-  if (columns <= NARROW) return 'narrow'
-  if (software) return lanes > 0 ? 'subgroup16' : 'storage'
-  return columns <= 32 ? 'workgroup32' : 'workgroup64'
-}
 
 /** Launch of a product that sums all inner indices in one workgroup. */
 function product(
@@ -104,7 +39,7 @@ function product(
   constants: Constants,
   uniforms: Launch['uniforms'],
 ): Plan & { readonly variant: string } {
-  const variant = chooseVariant(operation.contract.name, columns, target)
+  const variant = chooseVariant({ kernel: operation.contract.name, columns }, target)
   const { product, tile, constants: tiles } = variants[variant](target.lanes)
   const rowTiles = Math.ceil(rows / tile[0])
   // whole_product.wgsl counts the tiles of rows along y and then z
@@ -130,7 +65,7 @@ function backwardWeight(operation: LoweredOperation, target: Target): Plan {
   const [B, K] = shapes.x
   const N = shapes.dy[1]
   const hasTime = flag(shapes.t)
-  const variant = chooseVariant('linear_backward_weight', K, target)
+  const variant = chooseVariant({ kernel: 'linear_backward_weight', columns: K }, target)
   const { product, tile, constants } = variants[variant](target.lanes)
   const columnTiles = Math.ceil(K / tile[1])
   const rowTiles = Math.ceil(N / tile[0])
