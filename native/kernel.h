@@ -11,7 +11,7 @@
 namespace lfm {
 
 constexpr int MAX_OPERANDS = 10;
-constexpr int MAX_ATTRIBUTES = 10;
+constexpr int MAX_ATTRIBUTES = 12;
 constexpr int MAX_LIST = 16;
 constexpr int MAX_RANK = 4;
 

@@ -3,6 +3,7 @@
 #include "grid.wgsl"
 #include "normals.wgsl"
 #include "permutation.wgsl"
+#include "pool.wgsl"
 #include "state.wgsl"
 
 struct Uniforms {
@@ -11,6 +12,8 @@ struct Uniforms {
   blocks: u32,
   conditions: u32,
   pool_rows: u32,
+  pool_words: u32,
+  mirror: u32,
   pairs: u32,
   times_per_pair: u32,
   batches_per_epoch: u32,
@@ -31,7 +34,7 @@ override TRIGONOMETRIC: bool = false;
 override REPLACEMENT: bool = false;
 
 @group(0) @binding(0) var<uniform> u: Uniforms;
-@group(0) @binding(1) var<storage, read> pool: array<f32>;
+@group(0) @binding(1) var<storage, read> pool: array<u32>;
 @group(0) @binding(2) var<storage, read> pool_condition: array<f32>;
 @group(0) @binding(3) var<storage, read> state: array<u32>;
 @group(0) @binding(4) var<storage, read> quantiles: array<f32>;
@@ -57,6 +60,19 @@ fn right_row(left: u32, pair: u32, step: u32) -> u32 {
   switch COUPLING {
     case SHUFFLED: { return left_row(permute(pair, u.pairs, batch_keys), step); }
     case INDEPENDENT: { return below(draw(seed(), u.stream, PURPOSE_ROW, pair, step, 0u).y, u.pool_rows); }
+    default: { return left; }
+  }
+}
+
+fn mirror_words(pair: u32, step: u32) -> vec4u {
+  if (u.mirror == 0u) { return vec4u(); }
+  return draw(seed(), u.stream, PURPOSE_MIRROR, pair, step, 0u);
+}
+
+fn right_mirrored(left: bool, pair: u32, step: u32) -> bool {
+  switch COUPLING {
+    case SHUFFLED: { return (mirror_words(permute(pair, u.pairs, batch_keys), step).x & 1u) == 1u; }
+    case INDEPENDENT: { return (mirror_words(pair, step).y & 1u) == 1u; }
     default: { return left; }
   }
 }
@@ -91,6 +107,8 @@ fn main(
   let pair = row / u.times_per_pair;
   let left = left_row(pair, step);
   let right = right_row(left, pair, step);
+  let left_is_mirrored = (mirror_words(pair, step).x & 1u) == 1u;
+  let right_is_mirrored = right_mirrored(left_is_mirrored, pair, step);
   let time = time_of(uniform_from(draw(seed(), u.stream, PURPOSE_TIME, row, step, 0u).x));
   let z = normals(draw(seed(), u.stream, PURPOSE_NOISE, pair, step, block));
   let wave = sine_cosine_of_product(1.57079633, time);
@@ -101,9 +119,9 @@ fn main(
   }
   for (var d = 4u * block; d < min(4u * block + 4u, u.columns); d++) {
     let noise = z[d % 4u];
-    let x_left = pool[left * u.columns + d];
+    let x_left = pool_value(left, d, left_is_mirrored);
     var x_right = noise;
-    if (COUPLING != FREE) { x_right = u.decay * pool[right * u.columns + d] + u.spread * noise; }
+    if (COUPLING != FREE) { x_right = u.decay * pool_value(right, d, right_is_mirrored) + u.spread * noise; }
     let at = row * u.columns + d;
     if (TRIGONOMETRIC) {
       x[at] = wave.y * x_left + wave.x * x_right;

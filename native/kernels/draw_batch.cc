@@ -2,6 +2,7 @@
 
 #include "kernels/epilogue.h"
 #include "kernels/kernels.h"
+#include "kernels/pool.h"
 #include "kernels/state.h"
 #include "simd/philox.h"
 
@@ -10,7 +11,7 @@ namespace LFM_TARGET {
 namespace {
 
 enum { POOL, POOL_CONDITION, STATE, QUANTILES, X, TIME, TARGET_OUT, CONDITION };
-enum { SEED_LOW, SEED_HIGH, STREAM, COUPLING, INTERPOLANT, SAMPLING, DECAY, SPREAD, TIMES_PER_PAIR };
+enum { SEED_LOW, SEED_HIGH, STREAM, COUPLING, INTERPOLANT, SAMPLING, DECAY, SPREAD, TIMES_PER_PAIR, VALUES, MIRROR };
 enum { DEPENDENT, SHUFFLED, INDEPENDENT, FREE };
 enum { LINEAR, TRIG };
 enum { EPOCHS, REPLACEMENT };
@@ -36,7 +37,7 @@ float time_of(float u, const Operand& quantiles) {
 
 void run(const Call& call, Workers& workers) {
   const Seed seed{call.word(SEED_LOW), call.word(SEED_HIGH), call.word(STREAM)};
-  const int64_t D = call[POOL].shape[1], B = call[X].shape[0], M = call.word(TIMES_PER_PAIR), P = B / M;
+  const int64_t D = call[X].shape[1], B = call[X].shape[0], M = call.word(TIMES_PER_PAIR), P = B / M;
   const int64_t C = call[CONDITION].given() ? call[CONDITION].shape[1] : 0;
   const uint32_t n = static_cast<uint32_t>(call[POOL].shape[0]), pairs = static_cast<uint32_t>(P);
   const uint32_t step = call[STATE].words()[STATE_STEP];
@@ -49,7 +50,7 @@ void run(const Call& call, Workers& workers) {
   const auto row_of = [&](uint32_t p, uint32_t word) {
     return epochs ? rows.at(step % per_epoch * pairs + p) : below(word, n);
   };
-  const float* const pool = call[POOL].floats();
+  const Pool pool{call[POOL], call.choice(VALUES) == PIXELS, call.word(MIRROR)};
 
   parallel_ranges(workers, P, W * most<int64_t>(1, 512 / (W * M)), [&](int64_t begin, int64_t end) {
     for (int64_t p = begin; p < end; p += W) {
@@ -57,6 +58,7 @@ void run(const Call& call, Workers& workers) {
       const U pair = lane_numbers(static_cast<uint32_t>(p));
       const Words row_words = draw(seed, PURPOSE_ROW, pair, set1_uint(step), 0);
       uint32_t left[W], right[W];
+      bool left_mirrored[W] = {}, right_mirrored[W] = {};
       for (int lane = 0; lane < lanes; lane++) {
         const uint32_t number = static_cast<uint32_t>(p + lane);
         left[lane] = row_of(number, row_words.word[0][lane]);
@@ -66,8 +68,20 @@ void run(const Call& call, Workers& workers) {
           uint32_t words[4] = {};
           if (!epochs) draw_one(seed, PURPOSE_ROW, other, step, 0, words);
           right[lane] = row_of(other, words[0]);
+          if (pool.mirror > 0) {
+            draw_one(seed, PURPOSE_MIRROR, other, step, 0, words);
+            right_mirrored[lane] = words[0] & 1;
+          }
         } else if (coupling == INDEPENDENT) {
           right[lane] = below(row_words.word[1][lane], n);
+        }
+      }
+      if (pool.mirror > 0) {
+        const Words sides = draw(seed, PURPOSE_MIRROR, pair, set1_uint(step), 0);
+        for (int lane = 0; lane < lanes; lane++) {
+          left_mirrored[lane] = sides.word[0][lane] & 1;
+          if (coupling == INDEPENDENT) right_mirrored[lane] = sides.word[1][lane] & 1;
+          if (coupling == DEPENDENT) right_mirrored[lane] = left_mirrored[lane];
         }
       }
       for (int64_t column = 0; column < D; column += COLUMNS) {
@@ -96,8 +110,12 @@ void run(const Call& call, Workers& workers) {
             const int64_t i = (p + lane) * M + m;
             const float t = times[lane];
             call[TIME].floats()[i] = t;
-            const float* const from = pool + int64_t{left[lane]} * D + column;
-            const float* const to = pool + int64_t{right[lane]} * D + column;
+            float from_space[COLUMNS], to_space[COLUMNS];
+            const float* const from = pool.values(left[lane], column, width, left_mirrored[lane], from_space);
+            const float* to = from;
+            if (coupling == SHUFFLED || coupling == INDEPENDENT) {
+              to = pool.values(right[lane], column, width, right_mirrored[lane], to_space);
+            }
             float* const x = call[X].floats() + i * D + column;
             float* const target = call[TARGET_OUT].floats() + i * D + column;
             for (int64_t d = 0; d < width; d++) {
@@ -135,7 +153,9 @@ const Kernel draw_batch = {"draw_batch",
                             {"sampling", samplings},
                             {"decay", nullptr},
                             {"spread", nullptr},
-                            {"timesPerPair", nullptr}},
+                            {"timesPerPair", nullptr},
+                            {"values", pool_values},
+                            {"mirror", nullptr}},
                            run,
                            nullptr};
 

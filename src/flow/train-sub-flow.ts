@@ -9,6 +9,7 @@ import { adam, stepTable } from '../kernels/adam.js'
 import { drawBatch, type Sampling } from '../kernels/draw_batch.js'
 import { seedWords } from '../kernels/draws.js'
 import { gradientNorm, normBlocks } from '../kernels/gradient_norm.js'
+import { type PoolAttributes, poolWords } from '../kernels/pool.js'
 import { HALTED_GRADIENT, HALTED_LOSS, SKIPS_BEFORE_HALT, STATE_LENGTH, stateWords } from '../kernels/state.js'
 import type { VelocityField } from '../nn/field.js'
 import { ProgramBuilder, type Tensor } from '../program/program.js'
@@ -130,6 +131,8 @@ export interface TrainingBuffers {
   readonly pool: DeviceBuffer
   /** n, rows of the pool */
   readonly rows: number
+  /** how the pool is read; default: as floats, none mirrored */
+  readonly reading?: PoolAttributes
   readonly condition?: DeviceBuffer
 }
 
@@ -266,6 +269,7 @@ export function trainingProgram(
 ): ProgramBuilder {
   const { batch: B, optimizer } = settings
   const { dimension: D, condition: C, parameterLength: P } = field
+  const { values, mirror } = data.reading ?? { values: 'floats', mirror: 0 }
   const builder = new ProgramBuilder()
   const [x, target] = [builder.temporary([B, D]), builder.temporary([B, D])]
   const t = builder.temporary([B])
@@ -280,7 +284,7 @@ export function trainingProgram(
   builder.add(
     drawBatch,
     {
-      pool: builder.tensor(data.pool, [data.rows, D]),
+      pool: builder.tensor(data.pool, [data.rows, poolWords(D, values)]),
       pool_condition: data.condition && builder.tensor(data.condition, [data.rows, C]),
       state,
       quantiles: whole(on.quantiles),
@@ -297,6 +301,8 @@ export function trainingProgram(
       interpolant: settings.interpolant,
       sampling: settings.sampling,
       timesPerPair: settings.timesPerPair,
+      values,
+      mirror,
     },
   )
   field.addGradient(builder, { parameters, x, t, condition, target, gradient, row_loss: rowLoss }, settings.scale)

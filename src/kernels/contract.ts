@@ -17,8 +17,8 @@ export type Shape = readonly number[]
 
 export interface OperandSpec {
   readonly access: Access
-  /** default 'f32' */
-  readonly dtype?: DType
+  /** default 'f32'; 'either': words that an attribute of the kernel says how to read */
+  readonly dtype?: DType | 'either'
   /** An optional operand may be left out; what that means is part of the contract. */
   readonly optional?: boolean
 }

@@ -9,19 +9,23 @@
  * - x_r: coupling 'dependent' a·x_l + b·z; 'shuffled' the same with x_l of another pair, by a permutation of the batch;
  *   'independent' with a row drawn anew from the pool; 'free' z alone.
  * - t of row i: uniform on (0, 1), or the quantile function given as a table, linear between its knots.
+ * - the pool is floats, or pixels (src/kernels/pool.ts), which are scaled to [−1, 1] here. Where `mirror` is the width of
+ *   a picture, the x_l of every pair is a picture or its mirror image, each with probability ½; a right end that comes
+ *   from x_l of some pair is mirrored with it.
  * - linear: x = x_l + t(x_r − x_l), target x_r − x_l; trig: x = cos(πt/2) x_l + sin(πt/2) x_r, target its derivative.
  */
 
 import { InvalidArgumentError } from '../errors.js'
 import { expectBoth, expectShape, extents, type Kernel, type ReferenceTensor, traffic } from './contract.js'
 import { below, type DrawAttributes, draw, normals, permutationKeys, permute, uniform } from './draws.js'
+import { checkMirror, expectPool, type PoolAttributes, poolValue } from './pool.js'
 import { STATE_LENGTH, stateWords } from './state.js'
 
 export type Coupling = 'dependent' | 'shuffled' | 'independent' | 'free'
 export type Interpolant = 'linear' | 'trig'
 export type Sampling = 'epochs' | 'replacement'
 
-export interface DrawBatchAttributes extends DrawAttributes {
+export interface DrawBatchAttributes extends DrawAttributes, PoolAttributes {
   readonly coupling: Coupling
   readonly interpolant: Interpolant
   readonly sampling: Sampling
@@ -35,7 +39,7 @@ export const drawBatch: Kernel<DrawBatchAttributes> = {
   kind: 'kernel',
   name: 'draw_batch',
   operands: {
-    pool: { access: 'read' }, // [n, D]
+    pool: { access: 'read', dtype: 'either' }, // [n, D], or [n, ⌈D/4⌉] of pixels
     pool_condition: { access: 'read', optional: true }, // [n, C]
     state: { access: 'read', dtype: 'u32' }, // [8]
     quantiles: { access: 'read', optional: true }, // [Q], t = quantiles(u); left out: t = u
@@ -45,9 +49,10 @@ export const drawBatch: Kernel<DrawBatchAttributes> = {
     condition: { access: 'write', optional: true }, // [B, C]
   },
   check(shapes, a) {
-    const [n, D] = extents('draw_batch', 'pool', shapes.pool, 2)
-    const [B] = extents('draw_batch', 'x', shapes.x, 2)
-    expectShape('draw_batch', 'x', shapes.x, [B, D])
+    const [n] = extents('draw_batch', 'pool', shapes.pool, 2)
+    const [B, D] = extents('draw_batch', 'x', shapes.x, 2)
+    expectPool('draw_batch', shapes.pool, [n, D], a)
+    checkMirror('draw_batch', D, a)
     expectShape('draw_batch', 't', shapes.t, [B])
     expectShape('draw_batch', 'target', shapes.target, [B, D])
     expectShape('draw_batch', 'state', shapes.state, [STATE_LENGTH])
@@ -75,8 +80,8 @@ export const drawBatch: Kernel<DrawBatchAttributes> = {
     bytes: traffic({ ...shapes, pool: shapes.x, pool_condition: shapes.condition }),
   }),
   reference(o, a) {
-    const [n, D] = o.pool.shape
-    const B = o.x.shape[0]
+    const [n] = o.pool.shape
+    const [B, D] = o.x.shape
     const M = a.timesPerPair
     const P = B / M
     const step = o.state.data[stateWords.step]
@@ -86,21 +91,26 @@ export const drawBatch: Kernel<DrawBatchAttributes> = {
     const rowOf = (p: number): number =>
       a.sampling === 'epochs' ? permute((step % perEpoch) * P + p, n, rowKeys) : below(draw(a, 'row', p, step, 0)[0], n)
 
+    const mirrored = (p: number, word: 0 | 1): boolean =>
+      a.mirror > 0 && (draw(a, 'mirror', p, step, 0)[word] & 1) === 1
+
     for (let i = 0; i < B; i++) {
       const p = Math.floor(i / M)
       const left = rowOf(p)
-      const right =
-        a.coupling === 'shuffled'
-          ? rowOf(permute(p, P, batchKeys))
-          : a.coupling === 'independent'
-            ? below(draw(a, 'row', p, step, 0)[1], n)
-            : left
+      const leftMirrored = mirrored(p, 0)
+      let [right, rightMirrored] = [left, leftMirrored]
+      if (a.coupling === 'shuffled') {
+        const other = permute(p, P, batchKeys)
+        ;[right, rightMirrored] = [rowOf(other), mirrored(other, 0)]
+      } else if (a.coupling === 'independent') {
+        ;[right, rightMirrored] = [below(draw(a, 'row', p, step, 0)[1], n), mirrored(p, 1)]
+      }
       const t = timeOf(uniform(draw(a, 'time', i, step, 0)[0]), o.quantiles)
       o.t.data[i] = t
       for (let d = 0; d < D; d++) {
         const z = normals(draw(a, 'noise', p, step, d >> 2))[d & 3]
-        const xl = o.pool.data[left * D + d]
-        const xr = a.coupling === 'free' ? z : a.decay * o.pool.data[right * D + d] + a.spread * z
+        const xl = poolValue(o.pool, left, d, leftMirrored, a)
+        const xr = a.coupling === 'free' ? z : a.decay * poolValue(o.pool, right, d, rightMirrored, a) + a.spread * z
         if (a.interpolant === 'linear') {
           o.x.data[i * D + d] = xl + t * (xr - xl)
           o.target.data[i * D + d] = xr - xl

@@ -15,6 +15,7 @@ import { linearBackwardWeight } from './linear_backward_weight.js'
 import { linearForward } from './linear_forward.js'
 import { linearLoss } from './linear_loss.js'
 import { linearTangent } from './linear_tangent.js'
+import { loadRows } from './load_rows.js'
 import { matMul } from './mat_mul.js'
 import { normal } from './normal.js'
 import { rademacher } from './rademacher.js'
@@ -35,6 +36,7 @@ const all = [
   linearForward,
   linearLoss,
   linearTangent,
+  loadRows,
   matMul,
   normal,
   rademacher,

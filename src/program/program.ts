@@ -99,8 +99,9 @@ export class ProgramBuilder {
     for (const [name, spec] of Object.entries(contract.operands)) {
       const tensor = operands[name]
       if (!tensor && !spec.optional) throw new InvalidArgumentError(`${contract.name}: operand ${name} is missing.`)
-      if (tensor && tensor.dtype !== (spec.dtype ?? 'f32')) {
-        throw new InvalidArgumentError(`${contract.name}: operand ${name} must be ${spec.dtype ?? 'f32'}.`)
+      const dtype = spec.dtype ?? 'f32'
+      if (tensor && dtype !== 'either' && tensor.dtype !== dtype) {
+        throw new InvalidArgumentError(`${contract.name}: operand ${name} must be ${dtype}.`)
       }
     }
     const given = Object.fromEntries(Object.entries(operands).filter(([, tensor]) => tensor !== undefined))

@@ -66,6 +66,8 @@ test.each([
       interpolant: subFlow.interpolant,
       sampling: 'epochs',
       timesPerPair: 1,
+      values: 'floats',
+      mirror: 0,
     },
   )
   const squares = target.data.reduce((sum, v) => sum + v * v, 0) / n

@@ -67,7 +67,7 @@ await run(
     t: [buffer(999), [999]],
     target: [buffer(999 * 3), [999, 3]],
   },
-  { ...draw, decay: 0.9, spread: 0.43, timesPerPair: 1 },
+  { ...draw, decay: 0.9, spread: 0.43, timesPerPair: 1, values: 'floats', mirror: 0 },
   ['x', 't', 'target'],
 )
 console.log(hash.digest('hex'))

@@ -11,6 +11,7 @@ import type { Attributes, DType, Kernel, ReferenceTensor, Shape } from '../../sr
 import { size } from '../../src/kernels/contract.js'
 import { seedWords } from '../../src/kernels/draws.js'
 import { normBlocks } from '../../src/kernels/gradient_norm.js'
+import { packPixels, poolWords } from '../../src/kernels/pool.js'
 import { kernels } from '../../src/kernels/registry.js'
 import { STATE_LENGTH } from '../../src/kernels/state.js'
 import { ALIGNMENT, aligned, ProgramBuilder, type Tensor } from '../../src/program/program.js'
@@ -48,7 +49,7 @@ export async function runCase(device: Device, testCase: Case): Promise<Deviation
   const buffers: Record<string, DeviceBuffer> = {}
   const tensors: Record<string, Tensor> = {}
   for (const [name, { shape, values }] of Object.entries(testCase.operands)) {
-    const dtype: DType = contract.operands[name].dtype ?? 'f32'
+    const dtype: DType = values instanceof Uint32Array ? 'u32' : 'f32'
     const buffer = device.createBuffer(2 * ALIGNMENT + aligned(values.length), dtype)
     buffer.write(fillLike(values, buffer.length))
     buffer.write(values, ALIGNMENT)
@@ -185,6 +186,11 @@ class Values {
 }
 
 const written = (shape: Shape): CaseOperand => ({ shape, values: new Float32Array(size(shape)).fill(SENTINEL) })
+/** Random bytes as a pool of pixels: n rows of D, padded to whole words. */
+const pixels = (v: Values, n: number, D: number): CaseOperand => {
+  const bytes = Uint8Array.from({ length: n * D }, () => Math.floor(256 * v.uniform()))
+  return { shape: [n, poolWords(D, 'pixels')], values: packPixels(bytes, D) }
+}
 const words = (...values: number[]): CaseOperand => ({ shape: [values.length], values: Uint32Array.from(values) })
 const state = (step: number, halted = 0, skipped = 0, inARow = 0): CaseOperand =>
   words(step, halted, skipped, inARow, ...new Array(STATE_LENGTH - 4).fill(0))
@@ -477,6 +483,8 @@ const draws: readonly Case[] = [
         decay: Math.exp(-0.25),
         spread: Math.sqrt(1 - Math.exp(-0.5)),
         timesPerPair: M,
+        values: 'floats',
+        mirror: 0,
       },
       operands: {
         pool: v.normal([n, D]),
@@ -486,6 +494,57 @@ const draws: readonly Case[] = [
         x: written([B, D]),
         t: written([B]),
         target: written([B, D]),
+      },
+    })),
+  ),
+  // pictures: bytes or floats, mirrored or not; widths that are no multiple of four, rows longer than a block of columns
+  ...(
+    [
+      { n: 1, D: 1, B: 1, M: 1, mirror: 1, values: 'pixels', coupling: 'dependent', sampling: 'epochs' },
+      { n: 50, D: 75, B: 37, M: 1, mirror: 5, values: 'pixels', coupling: 'shuffled', sampling: 'epochs' },
+      { n: 50, D: 75, B: 36, M: 2, mirror: 0, values: 'pixels', coupling: 'independent', sampling: 'replacement' },
+      { n: 9, D: 192, B: 20, M: 1, mirror: 8, values: 'pixels', coupling: 'independent', sampling: 'replacement' },
+      { n: 33, D: 126, B: 33, M: 3, mirror: 7, values: 'floats', coupling: 'dependent', sampling: 'epochs' },
+      { n: 40, D: 66, B: 40, M: 1, mirror: 3, values: 'floats', coupling: 'shuffled', sampling: 'replacement' },
+      { n: 40, D: 64, B: 21, M: 1, mirror: 8, values: 'pixels', coupling: 'free', sampling: 'epochs' },
+    ] as const
+  ).map(({ n, D, B, M, mirror, values, coupling, sampling }) =>
+    testCase('draw_batch', `${values}, mirror ${mirror}, ${coupling}, n ${n}, D ${D}, B ${B}`, 1e-6, (v) => ({
+      attributes: {
+        ...seeded(2 ** 35 + 1, 2),
+        coupling,
+        interpolant: 'linear',
+        sampling,
+        decay: Math.exp(-0.25),
+        spread: Math.sqrt(1 - Math.exp(-0.5)),
+        timesPerPair: M,
+        values,
+        mirror,
+      },
+      operands: {
+        pool: values === 'pixels' ? pixels(v, n, D) : v.normal([n, D]),
+        state: state(3),
+        x: written([B, D]),
+        t: written([B]),
+        target: written([B, D]),
+      },
+    })),
+  ),
+  ...(
+    [
+      { B: 1, D: 1, first: 0, mirror: 1, values: 'pixels' },
+      { B: 37, D: 75, first: 1000, mirror: 5, values: 'pixels' },
+      { B: 5, D: 4097, first: 4294967293, mirror: 0, values: 'pixels' },
+      { B: 64, D: 96, first: 7, mirror: 8, values: 'floats' },
+      { B: 3, D: 10, first: 7, mirror: 0, values: 'floats' },
+    ] as const
+  ).map(({ B, D, first, mirror, values }) =>
+    testCase('load_rows', `${values}, mirror ${mirror}, B ${B}, D ${D}`, 1e-6, (v) => ({
+      attributes: { ...seeded(2 ** 34 + 3, 5), values, mirror },
+      operands: {
+        pool: values === 'pixels' ? pixels(v, B, D) : v.normal([B, D]),
+        first: words(first),
+        y: written([B, D]),
       },
     })),
   ),

@@ -213,6 +213,7 @@ const planners: Readonly<Record<string, Planner>> = {
         COUPLING: couplingNumbers[a.coupling],
         TRIGONOMETRIC: flag(a.interpolant === 'trig'),
         REPLACEMENT: flag(a.sampling === 'replacement'),
+        PIXELS: flag(a.values === 'pixels'),
       },
       {
         rows: x[0],
@@ -220,6 +221,8 @@ const planners: Readonly<Record<string, Planner>> = {
         blocks,
         conditions: condition ? condition[1] : 0,
         pool_rows: pool[0],
+        pool_words: pool[1],
+        mirror: n.mirror,
         pairs,
         times_per_pair: n.timesPerPair,
         // a batch drawn with replacement may be larger than the pool, and has no epochs
@@ -229,6 +232,18 @@ const planners: Readonly<Record<string, Planner>> = {
         spread: n.spread,
         ...seedUniforms(n),
       },
+    )
+  },
+
+  load_rows: (operation) => {
+    const { pool, y } = shapesOf(operation)
+    const a = operation.attributes as Numbers
+    const blocks = Math.ceil(y[1] / 4)
+    return simple(
+      operation,
+      y[0] * blocks,
+      { PIXELS: flag(operation.attributes.values === 'pixels') },
+      { rows: y[0], columns: y[1], blocks, pool_words: pool[1], mirror: a.mirror, ...seedUniforms(a) },
     )
   },
 

@@ -1,0 +1,36 @@
+// Rows of the pool as floats: see src/kernels/load_rows.ts. One invocation four neighbouring columns of a row.
+#include "grid.wgsl"
+#include "philox.wgsl"
+#include "pool.wgsl"
+
+struct Uniforms {
+  rows: u32,
+  columns: u32,
+  blocks: u32,
+  pool_words: u32,
+  mirror: u32,
+  seed_low: u32,
+  seed_high: u32,
+  stream: u32,
+}
+@group(0) @binding(0) var<uniform> u: Uniforms;
+@group(0) @binding(1) var<storage, read> pool: array<u32>;
+@group(0) @binding(2) var<storage, read> first: array<u32>;
+@group(0) @binding(3) var<storage, read_write> y: array<f32>;
+
+@compute @workgroup_size(GROUP_SIZE)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let i = linear_index(group, groups, local);
+  let row = i / u.blocks;
+  if (row >= u.rows) { return; }
+  let block = i - row * u.blocks;
+  let drawn = draw(vec2u(u.seed_low, u.seed_high), u.stream, PURPOSE_MIRROR, first[0] + row, 0u, 1u);
+  let mirrored = u.mirror > 0u && (drawn.x & 1u) == 1u;
+  for (var d = 4u * block; d < min(4u * block + 4u, u.columns); d++) {
+    y[row * u.columns + d] = pool_value(row, d, mirrored);
+  }
+}
