@@ -1,0 +1,85 @@
+/**
+ * Rows as Markdown. A cell is the mean over the seeds that were run and, behind ±, their standard deviation; where there is
+ * one seed alone there is no spread, and the column of seeds says so.
+ */
+
+import type { Likelihood, Part, Picture, Row } from './results.js'
+import type { Group, Setting } from './settings.js'
+
+const pictures: readonly Picture[] = ['rose', 'tree']
+
+/** Mean, and standard deviation of the sample (null for a single value). */
+export function spreadOf(values: readonly number[]): { mean: number; deviation: number | null } {
+  const mean = values.reduce((sum, value) => sum + value, 0) / values.length
+  if (values.length < 2) return { mean, deviation: null }
+  const squares = values.reduce((sum, value) => sum + (value - mean) ** 2, 0)
+  return { mean, deviation: Math.sqrt(squares / (values.length - 1)) }
+}
+
+/** 0.345 as .345 */
+const digits = (value: number): string => value.toFixed(3).replace(/^0\./, '.')
+
+const quoted = (values: readonly number[]): string => {
+  if (values.length === 0) return ''
+  const { mean, deviation } = spreadOf(values)
+  return deviation === null ? digits(mean) : `${digits(mean)} ± ${digits(deviation)}`
+}
+
+const table = (head: readonly string[], rows: readonly (readonly string[])[]): string =>
+  [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n')
+
+/** A setting's rows that were made with it as it is now. */
+const rowsOf = ({ name, set }: Setting, rows: readonly Row[], picture: Picture): Row[] =>
+  rows.filter((row) => row.run === name && row.picture === picture && JSON.stringify(row.set) === JSON.stringify(set))
+
+const of = (rows: readonly Row[], part: Part, key: keyof Likelihood): number[] =>
+  rows.flatMap(({ parts }) => parts[part]?.[key] ?? [])
+
+const seedsOf = (each: readonly (readonly Row[])[]): string => each.map((rows) => rows.length).join(' / ')
+
+/** NLL and KL of both pictures, what a row costs to sample, and what training cost. */
+export function likelihoodTable({ settings }: Group, rows: readonly Row[], part: Part): string {
+  const head = [
+    'model',
+    'parameters in all',
+    'rose NLL',
+    'rose KL',
+    'tree NLL',
+    'tree KL',
+    'seeds',
+    'evaluations a sample',
+    'training, push: TFLOP',
+    'training, push: s',
+  ]
+  const lines = settings.flatMap((setting) => {
+    const each = pictures.map((picture) => rowsOf(setting, rows, picture))
+    const all = each.flat()
+    if (all.length === 0) return []
+    const [first] = all
+    const seconds = (kind: 'training' | 'push'): string => spreadOf(all.map((row) => row.seconds[kind])).mean.toFixed(0)
+    const cells = each.flatMap((found) => [quoted(of(found, part, 'nll')), quoted(of(found, part, 'kl'))])
+    return [
+      [
+        setting.label,
+        `${first.parameters}`,
+        ...cells,
+        seedsOf(each),
+        `${first.evaluations.sample}`,
+        `${first.teraflop.training.toFixed(1)}, ${first.teraflop.push.toFixed(1)}`,
+        `${seconds('training')}, ${seconds('push')}`,
+      ],
+    ]
+  })
+  return table(head, lines)
+}
+
+/** What was tried and the divergence it gave, in the order of the table of settings. */
+export function searchTable({ settings }: Group, rows: readonly Row[], part: Part): string {
+  const lines = settings.flatMap((setting) => {
+    const each = pictures.map((picture) => rowsOf(setting, rows, picture))
+    if (each.flat().length === 0) return []
+    const set = setting.set.map((assignment) => `\`${assignment}\``).join(' ')
+    return [[setting.label, ...each.map((found) => quoted(of(found, part, 'kl'))), set]]
+  })
+  return table(['tried', 'rose KL', 'tree KL', 'set'], lines)
+}
