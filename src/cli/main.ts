@@ -25,6 +25,8 @@ const wholeNumber =
 const collect = (value: string, previous: string[]): string[] => [...previous, value]
 const device = (): Option =>
   new Option('--device <kind>', 'device to run on (default: the config’s)').choices(deviceKinds)
+const profile = (what: string): Option =>
+  new Option('--profile', `print where the time of ${what} goes, kernel by kernel`)
 const json = (): Option => new Option('--json', 'print one JSON object as the last line of stdout')
 
 const program = new Command('lfm')
@@ -42,6 +44,7 @@ program
   .option('--set <key=value>', 'override a key of the config, such as train.steps=100; may be repeated', collect, [])
   .option('--resume', 'go on from the last checkpoint of the run folder')
   .option('--force', 'replace the run that the folder holds, once the new one has its first checkpoint')
+  .addOption(profile('a training step'))
   .addOption(json())
   .action(async (config, options) => (await import('./train.js')).train(config, options))
 
@@ -53,6 +56,7 @@ program
   .requiredOption('-o, --output <file>', '.csv, .npy or .png')
   .option('--seed <number>', 'seed (default: the config’s)', wholeNumber(0))
   .addOption(device())
+  .addOption(profile('a block of samples'))
   .addOption(json())
   .action(async (run, options) => (await import('./sample.js')).sample(run, options))
 

@@ -3,19 +3,19 @@
 import { writeFileAtomic } from '../checkpoint/index.js'
 import { cannotWrite } from '../data/files.js'
 import { writeCsv, writeNpy } from '../data/index.js'
-import type { DeviceKind } from '../device/device.js'
+import { blockProfile } from '../device/profile.js'
 import type { Samples } from '../flow/local-flow.js'
 import { pointsFigure, renderPng } from '../plot/index.js'
-import { loadFlow, openRun } from '../run/run.js'
+import { openRun } from '../run/run.js'
+import { openFlow, printProfile, type RunDeviceOptions, readProfile } from './device.js'
 import { interruptSignal } from './interrupt.js'
 import { writerFor } from './output.js'
 import { printJson } from './terminal.js'
 
-export interface SampleCommandOptions {
+export interface SampleCommandOptions extends RunDeviceOptions {
   n: number
   output: string
   seed?: number
-  device?: DeviceKind | 'auto'
   json?: boolean
 }
 
@@ -38,7 +38,7 @@ const writers: Readonly<Record<string, Writer>> = {
 export async function sample(folder: string, options: SampleCommandOptions): Promise<void> {
   const write = await writerFor(options.output, writers)
   const run = await openRun(folder)
-  const flow = await loadFlow(run, options.device)
+  const { flow, device, close } = await openFlow(run, options)
   const { signal, release } = interruptSignal('Interrupted: nothing was written.')
   try {
     const began = performance.now()
@@ -46,16 +46,18 @@ export async function sample(folder: string, options: SampleCommandOptions): Pro
     const seconds = (performance.now() - began) / 1000
     await write(options.output, samples, run.extra.columns)
     const { mean, max } = flow.evaluations!
-    const device = flow.deviceInfo!
+    const profile = options.profile ? await readProfile(device, blockProfile) : null
     if (options.json) {
-      printJson({ n: options.n, output: options.output, nfe: mean, nfeMax: max, seconds, device: device.kind })
+      const result = { n: options.n, output: options.output, nfe: mean, nfeMax: max, seconds, device: device.kind }
+      printJson(profile ? { ...result, profile } : result)
     } else {
       process.stdout.write(
-        `${options.n} samples in ${seconds.toFixed(2)} s on ${device.name} (${mean} function evaluations each): ${options.output}\n`,
+        `${options.n} samples in ${seconds.toFixed(2)} s on ${device.info.name} (${mean} function evaluations each): ${options.output}\n`,
       )
+      if (profile) printProfile(profile, 'one block of rows')
     }
   } finally {
     release()
-    await flow.dispose()
+    await close()
   }
 }

@@ -9,6 +9,7 @@ import { type LoadedData, loadData } from '../data/load.js'
 import { applyScaler } from '../data/scaler.js'
 import { rowLength } from '../data/tensor.js'
 import type { Device, DeviceKind } from '../device/device.js'
+import { stepProfile } from '../device/profile.js'
 import { openDevice } from '../device/select.js'
 import { CheckpointError, ConfigError, DataError, LocalFlowError, TrainingError } from '../errors.js'
 import { checkBatch, fieldOf, type LocalFlow, trainFlow } from '../flow/local-flow.js'
@@ -33,6 +34,7 @@ import {
   readState,
   type Timings,
 } from '../run/run.js'
+import { printProfile, readProfile } from './device.js'
 import { Interrupted, interruptSignal } from './interrupt.js'
 import { clock, note, printJson, progressDisplay } from './terminal.js'
 
@@ -42,6 +44,7 @@ export interface TrainCommandOptions {
   set: string[]
   resume?: boolean
   force?: boolean
+  profile?: boolean
   json?: boolean
 }
 
@@ -96,7 +99,7 @@ class LossLog {
 /** A word as a shell reads it. */
 const quoted = (word: string): string => (/^[\w./:=,+@%-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`)
 
-/** The command that was given, but for --resume, --force and --json. */
+/** The command that was given, but for --resume, --force, --profile and --json. */
 function commandLine(configPath: string, { out, device, set }: TrainCommandOptions): string {
   const words = ['lfm', 'train', configPath, '--out', out]
   if (device) words.push('--device', device)
@@ -130,7 +133,7 @@ export async function train(configPath: string, options: TrainCommandOptions): P
   const scaled = data.scaler ? applyScaler(data.scaler, data.train) : data.train
   const start = run && (await readState(run, Float32Array.from(scaled.values)))
   const variants = { ...manifest?.variants, ...config.device.variants }
-  const device = await openDevice(config.device.kind, { variants })
+  const device = await openDevice(config.device.kind, { variants, profile: options.profile })
   const { signal, release } = interruptSignal('Interrupted.')
   const display = progressDisplay(config.train.steps)
   let session: Session | null = null
@@ -244,12 +247,16 @@ class Session {
     await this.write({ chain: state, losses, timings, variants, report: facts, evaluation })
     const path = await writeReport(this.command.out, facts)
     const wall = (performance.now() - began) / 1000
-    if (this.command.json) printJson(this.summary(timings, chain, losses))
-    else {
+    const profile = this.command.profile ? await readProfile(device, stepProfile) : null
+    if (this.command.json) {
+      const summary = this.summary(timings, chain, losses)
+      printJson(profile ? { ...summary, profile } : summary)
+    } else {
       process.stdout.write(
         `Trained ${config.flow.gammas.length} sub-flows, ${timings.stepsTaken} steps of ${config.train.batch} rows, in ` +
           `${clock(wall)} on ${device.info.name}.\nReport: ${path}\n`,
       )
+      if (profile) printProfile(profile, 'a training step')
     }
     await flow.dispose()
   }

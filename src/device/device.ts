@@ -7,6 +7,7 @@
 
 import type { DType } from '../kernels/contract.js'
 import type { Program, StorageBuffer } from '../program/program.js'
+import type { DeviceTimes } from './profile.js'
 
 export type DeviceKind = 'webgpu' | 'native' | 'reference'
 
@@ -67,6 +68,8 @@ export interface Device {
   copy(from: DeviceBuffer, fromOffset: number, to: DeviceBuffer, toOffset: number, length: number): void
   /** Compiles a program; its buffers must belong to this device and outlive the executable. */
   compile(program: Program): Promise<Executable>
+  /** Times of the launches of all programs so far; null where profiling was not asked for, or the device has no clock for it. */
+  profile(): Promise<DeviceTimes | null>
   /** live memory: buffers, and the slots and constants of executables */
   memory(): MemoryUse
   /** Frees everything. The process can then end by itself. */

@@ -14,6 +14,8 @@ export interface DeviceOptions {
   readonly variants?: Readonly<Record<string, string>>
   /** part of an adapter's name, where there are several */
   readonly adapter?: string
+  /** time the launches of programs: see profile.ts */
+  readonly profile?: boolean
   /** told once where the choice deserves a word; default: a line on stderr */
   readonly onWarning?: (message: string) => void
 }
@@ -78,9 +80,9 @@ async function hardwareAdapter(): Promise<string | null> {
   }
 }
 
-async function openWebgpuDevice({ adapter, variants }: DeviceOptions): Promise<Device> {
+async function openWebgpuDevice({ adapter, variants, profile }: DeviceOptions): Promise<Device> {
   const { openWebgpu } = await import('./webgpu/index.js')
-  return openWebgpu({ adapter, variants })
+  return openWebgpu({ adapter, variants, profile })
 }
 
 async function openNativeDevice({ variants }: DeviceOptions): Promise<Device> {

@@ -22,9 +22,9 @@ import {
 import { takeFloat32 } from '../checkpoint/safetensors.js'
 import { type ResolvedOptions, resolveOptions } from '../config/index.js'
 import type { Scaler } from '../data/scaler.js'
-import type { DeviceInfo } from '../device/device.js'
+import type { Device, DeviceInfo } from '../device/device.js'
 import { CheckpointError } from '../errors.js'
-import { fieldOf, LocalFlow } from '../flow/local-flow.js'
+import { type FlowParts, fieldOf, LocalFlow } from '../flow/local-flow.js'
 import type { ChainState, FinishedSubFlow } from '../flow/train-chain.js'
 import type { TrainingState } from '../flow/train-sub-flow.js'
 import type { NamedTensor, VelocityField } from '../nn/field.js'
@@ -248,7 +248,15 @@ function asNamed(tensors: Awaited<ReturnType<typeof readCheckpointTensors>>['ten
 }
 
 /** The trained flow of a finished run; its device is opened when it is first needed, the config's or the one given. */
-export async function loadFlow(run: Run, device?: ResolvedOptions['device']['kind']): Promise<LocalFlow> {
+export async function loadFlow(run: Run, kind = run.options.device.kind): Promise<LocalFlow> {
+  const parts = await readFlow(run)
+  return new LocalFlow({ ...parts, options: { ...parts.options, device: { ...parts.options.device, kind } } })
+}
+
+/** The trained flow of a finished run, on a device of the caller's. */
+export const flowOn = async (run: Run, device: Device): Promise<LocalFlow> => new LocalFlow(await readFlow(run), device)
+
+async function readFlow(run: Run): Promise<FlowParts> {
   const { manifest, options, raw, extra, folder } = run
   if (manifest.progress.phase !== 'done') {
     throw new CheckpointError(
@@ -256,13 +264,8 @@ export async function loadFlow(run: Run, device?: ResolvedOptions['device']['kin
         `${manifest.progress.subFlow} of ${options.flow.gammas.length}. Go on with it by lfm train --resume.`,
     )
   }
-  return new LocalFlow({
-    options: { ...options, device: { ...options.device, kind: device ?? options.device.kind } },
-    raw,
-    rowShape: extra.rowShape,
-    scaler: extra.scaler,
-    subFlows: await readFinished(run, options.flow.gammas.length),
-  })
+  const subFlows = await readFinished(run, options.flow.gammas.length)
+  return { options, raw, rowShape: extra.rowShape, scaler: extra.scaler, subFlows }
 }
 
 /** Writes a flow that a program trained as a finished run. */

@@ -5,29 +5,19 @@
 import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import type { Device, DeviceBuffer } from '../../src/device/device.js'
+import type { Device } from '../../src/device/device.js'
 import type { WebgpuDevice } from '../../src/device/webgpu/device.js'
 import { listAdapters, openWebgpu } from '../../src/device/webgpu/index.js'
 import { variants } from '../../src/device/webgpu/variants.js'
 import { DeviceError, DeviceLostError } from '../../src/errors.js'
 import { kernels } from '../../src/kernels/registry.js'
-import { type Program, ProgramBuilder } from '../../src/program/program.js'
+import { ProgramBuilder } from '../../src/program/program.js'
 import { cases, runCase } from '../parity/cases.js'
 import { adapterOrSkip } from './adapter.js'
+import { counting } from './programs.js'
 
 const name = await adapterOrSkip()
 const timeout = 600_000
-
-/** x ← tanh(x + 1) by way of a temporary, so that the result tells how often the program ran. */
-function counting(buffer: DeviceBuffer): Program {
-  const builder = new ProgramBuilder()
-  const x = builder.tensor(buffer)
-  const y = builder.temporary([buffer.length])
-  const ones = builder.constant(new Float32Array(buffer.length).fill(1), [1, buffer.length])
-  builder.add(kernels.get('stage_combine')!, { y: x, stages: ones, out: y }, { coefficients: [1] })
-  builder.add(kernels.get('activation')!, { x: y, y: x }, { activation: 'identity', beta: 1 })
-  return builder.build()
-}
 
 describe.skipIf(!name)(`webgpu: the device on ${name}`, { timeout }, () => {
   let device: Device

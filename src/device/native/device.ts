@@ -225,6 +225,10 @@ export class NativeEngine implements Device {
     return executable
   }
 
+  async profile(): Promise<null> {
+    return null
+  }
+
   memory(): MemoryUse {
     return this.native.memory()
   }

@@ -135,6 +135,10 @@ class ReferenceDevice implements Device {
     this.peakBytes = Math.max(this.peakBytes, this.memory().bytes)
   }
 
+  async profile(): Promise<null> {
+    return null
+  }
+
   memory(): MemoryUse {
     let bytes = this.programBytes
     for (const buffer of this.live) bytes += 4 * buffer.length

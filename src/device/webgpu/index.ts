@@ -13,9 +13,12 @@ export interface WebgpuOptions {
   readonly fast?: boolean
   /** variant to take for a kernel, in place of the one that the adapter suggests */
   readonly variants?: Readonly<Record<string, string>>
+  /** time launches, where the adapter has a clock; see ../profile.ts */
+  readonly profile?: boolean
 }
 
 export async function openWebgpu(options: WebgpuOptions = {}): Promise<Device> {
   const opened = await openAdapter(options.adapter, options.fast ?? false)
-  return WebgpuDevice.open(opened, readShader, options.variants ?? {})
+  const { variants = {}, profile = false } = options
+  return WebgpuDevice.open(opened, readShader, { variants, profile })
 }

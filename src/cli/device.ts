@@ -1,0 +1,50 @@
+/** What the commands ask of a device, and the profile that they print. */
+
+import type { Device, DeviceKind } from '../device/device.js'
+import { type DeviceTimes, type Profile, profileText } from '../device/profile.js'
+import { openDevice } from '../device/select.js'
+import type { LocalFlow } from '../flow/local-flow.js'
+import { flowOn, type Run } from '../run/run.js'
+import { note } from './terminal.js'
+
+export interface RunDeviceOptions {
+  device?: DeviceKind | 'auto'
+  profile?: boolean
+}
+
+/** The trained flow of a finished run, on a device opened for it; `close` frees both. */
+export async function openFlow(
+  run: Run,
+  { device: kind, profile }: RunDeviceOptions,
+): Promise<{ flow: LocalFlow; device: Device; close: () => Promise<void> }> {
+  const { variants, kind: configured } = run.options.device
+  const device = await openDevice(kind ?? configured, { variants, profile })
+  try {
+    const flow = await flowOn(run, device)
+    const close = async (): Promise<void> => {
+      await flow.dispose()
+      await device.dispose()
+    }
+    return { flow, device, close }
+  } catch (error) {
+    await device.dispose()
+    throw error
+  }
+}
+
+/** The profile of what a device did, or null with a line that says why there is none. */
+export async function readProfile(device: Device, of: (times: DeviceTimes) => Profile | null): Promise<Profile | null> {
+  const times = await device.profile()
+  const profile = times && of(times)
+  if (!profile) note(times ? 'No profile: nothing was run.' : noClock(device))
+  return profile
+}
+
+const noClock = ({ kind, info }: Device): string =>
+  kind === 'webgpu'
+    ? `No profile: the adapter ${info.name} has no timestamps (feature timestamp-query).`
+    : `No profile: the ${kind} device does not time its kernels one by one; --device webgpu does.`
+
+export const printProfile = (profile: Profile, what: string): void => {
+  process.stdout.write(`${profileText(profile, what)}\n`)
+}

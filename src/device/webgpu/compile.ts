@@ -1,0 +1,165 @@
+/**
+ * From a program to what a replay needs, made once: pipelines, bind groups, memory for temporaries and constants, and the
+ * uniforms of all launches in one buffer. Nothing is left for JavaScript to do in a replay but to record the dispatches.
+ */
+
+import { DeviceError } from '../../errors.js'
+import { type Shapes, size } from '../../kernels/contract.js'
+import { type LoweredOperation, lower, type PlacedTensor } from '../../program/lower.js'
+import type { Program } from '../../program/program.js'
+import type { CompiledProgram, Dispatch } from './executable.js'
+import { type Launch, plan } from './launches.js'
+import { usage, type WebgpuBuffer, type WebgpuMemory } from './memory.js'
+import type { Pipelines, Prepared } from './pipelines.js'
+import { packUniforms, type Shader } from './shaders.js'
+import type { Target } from './variants.js'
+
+/** Offsets of bindings are multiples of this many bytes on every adapter. */
+const OFFSET_BYTES = 256
+/** Bindings of one launch, at most. */
+const MOST_BINDINGS = 16
+
+export interface CompilesOn {
+  readonly gpu: GPUDevice
+  readonly memory: WebgpuMemory
+  readonly pipelines: Pipelines
+  readonly target: Target
+  readonly absent: Absent
+}
+
+/** Buffers that stand in for optional operands that were left out. */
+export interface Absent {
+  readonly read: GPUBuffer
+  /** a window for each binding: what is written must not overlap */
+  readonly written: GPUBuffer
+}
+
+export const makeAbsent = (gpu: GPUDevice): Absent => ({
+  read: gpu.createBuffer({ size: OFFSET_BYTES, usage: usage.storage }),
+  written: gpu.createBuffer({ size: OFFSET_BYTES * MOST_BINDINGS, usage: usage.storage }),
+})
+
+/** Where an operation's tensors are. */
+interface Placement {
+  readonly bufferOf: (tensor: PlacedTensor) => GPUBuffer
+  /** memory that the launches of one operation share, by binding name */
+  readonly scratch: Readonly<Record<string, GPUBuffer>>
+}
+
+export async function compileProgram(program: Program, on: CompilesOn): Promise<CompiledProgram> {
+  const { gpu, memory, pipelines, target } = on
+  const lowered = lower(program, () => false)
+  const plans = lowered.operations.map((operation) => plan(operation, target))
+  const prepared = await Promise.all(
+    plans.map(({ launches }) => Promise.all(launches.map((launch) => pipelines.prepare(launch)))),
+  )
+  const owned: GPUBuffer[] = []
+  const allocate = (elements: number, flags: number): GPUBuffer => {
+    const buffer = memory.allocate(4 * Math.max(elements, 1), flags)
+    owned.push(buffer)
+    return buffer
+  }
+  try {
+    const slots = lowered.slots.map((elements) => allocate(elements, usage.storage))
+    const constants =
+      lowered.constants.length > 0 ? allocate(lowered.constants.length, usage.storage | usage.copyTarget) : undefined
+    if (constants) gpu.queue.writeBuffer(constants, 0, lowered.constants as Float32Array<ArrayBuffer>)
+    const uses = new Set<WebgpuBuffer>()
+    const bufferOf = ({ place }: PlacedTensor): GPUBuffer => {
+      if (place.kind === 'slot') return slots[place.slot]
+      if (place.kind === 'constant') return constants!
+      const buffer = memory.own(place.buffer)
+      uses.add(buffer)
+      return buffer.gpu
+    }
+
+    const uniforms = packAll(plans.flatMap(({ launches }, i) => launches.map((l, j) => [l, prepared[i][j]] as const)))
+    const uniformBuffer = allocate(uniforms.byteLength / 4, usage.uniform | usage.copyTarget)
+    gpu.queue.writeBuffer(uniformBuffer, 0, uniforms)
+
+    const dispatches: Dispatch[] = []
+    lowered.operations.forEach((operation, i) => {
+      const scratch = Object.fromEntries(
+        Object.entries(plans[i].scratch ?? {}).map(([name, elements]) => [name, allocate(elements, usage.storage)]),
+      )
+      const cost = operation.contract.cost(shapesOf(operation), operation.attributes)
+      plans[i].launches.forEach((launch, j) => {
+        const { shader, layout, pipeline } = prepared[i][j]
+        const entries = bindings(operation, shader, { bufferOf, scratch }, on)
+        entries.push({
+          binding: 0,
+          resource: { buffer: uniformBuffer, offset: OFFSET_BYTES * dispatches.length, size: 4 * packedLength(shader) },
+        })
+        const bindGroup = gpu.createBindGroup({ layout, entries })
+        // further launches of an operation only sum up what the first one left
+        const { flops, bytes } = j === 0 ? cost : { flops: 0, bytes: 0 }
+        dispatches.push({ pipeline, bindGroup, groups: launch.groups, name: launch.shader, flops, bytes })
+      })
+    })
+    const variants = variantsOf(lowered.operations.map(({ contract }, i) => [contract.name, plans[i].variant]))
+    return { dispatches, launches: lowered.operations.length, variants, uses: [...uses], owned }
+  } catch (error) {
+    for (const buffer of owned) memory.release(buffer)
+    throw error
+  }
+}
+
+const shapesOf = (operation: LoweredOperation): Shapes =>
+  Object.fromEntries(Object.entries(operation.operands).map(([name, { shape }]) => [name, shape]))
+
+/** The variants that were taken, by kernel; one kernel may take several at different widths. */
+function variantsOf(chosen: readonly (readonly [string, string | undefined])[]): Record<string, string> {
+  const variants: Record<string, string> = {}
+  for (const [name, variant] of chosen) {
+    if (variant === undefined) continue
+    const before = variants[name]
+    if (before === undefined) variants[name] = variant
+    else if (!before.split(' ').includes(variant)) variants[name] = `${before} ${variant}`
+  }
+  return variants
+}
+
+/** All uniforms of a program, each at a multiple of OFFSET_BYTES. */
+function packAll(launches: readonly (readonly [Launch, Prepared])[]): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(OFFSET_BYTES * launches.length)
+  launches.forEach(([launch, { shader }], i) => {
+    bytes.set(new Uint8Array(packUniforms(shader, launch.uniforms)), OFFSET_BYTES * i)
+  })
+  return bytes
+}
+
+const packedLength = (shader: Shader): number =>
+  Math.ceil(shader.uniforms.reduce((words, { type }) => words + (type === 'array<vec4f, 2>' ? 8 : 1), 0) / 4) * 4
+
+function bindings(
+  operation: LoweredOperation,
+  shader: Shader,
+  { bufferOf, scratch }: Placement,
+  { memory, absent }: CompilesOn,
+): GPUBindGroupEntry[] {
+  const access = new Map<GPUBuffer, { type: string; name: string }>()
+  return shader.bindings.map(({ name, index, type }) => {
+    const tensor = operation.operands[name]
+    if (!tensor) {
+      if (scratch[name]) return { binding: index, resource: { buffer: scratch[name] } }
+      const window = { buffer: absent.written, offset: OFFSET_BYTES * index, size: OFFSET_BYTES }
+      return { binding: index, resource: type === 'storage' ? window : { buffer: absent.read } }
+    }
+    const buffer = bufferOf(tensor)
+    const before = access.get(buffer)
+    if (before && before.type !== type) {
+      throw new DeviceError(
+        `${operation.contract.name}: operands ${before.name} and ${name} lie in one buffer, and only one of them is ` +
+          'written. WebGPU needs two buffers here.',
+      )
+    }
+    access.set(buffer, { type, name })
+    const bytes = 4 * size(tensor.shape)
+    memory.withinLimit(
+      'maxStorageBufferBindingSize',
+      bytes,
+      `${operation.contract.name}: operand ${name} of ${bytes} bytes`,
+    )
+    return { binding: index, resource: { buffer, offset: 4 * tensor.offset, size: bytes } }
+  })
+}

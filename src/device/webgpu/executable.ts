@@ -1,0 +1,171 @@
+/**
+ * A compiled program and its replays. A run is a number of *replays*; several make one *submission*, about as many as take
+ * SUBMISSION_MS, recorded as a list of dispatches in one compute pass. On a GPU two submissions are under way at a time,
+ * so that the next is encoded while it works on the one before.
+ */
+
+import { DeviceError, InvalidArgumentError } from '../../errors.js'
+import type { Executable, RunOptions } from '../device.js'
+import { keepForLater, type Line } from './line.js'
+import { submit, type WebgpuBuffer, type WebgpuMemory } from './memory.js'
+import type { Profiler, ProgramTimes } from './profiler.js'
+
+/** Time that one submission should take: long beside what it costs, short beside a wish to stop. */
+const SUBMISSION_MS = 25
+/** Expected time below which waiting by polling is better than a timer. */
+const LEAST_SLEEP_MS = 4
+/** Dispatches in one submission, so that encoding never blocks the event loop for long. */
+const MOST_DISPATCHES = 4096
+
+export interface Dispatch {
+  readonly pipeline: GPUComputePipeline
+  readonly bindGroup: GPUBindGroup
+  readonly groups: readonly [number, number, number]
+  /** shader, and the contract's cost: for profiles */
+  readonly name: string
+  readonly flops: number
+  readonly bytes: number
+}
+
+/** A program's part that does not depend on how it is run. */
+export interface CompiledProgram {
+  readonly dispatches: readonly Dispatch[]
+  /** operations: kernels and whole composites */
+  readonly launches: number
+  readonly variants: Readonly<Record<string, string>>
+  /** what the program's tensors are windows on */
+  readonly uses: readonly WebgpuBuffer[]
+  /** temporaries, constants and uniforms */
+  readonly owned: readonly GPUBuffer[]
+}
+
+export interface RunsOn {
+  readonly gpu: GPUDevice
+  readonly line: Line
+  readonly memory: WebgpuMemory
+  /** whether the adapter computes on the processor */
+  readonly software: boolean
+  readonly profiler: Profiler | null
+}
+
+export class WebgpuExecutable implements Executable {
+  readonly launches: number
+  readonly variants: Readonly<Record<string, string>>
+  private disposed = false
+  /** replays in the last submission, and the measured time of one */
+  private replays = 1
+  private replayMs = 0.01
+  private readonly times: ProgramTimes | undefined
+
+  constructor(
+    private readonly on: RunsOn,
+    private readonly program: CompiledProgram,
+  ) {
+    this.launches = program.launches
+    this.variants = program.variants
+    this.times = on.profiler?.watch(
+      program.dispatches.map((dispatch) => ({ ...dispatch, encode: (pass) => record(pass, [dispatch], 1) })),
+    )
+  }
+
+  run(times = 1, { signal }: RunOptions = {}): Promise<void> {
+    if (!Number.isInteger(times) || times < 0) {
+      throw new InvalidArgumentError(`A program is run a whole number of times, not ${times}.`)
+    }
+    return this.on.line.inLine(async () => {
+      const timed = await this.timedReplays(times, signal)
+      await this.replay(times - timed, signal)
+    })
+  }
+
+  dispose(): void {
+    if (this.disposed) return
+    this.disposed = true
+    for (const buffer of this.program.owned) this.on.memory.release(buffer)
+  }
+
+  /** Where profiling was asked for, the first replays of a run are timed, until there are enough; returns how many. */
+  private async timedReplays(most: number, signal: AbortSignal | undefined): Promise<number> {
+    const { times } = this
+    let done = 0
+    if (!times || !this.on.profiler) return done
+    times.replays += most
+    for (; done < most && times.wanting; done++) {
+      if (signal?.aborted) throw signal.reason
+      this.usable()
+      await this.on.profiler.replay(times)
+    }
+    return done
+  }
+
+  private async replay(times: number, signal: AbortSignal | undefined): Promise<void> {
+    const { dispatches } = this.program
+    const { gpu, software } = this.on
+    // two on a GPU, so that it never waits for the next; one on the processor, where nobody else would encode it
+    const submissionsUnderWay = software ? 1 : 2
+    const most = Math.max(1, Math.floor(MOST_DISPATCHES / Math.max(1, dispatches.length)))
+    const underWay: Promise<void>[] = []
+    let lastEnd = 0
+    try {
+      for (let done = 0; done < times; ) {
+        if (signal?.aborted) throw signal.reason
+        this.usable()
+        const fitting = Math.max(1, Math.floor(SUBMISSION_MS / this.replayMs))
+        // no more than four times as many as before: a measurement of little work is rough
+        const replays = Math.min(fitting, 4 * this.replays, most, times - done)
+        this.replays = replays
+        const start = performance.now()
+        submit(gpu, (encoder) => {
+          const pass = encoder.beginComputePass()
+          record(pass, dispatches, replays)
+          pass.end()
+        })
+        done += replays
+        const finished = this.finished(replays * this.replayMs).then(() => {
+          const end = performance.now()
+          this.replayMs = (end - Math.max(start, lastEnd)) / replays
+          lastEnd = end
+        })
+        finished.catch(keepForLater)
+        underWay.push(finished)
+        if (underWay.length >= submissionsUnderWay) await underWay.shift()
+      }
+    } finally {
+      // also where the run stops early: its replays are done when it rejects
+      await Promise.allSettled(underWay)
+    }
+    await Promise.all(underWay)
+  }
+
+  private usable(): void {
+    if (this.disposed) throw new DeviceError('Cannot run a program that was disposed.')
+    if (this.program.uses.some((buffer) => buffer.disposed)) {
+      throw new DeviceError('Cannot run a program after one of its buffers was disposed.')
+    }
+  }
+
+  /**
+   * Everything submitted until now is done, in about `expected` milliseconds. As long as a promise of Dawn's is pending,
+   * Dawn for Node polls on the main thread, which takes one of its cores from a software adapter (measured: half its
+   * speed, with two cores). There, most of the time is slept.
+   */
+  private async finished(expected: number): Promise<void> {
+    if (this.on.software && expected > LEAST_SLEEP_MS) {
+      await new Promise((resolve) => setTimeout(resolve, 0.9 * expected))
+    }
+    await this.on.line.wait(this.on.gpu.queue.onSubmittedWorkDone() as Promise<void>)
+  }
+}
+
+/** Records so many replays of a list of dispatches. */
+function record(pass: GPUComputePassEncoder, dispatches: readonly Dispatch[], replays: number): void {
+  let current: GPUComputePipeline | undefined
+  for (let replay = 0; replay < replays; replay++) {
+    for (const { pipeline, bindGroup, groups } of dispatches) {
+      if (pipeline !== current) pass.setPipeline(pipeline)
+      current = pipeline
+      pass.setBindGroup(0, bindGroup)
+      pass.dispatchWorkgroups(groups[0], groups[1], groups[2])
+    }
+  }
+}
