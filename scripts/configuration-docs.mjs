@@ -32,8 +32,9 @@ has one entry for each sub-flow is as long as the chain: as \`flow.gammas\`, or 
 const sections = {
   data: [
     'data',
-    'What is learned. `kind` decides which keys there are. Pictures and toy sets are densities: each part is drawn afresh.\n' +
-      'Files are split: a part is a count of rows, or a fraction of them where it is below 1.',
+    'What is learned. `kind` decides which keys there are. An image-density and a toy set are densities: each part is\n' +
+      'drawn afresh. Files are split: a part is a count of rows, or a fraction of them where it is below 1. Pictures\n' +
+      'are rows [C, H, W]: 8-bit ones are scaled to [−1, 1], floats stay as they are.',
   ],
   model: ['model', 'The velocity field v(x, t).'],
   flow: ['flow', 'The chain of sub-flows ([method.md](method.md)).'],
@@ -48,10 +49,14 @@ const sections = {
 
 /** Where the kinds of data mean different things by one key; the schema's first words are those of pictures. */
 const wordsForAllKinds = {
-  'data.path': 'The picture or file, relative to the config file.',
+  'data.path': 'The picture, file or folder, relative to the config file. Folders in a folder of images are classes.',
   'data.train': 'Training rows. Of a file, left out: all that the other parts leave.',
   'data.validation': 'Validation rows, 0 for none.',
-  'data.test': 'Test rows, 0 for none.',
+  'data.test':
+    'Test rows, 0 for none. Of images, idx and cifar10, left out: all test pictures that have files of their own, else a tenth.',
+  'data.testPath': 'A folder or file of test pictures. Left out: the test rows are split off.',
+  'data.labels': 'Classes of the rows: an IDX file, or a .npy file of whole numbers.',
+  'data.testLabels': 'Classes of the test pictures.',
 }
 const part = 'a count of rows; of a file also a fraction below 1'
 const valuesForAllKinds = { 'data.train': part, 'data.validation': part, 'data.test': part }

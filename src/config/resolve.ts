@@ -89,6 +89,12 @@ function crossCheck(options: z.output<typeof optionsSchema>, gammas: Gammas): st
 }
 
 function crossCheckData(data: DataConfig): string[] {
+  if (data.kind === 'idx' && (data.labels === undefined) !== (data.testLabels === undefined) && data.testPath) {
+    return ['data.labels and data.testLabels are given together or not at all.']
+  }
+  if (data.kind === 'idx' && data.testLabels !== undefined && !data.testPath) {
+    return ['data.testLabels must be left out: there is no data.testPath whose classes they would be.']
+  }
   if (data.kind !== 'toy') return []
   if (data.name === 'gaussian') {
     if (!data.mean || !data.covariance) return ['data.mean and data.covariance must be given for the gaussian.']

@@ -10,6 +10,7 @@ import { readCsv, selectColumns, type Table } from './csv.js'
 import { type Density, isDensity, type Sampler } from './density.js'
 import { gaussian } from './gaussian.js'
 import { loadImageDensity } from './image-density.js'
+import { loadCifar10, loadIdx, loadImageFolder, loadPictures } from './load-pictures.js'
 import { readNpy } from './npy.js'
 import { streams } from './random.js'
 import { fitScaler, type Scaler } from './scaler.js'
@@ -24,20 +25,25 @@ export interface LoadedData extends Parts {
   density: Density | null
   /** Names of the columns, where there are any. */
   columns: string[] | null
+  /** Classes of the rows of each part, where there are any; kept for models that take a condition. */
+  labels: PartLabels | null
+  /** Whether pictures are mirrored at random in the first sub-flow. */
+  flips: boolean
   /** One line for people. */
   description: string
 }
 
-type ConfigOf<K extends DataConfig['kind']> = Extract<DataConfig, { kind: K }>
-type Source = Omit<LoadedData, 'scaler'>
+export type PartLabels = { readonly [part in keyof Parts]: Uint16Array | null }
+
+export type ConfigOf<K extends DataConfig['kind']> = Extract<DataConfig, { kind: K }>
+export type Source = Omit<LoadedData, 'scaler' | 'labels' | 'flips'> & Partial<Pick<LoadedData, 'labels' | 'flips'>>
 
 const tableReaders: Readonly<
   Record<string, (path: string, columns: readonly (string | number)[] | null) => Promise<Table>>
-> = { '.csv': readCsv, '.npy': readNpyTable }
+> = { '.csv': readCsv, '.npy': async (path, columns) => tableOf(path, await readNpy(path), columns) }
 
-/** A .npy file as rows: an array of one dimension is one column; columns of a matrix are selected by number. */
-async function readNpyTable(path: string, columns: readonly (string | number)[] | null): Promise<Table> {
-  const read = await readNpy(path)
+/** An array as rows: one of one dimension is one column; columns of a matrix are selected by number. */
+function tableOf(path: string, read: Tensor, columns: readonly (string | number)[] | null): Table {
   if (read.shape.length === 0) throw new DataError(`${path} holds a single number, not rows.`)
   const tensor: Tensor = read.shape.length === 1 ? { values: read.values, shape: [read.shape[0], 1] } : read
   checkTensor(path, tensor)
@@ -121,7 +127,28 @@ const sources: {
     return { ...drawParts(sampler, config, seed), columns: null, description }
   },
   csv: (config, seed, baseDir) => splitTable(readCsv, config, seed, baseDir),
-  npy: (config, seed, baseDir) => splitTable(readNpyTable, config, seed, baseDir),
+  async npy(config, seed, baseDir) {
+    const { labels, size, flips, limit } = config
+    const path = resolve(baseDir, config.path)
+    const read = await readNpy(path)
+    const { shape } = read
+    if (shape.length === 4) {
+      checkTensor(path, read)
+      if (config.columns)
+        throw new DataError(`${path} holds pictures, [${shape.join(', ')}]; only a matrix has columns.`)
+      return loadPictures(read, config, seed, baseDir)
+    }
+    const given = Object.entries({ labels, size, flips: flips || undefined, limit }).find(([, value]) => value)
+    if (given) {
+      throw new DataError(
+        `data.${given[0]} is for pictures, [n, C, H, W], but ${path} has the shape [${shape.join(', ')}].`,
+      )
+    }
+    return splitTable(async (_, columns) => tableOf(path, read, columns), config, seed, baseDir)
+  },
+  images: loadImageFolder,
+  idx: loadIdx,
+  cifar10: loadCifar10,
 }
 
 /**
@@ -138,9 +165,9 @@ export async function loadData(
 ): Promise<LoadedData> {
   const source = await sources[config.kind](config as never, seed, baseDir)
   // Only rows of columns have a scale of their own for each; pictures and sequences are left as they are.
-  const scaled = config.standardise && source.train.shape.length === 2
+  const scaled = 'standardise' in config && config.standardise && source.train.shape.length === 2
   try {
-    return { ...source, scaler: scaled ? fitScaler(source.train, source.columns) : null }
+    return { labels: null, flips: false, ...source, scaler: scaled ? fitScaler(source.train, source.columns) : null }
   } catch (error) {
     throw error instanceof DataError ? new DataError(`${source.description}: ${error.message}`) : error
   }

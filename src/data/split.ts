@@ -22,19 +22,22 @@ export interface Parts {
   test: Tensor | null
 }
 
+/** How many of `rows` a count or a fraction is, rounded down. Throws DataError where a fraction gives no row. */
+export function partCount(name: string, size: number, rows: number): number {
+  if (size >= 1 || size === 0) return size
+  // A little more than nothing keeps 0.3 of 10 rows from being 2.
+  const part = Math.floor(size * rows + 1e-9)
+  if (part === 0) throw new DataError(`${name}: ${size} of ${rows} rows is less than one row.`)
+  return part
+}
+
 /**
  * How many rows each part gets of `rows`. A fraction is rounded down.
  *
  * @throws DataError where a fraction gives no row, no row is left to train on, or more rows are asked for than there are
  */
 export function partCounts(rows: number, { train, validation = 0, test = 0 }: PartSizes): Required<PartSizes> {
-  const count = (name: string, size: number): number => {
-    if (size >= 1 || size === 0) return size
-    // A little more than nothing keeps 0.3 of 10 rows from being 2.
-    const part = Math.floor(size * rows + 1e-9)
-    if (part === 0) throw new DataError(`${name}: ${size} of ${rows} rows is less than one row.`)
-    return part
-  }
+  const count = (name: string, size: number): number => partCount(name, size, rows)
   const counts = { validation: count('validation', validation), test: count('test', test) }
   const left = rows - counts.validation - counts.test
   const all = { train: train === undefined ? left : count('train', train), ...counts }

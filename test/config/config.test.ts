@@ -63,7 +63,7 @@ seed: 1103
   })
 
   it('standardises files and not pictures and toy sets, unless it says otherwise', () => {
-    const standardise = (data: object) => resolveConfig({ data }).data.standardise
+    const standardise = (data: object) => (resolveConfig({ data }).data as { standardise?: boolean }).standardise
     expect(standardise({ kind: 'csv', path: 'a.csv' })).toBe(true)
     expect(standardise({ kind: 'npy', path: 'a.npy' })).toBe(true)
     expect(standardise({ kind: 'image-density', path: 'a.png' })).toBe(false)
@@ -244,7 +244,11 @@ describe('what is wrong with a config is named with its path and what would be r
 
   it.each<[string, object, string]>([
     ['no data', {}, 'data is missing; it must be a section with keys of its own.'],
-    ['no kind', { data: { path: 'a' } }, 'data.kind is missing; it must be image-density, toy, csv or npy.'],
+    [
+      'no kind',
+      { data: { path: 'a' } },
+      'data.kind is missing; it must be image-density, toy, csv, npy, images, idx or cifar10.',
+    ],
     ['no path', { data: { kind: 'csv' } }, 'data.path is missing; it must be a text.'],
     [
       'a part of one and a half rows',
@@ -274,7 +278,7 @@ describe('what is wrong with a config is named with its path and what would be r
     [
       'rows of a toy set',
       { data: { ...toy, shuffle: false } },
-      "data.shuffle is a key for data.kind csv or npy, not for 'toy'.",
+      "data.shuffle is a key for data.kind csv, npy, images, idx or cifar10, not for 'toy'.",
     ],
   ])('%s', (_, config, message) => {
     expect(issuesOf(() => resolveConfig(config))).toEqual([message])
@@ -339,7 +343,7 @@ describe('the schema', () => {
       description: 'Learning rate.',
       default: 0.001,
     })
-    expect(find('data.kind')?.expects).toBe('image-density, toy, csv, npy')
+    expect(find('data.kind')?.expects).toBe('image-density, toy, csv, npy, images, idx, cifar10')
     expect(find('train.ema')?.default).toBe('off')
   })
 })

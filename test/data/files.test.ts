@@ -262,7 +262,8 @@ describe('a config of a file', () => {
     await expect(loadData(config, { seed: 0, baseDir: dir })).rejects.toThrow(
       "column 1 ('b') is constant: each of the 3 training rows has 5.",
     )
-    await expect(loadData({ ...config, standardise: false }, { seed: 0, baseDir: dir })).resolves.toBeDefined()
+    const unscaled = { ...config, standardise: false } as typeof config
+    await expect(loadData(unscaled, { seed: 0, baseDir: dir })).resolves.toBeDefined()
   })
 
   it('is refused where more rows are asked for than there are', async () => {
