@@ -9,6 +9,7 @@ import type { Trace } from '../src/flow/transport.js'
 import { blockRows } from '../src/flow/transport.js'
 import { mlpField } from '../src/nn/mlp.js'
 import { type KernelWork, kernelCost, kernelWorks, layerProducts } from './kernel-works.js'
+import { pictureWorks } from './picture-works.js'
 import { type NetShape, shapes, specOf } from './shapes.js'
 
 /**
@@ -73,7 +74,7 @@ export const cases: readonly Case[] = [
       make('products', `${net.name}/${name}`, net.batch, (rows) => product(net, rows)),
     ),
   ),
-  ...Object.entries(kernelWorks).map(([name, work]) => make('kernels', name, null, () => work)),
+  ...Object.entries({ ...kernelWorks, ...pictureWorks }).map(([name, work]) => make('kernels', name, null, () => work)),
 ]
 
 /** Floating-point operations of one repetition, by the contracts' cost. */

@@ -22,7 +22,7 @@ export interface KernelWork {
   readonly values: Readonly<Record<string, readonly number[]>>
 }
 
-const work = (
+export const work = (
   kernel: string,
   operands: KernelWork['operands'],
   attributes: Attributes = {},

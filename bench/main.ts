@@ -92,6 +92,14 @@ function describe(devices: readonly Device[], peers: readonly Peer[]): Omit<Resu
   }
 }
 
+/** Whether a device has the kernel of a case; says so where it has not. */
+function runsOn(device: Device, c: Case): boolean {
+  const work = c.work(c.rows ?? 0)
+  if (work.kind !== 'kernel' || device.kernels.has(work.kernel)) return true
+  note(`${c.name} is left out: the ${device.kind} device has no ${work.kernel} yet.`)
+  return false
+}
+
 async function main(): Promise<void> {
   const options = parseOptions(process.argv.slice(2))
   if (options.help) return print(help)
@@ -119,7 +127,9 @@ async function main(): Promise<void> {
     for (const device of devices) {
       let head = true
       const footprints: string[] = []
-      const groups = own.map(
+      const here = own.filter((c) => runsOn(device, c))
+      if (here.length === 0) continue
+      const groups = here.map(
         (c) =>
           new CaseGroup(
             device,

@@ -62,6 +62,8 @@ export interface MemoryUse {
 export interface Device {
   readonly kind: DeviceKind
   readonly info: DeviceInfo
+  /** names of the kernels that it has implementations of */
+  readonly kernels: ReadonlySet<string>
   /** Zeroed memory of `length` elements. Throws DeviceError where it exceeds a limit of the device. */
   createBuffer(length: number, dtype?: DType): DeviceBuffer
   /** Copies elements between two buffers of this device, in order with runs. */

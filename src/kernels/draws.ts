@@ -17,6 +17,7 @@ export const purposes = {
   probe: 5,
   latent: 6,
   weight: 7,
+  dropout: 8,
   mirror: 9,
 } as const
 export type Purpose = keyof typeof purposes

@@ -1,13 +1,24 @@
 /** All kernels by name: what a device must be able to run. A new kernel is one row here. */
 
+import { accumulate } from './accumulate.js'
 import { activation } from './activation.js'
 import { adam } from './adam.js'
 import { adaptiveControl } from './adaptive_control.js'
 import { adaptiveStage } from './adaptive_stage.js'
+import { attention } from './attention.js'
+import { attentionBackward } from './attention_backward.js'
+import { averagePool } from './average_pool.js'
+import { averagePoolBackward } from './average_pool_backward.js'
 import type { Kernel } from './contract.js'
+import { conv2d } from './conv2d.js'
+import { conv2dBackwardInput } from './conv2d_backward_input.js'
+import { conv2dBackwardWeight } from './conv2d_backward_weight.js'
 import { divergence } from './divergence.js'
 import { drawBatch } from './draw_batch.js'
+import { flowLoss } from './flow_loss.js'
 import { gradientNorm } from './gradient_norm.js'
+import { groupNorm } from './group_norm.js'
+import { groupNormBackward } from './group_norm_backward.js'
 import { inputFeatures } from './input_features.js'
 import { inputTangent } from './input_tangent.js'
 import { linearBackwardInput } from './linear_backward_input.js'
@@ -20,15 +31,27 @@ import { matMul } from './mat_mul.js'
 import { normal } from './normal.js'
 import { rademacher } from './rademacher.js'
 import { stageCombine } from './stage_combine.js'
+import { timeEmbedding } from './time_embedding.js'
 
 const all = [
+  accumulate,
   activation,
   adam,
   adaptiveControl,
   adaptiveStage,
+  attention,
+  attentionBackward,
+  averagePool,
+  averagePoolBackward,
+  conv2d,
+  conv2dBackwardInput,
+  conv2dBackwardWeight,
   divergence,
   drawBatch,
+  flowLoss,
   gradientNorm,
+  groupNorm,
+  groupNormBackward,
   inputFeatures,
   inputTangent,
   linearBackwardInput,
@@ -41,6 +64,7 @@ const all = [
   normal,
   rademacher,
   stageCombine,
+  timeEmbedding,
 ] as unknown as readonly Kernel[]
 
 export const kernels: ReadonlyMap<string, Kernel> = new Map(all.map((kernel) => [kernel.name, kernel]))

@@ -2,18 +2,21 @@ import { describe, expect, it } from 'vitest'
 import { cases, flopsOf, selectCases } from '../../bench/cases.js'
 import { kernelCost, kernelWorks } from '../../bench/kernel-works.js'
 import { openOurs } from '../../bench/ours.js'
+import { pictureWorks } from '../../bench/picture-works.js'
 import { shapes } from '../../bench/shapes.js'
 import { openReference } from '../../src/device/reference/device.js'
 import { kernels } from '../../src/kernels/registry.js'
 
+const works = { ...kernelWorks, ...pictureWorks }
+
 describe('bench: cases', () => {
   it('have a row for every kernel of the registry', () => {
-    const measured = new Set(Object.values(kernelWorks).map((work) => work.kernel))
+    const measured = new Set(Object.values(works).map((work) => work.kernel))
     expect([...kernels.keys()].filter((name) => !measured.has(name))).toEqual([])
   })
 
   it('fit their contracts', () => {
-    for (const { kernel, operands, attributes } of Object.values(kernelWorks)) {
+    for (const { kernel, operands, attributes } of Object.values(works)) {
       expect(() => kernels.get(kernel)!.check(operands, attributes), kernel).not.toThrow()
       expect(kernelCost({ kind: 'kernel', kernel, operands, attributes, values: {} }).bytes).toBeGreaterThan(0)
     }

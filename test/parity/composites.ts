@@ -15,7 +15,7 @@ import { openDevice } from '../../src/device/select.js'
 import { type ActivationName, activations } from '../../src/kernels/activations.js'
 import { type Shape, size } from '../../src/kernels/contract.js'
 import { ALIGNMENT, aligned, type Composite, ProgramBuilder, type Tensor } from '../../src/program/program.js'
-import { compare } from './cases.js'
+import { compare } from './harness.js'
 
 interface CompositeCase {
   readonly composite: string

@@ -2,7 +2,8 @@
 
 import { expect, test } from 'vitest'
 import { describeOn } from '../devices.js'
-import { cases, runCase } from './cases.js'
+import { casesOn, gapTests } from './gaps.js'
+import { runCase } from './harness.js'
 
 export async function parityOnNative(target: 'avx512' | 'avx2' | 'baseline'): Promise<void> {
   const { loadAddon } = await import('../../src/device/native/binding.js')
@@ -12,7 +13,8 @@ export async function parityOnNative(target: 'avx512' | 'avx2' | 'baseline'): Pr
     test('the forced target runs', () => {
       expect(device().info.cpuTarget).toBe(target)
     })
-    for (const one of cases) {
+    gapTests('native', device)
+    for (const one of casesOn('native')) {
       test(`${one.kernel}: ${one.label}`, async () => {
         for (const { operand, error, allowed, detail } of await runCase(device(), one)) {
           expect(error, `${operand}, ${detail}`).toBeLessThanOrEqual(allowed)

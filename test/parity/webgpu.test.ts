@@ -5,7 +5,9 @@ import type { Device } from '../../src/device/device.js'
 import { openWebgpu } from '../../src/device/webgpu/index.js'
 import { kernels } from '../../src/kernels/registry.js'
 import { adapterOrSkip } from '../webgpu/adapter.js'
-import { cases, runCase } from './cases.js'
+import { cases } from './cases.js'
+import { casesOn, gapTests } from './gaps.js'
+import { runCase } from './harness.js'
 
 const name = await adapterOrSkip()
 
@@ -20,7 +22,9 @@ describe.skipIf(!name)(`webgpu: parity with the reference on ${name}`, { timeout
     expect([...kernels.keys()].filter((kernel) => !cases.some((one) => one.kernel === kernel))).toEqual([])
   })
 
-  for (const one of cases) {
+  gapTests('webgpu', () => device)
+
+  for (const one of casesOn('webgpu')) {
     test(`${one.kernel}: ${one.label}`, async () => {
       for (const { operand, error, allowed, detail } of await runCase(device, one)) {
         expect(error, `${operand}, ${detail}`).toBeLessThanOrEqual(allowed)

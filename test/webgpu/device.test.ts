@@ -12,7 +12,8 @@ import { variants } from '../../src/device/webgpu/variants.js'
 import { DeviceError, DeviceLostError } from '../../src/errors.js'
 import { kernels } from '../../src/kernels/registry.js'
 import { ProgramBuilder } from '../../src/program/program.js'
-import { cases, runCase } from '../parity/cases.js'
+import { casesOn } from '../parity/gaps.js'
+import { runCase } from '../parity/harness.js'
 import { adapterOrSkip } from './adapter.js'
 import { counting } from './programs.js'
 
@@ -220,7 +221,7 @@ describe.skipIf(!name)(`webgpu: what ${name} can be asked for`, { timeout }, () 
 
   test('an unknown variant is refused', async () => {
     const device = await openWebgpu({ adapter: name, variants: { mat_mul: 'tiny' } })
-    await expect(runCase(device, cases.find(({ kernel }) => kernel === 'mat_mul')!)).rejects.toThrow(
+    await expect(runCase(device, casesOn('webgpu').find(({ kernel }) => kernel === 'mat_mul')!)).rejects.toThrow(
       /variant of mat_mul/,
     )
     await device.dispose()
@@ -232,7 +233,7 @@ describe.skipIf(!name)(`webgpu: what ${name} can be asked for`, { timeout }, () 
         adapter: name,
         variants: { mat_mul: variant, linear_backward_weight: variant },
       })
-      for (const one of cases.filter(({ kernel }) => /^(mat_mul|linear_backward_weight)$/.test(kernel))) {
+      for (const one of casesOn('webgpu').filter(({ kernel }) => /^(mat_mul|linear_backward_weight)$/.test(kernel))) {
         for (const { operand, error, allowed, detail } of await runCase(device, one)) {
           expect(error, `${one.label}: ${operand}, ${detail}`).toBeLessThanOrEqual(allowed)
         }
@@ -244,7 +245,7 @@ describe.skipIf(!name)(`webgpu: what ${name} can be asked for`, { timeout }, () 
 
   test('without Dawn’s own checks every kernel still computes the same', async () => {
     const device = await openWebgpu({ adapter: name, fast: true })
-    for (const one of cases.filter(({ label }, i) => i % 4 === 0 || /odd|halted/.test(label))) {
+    for (const one of casesOn('webgpu').filter(({ label }, i) => i % 4 === 0 || /odd|halted/.test(label))) {
       for (const { operand, error, allowed, detail } of await runCase(device, one)) {
         expect(error, `${one.kernel}, ${one.label}: ${operand}, ${detail}`).toBeLessThanOrEqual(allowed)
       }

@@ -9,6 +9,7 @@ import type { DType } from '../../kernels/contract.js'
 import { lower, type PlacedTensor } from '../../program/lower.js'
 import { type Program, shapesOf } from '../../program/program.js'
 import type { Device, DeviceBuffer, DeviceInfo, Executable, MemoryUse, RunOptions } from '../device.js'
+import { expectKernels } from '../gaps.js'
 import type { NativeBuffer, NativeDevice, NativeExecutable, NativeInfo, NativeProgram } from './binding.js'
 import { flatAttributes, VariantChoice, type Variants } from './composites.js'
 
@@ -103,6 +104,7 @@ class EngineExecutable implements Executable {
 export class NativeEngine implements Device {
   readonly kind = 'native'
   readonly info: DeviceInfo
+  readonly kernels: ReadonlySet<string>
   private readonly live = new Set<EngineBuffer | EngineExecutable>()
   private queued = 0
   private tail: Promise<unknown> = Promise.resolve()
@@ -114,6 +116,7 @@ export class NativeEngine implements Device {
     private readonly variants: Variants,
   ) {
     const { cpuTarget, threads, name, supportedTargets, cacheSizes } = info
+    this.kernels = new Set(info.kernels)
     this.info = {
       kind: 'native',
       name,
@@ -188,6 +191,7 @@ export class NativeEngine implements Device {
     }
     const choice = new VariantChoice(this.variants)
     const { operations, slots, constants } = lower(program, choice.takes)
+    expectKernels(this, operations)
     const numbers = new Map<EngineBuffer, number>()
     for (const { operands } of operations) {
       for (const { place } of Object.values(operands)) {

@@ -55,6 +55,7 @@ class ReferenceDevice implements Device {
     threads: null,
     details: {},
   }
+  readonly kernels: ReadonlySet<string> = new Set(kernels.keys())
   private readonly live = new Set<ReferenceBuffer>()
   /** slots and constants of executables */
   private programBytes = 0

@@ -7,8 +7,9 @@ import { DeviceError } from '../../errors.js'
 import { type Shapes, size } from '../../kernels/contract.js'
 import { type LoweredOperation, lower, type PlacedTensor } from '../../program/lower.js'
 import type { Program } from '../../program/program.js'
+import { expectKernels } from '../gaps.js'
 import type { CompiledProgram, Dispatch } from './executable.js'
-import { type Launch, plan } from './launches.js'
+import { type Launch, plan, plannedKernels } from './launches.js'
 import { usage, type WebgpuBuffer, type WebgpuMemory } from './memory.js'
 import type { Pipelines, Prepared } from './pipelines.js'
 import { packUniforms, type Shader } from './shaders.js'
@@ -49,6 +50,7 @@ interface Placement {
 export async function compileProgram(program: Program, on: CompilesOn): Promise<CompiledProgram> {
   const { gpu, memory, pipelines, target } = on
   const lowered = lower(program, () => false)
+  expectKernels({ kind: 'webgpu', kernels: plannedKernels }, lowered.operations)
   const plans = lowered.operations.map((operation) => plan(operation, target))
   const prepared = await Promise.all(
     plans.map(({ launches }) => Promise.all(launches.map((launch) => pipelines.prepare(launch)))),

@@ -11,6 +11,7 @@ import type { DeviceTimes } from '../profile.js'
 import type { AdapterInfo, OpenAdapter } from './adapter.js'
 import { type Absent, compileProgram, makeAbsent } from './compile.js'
 import { WebgpuExecutable } from './executable.js'
+import { plannedKernels } from './launches.js'
 import { Line } from './line.js'
 import { WebgpuMemory } from './memory.js'
 import { Pipelines } from './pipelines.js'
@@ -31,6 +32,7 @@ export interface WebgpuDeviceOptions {
 export class WebgpuDevice implements Device {
   readonly kind = 'webgpu'
   readonly info: DeviceInfo
+  readonly kernels = plannedKernels
   private readonly line: Line
   private readonly buffers: WebgpuMemory
   private readonly pipelines: Pipelines

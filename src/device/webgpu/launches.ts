@@ -3,7 +3,6 @@
  * the table for each contract. A kernel that is a matrix product takes one of the variants of variants.ts.
  */
 
-import { InvalidArgumentError } from '../../errors.js'
 import type { ActivationName } from '../../kernels/activations.js'
 import { type Shape, size } from '../../kernels/contract.js'
 import type { LoweredOperation } from '../../program/lower.js'
@@ -356,9 +355,9 @@ const planners: Readonly<Record<string, Planner>> = {
   },
 }
 
-/** The launches of one operation. */
-export function plan(operation: LoweredOperation, target: Target): Plan {
-  const planner = planners[operation.contract.name]
-  if (!planner) throw new InvalidArgumentError(`The WebGPU device has no kernel '${operation.contract.name}'.`)
-  return planner(operation, target)
-}
+/** Names of the kernels that there is a row for. */
+export const plannedKernels: ReadonlySet<string> = new Set(Object.keys(planners))
+
+/** The launches of one operation, whose kernel is there. */
+export const plan = (operation: LoweredOperation, target: Target): Plan =>
+  planners[operation.contract.name](operation, target)

@@ -1,0 +1,116 @@
+/**
+ * Single kernels on pictures, at the sizes of the digits network at 32 × 32: batch 64, widths 32 and 64, attention over
+ * 16 × 16 positions with two heads of 32 channels. The 3 × 3 convolution 64 → 64 is the one that goals are stated for.
+ */
+
+import { plainConvolution } from '../src/kernels/conv2d.js'
+import { plainBackwardInput } from '../src/kernels/conv2d_backward_input.js'
+import { plainBackwardWeight } from '../src/kernels/conv2d_backward_weight.js'
+import { plainNorm } from '../src/kernels/group_norm.js'
+import { plainNormBackward } from '../src/kernels/group_norm_backward.js'
+import { STATE_LENGTH } from '../src/kernels/state.js'
+import { type KernelWork, work } from './kernel-works.js'
+
+const B = 64
+/** Extents and channels of the widest level, and of the attention. */
+const whole = [B, 32, 32, 64]
+const half = [B, 16, 16, 64]
+const qkv = [B, 16, 16, 3 * 64]
+/** Parameters of the network, about. */
+const P = 1_110_000
+
+const convolution = (H: number, C: number, N: number, k: number, residual: boolean): KernelWork =>
+  work(
+    'conv2d',
+    {
+      x: [B, H, H, C],
+      weight: [k, k, C, N],
+      bias: [N],
+      y: [B, H, H, N],
+      ...(residual ? { residual: [B, H, H, N] } : { shift: [B, N] }),
+    },
+    { ...plainConvolution, padding: (k - 1) / 2 },
+  )
+
+export const pictureWorks: Readonly<Record<string, KernelWork>> = {
+  'conv2d/64x64x3x3': convolution(32, 64, 64, 3, true),
+  'conv2d/32x32x3x3': convolution(32, 32, 32, 3, false),
+  'conv2d/128x64x1x1': convolution(32, 128, 64, 1, true),
+  'conv2d/first': work(
+    'conv2d',
+    { x: [B, 1, 32, 32], weight: [3, 3, 1, 32], bias: [32], y: [B, 32, 32, 32] },
+    { ...plainConvolution, xLayout: 'nchw' },
+  ),
+  'conv2d/last': work(
+    'conv2d',
+    { x: [B, 32, 32, 32], weight: [3, 3, 32, 1], bias: [1], y: [B, 1, 32, 32] },
+    { ...plainConvolution, yLayout: 'nchw' },
+  ),
+  'conv2d/upsample': work(
+    'conv2d',
+    { x: half, weight: [3, 3, 64, 64], bias: [64], y: whole },
+    { ...plainConvolution, upsample: 2 },
+  ),
+  'conv2d/stride2': work(
+    'conv2d',
+    { x: whole, weight: [3, 3, 64, 64], bias: [64], y: half },
+    { ...plainConvolution, stride: 2 },
+  ),
+  'conv2d_backward_input/64x64x3x3': work(
+    'conv2d_backward_input',
+    { dy: whole, weight: [3, 3, 64, 64], dx: whole },
+    { ...plainBackwardInput },
+  ),
+  'conv2d_backward_weight/64x64x3x3': work(
+    'conv2d_backward_weight',
+    { x: whole, dy: whole, dweight: [3, 3, 64, 64], dbias: [64] },
+    { ...plainBackwardWeight },
+  ),
+  group_norm: work(
+    'group_norm',
+    { x: whole, gamma: [64], beta: [64], y: whole, statistics: [B, 2, 32] },
+    { ...plainNorm },
+  ),
+  'group_norm/dropout': work(
+    'group_norm',
+    { x: whole, gamma: [64], beta: [64], state: [STATE_LENGTH], y: whole, statistics: [B, 2, 32] },
+    { ...plainNorm, dropout: 0.1 },
+    { state: [0] },
+  ),
+  group_norm_backward: work(
+    'group_norm_backward',
+    {
+      x: whole,
+      dy: whole,
+      gamma: [64],
+      beta: [64],
+      statistics: [B, 2, 32],
+      add: whole,
+      dx: whole,
+      dgamma: [64],
+      dbeta: [64],
+    },
+    { ...plainNormBackward },
+    { statistics: [1] },
+  ),
+  attention: work('attention', { qkv, y: half, log_sum_exp: [B, 2, 256] }, { heads: 2 }),
+  attention_backward: work(
+    'attention_backward',
+    { qkv, y: half, log_sum_exp: [B, 2, 256], dy: half, dqkv: qkv },
+    { heads: 2 },
+    { log_sum_exp: [Math.log(256)] },
+  ),
+  average_pool: work('average_pool', { x: whole, y: half }, { xFirst: 0, factor: 0.25 }),
+  average_pool_backward: work(
+    'average_pool_backward',
+    { dy: half, dx: whole },
+    { dyFirst: 0, addFirst: 0, factor: 0.25 },
+  ),
+  time_embedding: work('time_embedding', { t: [B], y: [B, 32] }),
+  flow_loss: work(
+    'flow_loss',
+    { v: [B, 1024], target: [B, 1024], delta: [B, 1024], row_loss: [B] },
+    { scale: 1, firstRow: 0 },
+  ),
+  accumulate: work('accumulate', { part: [P], total: [P] }, {}, { part: [0] }),
+}

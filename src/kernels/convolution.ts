@@ -1,0 +1,87 @@
+/**
+ * What the convolution kernels share: attributes, the extents that follow from them, and their cost. A weight is
+ * [kh, kw, C, N] on a device: C channels in, N out (files hold PyTorch's [N, C, kh, kw]; src/nn/unet.ts translates). The
+ * picture may be enlarged in front of the convolution (`upsample` 2: each pixel becomes 2 × 2, nearest neighbour); no
+ * enlarged picture is stored. Beyond the picture's edge, `padding` pixels on each side are zero.
+ */
+
+import { InvalidArgumentError } from '../errors.js'
+import { extents, type Shape } from './contract.js'
+
+export interface ConvolutionGeometry {
+  readonly stride: 1 | 2
+  readonly padding: number
+  /** nearest-neighbour enlargement of the input, in front of the convolution */
+  readonly upsample: 1 | 2
+}
+
+export interface ConvolutionExtents {
+  /** extents of the kernel, channels in and channels out */
+  readonly kh: number
+  readonly kw: number
+  readonly C: number
+  readonly N: number
+  /** extents of the output */
+  readonly outH: number
+  readonly outW: number
+}
+
+/** Checks geometry and weight against a picture of H × W, and returns what follows from them. */
+export function convolutionExtents(
+  kernel: string,
+  H: number,
+  W: number,
+  weight: Shape | undefined,
+  { stride, padding, upsample }: ConvolutionGeometry,
+  operand = 'weight',
+): ConvolutionExtents {
+  const [kh, kw, C, N] = extents(kernel, operand, weight, 4)
+  if (stride !== 1 && stride !== 2)
+    throw new InvalidArgumentError(`${kernel}: stride must be 1 or 2, but is ${stride}.`)
+  if (upsample !== 1 && upsample !== 2) {
+    throw new InvalidArgumentError(`${kernel}: upsample must be 1 or 2, but is ${upsample}.`)
+  }
+  if (!Number.isInteger(padding) || padding < 0 || padding >= kh || padding >= kw) {
+    throw new InvalidArgumentError(
+      `${kernel}: padding must be a whole number from 0 to below the kernel's ${kh} × ${kw}, but is ${padding}.`,
+    )
+  }
+  const outH = outExtent(H, kh, stride, padding, upsample)
+  const outW = outExtent(W, kw, stride, padding, upsample)
+  if (outH < 1 || outW < 1) {
+    throw new InvalidArgumentError(`${kernel}: a kernel of ${kh} × ${kw} does not fit into a picture of ${H} × ${W}.`)
+  }
+  return { kh, kw, C, N, outH, outW }
+}
+
+export const outExtent = (extent: number, k: number, stride: number, padding: number, upsample: number): number =>
+  Math.floor((extent * upsample + 2 * padding - k) / stride) + 1
+
+/** Flops of a direct convolution, the zeros of the padding counted as work; forward and both gradients cost the same. */
+export const convolutionFlops = (B: number, { kh, kw, C, N, outH, outW }: ConvolutionExtents): number =>
+  2 * B * outH * outW * kh * kw * C * N
+
+/**
+ * Calls visit(output y, output x, tap row, tap column, input y, input x) for every tap that lies within the picture;
+ * the input's coordinates are those of the picture before it was enlarged.
+ */
+export function eachTap(
+  H: number,
+  W: number,
+  { kh, kw, outH, outW }: ConvolutionExtents,
+  { stride, padding, upsample }: ConvolutionGeometry,
+  visit: (y: number, x: number, i: number, j: number, inY: number, inX: number) => void,
+): void {
+  for (let y = 0; y < outH; y++) {
+    for (let x = 0; x < outW; x++) {
+      for (let i = 0; i < kh; i++) {
+        for (let j = 0; j < kw; j++) {
+          const inY = y * stride - padding + i
+          const inX = x * stride - padding + j
+          if (inY < 0 || inX < 0 || inY >= H * upsample || inX >= W * upsample) continue
+          visit(y, x, i, j, Math.floor(inY / upsample), Math.floor(inX / upsample))
+        }
+      }
+    }
+  }
+}
