@@ -3,12 +3,14 @@
  * tables. settings.ts says what is trained, results.ts how results are kept; a run that was interrupted is made again.
  */
 
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { openDevice } from '../../src/device/select.js'
 import { LocalFlowError } from '../../src/errors.js'
+import type { LocalFlow } from '../../src/flow/local-flow.js'
 import type { Progress } from '../../src/flow/train-chain.js'
-import { assignmentsOf, makeRun } from './make-run.js'
+import { assignmentsOf, makeRun, type Wanted } from './make-run.js'
 import { missingRuns, type PlannedRun, planRuns, selectGroups } from './plan.js'
 import { type Row, readRows, withRow, writeRows } from './results.js'
 import { groups } from './settings.js'
@@ -21,6 +23,7 @@ Trains and evaluates what the tables of docs/method.md are made of. Groups: ${Ob
   --pictures FOLDER  where img_rose.png and img_tree.png are (default: ../shared/data)
   --filter NAME      only a setting, a picture or a seed; may be repeated
   --results FOLDER   where results are kept (default: bench/results/quality)
+  --keep FOLDER      saves each flow there, as a run that lfm sample and lfm score read
   --list             prints the commands of the runs that are missing, and makes none
   --tables           prints the tables of what is there, and makes no run
   --help             prints this`
@@ -31,9 +34,11 @@ const print = (text: string): void => {
 
 const quoted = (word: string): string => (/^[\w./:=,+@%-]+$/.test(word) ? word : `'${word}'`)
 
+const runName = ({ run, picture, seed }: Wanted): string => `${run}-${picture}-${seed}`
+
 const commandOf = (run: PlannedRun, pictures: string): string => {
   const sets = assignmentsOf(run, pictures).map((assignment) => ` --set ${quoted(assignment)}`)
-  return `lfm train bench/quality/reference.yaml --out runs/${run.run}-${run.picture}-${run.seed}${sets.join('')}`
+  return `lfm train bench/quality/reference.yaml --out runs/${runName(run)}${sets.join('')}`
 }
 
 /** A line on a terminal that is written over while a run goes on. */
@@ -57,6 +62,7 @@ function parse(argv: readonly string[]) {
         pictures: { type: 'string', default: '../shared/data' },
         filter: { type: 'string', multiple: true, default: [] },
         results: { type: 'string', default: fileURLToPath(new URL('../results/quality', import.meta.url)) },
+        keep: { type: 'string' },
         list: { type: 'boolean', default: false },
         tables: { type: 'boolean', default: false },
         help: { type: 'boolean', default: false },
@@ -67,13 +73,19 @@ function parse(argv: readonly string[]) {
   }
 }
 
-async function makeAll(runs: readonly PlannedRun[], folder: string, pictures: string): Promise<void> {
+async function makeAll(
+  runs: readonly PlannedRun[],
+  { results: folder, pictures, keep }: { results: string; pictures: string; keep?: string },
+): Promise<void> {
   if (runs.length === 0) return
   const device = await openDevice('native')
   try {
     for (const [i, { group, parts, ...wanted }] of runs.entries()) {
       const name = `${i + 1}/${runs.length} ${wanted.run} ${wanted.picture} ${wanted.seed}`
-      const row = await makeRun(wanted, parts, { device, pictures, onProgress: progressLine(name) })
+      const onTrained = async (flow: LocalFlow): Promise<void> => {
+        if (keep) await flow.save(join(keep, runName(wanted)), { force: true })
+      }
+      const row = await makeRun(wanted, parts, { device, pictures, onProgress: progressLine(name), onTrained })
       writeRows(folder, group, withRow(readRows(folder, group), row))
       const said = parts.map(
         (part) => `${part} NLL ${row.parts[part]!.nll.toFixed(4)}, KL ${row.parts[part]!.kl.toFixed(4)}`,
@@ -101,7 +113,7 @@ async function main(): Promise<void> {
   const runs = planRuns(groups, { groups: positionals, filters: values.filter })
   const missing = missingRuns(runs, (group) => readRows(values.results, group))
   if (values.list) return print(missing.map((run) => commandOf(run, values.pictures)).join('\n'))
-  if (!values.tables) await makeAll(missing, values.results, values.pictures)
+  if (!values.tables) await makeAll(missing, values)
   for (const name of selectGroups(groups, positionals)) print(`\n${tableOf(name, readRows(values.results, name))}`)
 }
 

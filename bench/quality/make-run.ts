@@ -26,6 +26,8 @@ export interface Where {
   /** folder of img_rose.png and img_tree.png */
   readonly pictures: string
   readonly onProgress: (progress: Progress) => void
+  /** sees the trained flow, to keep it */
+  readonly onTrained?: (flow: LocalFlow) => Promise<void>
 }
 
 const RK4_STAGES = 4
@@ -46,11 +48,12 @@ const mean = (values: ArrayLike<number>): number => {
 }
 
 export async function makeRun(wanted: Wanted, parts: readonly Part[], where: Where): Promise<Row> {
-  const { device, pictures, onProgress } = where
+  const { device, pictures, onProgress, onTrained } = where
   const raw = applyOverrides(await readConfig(baseConfig), assignmentsOf(wanted, pictures))
   const config = resolveConfig(raw, `${wanted.run}, ${wanted.picture}`)
   const data = await loadData(config.data, { seed: config.seed, baseDir: dirname(baseConfig) })
   const { flow, chain } = await trainFlow(device, data.train, null, config, raw, { onProgress })
+  await onTrained?.(flow)
   const likelihoods: Partial<Record<Part, Likelihood>> = {}
   for (const part of parts) {
     const { values, shape } = data[part]!
