@@ -6,13 +6,12 @@ import { stringify } from 'yaml'
 import { findRun, makeRunFolder, type RunManifest } from '../checkpoint/index.js'
 import { applyOverrides, type ResolvedConfig, readConfig, resolveConfig } from '../config/index.js'
 import { type LoadedData, loadData } from '../data/load.js'
-import { applyScaler } from '../data/scaler.js'
 import { rowLength } from '../data/tensor.js'
 import type { Device, DeviceKind } from '../device/device.js'
 import { stepProfile } from '../device/profile.js'
 import { openDevice } from '../device/select.js'
 import { CheckpointError, ConfigError, DataError, LocalFlowError, TrainingError } from '../errors.js'
-import { checkBatch, fieldOf, type LocalFlow, trainFlow } from '../flow/local-flow.js'
+import { chainRows, checkBatch, fieldOf, type LocalFlow, trainFlow } from '../flow/local-flow.js'
 import type { ChainState, TrainedChain } from '../flow/train-chain.js'
 import {
   describeSolver,
@@ -130,8 +129,7 @@ export async function train(configPath: string, options: TrainCommandOptions): P
         'have changed. Resume it with the old data, or train into another folder.',
     )
   }
-  const scaled = data.scaler ? applyScaler(data.scaler, data.train) : data.train
-  const start = run && (await readState(run, Float32Array.from(scaled.values)))
+  const start = run && (await readState(run, chainRows(data.train, data.scaler)))
   const variants = { ...manifest?.variants, ...config.device.variants }
   const device = await openDevice(config.device.kind, { variants, profile: options.profile })
   const { signal, release } = interruptSignal('Interrupted.')
@@ -226,6 +224,7 @@ class Session {
     let timings = this.before
     const { flow, chain } = await trainFlow(device, data.train, data.scaler, config, this.identity.raw, {
       signal,
+      flips: data.flips,
       start: start?.chain ?? null,
       onProgress: (progress) => display.show(progress),
       onLosses: (subFlow, first, losses) => this.log.add(subFlow, first, losses),

@@ -13,6 +13,12 @@ export interface Tensor {
 /** The number of values in one row: the product of all dimensions but the first. */
 export const rowLength = (shape: readonly number[]): number => shape.slice(1).reduce((product, d) => product * d, 1)
 
+/**
+ * Whether the values are 8-bit pixels, which a model takes scaled to [−1, 1] (src/kernels/pool.ts): bytes in rows of more than
+ * one dimension. Bytes in a table of columns are numbers like any others.
+ */
+export const holdsPixels = ({ values, shape }: Tensor): boolean => values instanceof Uint8Array && shape.length > 2
+
 /** What a column is called in a message: its number from 0, and its name where it has one. */
 export const columnName = (index: number, columns?: readonly string[] | null): string =>
   columns ? `column ${index} (${show(columns[index])})` : `column ${index}`

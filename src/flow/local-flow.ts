@@ -6,13 +6,14 @@
 
 import { type ResolvedOptions, resolveOptions, type TrainOptions } from '../config/index.js'
 import { applyScaler, logDeterminant, type Scaler, undoScaler } from '../data/scaler.js'
-import { checkTensor, type Tensor } from '../data/tensor.js'
+import { checkTensor, holdsPixels, type Tensor } from '../data/tensor.js'
 import type { Device, DeviceInfo, DeviceKind } from '../device/device.js'
 import { openDevice } from '../device/select.js'
 import { InvalidArgumentError, invalid } from '../errors.js'
 import type { VelocityField } from '../nn/field.js'
 import { mlpField } from '../nn/mlp.js'
 import { checkSolver, type Evaluations, type SolverSettings } from '../ode/solver.js'
+import { modelValues, type PoolValues } from './pool.js'
 import { betaQuantiles } from './quantiles.js'
 import {
   type ChainHooks,
@@ -31,6 +32,8 @@ export type { Progress } from './train-chain.js'
 export interface TrainArguments extends TrainOptions {
   /** { values, shape: [n, C] }; refused until a model uses it */
   cond?: Tensor
+  /** mirror pictures left to right at random in the first sub-flow; what is pushed keeps one orientation. Default false */
+  flips?: boolean
   /** aborting rejects with signal.reason */
   signal?: AbortSignal
   onProgress?: (progress: Progress) => void
@@ -102,7 +105,7 @@ export function fieldOf(model: ResolvedOptions['model'], dimension: number): Vel
 }
 
 /** The chain's settings from a resolved config. */
-export function chainSettings({ flow, train, ode, seed }: ResolvedOptions): ChainSettings {
+export function chainSettings({ flow, train, ode, seed }: ResolvedOptions, mirror = 0): ChainSettings {
   const quantiles = flow.time === 'uniform' ? null : betaQuantiles(...flow.time.beta)
   const optimizer = {
     optimizer: train.optimizer,
@@ -131,6 +134,7 @@ export function chainSettings({ flow, train, ode, seed }: ResolvedOptions): Chai
     })),
     warmStart: flow.warmStart,
     outputScale: flow.outputScale,
+    mirror,
     push: ode.push,
     checkpointEvery: train.checkpointEvery,
   }
@@ -157,6 +161,14 @@ export function checkBatch({ train, flow }: ResolvedOptions, n: number): void {
 export interface TrainFlowHooks extends ChainHooks {
   /** where training stands, from a checkpoint */
   readonly start?: ChainState | null
+  /** mirror pictures at random in the first sub-flow */
+  readonly flips?: boolean
+}
+
+/** Rows of data as the chain takes them: pixels stay bytes, anything else is float32 in the scale of the model. */
+export function chainRows(x: Tensor, scaler: Scaler | null): PoolValues {
+  if (scaler) return modelValues(applyScaler(scaler, x))
+  return holdsPixels(x) ? x.values : modelValues(x)
 }
 
 /**
@@ -173,10 +185,17 @@ export async function trainFlow(
 ): Promise<{ flow: LocalFlow; chain: TrainedChain }> {
   const [n, ...rowShape] = x.shape
   checkBatch(options, n)
-  const scaled = scaler ? applyScaler(scaler, x) : x
-  const values = scaled.values instanceof Float32Array ? scaled.values : Float32Array.from(scaled.values)
+  if (hooks.flips && rowShape.length < 2) {
+    throw invalid(
+      'flips',
+      'false, or the data pictures, [n, …, height, width]',
+      `true, with data [${x.shape.join(', ')}]`,
+    )
+  }
+  const values = chainRows(x, scaler)
   const field = fieldOf(options.model, values.length / n)
-  const chain = await trainChain(device, field, values, chainSettings(options), hooks, hooks.start ?? null)
+  const settings = chainSettings(options, hooks.flips ? rowShape.at(-1) : 0)
+  const chain = await trainChain(device, field, values, settings, hooks, hooks.start ?? null)
   return { flow: new LocalFlow({ options, raw, rowShape, scaler, subFlows: chain.subFlows }, device), chain }
 }
 
@@ -211,17 +230,18 @@ export class LocalFlow {
   /**
    * Trains a Local Flow (Xu, Cheng and Xie 2024) on rows of data.
    *
-   * @param x { values, shape: [n, …dims] }, already in the scale to learn (mean 0 and spread about 1 serve best)
+   * @param x { values, shape: [n, …dims] }, already in the scale to learn (mean 0 and spread about 1 serve best). Bytes in
+   *   rows of more than one dimension are pixels b, learnt as (b − 127.5)/127.5; samples of them lie in [−1, 1] too
    * @throws ConfigError for options, DataError for values that are not finite, TrainingError where the loss is not
    */
-  static async train(x: Tensor, { cond, signal, onProgress, ...raw }: TrainArguments = {}): Promise<LocalFlow> {
+  static async train(x: Tensor, { cond, flips, signal, onProgress, ...raw }: TrainArguments = {}): Promise<LocalFlow> {
     checkTensor('x', x)
     refuseCondition(cond)
     signal?.throwIfAborted()
     const options = resolveOptions(raw)
     const device = await openDevice(options.device.kind, { variants: options.device.variants })
     try {
-      const { flow } = await trainFlow(device, x, null, options, raw, { signal, onProgress })
+      const { flow } = await trainFlow(device, x, null, options, raw, { flips, signal, onProgress })
       signal?.throwIfAborted()
       flow.ownsDevice = true
       return flow
@@ -422,8 +442,7 @@ export class LocalFlow {
   private rows(name: string, x: Tensor): Float32Array {
     checkTensor(name, x)
     this.checkRowShape(name, x)
-    const { values } = this.scaler ? applyScaler(this.scaler, x) : x
-    return values instanceof Float32Array ? values : Float32Array.from(values)
+    return modelValues(this.scaler ? applyScaler(this.scaler, x) : x)
   }
 
   private latents(z: Tensor): Float32Array {

@@ -4,10 +4,11 @@
  * flow matching is the chain of one free sub-flow, through the same code.
  */
 
-import type { Device, DeviceBuffer } from '../device/device.js'
+import type { Device } from '../device/device.js'
 import type { VelocityField } from '../nn/field.js'
 import type { Evaluations, SolverSettings } from '../ode/solver.js'
 import { targetSpread } from './interpolant.js'
+import { type Pool, type PoolValues, uploadPool } from './pool.js'
 import { pushForward } from './push-forward.js'
 import {
   freshState,
@@ -23,6 +24,8 @@ export interface ChainSettings {
   readonly warmStart: boolean
   /** scale each network's output by its target's spread */
   readonly outputScale: boolean
+  /** width of pictures that are mirrored at random in the first sub-flow; 0: none */
+  readonly mirror: number
   /** solver of the push */
   readonly push: SolverSettings
   /** steps between two checkpoints; 0: none */
@@ -44,8 +47,8 @@ export interface ChainState {
   readonly subFlow: number
   readonly scale: number
   readonly training: TrainingState | null
-  /** X_{subFlow − 1}, [n, D]; for the first sub-flow the data themselves */
-  readonly pool: Float32Array
+  /** X_{subFlow − 1}, [n, D]; for the first sub-flow the data themselves, which may be pixels */
+  readonly pool: PoolValues
 }
 
 export type Progress =
@@ -89,8 +92,8 @@ export interface TrainedChain extends ChainSpent {
   readonly skipped: number
 }
 
-/** Mean over the columns of their variances. */
-function meanVariance(values: Float32Array, D: number): number {
+/** Mean over the columns of their variances, in the scale of the model. */
+function meanVariance(values: PoolValues, D: number): number {
   const n = values.length / D
   let total = 0
   for (let d = 0; d < D; d++) {
@@ -102,17 +105,18 @@ function meanVariance(values: Float32Array, D: number): number {
     }
     total += squares / n - (sum / n) ** 2
   }
-  return total / D
+  // pixels stand for (b − 127.5)/127.5
+  return total / D / (values instanceof Uint8Array ? 127.5 ** 2 : 1)
 }
 
 /**
  * Trains from `start` (a checkpoint) or from the data.
- * @param x [n, D] data, already scaled
+ * @param x [n, D] data, already scaled, or pixels
  */
 export async function trainChain(
   device: Device,
   field: VelocityField,
-  x: Float32Array,
+  x: PoolValues,
   settings: ChainSettings,
   hooks: ChainHooks,
   start: ChainState | null = null,
@@ -121,8 +125,7 @@ export async function trainChain(
   const n = x.length / field.dimension
   const finished = [...(start?.finished ?? [])]
   let values = start?.pool ?? x
-  let pool: DeviceBuffer = device.createBuffer(x.length)
-  pool.write(values)
+  let pool: Pool = uploadPool(device, values, field.dimension, (start?.subFlow ?? 1) === 1 ? settings.mirror : 0)
   const totals = { seconds: 0, stepsTaken: 0, pushSeconds: 0, skipped: 0 }
   const pushEvaluations: Evaluations[] = []
   let variants: Readonly<Record<string, string>> = {}
@@ -154,7 +157,7 @@ export async function trainChain(
       const trained = await trainSubFlow(
         device,
         field,
-        { pool, rows: n },
+        { pool: pool.buffer, rows: n, reading: pool.reading },
         training,
         { ...kind, scale },
         {
@@ -175,14 +178,16 @@ export async function trainChain(
         const weights = device.createBuffer(parameters.length)
         try {
           weights.write(parameters)
-          const { pushed, evaluations } = await pushForward(device, { field, parameters: weights, scale }, pool, n, {
+          const { pushed, evaluations } = await pushForward(device, { field, parameters: weights, scale }, pool, {
             solver: settings.push,
+            seed: kind.seed,
+            stream: number,
             signal: hooks.signal,
             onProgress: (rows) => hooks.onProgress?.({ phase: 'push', subFlow: number, subFlows: N, rows, of: n }),
           })
-          pool.dispose()
+          pool.buffer.dispose()
           pool = pushed
-          values = (await pool.read()) as Float32Array
+          values = (await pool.buffer.read()) as Float32Array
           pushEvaluations.push(evaluations)
         } finally {
           weights.dispose()
@@ -197,7 +202,7 @@ export async function trainChain(
     }
     return { subFlows: finished, ...totals, pushEvaluations, variants }
   } finally {
-    pool.dispose()
+    pool.buffer.dispose()
   }
 }
 

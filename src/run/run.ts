@@ -25,6 +25,7 @@ import type { Scaler } from '../data/scaler.js'
 import type { Device, DeviceInfo } from '../device/device.js'
 import { CheckpointError } from '../errors.js'
 import { type FlowParts, fieldOf, LocalFlow } from '../flow/local-flow.js'
+import type { PoolValues } from '../flow/pool.js'
 import type { ChainState, FinishedSubFlow } from '../flow/train-chain.js'
 import type { TrainingState } from '../flow/train-sub-flow.js'
 import type { NamedTensor, VelocityField } from '../nn/field.js'
@@ -129,7 +130,8 @@ export class RunWriter {
       if (this.written.has(POOL) && this.poolOf === chain.subFlow) keep.push(POOL)
       else {
         const D = field.dimension
-        files[POOL] = asContent([{ name: 'pool', shape: [chain.pool.length / D, D], values: chain.pool }])
+        const values = chain.pool as Float32Array
+        files[POOL] = asContent([{ name: 'pool', shape: [values.length / D, D], values }])
       }
     }
     files[LOSSES] = asContent(
@@ -307,8 +309,8 @@ export async function addEvaluation(run: Run, evaluation: ReportEvaluation): Pro
   return report ?? null
 }
 
-/** The state to go on from. `data` [n, D] are the scaled training rows: X_0. */
-export async function readState(run: Run, data: Float32Array): Promise<RunState> {
+/** The state to go on from. `data` [n, D] are the scaled training rows, or pixels: X_0. */
+export async function readState(run: Run, data: PoolValues): Promise<RunState> {
   const { folder, manifest, options, extra, field } = run
   const { phase, subFlow: number } = manifest.progress
   const done = phase === 'done'

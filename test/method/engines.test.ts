@@ -54,6 +54,7 @@ function settings(over: { lr?: number; steps?: number[]; clip?: number; seed?: n
     })),
     warmStart: true,
     outputScale: true,
+    mirror: 0,
     push: { solver: 'rk4', steps: 3, rtol: 1e-5, atol: 1e-5 },
     checkpointEvery: 17,
   }
