@@ -9,7 +9,8 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { availableParallelism, cpus, release, totalmem, type } from 'node:os'
 import type { Device, DeviceKind } from '../src/device/device.js'
 import { loadAddon } from '../src/device/native/binding.js'
-import { openDevice } from '../src/device/select.js'
+import { profileText } from '../src/device/profile.js'
+import { type DeviceOptions, openDevice } from '../src/device/select.js'
 import { DeviceError, LocalFlowError } from '../src/errors.js'
 import { type Case, cases, type SuiteName, selectCases, suites } from './cases.js'
 import { quote } from './measure.js'
@@ -31,11 +32,11 @@ const note = (message: string): void => {
 }
 
 /** Those asked for, all of which must be there; or native and webgpu where they are. */
-async function openDevices(asked: readonly DeviceKind[] | null): Promise<Device[]> {
+async function openDevices(asked: readonly DeviceKind[] | null, options: DeviceOptions): Promise<Device[]> {
   const devices: Device[] = []
   for (const kind of asked ?? (['native', 'webgpu'] as const)) {
     try {
-      devices.push(await openDevice(kind, { onWarning: note }))
+      devices.push(await openDevice(kind, { ...options, onWarning: note }))
     } catch (error) {
       if (asked || !(error instanceof DeviceError)) throw error
       note(`${kind} is left out: ${error.message.split('\n')[0]}`)
@@ -83,6 +84,8 @@ function describe(devices: readonly Device[], peers: readonly Peer[]): Omit<Resu
       peak: null,
     },
     adapter: webgpu?.name ?? null,
+    driver: webgpu ? String(webgpu.details.driver) : null,
+    toggles: webgpu ? String(webgpu.details.toggles) : null,
     commit: commit(),
     versions: {
       'local-flow-matching': version,
@@ -106,15 +109,18 @@ async function main(): Promise<void> {
   if (options.list) return print(cases.map((c) => c.name).join('\n'))
   const selected = selectCases(options.filters)
   const earlier = options.compare === null ? null : readResult(options.compare)
-  const devices = await openDevices(options.devices)
+  const fast = !options.safe
+  const devices = await openDevices(options.devices, { fast })
   const threads = devices.find((device) => device.kind === 'native')?.info.threads ?? availableParallelism()
-  const peers = await openPeers(options.peers, selected, threads, note)
+  const peers = await openPeers(options.peers, selected, { threads, fast }, note)
   const pace = paces[options.quick ? 'quick' : 'full']
   const facts = describe(devices, peers)
 
   for (const { kind, info } of devices) {
     const target = info.cpuTarget ? `, ${info.cpuTarget}, ${info.threads} threads` : ''
-    print(`${kind}: ${info.name}${target}`)
+    const { driver, toggles } = info.details
+    const adapter = kind === 'webgpu' ? `, ${driver}, ${toggles} set of toggles` : ''
+    print(`${kind}: ${info.name}${target}${adapter}`)
   }
   for (const peer of peers) print(`${peer.name} ${peer.version}${peer.details && `: ${peer.details}`}`)
 
@@ -125,6 +131,9 @@ async function main(): Promise<void> {
     if (own.length === 0) continue
     const beside = peers.filter((peer) => own.some((c) => peer.does(c.work(c.rows ?? 0)))).map((peer) => peer.name)
     for (const device of devices) {
+      const profiled = options.profile
+        ? await openDevice(device.kind, { fast, profile: true, onWarning: () => undefined })
+        : null
       let head = true
       const footprints: string[] = []
       const here = own.filter((c) => runsOn(device, c))
@@ -138,6 +147,7 @@ async function main(): Promise<void> {
             pace,
             peakOf(device, options.quick),
             note,
+            profiled,
             (ours, theirs, seen, footprint) => {
               rows.push(ours, ...theirs)
               peaks.push(...seen)
@@ -145,12 +155,17 @@ async function main(): Promise<void> {
               head = false
               print(tableLine(ours, beside, theirs))
               if (footprint) footprints.push(footprintLine(ours, footprint))
+              if (ours.profile) footprints.push(profileText(ours.profile, `  ${ours.suite}/${ours.shape}`))
             },
           ),
       )
       print('')
       await runRounds(`${suites[suite]}, ${device.kind}`, groups, pace.rounds)
       for (const line of footprints) print(line)
+      if (profiled && !rows.some((row) => row.profile && row.device === device.kind)) {
+        note(`no profile on ${device.kind}: it cannot time its launches one by one.`)
+      }
+      await profiled?.dispose()
     }
   }
 
@@ -163,6 +178,7 @@ async function main(): Promise<void> {
     machine: { ...facts.machine, peak: peak?.median ?? null },
     quick: options.quick,
     rows,
+    profile: rows.find((row) => row.profile)?.profile,
   }
   if (options.json !== null) writeFileSync(options.json, `${JSON.stringify(result, null, 2)}\n`)
   if (options.picture !== null) await drawPicture(options.picture, result)

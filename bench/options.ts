@@ -14,6 +14,8 @@ present, beside other libraries.
   --peer NAME       tfjs-cpu, tfjs-wasm, tfjs-webgpu, onnxruntime (default: these), or in addition to them pytorch and
                     one-thread (the native device with a single one); none leaves the default out; may be repeated: none
                     with others measures those alone
+  --profile         prints where one repetition goes, kernel by kernel, where the device can time its launches
+  --safe            WebGPU with all of Dawn's checks, ours and tfjs's; without it both run without them
   --quick           fewer and shorter rounds, smaller batches for slow sides: minutes become seconds
   --json FILE       writes the result
   --compare FILE    says what became faster or slower since an earlier result
@@ -31,6 +33,9 @@ export interface BenchOptions {
   /** null: those present */
   readonly devices: readonly DeviceKind[] | null
   readonly peers: readonly PeerName[]
+  readonly profile: boolean
+  /** WebGPU with the safe set of toggles */
+  readonly safe: boolean
   readonly quick: boolean
   readonly json: string | null
   readonly compare: string | null
@@ -62,6 +67,8 @@ export function parseOptions(argv: readonly string[]): BenchOptions {
     filters: listed(values.filter),
     devices: devices.length > 0 ? devices : null,
     peers: chosenPeers(listed(values.peer)),
+    profile: values.profile ?? false,
+    safe: values.safe ?? false,
     quick: values.quick ?? false,
     json: values.json ?? null,
     compare: values.compare ?? null,
@@ -78,6 +85,8 @@ const parse = (argv: readonly string[]) =>
       filter: { type: 'string', multiple: true },
       device: { type: 'string', multiple: true },
       peer: { type: 'string', multiple: true },
+      profile: { type: 'boolean' },
+      safe: { type: 'boolean' },
       quick: { type: 'boolean' },
       json: { type: 'string' },
       compare: { type: 'string' },

@@ -19,7 +19,10 @@ import { normals } from './values.js'
 /** Rows of the data set. */
 export const POOL_ROWS = 100_000
 /** Steps between two beginnings of the sub-flow; what bounds the optimizer's table. */
-const STEPS = 16_384
+const STEPS = 16_000
+
+/** Training steps between two looks at the losses, of every side that can be looked at. */
+export const READ_BACK = 100
 
 export const optimizer: SubFlowSettings['optimizer'] = {
   optimizer: 'adam',
@@ -50,13 +53,16 @@ export async function openOurs(device: Device, work: Work): Promise<Runner> {
     for (const buffer of buffers) buffer.dispose()
   }
   try {
-    const { builder, rewind } = work.kind === 'kernel' ? kernelProgram(work, make) : netProgram(work, make)
+    const { builder, rewind, losses } = work.kind === 'kernel' ? kernelProgram(work, make) : netProgram(work, make)
     const executable = await device.compile(builder.build())
     return {
       async run(times) {
-        for (let done = 0; done < times; done += STEPS) {
-          rewind?.()
-          await executable.run(Math.min(STEPS, times - done))
+        const most = losses ? READ_BACK : STEPS
+        for (let done = 0; done < times; done += most) {
+          if (done % STEPS < most) rewind?.()
+          const count = Math.min(most, times - done)
+          await executable.run(count)
+          if (losses && count === READ_BACK) await losses.read(0, READ_BACK)
         }
       },
       dispose() {
@@ -74,6 +80,8 @@ interface Opened {
   readonly builder: ProgramBuilder
   /** goes back to step 0, where there are steps */
   readonly rewind?: () => void
+  /** of the last steps */
+  readonly losses?: DeviceBuffer
 }
 
 function netProgram(work: NetWork, make: Make): Opened {
@@ -128,18 +136,19 @@ function stepProgram({ rows, net }: NetWork, field: VelocityField, parameters: D
   const state = make(STATE_LENGTH, fresh)
   const pool = make(POOL_ROWS * net.dimension, normals(POOL_ROWS * net.dimension))
   const table = optimizerTable(STEPS, optimizer)
+  const losses = make(4096)
   const builder = trainingProgram(field, { pool, rows: POOL_ROWS }, settings, {
     parameters,
     m: make(P),
     v: make(P),
     average: make(P, field.initialise(1103, 1)),
     gradient: make(P),
-    ring: make(4096),
+    ring: losses,
     table: make(table.length, table),
     quantiles: null,
     state,
   })
-  return { builder, rewind: () => state.write(fresh) }
+  return { builder, rewind: () => state.write(fresh), losses }
 }
 
 function kernelProgram({ kernel, operands, attributes, values }: KernelWork, make: Make): Opened {

@@ -1,6 +1,7 @@
 /** What a bench found, as a JSON file, and the comparison of two of them. */
 
 import { readFileSync } from 'node:fs'
+import type { Profile } from '../src/device/profile.js'
 import { LocalFlowError } from '../src/errors.js'
 
 export interface Row {
@@ -21,6 +22,8 @@ export interface Row {
   readonly ratio: number | null
   /** distance of the quartiles over the median: of `ratio` where there is one, else of `ms` */
   readonly spread: number
+  /** where our own time goes, with --profile */
+  readonly profile?: Profile
 }
 
 export interface Result {
@@ -36,11 +39,17 @@ export interface Result {
   }
   /** WebGPU adapter */
   readonly adapter: string | null
+  /** its driver and version */
+  readonly driver?: string | null
+  /** Dawn's set of toggles, of our device and of tfjs: safe or fast */
+  readonly toggles?: string | null
   /** of the working tree, with '+' where it was changed since */
   readonly commit: string | null
   readonly versions: Readonly<Record<string, string>>
   readonly quick: boolean
   readonly rows: readonly Row[]
+  /** of the first case that has one */
+  readonly profile?: Profile
 }
 
 /** Reads an earlier result. Throws LocalFlowError where the file is none. */

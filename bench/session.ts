@@ -7,10 +7,12 @@
 import { performance } from 'node:perf_hooks'
 import { setTimeout as rest } from 'node:timers/promises'
 import type { Device } from '../src/device/device.js'
+import type { Profile } from '../src/device/profile.js'
 import { type Case, flopsOf, leastStepBytes, type NetWork, type Work } from './cases.js'
 import { calibrate, fittingRows, quote, type Runner, timed, timeOnce } from './measure.js'
 import { dataBytes, openOurs } from './ours.js'
 import type { Peer } from './peers/peer.js'
+import { profileWork } from './profile.js'
 import type { Row } from './result.js'
 import type { Group } from './rounds.js'
 
@@ -59,6 +61,7 @@ export class CaseGroup implements Group {
   readonly name: string
   private readonly sides: Side[] = []
   private cost: Footprint | null = null
+  private profile: Profile | null = null
 
   constructor(
     private readonly device: Device,
@@ -67,6 +70,8 @@ export class CaseGroup implements Group {
     private readonly pace: Pace,
     private readonly peak: Peak,
     private readonly note: (message: string) => void,
+    /** a second device, which times launches one by one; null: no profile */
+    private readonly profiled: Device | null,
     private readonly done: (
       own: Row,
       beside: readonly Row[],
@@ -86,6 +91,7 @@ export class CaseGroup implements Group {
     const memory = device.memory().bytes
     await this.add(null, own, openHere)
     if (measured.suite === 'step') this.cost = await this.footprint(memory)
+    if (this.profiled) this.profile = await profileWork(this.profiled, measured.work(own))
     for (const peer of this.peers) {
       if (!peer.does(measured.work(own))) continue
       const open = (rows: number): Promise<Runner> => peer.open(measured.work(rows))
@@ -109,7 +115,8 @@ export class CaseGroup implements Group {
 
   report(): void {
     const [own, ...beside] = this.sides.filter((side, i) => i === 0 || side.peer !== null).map((side) => this.row(side))
-    this.done(own, beside, this.sides[0].peaks, this.cost)
+    const { profile } = this
+    this.done(profile ? { ...own, profile } : own, beside, this.sides[0].peaks, this.cost)
   }
 
   async tearDown(): Promise<void> {

@@ -4,28 +4,34 @@ import type { Case } from '../cases.js'
 import type { PeerName } from '../options.js'
 import { MissingPeer, type Peer } from './peer.js'
 
-type Open = (threads: number) => Promise<Peer>
+export interface PeerSettings {
+  readonly threads: number
+  /** WebGPU without Dawn's checks, as ours */
+  readonly fast: boolean
+}
+
+type Open = (settings: PeerSettings) => Promise<Peer>
 
 /** Each is loaded when it is opened, so that a package that is not there is a missing peer. */
 const openers: Readonly<Record<PeerName, Open>> = {
   'tfjs-cpu': async () => (await import('./tfjs.js')).openTfjs('cpu'),
   'tfjs-wasm': async () => (await import('./tfjs.js')).openTfjs('wasm'),
-  'tfjs-webgpu': async () => (await import('./tfjs.js')).openTfjs('webgpu'),
-  onnxruntime: async (threads) => (await import('./onnxruntime.js')).openOnnxRuntime(threads),
-  pytorch: async (threads) => (await import('./pytorch.js')).openPyTorch(threads),
+  'tfjs-webgpu': async ({ fast }) => (await import('./tfjs.js')).openTfjs('webgpu', fast),
+  onnxruntime: async ({ threads }) => (await import('./onnxruntime.js')).openOnnxRuntime(threads),
+  pytorch: async ({ threads }) => (await import('./pytorch.js')).openPyTorch(threads),
   'one-thread': async () => (await import('./one-thread.js')).openOneThread(),
 }
 
 export async function openPeers(
   names: readonly PeerName[],
   selected: readonly Case[],
-  threads: number,
+  settings: PeerSettings,
   note: (message: string) => void,
 ): Promise<Peer[]> {
   const peers: Peer[] = []
   for (const name of names) {
     try {
-      const peer = await openers[name](threads)
+      const peer = await openers[name](settings)
       if (selected.some((c) => peer.does(c.work(c.rows ?? 0)))) peers.push(peer)
       else await peer.close()
     } catch (error) {

@@ -1,16 +1,18 @@
 /**
  * TensorFlow.js on its CPU, WebAssembly and WebGPU backends (the last on Dawn, as ours). The training step is written as
  * its users would write it: gradients by `variableGrads`, products with fused bias and relu, `train.adam`; with a batch drawn,
- * clipping by the global norm and a moving average of the parameters, since our step has them. Nothing is read back but
+ * clipping by the global norm and a moving average of the parameters, since our step has them. Its WebGPU backend runs
+ * with the toggles of our device. Nothing is read back but the loss of every READ_BACK-th training step, as with ours, and
  * one number at the end of a run.
  */
 
 import { createRequire } from 'node:module'
 import type * as Core from '@tensorflow/tfjs-core'
+import { toggleOptions, toggleSets } from '../../src/device/webgpu/toggles.js'
 import type { Work } from '../cases.js'
 import type { KernelWork } from '../kernel-works.js'
 import type { Runner } from '../measure.js'
-import { optimizer, POOL_ROWS } from '../ours.js'
+import { optimizer, POOL_ROWS, READ_BACK } from '../ours.js'
 import type { NetShape } from '../shapes.js'
 import { normals } from '../values.js'
 import { MissingPeer, type Peer } from './peer.js'
@@ -22,10 +24,10 @@ const require = createRequire(import.meta.url)
 
 const kernelsDone = ['mat_mul', 'activation', 'adam']
 
-export async function openTfjs(backend: Backend): Promise<Peer> {
+export async function openTfjs(backend: Backend, fast = false): Promise<Peer> {
   const tf = await import('@tensorflow/tfjs-core')
   tf.enableProdMode()
-  const details = await register(backend)
+  const details = await register(backend, fast)
   if (!(await tf.setBackend(backend).catch(() => false))) {
     throw new MissingPeer(`tfjs could not start its ${backend} backend on this machine.`)
   }
@@ -49,7 +51,7 @@ export async function openTfjs(backend: Backend): Promise<Peer> {
 }
 
 /** Loads the backend's package; returns what it runs on. */
-async function register(backend: Backend): Promise<string> {
+async function register(backend: Backend, fast: boolean): Promise<string> {
   switch (backend) {
     case 'cpu':
       await import('@tensorflow/tfjs-backend-cpu')
@@ -61,7 +63,7 @@ async function register(backend: Backend): Promise<string> {
     case 'webgpu': {
       const { create, globals } = await import('webgpu')
       Object.assign(globalThis, globals)
-      const gpu = create([])
+      const gpu = create(toggleOptions(toggleSets[fast ? 'fast' : 'safe']))
       const adapter = await gpu.requestAdapter()
       if (!adapter) throw new MissingPeer('there is no WebGPU adapter.')
       // the backend looks for the browser's global
@@ -78,9 +80,15 @@ interface Opened {
   readonly tensors: readonly Core.Tensor[]
   /** keeps moments of its own */
   readonly optimizer?: Core.Optimizer
+  /** repetitions between two values that are read back; left out: none before the last */
+  readonly readBack?: number
 }
 
-function runner(tf: Tf, backend: Backend, { once, tensors, optimizer: own }: Opened): Runner {
+function runner(
+  tf: Tf,
+  backend: Backend,
+  { once, tensors, optimizer: own, readBack = Number.POSITIVE_INFINITY }: Opened,
+): Runner {
   return {
     async run(times) {
       await tf.setBackend(backend)
@@ -88,6 +96,7 @@ function runner(tf: Tf, backend: Backend, { once, tensors, optimizer: own }: Ope
       for (let i = 0; i < times; i++) {
         last?.dispose()
         last = tf.tidy(once)
+        if ((i + 1) % readBack === 0) await last.data()
       }
       // one element: enough to wait for the queue, and nothing to copy
       const element = tf.tidy(() => tf.slice(tf.reshape(last!, [-1]), 0, 1))
@@ -185,6 +194,7 @@ function openStep(tf: Tf, net: NetShape, rows: number, parameters: readonly Core
   return {
     tensors: [pool, ...averages, ...parameters],
     optimizer: adam,
+    readBack: READ_BACK,
     once() {
       const left = tf.gather(pool, tf.randomUniform([rows], 0, POOL_ROWS, 'int32')) as Core.Tensor2D
       const right = tf.add(tf.mul(left, decay), tf.mul(tf.randomNormal([rows, D]), spread)) as Core.Tensor2D

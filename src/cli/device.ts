@@ -9,25 +9,30 @@ import { note } from './terminal.js'
 
 export interface RunDeviceOptions {
   device?: DeviceKind | 'auto'
+  fast?: boolean
   profile?: boolean
 }
 
 /** The trained flow of a finished run, on a device opened for it; `close` frees both. */
 export async function openFlow(
   run: Run,
-  { device: kind, profile }: RunDeviceOptions,
+  { device, fast, profile }: RunDeviceOptions,
 ): Promise<{ flow: LocalFlow; device: Device; close: () => Promise<void> }> {
-  const { variants, kind: configured } = run.options.device
-  const device = await openDevice(kind ?? configured, { variants, profile })
+  const configured = run.options.device
+  const opened = await openDevice(device ?? configured.kind, {
+    variants: configured.variants,
+    fast: fast ?? configured.fast,
+    profile,
+  })
   try {
-    const flow = await flowOn(run, device)
+    const flow = await flowOn(run, opened)
     const close = async (): Promise<void> => {
       await flow.dispose()
-      await device.dispose()
+      await opened.dispose()
     }
-    return { flow, device, close }
+    return { flow, device: opened, close }
   } catch (error) {
-    await device.dispose()
+    await opened.dispose()
     throw error
   }
 }

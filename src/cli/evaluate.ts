@@ -8,17 +8,16 @@ import { dirname } from 'node:path'
 import { resolveConfig } from '../config/index.js'
 import type { Density } from '../data/density.js'
 import { loadData } from '../data/load.js'
-import type { DeviceKind } from '../device/device.js'
 import { CheckpointError, DataError } from '../errors.js'
 import type { LocalFlow } from '../flow/local-flow.js'
 import { isAdaptive, type SolverSettings } from '../ode/solver.js'
 import { describeSolver, writeReport } from '../run/report.js'
-import { addEvaluation, loadFlow, openRun, type Run } from '../run/run.js'
+import { addEvaluation, openRun, type Run } from '../run/run.js'
+import { openFlow, type RunDeviceOptions } from './device.js'
 import { interruptSignal } from './interrupt.js'
 import { clock, printJson } from './terminal.js'
 
-export interface EvaluateCommandOptions {
-  device?: DeviceKind | 'auto'
+export interface EvaluateCommandOptions extends RunDeviceOptions {
   /** default 'test' */
   part?: Part
   json?: boolean
@@ -39,12 +38,10 @@ const harder = (settings: SolverSettings): SolverSettings =>
     ? { ...settings, rtol: settings.rtol / 100, atol: settings.atol / 100 }
     : { ...settings, steps: 2 * settings.steps }
 
-export async function evaluate(
-  folder: string,
-  { device: kind, part = 'test', json }: EvaluateCommandOptions,
-): Promise<void> {
+export async function evaluate(folder: string, options: EvaluateCommandOptions): Promise<void> {
+  const { part = 'test', json } = options
   const run = await openRun(folder)
-  const flow = await loadFlow(run, kind)
+  const { flow, close } = await openFlow(run, options)
   const { signal, release } = interruptSignal('Interrupted: the report was left as it was.')
   try {
     const { rows, density } = await heldOut(run, part)
@@ -85,7 +82,7 @@ export async function evaluate(
     process.stdout.write(`${lines.join('\n')}\n`)
   } finally {
     release()
-    await flow.dispose()
+    await close()
   }
 }
 

@@ -25,6 +25,8 @@ const wholeNumber =
 const collect = (value: string, previous: string[]): string[] => [...previous, value]
 const device = (): Option =>
   new Option('--device <kind>', 'device to run on (default: the config’s)').choices(deviceKinds)
+const fast = (): Option =>
+  new Option('--fast', 'WebGPU without Dawn’s checks, once the same program has passed with them on this adapter')
 const profile = (what: string): Option =>
   new Option('--profile', `print where the time of ${what} goes, kernel by kernel`)
 const json = (): Option => new Option('--json', 'print one JSON object as the last line of stdout')
@@ -41,6 +43,7 @@ program
   .argument('<config>', 'YAML file')
   .requiredOption('--out <run>', 'run folder')
   .addOption(device())
+  .addOption(fast())
   .option('--set <key=value>', 'override a key of the config, such as train.steps=100; may be repeated', collect, [])
   .option('--resume', 'go on from the last checkpoint of the run folder')
   .option('--force', 'replace the run that the folder holds, once the new one has its first checkpoint')
@@ -56,6 +59,7 @@ program
   .requiredOption('-o, --output <file>', '.csv, .npy or .png')
   .option('--seed <number>', 'seed (default: the config’s)', wholeNumber(0))
   .addOption(device())
+  .addOption(fast())
   .addOption(profile('a block of samples'))
   .addOption(json())
   .action(async (run, options) => (await import('./sample.js')).sample(run, options))
@@ -67,6 +71,7 @@ program
   .argument('<data>', '.csv or .npy')
   .option('-o, --output <file>', 'write the scores here, .csv or .npy')
   .addOption(device())
+  .addOption(fast())
   .addOption(json())
   .action(async (run, data, options) => (await import('./score.js')).score(run, data, options))
 
@@ -80,6 +85,7 @@ program
       .default('test'),
   )
   .addOption(device())
+  .addOption(fast())
   .addOption(json())
   .action(async (run, options) => (await import('./evaluate.js')).evaluate(run, options))
 

@@ -4,16 +4,15 @@ import { extname } from 'node:path'
 import { readCsvHeader } from '../data/csv.js'
 import { readTable, writeCsv, writeNpy } from '../data/index.js'
 import type { Tensor } from '../data/tensor.js'
-import type { DeviceKind } from '../device/device.js'
 import { DataError } from '../errors.js'
-import { loadFlow, openRun, type Run } from '../run/run.js'
+import { openRun, type Run } from '../run/run.js'
+import { openFlow, type RunDeviceOptions } from './device.js'
 import { interruptSignal } from './interrupt.js'
 import { writerFor } from './output.js'
 import { printJson } from './terminal.js'
 
-export interface ScoreCommandOptions {
+export interface ScoreCommandOptions extends RunDeviceOptions {
   output?: string
-  device?: DeviceKind | 'auto'
   json?: boolean
 }
 
@@ -45,7 +44,7 @@ export async function score(folder: string, dataPath: string, options: ScoreComm
   const write = options.output === undefined ? null : await writerFor(options.output, writers)
   const run = await openRun(folder)
   const tensor = await readRows(dataPath, run)
-  const flow = await loadFlow(run, options.device)
+  const { flow, close } = await openFlow(run, options)
   const { signal, release } = interruptSignal('Interrupted: nothing was written.')
   try {
     const scores = await flow.logProb(tensor, { signal })
@@ -64,6 +63,6 @@ export async function score(folder: string, dataPath: string, options: ScoreComm
     }
   } finally {
     release()
-    await flow.dispose()
+    await close()
   }
 }

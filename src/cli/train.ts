@@ -43,6 +43,7 @@ export interface TrainCommandOptions {
   set: string[]
   resume?: boolean
   force?: boolean
+  fast?: boolean
   profile?: boolean
   json?: boolean
 }
@@ -99,9 +100,10 @@ class LossLog {
 const quoted = (word: string): string => (/^[\w./:=,+@%-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`)
 
 /** The command that was given, but for --resume, --force, --profile and --json. */
-function commandLine(configPath: string, { out, device, set }: TrainCommandOptions): string {
+function commandLine(configPath: string, { out, device, fast, set }: TrainCommandOptions): string {
   const words = ['lfm', 'train', configPath, '--out', out]
   if (device) words.push('--device', device)
+  if (fast) words.push('--fast')
   for (const assignment of set) words.push('--set', assignment)
   return words.map(quoted).join(' ')
 }
@@ -131,7 +133,11 @@ export async function train(configPath: string, options: TrainCommandOptions): P
   }
   const start = run && (await readState(run, chainRows(data.train, data.scaler)))
   const variants = { ...manifest?.variants, ...config.device.variants }
-  const device = await openDevice(config.device.kind, { variants, profile: options.profile })
+  const device = await openDevice(config.device.kind, {
+    variants,
+    fast: options.fast ?? config.device.fast,
+    profile: options.profile,
+  })
   const { signal, release } = interruptSignal('Interrupted.')
   const display = progressDisplay(config.train.steps)
   let session: Session | null = null

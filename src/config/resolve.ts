@@ -57,7 +57,7 @@ export interface ResolvedOptions {
     evaluate: SolverConfig & { trace: 'exact' | 'hutchinson'; probes: number }
   }
   seed: number
-  device: { kind: 'auto' | 'webgpu' | 'native' | 'reference'; variants: Record<string, string> }
+  device: { kind: 'auto' | 'webgpu' | 'native' | 'reference'; variants: Record<string, string>; fast?: boolean }
 }
 
 export interface ResolvedConfig extends ResolvedOptions {

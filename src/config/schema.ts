@@ -171,6 +171,12 @@ const deviceKinds = choice(
   'What computes: auto takes a hardware GPU, else native, else reference.',
 )
 
+interface DeviceChoice {
+  kind: z.output<typeof deviceKinds>
+  variants: Record<string, string>
+  fast?: boolean
+}
+
 const optionKeys = {
   model: modelSchema.prefault({}),
   flow: flowSchema.prefault({}),
@@ -183,7 +189,7 @@ const optionKeys = {
   ).default(0),
   device: key(
     z.union([
-      deviceKinds.transform((kind) => ({ kind, variants: {} as Record<string, string> })),
+      deviceKinds.transform((kind): DeviceChoice => ({ kind, variants: {} })),
       z.strictObject({
         kind: deviceKinds.default('auto'),
         variants: key(
@@ -191,6 +197,9 @@ const optionKeys = {
           'a mapping from kernels to variants',
           'Kernel variants to use, by kernel; the device chooses the others.',
         ).default({}),
+        fast: flag(
+          "WebGPU without Dawn's checks, once a program has passed with them on this adapter. Left out: with them.",
+        ).optional(),
       }),
     ]),
     'auto, webgpu, native, reference or { kind, variants }',

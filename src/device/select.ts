@@ -14,6 +14,8 @@ export interface DeviceOptions {
   readonly variants?: Readonly<Record<string, string>>
   /** part of an adapter's name, where there are several */
   readonly adapter?: string
+  /** webgpu: without Dawn's checks, once a program has passed with them; the other devices have none to leave out */
+  readonly fast?: boolean
   /** time the launches of programs: see profile.ts */
   readonly profile?: boolean
   /** told once where the choice deserves a word; default: a line on stderr */
@@ -80,9 +82,9 @@ async function hardwareAdapter(): Promise<string | null> {
   }
 }
 
-async function openWebgpuDevice({ adapter, variants, profile }: DeviceOptions): Promise<Device> {
+async function openWebgpuDevice({ onWarning = warnOnStderr, ...options }: DeviceOptions): Promise<Device> {
   const { openWebgpu } = await import('./webgpu/index.js')
-  return openWebgpu({ adapter, variants, profile })
+  return openWebgpu({ ...options, onWarning })
 }
 
 async function openNativeDevice({ variants }: DeviceOptions): Promise<Device> {

@@ -239,7 +239,7 @@ export class LocalFlow {
     refuseCondition(cond)
     signal?.throwIfAborted()
     const options = resolveOptions(raw)
-    const device = await openDevice(options.device.kind, { variants: options.device.variants })
+    const device = await openDeviceOf(options)
     try {
       const { flow } = await trainFlow(device, x, null, options, raw, { flips, signal, onProgress })
       signal?.throwIfAborted()
@@ -426,8 +426,7 @@ export class LocalFlow {
 
   private async upload(): Promise<Link[]> {
     if (!this.device) {
-      const { kind, variants } = this.options.device
-      this.device = await openDevice(kind, { variants })
+      this.device = await openDeviceOf(this.options)
       this.ownsDevice = true
     }
     const device = this.device
@@ -467,6 +466,9 @@ export class LocalFlow {
     return { values: restored as Float32Array, shape }
   }
 }
+
+const openDeviceOf = ({ device: { kind, variants, fast } }: ResolvedOptions): Promise<Device> =>
+  openDevice(kind, { variants, fast })
 
 function checkSeed(seed: number): number {
   if (!Number.isSafeInteger(seed) || seed < 0) throw invalid('seed', 'a whole number from 0 to 2^53 - 1', seed)

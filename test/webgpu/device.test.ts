@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { Device } from '../../src/device/device.js'
 import type { WebgpuDevice } from '../../src/device/webgpu/device.js'
+import { forgetful } from '../../src/device/webgpu/findings.js'
 import { listAdapters, openWebgpu } from '../../src/device/webgpu/index.js'
 import { variants } from '../../src/device/webgpu/variants.js'
 import { DeviceError, DeviceLostError } from '../../src/errors.js'
@@ -244,8 +245,8 @@ describe.skipIf(!name)(`webgpu: what ${name} can be asked for`, { timeout }, () 
   }
 
   test('without Dawn’s own checks every kernel still computes the same', async () => {
-    const device = await openWebgpu({ adapter: name, fast: true })
-    for (const one of casesOn('webgpu').filter(({ label }, i) => i % 4 === 0 || /odd|halted/.test(label))) {
+    const device = await openWebgpu({ adapter: name, fast: true, findings: forgetful() })
+    for (const one of casesOn('webgpu').filter(({ label }, i) => i % 8 === 0 || /halted/.test(label))) {
       for (const { operand, error, allowed, detail } of await runCase(device, one)) {
         expect(error, `${one.kernel}, ${one.label}: ${operand}, ${detail}`).toBeLessThanOrEqual(allowed)
       }

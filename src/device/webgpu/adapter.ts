@@ -8,6 +8,7 @@ import { readFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DeviceError, show } from '../../errors.js'
+import { toggleOptions, toggleSets } from './toggles.js'
 
 export interface AdapterInfo {
   /** as the driver names it */
@@ -42,10 +43,6 @@ export interface OpenAdapter {
   readonly info: AdapterInfo
 }
 
-/** Dawn's toggles. The safe set checks everything; the fast one leaves out what only guards against our own mistakes. */
-const safeToggles = ['allow_unsafe_apis', 'vulkan_enable_f16_on_nvidia']
-const fastToggles = [...safeToggles, 'disable_robustness', 'disable_workgroup_init', 'skip_validation']
-
 const backend = { linux: 'vulkan', darwin: 'metal', win32: 'd3d12' }[process.platform as string] ?? 'vulkan'
 const softwareNames = /llvmpipe|lavapipe|softpipe|swiftshader|basic render|warp/i
 
@@ -75,8 +72,7 @@ async function loadDawn(): Promise<Create> {
 function open(create: Create, fast: boolean, name?: string): GPU {
   return create([
     `backend=${backend}`,
-    `enable-dawn-features=${(fast ? fastToggles : safeToggles).join(',')}`,
-    'disable-dawn-features=timestamp_quantization',
+    ...toggleOptions(toggleSets[fast ? 'fast' : 'safe']),
     ...(name === undefined ? [] : [`adapter=${name}`]),
   ])
 }

@@ -86,7 +86,7 @@ export async function compileProgram(program: Program, on: CompilesOn): Promise<
       )
       const cost = operation.contract.cost(shapesOf(operation), operation.attributes)
       plans[i].launches.forEach((launch, j) => {
-        const { shader, layout, pipeline } = prepared[i][j]
+        const { shader, layout, pipeline, identity } = prepared[i][j]
         const entries = bindings(operation, shader, { bufferOf, scratch }, on)
         entries.push({
           binding: 0,
@@ -95,7 +95,9 @@ export async function compileProgram(program: Program, on: CompilesOn): Promise<
         const bindGroup = gpu.createBindGroup({ layout, entries })
         // further launches of an operation only sum up what the first one left
         const { flops, bytes } = j === 0 ? cost : { flops: 0, bytes: 0 }
-        dispatches.push({ pipeline, bindGroup, groups: launch.groups, name: launch.shader, flops, bytes })
+        const sizes = entries.map(({ resource }) => (resource as GPUBufferBinding).size ?? 0)
+        const { shader: name, groups } = launch
+        dispatches.push({ pipeline, bindGroup, groups, name, flops, bytes, identity, sizes })
       })
     })
     const variants = variantsOf(lowered.operations.map(({ contract }, i) => [contract.name, plans[i].variant]))

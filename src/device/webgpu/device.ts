@@ -11,11 +11,13 @@ import type { DeviceTimes } from '../profile.js'
 import type { AdapterInfo, OpenAdapter } from './adapter.js'
 import { type Absent, compileProgram, makeAbsent } from './compile.js'
 import { WebgpuExecutable } from './executable.js'
+import type { Findings } from './findings.js'
 import { plannedKernels } from './launches.js'
 import { Line } from './line.js'
 import { WebgpuMemory } from './memory.js'
 import { Pipelines } from './pipelines.js'
 import { Profiler } from './profiler.js'
+import { proofFor } from './proof.js'
 import type { ReadShader } from './shaders.js'
 import type { Target } from './variants.js'
 
@@ -27,6 +29,9 @@ export interface WebgpuDeviceOptions {
   readonly variants: Readonly<Record<string, string>>
   /** time launches, where the adapter has a clock */
   readonly profile: boolean
+  readonly findings: Findings
+  /** opens the same adapter with all checks, for a device without them; null: this one has them */
+  readonly openSafe: (() => Promise<Device>) | null
 }
 
 export class WebgpuDevice implements Device {
@@ -37,6 +42,8 @@ export class WebgpuDevice implements Device {
   private readonly buffers: WebgpuMemory
   private readonly pipelines: Pipelines
   private readonly profiler: Profiler | null
+  /** the device with all checks, from the first proof on */
+  private safe: Promise<Device> | undefined
   private readonly target: Target
   private readonly absent: Absent
 
@@ -44,9 +51,10 @@ export class WebgpuDevice implements Device {
     readonly gpu: GPUDevice,
     adapter: AdapterInfo,
     readShader: ReadShader,
-    { variants, profile }: WebgpuDeviceOptions,
+    private readonly options: WebgpuDeviceOptions,
   ) {
     const fixedLanes = adapter.subgroupMinSize === adapter.subgroupMaxSize ? adapter.subgroupMinSize : 0
+    const { variants, profile, openSafe } = options
     this.target = { software: adapter.type === 'software', lanes: fixedLanes, forced: variants }
     this.info = {
       kind: 'webgpu',
@@ -54,7 +62,13 @@ export class WebgpuDevice implements Device {
       type: adapter.type,
       cpuTarget: null,
       threads: null,
-      details: { vendor: adapter.vendor, driver: adapter.driver, features: adapter.features, ...adapter.limits },
+      details: {
+        vendor: adapter.vendor,
+        driver: adapter.driver,
+        toggles: openSafe ? 'fast' : 'safe',
+        features: adapter.features,
+        ...adapter.limits,
+      },
     }
     this.line = new Line(gpu, adapter.name)
     this.buffers = new WebgpuMemory(gpu, this.line, adapter.name)
@@ -88,7 +102,16 @@ export class WebgpuDevice implements Device {
     this.line.check()
     const { gpu, line, buffers: memory, pipelines, target, absent, profiler } = this
     const compiled = await compileProgram(program, { gpu, memory, pipelines, target, absent })
-    const executable = new WebgpuExecutable({ gpu, line, memory, software: target.software, profiler }, compiled)
+    const { openSafe, findings } = this.options
+    const safe =
+      openSafe &&
+      ((): Promise<Device> => {
+        this.safe ??= openSafe()
+        return this.safe
+      })
+    const proof = safe && (await proofFor(program, compiled, memory, findings, safe))
+    const on = { gpu, line, memory, software: target.software, profiler }
+    const executable = new WebgpuExecutable(on, compiled, proof)
     try {
       this.line.check()
     } catch (error) {
@@ -109,6 +132,7 @@ export class WebgpuDevice implements Device {
   async dispose(): Promise<void> {
     this.line.end(new DeviceError('The WebGPU device was disposed.'))
     await this.line.empty()
+    await (await this.safe?.catch(() => undefined))?.dispose()
     this.buffers.releaseAll()
     this.gpu.destroy()
   }

@@ -25,6 +25,9 @@ export interface Dispatch {
   readonly name: string
   readonly flops: number
   readonly bytes: number
+  /** shader and constants, and bytes of each binding: what a proof is of (proof.ts) */
+  readonly identity: string
+  readonly sizes: readonly number[]
 }
 
 /** A program's part that does not depend on how it is run. */
@@ -57,9 +60,11 @@ export class WebgpuExecutable implements Executable {
   private replayMs = 0.01
   private readonly times: ProgramTimes | undefined
 
+  /** @param proof what has to be done around the first replay; null: nothing */
   constructor(
     private readonly on: RunsOn,
     private readonly program: CompiledProgram,
+    private proof: ((replay: () => Promise<void>) => Promise<void>) | null = null,
   ) {
     this.launches = program.launches
     this.variants = program.variants
@@ -73,8 +78,9 @@ export class WebgpuExecutable implements Executable {
       throw new InvalidArgumentError(`A program is run a whole number of times, not ${times}.`)
     }
     return this.on.line.inLine(async () => {
-      const timed = await this.timedReplays(times, signal)
-      await this.replay(times - timed, signal)
+      let done = await this.proved(times, signal)
+      done += await this.timedReplays(times - done, signal)
+      await this.replay(times - done, signal)
     })
   }
 
@@ -82,6 +88,16 @@ export class WebgpuExecutable implements Executable {
     if (this.disposed) return
     this.disposed = true
     for (const buffer of this.program.owned) this.on.memory.release(buffer)
+  }
+
+  /** Where the program still has to be proved, that is the first replay of the first run; returns how many that are. */
+  private async proved(most: number, signal: AbortSignal | undefined): Promise<number> {
+    if (!this.proof || most === 0) return 0
+    if (signal?.aborted) throw signal.reason
+    this.usable()
+    await this.proof(() => this.replay(1, undefined))
+    this.proof = null
+    return 1
   }
 
   /** Where profiling was asked for, the first replays of a run are timed, until there are enough; returns how many. */

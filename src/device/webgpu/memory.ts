@@ -128,6 +128,15 @@ export class WebgpuMemory {
     })
   }
 
+  /** All of a buffer, for who has the turn in the line. */
+  async fetchAll({ gpu, dtype }: WebgpuBuffer): Promise<Values> {
+    const bytes = await this.fetch(
+      (encoder, staging) => encoder.copyBufferToBuffer(gpu, 0, staging, 0, gpu.size),
+      gpu.size,
+    )
+    return dtype === 'u32' ? new Uint32Array(bytes) : new Float32Array(bytes)
+  }
+
   /** What commands leave in a buffer that the host can read. */
   async fetch(encode: (encoder: GPUCommandEncoder, staging: GPUBuffer) => void, bytes: number): Promise<ArrayBuffer> {
     const staging = this.gpu.createBuffer({ size: bytes, usage: usage.copyTarget | usage.mapRead })

@@ -4,6 +4,7 @@
  */
 
 import { DeviceError } from '../../errors.js'
+import { hashOf } from './findings.js'
 import type { Launch } from './launches.js'
 import type { Line } from './line.js'
 import type { WebgpuMemory } from './memory.js'
@@ -16,10 +17,12 @@ export interface Prepared {
   readonly shader: Shader
   readonly layout: GPUBindGroupLayout
   readonly pipeline: GPUComputePipeline
+  /** the shader's text, as a hash, and its constants */
+  readonly identity: string
 }
 
 export class Pipelines {
-  private readonly shaders = new Map<string, Promise<{ shader: Shader; module: GPUShaderModule }>>()
+  private readonly shaders = new Map<string, Promise<{ shader: Shader; module: GPUShaderModule; hash: string }>>()
   private readonly layouts = new Map<string, GPUBindGroupLayout>()
   private readonly pipelines = new Map<string, Promise<GPUComputePipeline>>()
 
@@ -32,13 +35,13 @@ export class Pipelines {
 
   async prepare(launch: Launch): Promise<Prepared> {
     const shaderKey = `${launch.shader} ${launch.product ?? ''}`
-    const { shader, module } = await once(this.shaders, shaderKey, async () => {
+    const { shader, module, hash } = await once(this.shaders, shaderKey, async () => {
       const shader = await loadShader(this.readShader, launch.shader, launch.product)
       this.gpu.pushErrorScope('validation')
       const module = this.gpu.createShaderModule({ code: shader.code, label: shaderKey })
       const error = await this.gpu.popErrorScope()
       if (error) throw new DeviceError(`${launch.shader}.wgsl does not compile: ${error.message}`)
-      return { shader, module }
+      return { shader, module, hash: await hashOf(shader.code) }
     })
     this.memory.withinLimit(
       'maxStorageBuffersPerShaderStage',
@@ -46,7 +49,8 @@ export class Pipelines {
       `${launch.shader}: its number of operands`,
     )
     const layout = this.layout(shader)
-    const pipelineKey = JSON.stringify([shaderKey, launch.constants])
+    const constants = JSON.stringify(launch.constants)
+    const pipelineKey = `${shaderKey} ${constants}`
     const pipeline = await once(this.pipelines, pipelineKey, async () => {
       try {
         return await this.gpu.createComputePipelineAsync({
@@ -60,7 +64,7 @@ export class Pipelines {
         )
       }
     })
-    return { shader, layout, pipeline }
+    return { shader, layout, pipeline, identity: `${hash} ${constants}` }
   }
 
   private layout({ bindings }: Shader): GPUBindGroupLayout {
