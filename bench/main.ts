@@ -61,8 +61,9 @@ const text = (command: string, ...args: string[]): string | null => {
   }
 }
 
-/** null outside of a git checkout. */
+/** LFM_COMMIT where the sources travelled without their history; null outside of a git checkout. */
 function commit(): string | null {
+  if (process.env.LFM_COMMIT) return process.env.LFM_COMMIT
   const head = text('git', 'rev-parse', '--short=12', 'HEAD')
   return head && head + (text('git', 'status', '--porcelain', '--untracked-files=no') ? '+' : '')
 }
