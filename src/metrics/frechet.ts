@@ -1,0 +1,77 @@
+/**
+ * The Fréchet distance between two Gaussians, and FID (Heusel et al. 2017), which is that of the Gaussians with the moments of
+ * two sets' features: |m₁ − m₂|² + tr(S₁ + S₂ − 2 (S₁ S₂)^½). The trace of the root is Σ √λ over the eigenvalues of
+ * S₁^½ S₂ S₁^½, which is symmetric, so that a singular covariance needs no care. All in float64.
+ */
+
+import { InvalidArgumentError } from '../errors.js'
+import { symmetricEigen } from './eigen.js'
+
+/** Mean [d] and covariance [d, d] (divided by n − 1, as NumPy's cov does). */
+export interface Moments {
+  mean: Float64Array
+  covariance: Float64Array
+}
+
+/**
+ * @param values [n, d]
+ * @throws InvalidArgumentError for fewer than two rows
+ */
+export function momentsOf(values: Float32Array, d: number): Moments {
+  const n = values.length / d
+  if (n < 2)
+    throw new InvalidArgumentError(`A covariance needs at least two rows, but there ${n === 1 ? 'is' : 'are'} ${n}.`)
+  const mean = new Float64Array(d)
+  for (let i = 0; i < values.length; i += d) for (let j = 0; j < d; j++) mean[j] += values[i + j] / n
+  const covariance = new Float64Array(d * d)
+  const centred = new Float64Array(d)
+  for (let i = 0; i < values.length; i += d) {
+    for (let j = 0; j < d; j++) centred[j] = values[i + j] - mean[j]
+    for (let j = 0; j < d; j++) {
+      const own = centred[j] / (n - 1)
+      for (let k = 0; k <= j; k++) covariance[j * d + k] += own * centred[k]
+    }
+  }
+  for (let j = 0; j < d; j++) for (let k = 0; k < j; k++) covariance[k * d + j] = covariance[j * d + k]
+  return { mean, covariance }
+}
+
+/** The squared Fréchet (2-Wasserstein) distance between Gaussians of these moments; tiny negative results are 0. */
+export function frechetDistance(a: Moments, b: Moments): number {
+  const d = a.mean.length
+  let distance = 0
+  for (let i = 0; i < d; i++) {
+    distance += (a.mean[i] - b.mean[i]) ** 2 + a.covariance[i * d + i] + b.covariance[i * d + i]
+  }
+  const { values } = symmetricEigen(between(a.covariance, b.covariance, d), d, false)
+  return Math.max(0, distance - 2 * values.reduce((sum, value) => sum + Math.sqrt(Math.max(0, value)), 0))
+}
+
+/** Λ^½ Qᵀ B Q Λ^½ where A = Q Λ Qᵀ: has the eigenvalues of A^½ B A^½. */
+function between(A: Float64Array, B: Float64Array, d: number): Float64Array {
+  const { values, vectors } = symmetricEigen(A, d)
+  // rows of R are the eigenvectors, each times the root of its eigenvalue
+  const R = new Float64Array(d * d)
+  for (let i = 0; i < d; i++) {
+    const root = Math.sqrt(Math.max(0, values[i]))
+    for (let k = 0; k < d; k++) R[i * d + k] = root * vectors![k * d + i]
+  }
+  return timesTransposed(timesTransposed(R, B, d), R, d)
+}
+
+/** X Yᵀ, [d, d]; B of `between` is symmetric, so that R B is R Bᵀ. */
+function timesTransposed(X: Float64Array, Y: Float64Array, d: number): Float64Array {
+  const result = new Float64Array(d * d)
+  for (let i = 0; i < d; i++) {
+    for (let j = 0; j < d; j++) {
+      let sum = 0
+      for (let k = 0; k < d; k++) sum += X[i * d + k] * Y[j * d + k]
+      result[i * d + j] = sum
+    }
+  }
+  return result
+}
+
+/** FID of two sets of features, [n, d] and [m, d]. */
+export const fid = (a: Float32Array, b: Float32Array, d: number): number =>
+  frechetDistance(momentsOf(a, d), momentsOf(b, d))
