@@ -49,6 +49,10 @@ export interface SubFlowSettings extends SubFlowKind {
   /** output scale of the network */
   readonly scale: number
   readonly seed: number
+  /** compute the inside of a network's blocks again in the backward pass, instead of keeping it; default false */
+  readonly recompute?: boolean
+  /** parts of equal size that a batch goes through the network in, their gradients added up; default 1 */
+  readonly microBatches?: number
 }
 
 /** Everything that training is at the end of a step; what a checkpoint holds. All flat [P]. */
@@ -159,6 +163,7 @@ export async function trainSubFlow(
     const [m, v] = [make(P, start.m), make(P, start.v)]
     const average = start.average ? make(P, start.average) : null
     const gradient = make(P)
+    const part = (settings.microBatches ?? 1) > 1 ? make(P) : null
     const ring = make(RING)
     const table = make(settings.steps * stepTable.columns, optimizerTable(settings.steps, settings.optimizer))
     const quantiles = settings.quantiles && make(settings.quantiles.length, settings.quantiles)
@@ -176,6 +181,7 @@ export async function trainSubFlow(
       v,
       average,
       gradient,
+      part,
       ring,
       table,
       quantiles,
@@ -254,6 +260,8 @@ interface StepBuffers {
   readonly v: DeviceBuffer
   readonly average: DeviceBuffer | null
   readonly gradient: DeviceBuffer
+  /** gradients of the second micro-batch on */
+  readonly part?: DeviceBuffer | null
   readonly ring: DeviceBuffer
   readonly table: DeviceBuffer
   readonly quantiles: DeviceBuffer | null
@@ -305,7 +313,16 @@ export function trainingProgram(
       mirror,
     },
   )
-  field.addGradient(builder, { parameters, x, t, condition, target, gradient, row_loss: rowLoss }, settings.scale)
+  field.addGradient(
+    builder,
+    { parameters, x, t, condition, target, gradient, row_loss: rowLoss, state, part: whole(on.part ?? null) },
+    settings.scale,
+    {
+      draws: { ...seedWords(settings.seed), stream: settings.number },
+      recompute: settings.recompute ?? false,
+      microBatches: settings.microBatches ?? 1,
+    },
+  )
   builder.add(gradientNorm, { gradient, row_loss: rowLoss, state, partials, loss_ring: builder.tensor(on.ring) }, {})
   builder.add(
     adam,

@@ -5,6 +5,7 @@
  */
 
 import type { Tableau } from '../composites/tableaus.js'
+import type { DrawAttributes } from '../kernels/draws.js'
 import type { ProgramBuilder, Tensor } from '../program/program.js'
 
 /** A named array as it stands in a file: unpadded, row-major, in PyTorch's layout. */
@@ -24,6 +25,32 @@ export interface FieldOperands {
   /** [B, C], for a field with a condition */
   readonly condition?: Tensor
 }
+
+export interface GradientOperands extends FieldOperands {
+  /** [B, D] */
+  readonly target: Tensor
+  /** [P] */
+  readonly gradient: Tensor
+  /** [B] */
+  readonly row_loss: Tensor
+  /** u32 [8]: dropout needs the step */
+  readonly state?: Tensor
+  /** [P], zero in the gaps of the layout: where the batch goes in several parts */
+  readonly part?: Tensor
+}
+
+/** How a gradient is computed, beside what it is. */
+export interface TrainingMode {
+  /** seed and stream of dropout; null: none */
+  readonly draws: DrawAttributes | null
+  /** compute the inside of blocks again in the backward pass, instead of keeping it */
+  readonly recompute: boolean
+  /** parts of equal size that a batch goes through the network in */
+  readonly microBatches: number
+}
+
+/** The whole batch at once, everything kept. */
+export const wholeBatch: TrainingMode = { draws: null, recompute: false, microBatches: 1 }
 
 export interface IntegrationOperands {
   readonly parameters: Tensor
@@ -56,14 +83,12 @@ export interface VelocityField {
   readonly widest: number
   /** trainable parameters */
   readonly parameterCount: number
-  /** Flat starting parameters [P]: uniform on ±1/√(inputs of the layer), PyTorch's default for linear layers. */
+  /** Flat starting parameters [P]: uniform on ±1/√(inputs of the layer), PyTorch's default. */
   initialise(seed: number, stream: number): Float32Array
+  /** products of one row's forward pass, multiply-add counted as two */
+  readonly rowFlops: number
   /** gradient [P] of the flow-matching loss and row_loss [B] for target [B, D] */
-  addGradient(
-    builder: ProgramBuilder,
-    operands: FieldOperands & { target: Tensor; gradient: Tensor; row_loss: Tensor },
-    scale: number,
-  ): void
+  addGradient(builder: ProgramBuilder, operands: GradientOperands, scale: number, mode: TrainingMode): void
   /** out [B, D] = v */
   addVelocity(builder: ProgramBuilder, operands: FieldOperands & { out: Tensor }, scale: number): void
   /** out [B, D] = v, divergence [B]: exact, or by probes [T·B, D] */

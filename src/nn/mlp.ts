@@ -5,7 +5,14 @@
  */
 
 import { fixedStep } from '../composites/fixed_step.js'
-import { type MlpLayer, type MlpSpec, mlpLayers, mlpParameterCount, mlpParameterLength } from '../composites/mlp.js'
+import {
+  type MlpLayer,
+  type MlpSpec,
+  mlpLayers,
+  mlpParameterCount,
+  mlpParameterLength,
+  mlpRowFlops,
+} from '../composites/mlp.js'
 import { mlpBackward, mlpStepFlops } from '../composites/mlp_backward.js'
 import { mlpForward } from '../composites/mlp_forward.js'
 import { mlpTangents } from '../composites/mlp_tangents.js'
@@ -26,6 +33,7 @@ export function mlpField(net: MlpSpec): VelocityField {
     parameterLength,
     widest: Math.max(...layers.map((layer) => Math.max(layer.inputs, layer.outputs))),
     parameterCount: mlpParameterCount(net),
+    rowFlops: mlpRowFlops(net),
     initialise(seed, stream) {
       const flat = new Float32Array(parameterLength)
       const words = seedWords(seed)
@@ -43,7 +51,9 @@ export function mlpField(net: MlpSpec): VelocityField {
       })
       return flat
     },
-    addGradient: (builder, operands, scale) => builder.add(mlpBackward, { ...operands }, { net, scale }),
+    // its layers are thin: the whole batch goes at once, and everything is kept
+    addGradient: (builder, { state: _, part: __, ...operands }, scale) =>
+      builder.add(mlpBackward, { ...operands }, { net, scale }),
     addVelocity: (builder, operands, scale) => builder.add(mlpForward, { ...operands }, { net, scale }),
     addDivergence: (builder, operands, scale) => builder.add(mlpTangents, { ...operands }, { net, scale }),
     addIntegration(builder, tableau, operands, scale, interval) {

@@ -8,6 +8,7 @@ import { type MlpSpec, mlpLayers, mlpParameterCount } from '../../src/composites
 import type { Device } from '../../src/device/device.js'
 import { openReference } from '../../src/device/reference/device.js'
 import type { ActivationName } from '../../src/kernels/activations.js'
+import { wholeBatch } from '../../src/nn/field.js'
 import { mlpField } from '../../src/nn/mlp.js'
 import { ProgramBuilder } from '../../src/program/program.js'
 import { describeOn } from '../devices.js'
@@ -66,6 +67,7 @@ async function gradient(device: Device, net: MlpSpec, scale: number) {
       row_loss: builder.tensor(rowLoss, [B]),
     },
     scale,
+    wholeBatch,
   )
   const executable = await device.compile(builder.build())
   made.push(executable)

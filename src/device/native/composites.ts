@@ -5,6 +5,7 @@
 
 import type { IntegrationAttributes } from '../../composites/fixed_step.js'
 import type { MlpAttributes } from '../../composites/mlp.js'
+import type { NetworkSpec } from '../../composites/networks.js'
 import { DeviceError, invalid } from '../../errors.js'
 import { kernels } from '../../kernels/registry.js'
 import type { Operation } from '../../program/program.js'
@@ -46,8 +47,10 @@ export class VariantChoice {
 
   /** Whether the engine takes a composite whole. */
   readonly takes = ({ contract: { name }, attributes }: Operation): boolean => {
+    if (!(fusedComposites as readonly string[]).includes(name)) return false
+    const { net } = attributes as unknown as { net: NetworkSpec }
+    if (net.kind !== 'mlp') return false
     const allowed = this.forced[name]?.split(' ') ?? nativeVariants
-    const { net } = attributes as unknown as MlpAttributes
     const fits = net.hidden.length <= MOST_ITEMS && net.frequencies.length <= MOST_ITEMS
     const variant = fits && allowed.includes('fused') ? 'fused' : 'expanded'
     const before = this.chosen[name]?.split(' ') ?? []
@@ -58,7 +61,7 @@ export class VariantChoice {
 
 /** A composite's attributes as the engine reads them. */
 export function flatAttributes(attributes: object): object {
-  const { net, scale, ...interval } = attributes as MlpAttributes & Partial<IntegrationAttributes>
+  const { net, scale, ...interval } = attributes as MlpAttributes & Partial<Omit<IntegrationAttributes, 'net'>>
   const { hidden, frequencies, activation, beta, time } = net
   return { ...interval, hidden, frequencies, activation, beta, everyTime: time === 'every', scale }
 }
