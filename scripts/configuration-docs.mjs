@@ -36,7 +36,10 @@ const sections = {
       'drawn afresh. Files are split: a part is a count of rows, or a fraction of them where it is below 1. Pictures\n' +
       'are rows [C, H, W]: 8-bit ones are scaled to [−1, 1], floats stay as they are.',
   ],
-  model: ['model', 'The velocity field v(x, t).'],
+  model: [
+    'model',
+    'The velocity field v(x, t). `hidden`, `activation`, `time` and `fourier` are keys of an mlp, the others of a unet.',
+  ],
   flow: ['flow', 'The chain of sub-flows ([method.md](method.md)).'],
   train: ['train', 'The optimizer and its batches. Everything here starts anew with each sub-flow.'],
   ode: [
@@ -96,6 +99,7 @@ function dataDefault(key, kinds, resolve) {
 
 /** What stands under `Default` for a key that has none in the schema. */
 function inherited({ path }, resolve) {
+  if (path === 'ode.evaluate.trace') return '`exact`, of a unet `hutchinson`'
   const [, use, name] = /^ode\.(push|sample|evaluate)\.(\w+)$/.exec(path) ?? []
   if (use) return `\`ode.${name}\``
   if (path === 'flow.gammas') return code(resolve({ data: { kind: 'npy', path: 'x' } }).flow.gammas)

@@ -2,8 +2,6 @@
 
 import { dirname, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { type MlpSpec, mlpParameterCount, mlpRowFlops } from '../../src/composites/mlp.js'
-import { mlpStepFlops } from '../../src/composites/mlp_backward.js'
 import { applyOverrides, readConfig, resolveConfig } from '../../src/config/index.js'
 import { loadData } from '../../src/data/load.js'
 import type { Device } from '../../src/device/device.js'
@@ -59,8 +57,7 @@ export async function makeRun(wanted: Wanted, parts: readonly Part[], where: Whe
     const { values, shape } = data[part]!
     likelihoods[part] = await likelihoodOf(flow, Float32Array.from(values), shape, data.density!)
   }
-  const { fourier: frequencies, ...model } = config.model
-  const net: MlpSpec = { ...model, dimension: flow.field.dimension, condition: 0, frequencies }
+  const { field } = flow
   const N = flow.subFlows.length
   const steps = config.train.steps.reduce((sum, count) => sum + count, 0)
   const pushed = chain.pushEvaluations.reduce((sum, { mean: each }) => sum + each, 0)
@@ -70,13 +67,13 @@ export async function makeRun(wanted: Wanted, parts: readonly Part[], where: Whe
     ...wanted,
     parts: likelihoods,
     subFlows: N,
-    parameters: N * mlpParameterCount(net),
+    parameters: N * field.parameterCount,
     steps,
     batch: config.train.batch,
     evaluations: { sample: evaluations(config.ode.sample), likelihood: evaluations(config.ode.evaluate) },
     teraflop: {
-      training: (steps * mlpStepFlops(net, config.train.batch)) / 1e12,
-      push: (pushed * data.train.shape[0] * mlpRowFlops(net)) / 1e12,
+      training: (steps * field.stepFlops(config.train.batch)) / 1e12,
+      push: (pushed * data.train.shape[0] * field.rowFlops) / 1e12,
     },
     seconds: { training: chain.seconds, push: chain.pushSeconds },
     machine: [info.name, info.cpuTarget, info.threads && `${info.threads} threads`].filter(Boolean).join(', '),

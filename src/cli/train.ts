@@ -6,13 +6,13 @@ import { stringify } from 'yaml'
 import { findRun, makeRunFolder, type RunManifest } from '../checkpoint/index.js'
 import { applyOverrides, type ResolvedConfig, readConfig, resolveConfig } from '../config/index.js'
 import { type LoadedData, loadData } from '../data/load.js'
-import { rowLength } from '../data/tensor.js'
 import type { Device, DeviceKind } from '../device/device.js'
 import { stepProfile } from '../device/profile.js'
 import { openDevice } from '../device/select.js'
 import { CheckpointError, ConfigError, DataError, LocalFlowError, TrainingError } from '../errors.js'
-import { chainRows, checkBatch, fieldOf, type LocalFlow, trainFlow } from '../flow/local-flow.js'
+import { chainRows, checkBatch, type LocalFlow, trainFlow } from '../flow/local-flow.js'
 import type { ChainState, TrainedChain } from '../flow/train-chain.js'
+import { describeModel, fieldOf } from '../nn/model.js'
 import {
   describeSolver,
   drawPictures,
@@ -273,7 +273,7 @@ class Session {
     this.writer ??= new RunWriter(
       out,
       this.identity,
-      fieldOf(this.config.model, rowLength(this.data.train.shape)),
+      fieldOf(this.config.model, this.data.train.shape.slice(1)),
       this.resumed,
     )
     this.saved = await this.writer.write(state)
@@ -371,14 +371,6 @@ class Session {
 const stepMs = (chain: TrainedChain, timings: Timings): number => {
   const { seconds, stepsTaken } = chain.stepsTaken > 0 ? chain : timings
   return stepsTaken > 0 ? (1000 * seconds) / stepsTaken : 0
-}
-
-const describeModel = (model: ResolvedConfig['model']): string => {
-  const activation =
-    model.activation === 'softplus' && model.beta !== 1 ? `softplus(β = ${model.beta})` : model.activation
-  const time = model.time === 'first' ? 't at the first layer' : 't at every layer'
-  const features = model.fourier.length > 0 ? `, ${model.fourier.length} Fourier frequencies` : ''
-  return `${model.kind} ${model.hidden.join(' · ')}, ${activation}, ${time}${features}`
 }
 
 /** Variances along the principal axes where the data are known to be Gaussian and unscaled; else null. */

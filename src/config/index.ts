@@ -9,10 +9,12 @@ export type { DataConfig } from './data-schema.js'
 export { type ConfigKey, configKeys } from './keys.js'
 export { applyOverrides, parseConfig, readConfig } from './read.js'
 export {
+  type MlpModel,
   type ResolvedConfig,
   type ResolvedOptions,
   resolveConfig,
   resolveOptions,
   type SolverConfig,
+  type UnetModel,
 } from './resolve.js'
 export type { Config, TrainOptions } from './schema.js'

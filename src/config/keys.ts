@@ -32,7 +32,7 @@ export function wordsOf(schema: z.core.$ZodType): { expects?: string; descriptio
 }
 
 export const kindOf = (schema: z.core.$ZodType): string | undefined => {
-  const kind = schema instanceof z.ZodObject ? schema.shape.kind : undefined
+  const kind = schema instanceof z.ZodObject && schema.shape.kind ? unwrap(schema.shape.kind)[0] : undefined
   return kind instanceof z.ZodLiteral ? String(kind.value) : undefined
 }
 
@@ -94,7 +94,8 @@ export function keysOf(root: z.ZodType): ConfigKey[] {
         const entry: ConfigKey = { path: at.join('.'), expects, description }
         if (hasDefault) entry.default = child.def.defaultValue
         if (!found.has(entry.path) && (expects || description)) found.set(entry.path, entry)
-        if (child instanceof z.ZodLiteral) addLiteral(found, entry, child)
+        const [literal, ...others] = unwrap(child)
+        if (others.length === 0 && literal instanceof z.ZodLiteral) addLiteral(found, entry, literal)
         walk(child, at)
       }
     }

@@ -91,8 +91,16 @@ export const failure = (origin: string, issues: readonly string[]): ConfigError 
     issues,
   )
 
+/** A model that names no kind is an mlp: said before the forms of a model are told apart by their kind. */
+function withModelKind(written: unknown): unknown {
+  const model = valueAt(written, ['model'])
+  const open = typeof model === 'object' && model !== null && !Array.isArray(model) && !('kind' in model)
+  return open ? { ...(written as object), model: { kind: 'mlp', ...model } } : written
+}
+
 /** Reads a value by a schema, or throws ConfigError with a line for each problem. */
-export function check<S extends z.ZodType>(schema: S, raw: unknown, origin: string): z.output<S> {
+export function check<S extends z.ZodType>(schema: S, written: unknown, origin: string): z.output<S> {
+  const raw = withModelKind(written)
   const result = schema.safeParse(raw)
   if (result.success) return result.data
   throw failure(origin, [...new Set(result.error.issues.flatMap((issue) => issueLines(schema, raw, issue, [])))])

@@ -12,9 +12,11 @@ import {
   activationPattern,
   configSchema,
   defaultGammas,
+  type mlpSchema,
   optionsSchema,
   type plainActivations,
   type trainSchema,
+  type unetSchema,
 } from './schema.js'
 
 export interface SolverConfig {
@@ -26,17 +28,21 @@ export interface SolverConfig {
   atol: number
 }
 
+export interface MlpModel {
+  kind: 'mlp'
+  hidden: number[]
+  activation: (typeof plainActivations)[number] | 'softplus'
+  /** Sharpness of softplus; 1 for the others. */
+  beta: number
+  time: 'first' | 'every'
+  fourier: number[]
+}
+
+export type UnetModel = z.output<typeof unetSchema>
+
 /** The options with nothing left to be decided. N is the number of sub-flows, `flow.gammas.length`. */
 export interface ResolvedOptions {
-  model: {
-    kind: 'mlp'
-    hidden: number[]
-    activation: (typeof plainActivations)[number] | 'softplus'
-    /** Sharpness of softplus; 1 for the others. */
-    beta: number
-    time: 'first' | 'every'
-    fourier: number[]
-  }
+  model: MlpModel | UnetModel
   flow: {
     /** [N]; null, only ever the last, is the free sub-flow. */
     gammas: Gammas
@@ -85,6 +91,15 @@ function crossCheck(options: z.output<typeof optionsSchema>, gammas: Gammas): st
   if (train.batch % flow.timesPerPair !== 0) {
     issues.push(`flow.timesPerPair must divide train.batch, but ${train.batch} is no multiple of ${flow.timesPerPair}.`)
   }
+  if (train.batch % train.microBatches !== 0) {
+    issues.push(
+      `train.microBatches must divide train.batch, but ${train.batch} is no multiple of ${train.microBatches}.`,
+    )
+  }
+  if (options.model.kind === 'mlp' && (train.microBatches > 1 || train.recompute)) {
+    const name = train.recompute ? 'train.recompute' : 'train.microBatches'
+    issues.push(`${name} is for model.kind unet: the activations of an mlp are small, and its batch goes at once.`)
+  }
   return issues
 }
 
@@ -112,6 +127,11 @@ function crossCheckData(data: DataConfig): string[] {
 const listed = <T>(value: T | T[], length: number): T[] =>
   Array.isArray(value) ? value : Array.from({ length }, () => value)
 
+function resolveMlp(model: z.output<typeof mlpSchema>): MlpModel {
+  const [, plainActivation, beta] = activationPattern.exec(model.activation) as RegExpExecArray
+  return { ...model, activation: (plainActivation ?? 'softplus') as MlpModel['activation'], beta: Number(beta ?? 1) }
+}
+
 function expand(options: z.output<typeof optionsSchema>, origin: string, dataIssues: string[] = []): ResolvedOptions {
   const { model, flow, train, ode, seed, device } = options
   const configured = flow.gammas ?? (flow.schedule ? scheduleGammas(flow.schedule) : defaultGammas)
@@ -120,14 +140,9 @@ function expand(options: z.output<typeof optionsSchema>, origin: string, dataIss
 
   const steps = listed(train.steps, configured.length)
   const interpolant = listed(flow.interpolant, configured.length)
-  const [, plainActivation, beta] = activationPattern.exec(model.activation) as RegExpExecArray
   const { push, sample, evaluate, ...solver } = ode
   return {
-    model: {
-      ...model,
-      activation: (plainActivation ?? 'softplus') as ResolvedOptions['model']['activation'],
-      beta: Number(beta ?? 1),
-    },
+    model: model.kind === 'mlp' ? resolveMlp(model) : model,
     flow: {
       gammas: flow.plain ? [null] : [...configured],
       interpolant: flow.plain ? interpolant.slice(-1) : interpolant,
@@ -139,7 +154,11 @@ function expand(options: z.output<typeof optionsSchema>, origin: string, dataIss
       plain: flow.plain,
     },
     train: { ...train, steps: flow.plain ? [steps.reduce((sum, n) => sum + n, 0)] : steps },
-    ode: { push: { ...solver, ...push }, sample: { ...solver, ...sample }, evaluate: { ...solver, ...evaluate } },
+    ode: {
+      push: { ...solver, ...push },
+      sample: { ...solver, ...sample },
+      evaluate: { ...solver, ...evaluate, trace: evaluate.trace ?? (model.kind === 'mlp' ? 'exact' : 'hutchinson') },
+    },
     seed,
     device,
   }

@@ -8,8 +8,8 @@ import { choice, count, flag, key, listOf, notNegative, offOr, oneOrEach, positi
 export const plainActivations = ['relu', 'elu', 'silu', 'gelu', 'tanh'] as const
 export const activationPattern = new RegExp(`^(?:(${plainActivations.join('|')})|softplus(\\d+(?:\\.\\d+)?)?)$`)
 
-const modelSchema = z.strictObject({
-  kind: choice(['mlp'], 'The network: a multilayer perceptron.').default('mlp'),
+export const mlpSchema = z.strictObject({
+  kind: z.literal('mlp').meta({ description: 'A multilayer perceptron, for rows of columns.' }).default('mlp'),
   hidden: listOf(count(), 'a non-empty list of widths', 'Widths of the hidden layers.').default([256, 256, 256]),
   activation: key(
     z.string().refine((name) => activationPattern.test(name) && Number(activationPattern.exec(name)?.[2] ?? 1) > 0),
@@ -23,6 +23,37 @@ const modelSchema = z.strictObject({
     'Frequencies f: sin(f·x) and cos(f·x) of each coordinate enter beside x. Empty: none.',
   ).default([]),
 })
+
+export const unetSchema = z.strictObject({
+  kind: z.literal('unet').meta({ description: 'A UNet, for pictures [C, H, W].' }),
+  width: count('Channels of the first level, for a multiplier of 1.').default(32),
+  multipliers: listOf(
+    count(),
+    'a non-empty list of whole numbers from 1 on',
+    'Channels of each level, as multiples of width; each level has half the extents of the one before.',
+  ).default([1, 2, 2]),
+  depth: count('Residual blocks of each level on the way down; one more on the way up.').default(1),
+  attention: key(
+    z.array(count()),
+    'a list of heights',
+    'Heights of the levels that have self-attention, such as 16. The middle always has it.',
+  ).default([16]),
+  headChannels: count('Channels of an attention head.').default(32),
+  groups: count('Groups of every normalisation; must divide the channels of every level.').default(32),
+  dropout: key(
+    z.number().min(0).lt(1),
+    'a number from 0 to below 1',
+    'Share of the activations in front of the second convolution of a block that training drops.',
+  ).default(0),
+  scaleShift: flag(
+    'The time scales and shifts the second normalisation of a block, instead of being added in front of it.',
+  ).default(false),
+  residualResampling: flag(
+    'Halve by pooling and enlarge inside a residual block, instead of by a strided convolution and one behind nearest neighbours.',
+  ).default(false),
+})
+
+const modelSchema = z.discriminatedUnion('kind', [mlpSchema, unetSchema])
 
 /** The step sizes where neither gammas nor a schedule is given: the paper's six for the tree. */
 export const defaultGammas: Gammas = [0.025, 0.031, 0.039, 0.049, 0.061, null]
@@ -137,6 +168,12 @@ export const trainSchema = z.strictObject({
     'Steps between two checkpoints; off: only at the end of a sub-flow.',
   ).prefault(500),
   logEvery: count('Steps between two rows of the loss history.').default(50),
+  recompute: flag(
+    'Compute the inside of the blocks of a unet again in the backward pass, instead of keeping it: less memory, a third more work.',
+  ).default(false),
+  microBatches: count(
+    'Parts of equal size that a batch goes through a unet in, one after another; the gradients add up. Less memory.',
+  ).default(1),
 })
 
 function decay() {
@@ -160,7 +197,10 @@ const odeSchema = z.strictObject({
   sample: solverOverrides.prefault({}),
   evaluate: solverOverrides
     .extend({
-      trace: choice(['exact', 'hutchinson'], "How a likelihood takes the field's divergence.").default('exact'),
+      trace: choice(
+        ['exact', 'hutchinson'],
+        "How a likelihood takes the field's divergence. Left out: exact for an mlp, hutchinson for a unet.",
+      ).optional(),
       probes: count("Random probes for each row of Hutchinson's estimator.").default(8),
     })
     .prefault({}),
@@ -178,7 +218,7 @@ interface DeviceChoice {
 }
 
 const optionKeys = {
-  model: modelSchema.prefault({}),
+  model: modelSchema.prefault({ kind: 'mlp' }),
   flow: flowSchema.prefault({}),
   train: trainSchema.prefault({}),
   ode: odeSchema.prefault({}),

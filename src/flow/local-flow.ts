@@ -11,7 +11,7 @@ import type { Device, DeviceInfo, DeviceKind } from '../device/device.js'
 import { openDevice } from '../device/select.js'
 import { InvalidArgumentError, invalid } from '../errors.js'
 import type { VelocityField } from '../nn/field.js'
-import { mlpField } from '../nn/mlp.js'
+import { checkTraining, fieldOf } from '../nn/model.js'
 import { checkSolver, type Evaluations, type SolverSettings } from '../ode/solver.js'
 import { modelValues, type PoolValues } from './pool.js'
 import { betaQuantiles } from './quantiles.js'
@@ -90,20 +90,6 @@ export interface FlowParts {
   readonly subFlows: readonly FinishedSubFlow[]
 }
 
-/** The velocity field that a model section describes, for rows of `dimension` values. */
-export function fieldOf(model: ResolvedOptions['model'], dimension: number): VelocityField {
-  return mlpField({
-    kind: 'mlp',
-    dimension,
-    condition: 0,
-    hidden: model.hidden,
-    activation: model.activation,
-    beta: model.beta,
-    time: model.time,
-    frequencies: model.fourier,
-  })
-}
-
 /** The chain's settings from a resolved config. */
 export function chainSettings({ flow, train, ode, seed }: ResolvedOptions, mirror = 0): ChainSettings {
   const quantiles = flow.time === 'uniform' ? null : betaQuantiles(...flow.time.beta)
@@ -131,6 +117,8 @@ export function chainSettings({ flow, train, ode, seed }: ResolvedOptions, mirro
       sampling: train.sampling,
       optimizer,
       seed,
+      recompute: train.recompute,
+      microBatches: train.microBatches,
     })),
     warmStart: flow.warmStart,
     outputScale: flow.outputScale,
@@ -143,7 +131,7 @@ export function chainSettings({ flow, train, ode, seed }: ResolvedOptions, mirro
 /** Refuses a condition: no model takes one yet. */
 function refuseCondition(cond: Tensor | undefined): void {
   if (cond !== undefined) {
-    throw new InvalidArgumentError('cond was given, but the model kind mlp takes no condition; leave cond out.')
+    throw new InvalidArgumentError('cond was given, but no model takes a condition yet; leave cond out.')
   }
 }
 
@@ -185,6 +173,7 @@ export async function trainFlow(
 ): Promise<{ flow: LocalFlow; chain: TrainedChain }> {
   const [n, ...rowShape] = x.shape
   checkBatch(options, n)
+  checkTraining(options, rowShape)
   if (hooks.flips && rowShape.length < 2) {
     throw invalid(
       'flips',
@@ -193,7 +182,7 @@ export async function trainFlow(
     )
   }
   const values = chainRows(x, scaler)
-  const field = fieldOf(options.model, values.length / n)
+  const field = fieldOf(options.model, rowShape)
   const settings = chainSettings(options, hooks.flips ? rowShape.at(-1) : 0)
   const chain = await trainChain(device, field, values, settings, hooks, hooks.start ?? null)
   return { flow: new LocalFlow({ options, raw, rowShape, scaler, subFlows: chain.subFlows }, device), chain }
@@ -220,10 +209,7 @@ export class LocalFlow {
     this.rowShape = parts.rowShape
     this.scaler = parts.scaler
     this.subFlows = parts.subFlows
-    this.field = fieldOf(
-      parts.options.model,
-      parts.rowShape.reduce((product, extent) => product * extent, 1),
-    )
+    this.field = fieldOf(parts.options.model, parts.rowShape)
     this.device = device
   }
 

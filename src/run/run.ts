@@ -24,11 +24,12 @@ import { type ResolvedOptions, resolveOptions } from '../config/index.js'
 import type { Scaler } from '../data/scaler.js'
 import type { Device, DeviceInfo } from '../device/device.js'
 import { CheckpointError } from '../errors.js'
-import { type FlowParts, fieldOf, LocalFlow } from '../flow/local-flow.js'
+import { type FlowParts, LocalFlow } from '../flow/local-flow.js'
 import type { PoolValues } from '../flow/pool.js'
 import type { ChainState, FinishedSubFlow } from '../flow/train-chain.js'
 import type { TrainingState } from '../flow/train-sub-flow.js'
 import type { NamedTensor, VelocityField } from '../nn/field.js'
+import { fieldOf } from '../nn/model.js'
 import type { ReportEvaluation } from '../plot/index.js'
 import { type LossHistory, type ReportFacts, removeReport } from './report.js'
 
@@ -226,7 +227,7 @@ export async function openRun(folder: string, opened?: RunManifest): Promise<Run
   }
   const finished = phase === 'done' ? steps.length : subFlow - 1
   if (scales.length !== finished) throw damaged(`it has ${scales.length} output scales of ${finished}`)
-  return { folder, manifest, options, raw, extra, field: fieldOf(options.model, dimension) }
+  return { folder, manifest, options, raw, extra, field: fieldOf(options.model, extra.rowShape) }
 }
 
 /** Sub-flow n is in a file of its own. */

@@ -10,7 +10,7 @@ import { missingRuns, planRuns, selectGroups } from '../../bench/quality/plan.js
 import { findRow, type Row, readRows, withRow, writeRows } from '../../bench/quality/results.js'
 import { type Group, groups, octaves } from '../../bench/quality/settings.js'
 import { likelihoodTable, searchTable, spreadOf } from '../../bench/quality/tables.js'
-import { applyOverrides, readConfig, resolveConfig } from '../../src/config/index.js'
+import { applyOverrides, type MlpModel, readConfig, resolveConfig } from '../../src/config/index.js'
 import { openReference } from '../../src/device/reference/device.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'lfm-quality-'))
@@ -62,8 +62,9 @@ describe('settings', () => {
 
   it('have octaves from the period of the whole picture on', () => {
     const base = resolveConfig(applyOverrides({ data: { kind: 'toy', name: 'moons' } }, [octaves(3)]))
-    expect(base.model.fourier).toHaveLength(3)
-    base.model.fourier.forEach((frequency, k) => {
+    const { fourier } = base.model as MlpModel
+    expect(fourier).toHaveLength(3)
+    fourier.forEach((frequency, k) => {
       expect(frequency * 8).toBeCloseTo(2 * Math.PI * 2 ** k, 4)
     })
   })

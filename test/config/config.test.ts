@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import {
   applyOverrides,
   configKeys,
+  type MlpModel,
   parseConfig,
   readConfig,
   resolveConfig,
@@ -131,11 +132,49 @@ seed: 1103
     })
   })
 
+  it('has two kinds of model with keys of their own', () => {
+    expect(resolveOptions({ model: { kind: 'unet', width: 64 } }).model).toEqual({
+      kind: 'unet',
+      width: 64,
+      multipliers: [1, 2, 2],
+      depth: 1,
+      attention: [16],
+      headChannels: 32,
+      groups: 32,
+      dropout: 0,
+      scaleShift: false,
+      residualResampling: false,
+    })
+    const refused = (model: object): string => {
+      try {
+        resolveOptions({ model })
+      } catch (error) {
+        return (error as Error).message
+      }
+      return 'nothing was refused'
+    }
+    expect(refused({ width: 64 })).toMatch(/model.width is a key for model.kind unet, not for 'mlp'/)
+    expect(refused({ kind: 'unet', hidden: [64] })).toMatch(/model.hidden is a key for model.kind mlp, not for 'unet'/)
+    expect(refused({ kind: 'unet', dropout: 1 })).toMatch(/model.dropout must be a number from 0 to below 1, but is 1/)
+    expect(refused({ kind: 'unte' })).toMatch(/model.kind must be mlp or unet, but is 'unte'; did you mean unet\?/)
+  })
+
+  it('takes the trace that the model allows, and refuses parts of a batch where they mean nothing', () => {
+    expect(resolveOptions({}).ode.evaluate.trace).toBe('exact')
+    expect(resolveOptions({ model: { kind: 'unet' } }).ode.evaluate.trace).toBe('hutchinson')
+    const unet = { kind: 'unet' } as const
+    expect(() => resolveOptions({ model: unet, train: { batch: 64, microBatches: 3 } })).toThrow(
+      /train.microBatches must divide train.batch, but 64 is no multiple of 3/,
+    )
+    expect(() => resolveOptions({ train: { microBatches: 2 } })).toThrow(/train.microBatches is for model.kind unet/)
+    expect(() => resolveOptions({ train: { recompute: true } })).toThrow(/train.recompute is for model.kind unet/)
+  })
+
   it('resolves the same config twice to equal values that share nothing', () => {
     const a = resolveOptions({})
     const b = resolveOptions({})
     expect(a).toEqual(b)
-    a.model.hidden.push(1)
+    ;(a.model as MlpModel).hidden.push(1)
     a.flow.gammas.push(1)
     a.train.steps.push(1)
     a.train.betas[0] = 0.1
