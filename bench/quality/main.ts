@@ -24,7 +24,7 @@ Trains and evaluates what the tables of docs/method.md are made of. Groups: ${Ob
   --filter NAME      only a setting, a picture or a seed; may be repeated
   --results FOLDER   where results are kept (default: bench/results/quality)
   --keep FOLDER      saves each flow there, as a run that lfm sample and lfm score read
-  --list             prints the commands of the runs that are missing, and makes none
+  --list             prints the runs as lfm train would make them, and makes none
   --tables           prints the tables of what is there, and makes no run
   --help             prints this`
 
@@ -111,9 +111,12 @@ async function main(): Promise<void> {
   const { values, positionals } = parse(process.argv.slice(2))
   if (values.help) return print(help)
   const runs = planRuns(groups, { groups: positionals, filters: values.filter })
-  const missing = missingRuns(runs, (group) => readRows(values.results, group))
-  if (values.list) return print(missing.map((run) => commandOf(run, values.pictures)).join('\n'))
-  if (!values.tables) await makeAll(missing, values)
+  if (values.list) return print(runs.map((run) => commandOf(run, values.pictures)).join('\n'))
+  if (!values.tables)
+    await makeAll(
+      missingRuns(runs, (group) => readRows(values.results, group)),
+      values,
+    )
   for (const name of selectGroups(groups, positionals)) print(`\n${tableOf(name, readRows(values.results, name))}`)
 }
 

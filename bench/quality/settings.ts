@@ -6,17 +6,9 @@
  * part of one seed. `best` are the settings that the search chose, on both parts.
  */
 
-import type { Part, Picture } from './results.js'
-
-export interface Setting {
-  /** of the run, as a filter names it */
-  readonly name: string
-  /** what it is, for the tables */
-  readonly label: string
-  readonly set: readonly string[]
-  /** default: both */
-  readonly pictures?: readonly Picture[]
-}
+import type { Part } from './results.js'
+import { search } from './search.js'
+import { octaves, plain, type Setting, trig, width } from './words.js'
 
 export interface Group {
   readonly title: string
@@ -28,14 +20,6 @@ export interface Group {
 }
 
 const seeds = [1103, 7, 42]
-
-/** sin and cos of x·(π/4)·2^k for k below `count`: the longest has the width of the picture, 8, as its period. */
-export const octaves = (count: number): string =>
-  `model.fourier=[${Array.from({ length: count }, (_, k) => ((Math.PI / 4) * 2 ** k).toFixed(6)).join(', ')}]`
-
-const plain = 'flow.plain=true'
-const trig = 'flow.interpolant=trig'
-const width = (columns: number): string => `model.hidden=[${columns}, ${columns}, ${columns}]`
 
 export const groups: Readonly<Record<string, Group>> = {
   reference: {
@@ -57,4 +41,5 @@ export const groups: Readonly<Record<string, Group>> = {
       },
     ],
   },
+  search: { title: 'What was tried', parts: ['validation'], seeds: seeds.slice(0, 1), settings: search, search: true },
 }

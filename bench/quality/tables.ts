@@ -4,7 +4,8 @@
  */
 
 import type { Likelihood, Part, Picture, Row } from './results.js'
-import type { Group, Setting } from './settings.js'
+import type { Group } from './settings.js'
+import type { Setting } from './words.js'
 
 const pictures: readonly Picture[] = ['rose', 'tree']
 
@@ -78,8 +79,7 @@ export function searchTable({ settings }: Group, rows: readonly Row[], part: Par
   const lines = settings.flatMap((setting) => {
     const each = pictures.map((picture) => rowsOf(setting, rows, picture))
     if (each.flat().length === 0) return []
-    const set = setting.set.map((assignment) => `\`${assignment}\``).join(' ')
-    return [[setting.label, ...each.map((found) => quoted(of(found, part, 'kl'))), set]]
+    return [[setting.label, `\`${setting.name}\``, ...each.map((found) => quoted(of(found, part, 'kl')))]]
   })
-  return table(['tried', 'rose KL', 'tree KL', 'set'], lines)
+  return table(['tried', 'run', 'rose KL', 'tree KL'], lines)
 }
