@@ -385,6 +385,11 @@ Napi::Value test_philox(const Napi::CallbackInfo& call) {
   return words;
 }
 
+/** testQuota(root): processors that the control groups under another root allow, for its test; Infinity: no limit. */
+Napi::Value test_quota(const Napi::CallbackInfo& call) {
+  return Napi::Number::New(call.Env(), quota(call[0].As<Napi::String>().Utf8Value()));
+}
+
 /** A std exception of the engine becomes a JavaScript error. */
 template <Napi::Value (*function)(const Napi::CallbackInfo&)>
 Napi::Value guarded(const Napi::CallbackInfo& call) {
@@ -404,6 +409,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("info", Napi::Function::New<guarded<info>>(env, "info"));
   exports.Set("fmaPeak", Napi::Function::New<guarded<fma_peak>>(env, "fmaPeak"));
   exports.Set("testMath", Napi::Function::New<guarded<test_math>>(env, "testMath"));
+  exports.Set("testQuota", Napi::Function::New<guarded<test_quota>>(env, "testQuota"));
   exports.Set("testPhilox", Napi::Function::New<guarded<test_philox>>(env, "testPhilox"));
   return exports;
 }

@@ -12,6 +12,9 @@
 #include <stdexcept>
 #include <thread>
 
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
 #if defined(__linux__)
 #include <sched.h>
 #elif defined(__APPLE__)
@@ -54,16 +57,15 @@ std::string line_of(const std::string& path) {
   return line;
 }
 
-/**
- * Processors that the container may use, by the kernel's control groups (version 2, then 1); infinite without a limit.
- */
-double quota() {
+}  // namespace
+
+double quota(const std::string& root) {
   double least = INFINITY;
   const auto consider = [&](double limit, double period) {
     if (limit > 0 && period > 0) least = std::min(least, limit / period);
   };
   std::vector<std::string> folders = {""};
-  std::ifstream groups("/proc/self/cgroup");
+  std::ifstream groups(root + "/proc/self/cgroup");
   for (std::string line; std::getline(groups, line);) {
     // a limit may sit at any folder above the process's own
     std::string path = line.substr(line.rfind(':') + 1);
@@ -73,12 +75,12 @@ double quota() {
     }
   }
   for (const auto& folder : folders) {
-    std::istringstream version2(line_of("/sys/fs/cgroup" + folder + "/cpu.max"));
+    std::istringstream version2(line_of(root + "/sys/fs/cgroup" + folder + "/cpu.max"));
     std::string limit;
     double period = 0;
     if (version2 >> limit >> period && limit != "max") consider(std::atof(limit.c_str()), period);
     for (const char* controller : {"/sys/fs/cgroup/cpu", "/sys/fs/cgroup/cpu,cpuacct"}) {
-      const std::string base = controller + folder;
+      const std::string base = root + controller + folder;
       consider(std::atof(line_of(base + "/cpu.cfs_quota_us").c_str()),
                std::atof(line_of(base + "/cpu.cfs_period_us").c_str()));
     }
@@ -86,13 +88,15 @@ double quota() {
   return least;
 }
 
+namespace {
+
 int default_threads() {
   int count = static_cast<int>(std::thread::hardware_concurrency());
 #if defined(__linux__)
   cpu_set_t mask;
   if (sched_getaffinity(0, sizeof mask, &mask) == 0) count = CPU_COUNT(&mask);
 #endif
-  const double limit = quota();
+  const double limit = quota("");
   if (std::isfinite(limit)) count = std::min(count, static_cast<int>(std::ceil(limit)));
   return std::max(count, 1);
 }
@@ -135,6 +139,30 @@ void read_caches(long (&sizes)[3]) {
     const long unit = size.find('M') != std::string::npos ? 1l << 20 : 1l << 10;
     sizes[level - 1] = std::atol(size.c_str()) * unit;
   }
+#elif defined(__APPLE__)
+  const char* names[] = {"hw.l1dcachesize", "hw.l2cachesize", "hw.l3cachesize"};
+  for (int level = 0; level < 3; level++) {
+    int64_t bytes = 0;
+    size_t size = sizeof bytes;
+    if (sysctlbyname(names[level], &bytes, &size, nullptr, 0) == 0) sizes[level] = static_cast<long>(bytes);
+  }
+#endif
+#if defined(__x86_64__)
+  // some containers hide sysfs: the processor describes its caches itself, Intel in leaf 4, AMD in a leaf of its own
+  long said[3] = {0, 0, 0};
+  for (const unsigned leaf : {0x4u, 0x8000001du}) {
+    unsigned a = 0, b = 0, c = 0, d = 0;
+    for (unsigned index = 0; index < 8 && __get_cpuid_count(leaf, index, &a, &b, &c, &d); index++) {
+      const unsigned type = a & 31, level = (a >> 5) & 7;
+      if (type == 0) break;
+      if (type == 2 || level < 1 || level > 3) continue;
+      const long line = (b & 0xfff) + 1, partitions = ((b >> 12) & 0x3ff) + 1, ways = (b >> 22) + 1;
+      said[level - 1] = line * partitions * ways * (static_cast<long>(c) + 1);
+    }
+  }
+  for (int level = 0; level < 3; level++) {
+    if (sizes[level] == 0) sizes[level] = said[level];
+  }
 #endif
 }
 
@@ -162,6 +190,18 @@ Cpu examine() {
 
 const Cpu& cpu() {
   static const Cpu result = examine();
+  return result;
+}
+
+const Caches& caches() {
+  static const Caches result = [] {
+    Caches sizes;
+    const long* const said = cpu().caches;
+    if (said[0] > 0) sizes.l1 = said[0];
+    if (said[1] > 0) sizes.l2 = said[1];
+    if (said[2] > 0) sizes.l3 = said[2];
+    return sizes;
+  }();
   return result;
 }
 

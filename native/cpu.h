@@ -17,7 +17,7 @@ struct Cpu {
   std::string chosen;
   const Target* target;
   int threads;
-  /** bytes of the data caches of one core, levels 1 to 3; 0 where the system does not say */
+  /** bytes of the data caches of one core, levels 1 to 3; 0 where neither system nor processor says */
   long caches[3];
   std::string name;
 };
@@ -26,5 +26,11 @@ struct Cpu {
  * The machine and the choices made for it. Throws std::runtime_error where LFM_CPU or LFM_THREADS cannot be followed.
  */
 const Cpu& cpu();
+
+/**
+ * Processors that the container may use, by the kernel's control groups (version 2, then 1); infinite without a limit.
+ * `root` stands before the paths of /proc and /sys: a folder of a test, or nothing.
+ */
+double quota(const std::string& root);
 
 }  // namespace lfm

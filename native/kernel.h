@@ -52,6 +52,12 @@ struct Workers {
   void (*run)(Workers* self, int64_t tasks, Task task, void* context) = nullptr;
 };
 
+/** Bytes of the data caches that a core has to itself or shares, never 0: what the machine says, else usual sizes. */
+struct Caches {
+  int64_t l1 = 32 << 10, l2 = 512 << 10, l3 = 8 << 20;
+};
+const Caches& caches();
+
 struct AttributeSpec {
   const char* name;
   /** names that a string may be, ended by nullptr; nullptr for numbers and lists */

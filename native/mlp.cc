@@ -179,13 +179,13 @@ void Mlp::pack(Workers& workers, bool backward) const {
       const MlpLayer& layer = layers[i];
       const float* const weight = parameters + layer.weight_at;
       if (part < layer.forward.parts()) {
-        return pack_part(weight, 1, layer.inputs, layer.inputs, layer.outputs, part,
+        return pack_part(View::transposed(weight, layer.inputs), layer.inputs, layer.outputs, part,
                          const_cast<float*>(layer.forward.data));
       }
       part -= layer.forward.parts();
       if (!backward || i == 0) continue;
       if (part < layer.backward.parts()) {
-        return pack_part(weight, layer.inputs, 1, layer.outputs, layer.inputs, part,
+        return pack_part(View::row_major(weight, layer.inputs), layer.outputs, layer.inputs, part,
                          const_cast<float*>(layer.backward.data));
       }
       part -= layer.backward.parts();
@@ -274,7 +274,7 @@ void Divergence::pack(Workers& workers) const {
     }
     const Packed whole{packed + d * each, depth(), N};
     for (int64_t part = 0; part < whole.parts(); part++) {
-      pack_part(gathered, 1, depth(), depth(), N, part, packed + d * each);
+      pack_part(View::transposed(gathered, depth()), depth(), N, part, packed + d * each);
     }
   });
 }

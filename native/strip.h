@@ -23,18 +23,57 @@ struct Strip {
   static int64_t floats(int64_t rows, int64_t columns) { return rows * round_up(columns, PANEL); }
 };
 
+/**
+ * Memory that is used soon: up to MOST ranges, of which the micro-kernels ask the cache for some lines every FETCH_DEPTH steps
+ * of depth, in the time of their own work. (All lines of a tile at once would hold up its loads.)
+ */
+struct Fetch {
+  static constexpr int MOST = 4;
+  struct Range {
+    const float* at;
+    const float* end;
+    int64_t share;
+  } ranges[MOST];
+  int count = 0;
+
+  LFM_INLINE void add(const float* from, int64_t floats) {
+    if (count < MOST && floats > 0) ranges[count++] = {from, from + floats, 0};
+  }
+  /** Spreads what was added over `steps` calls of step(). */
+  LFM_INLINE void spread(int64_t steps) {
+    for (int i = 0; i < count; i++) {
+      ranges[i].share = round_up(divide_up(ranges[i].end - ranges[i].at, most<int64_t>(steps, 1)), 16);
+    }
+  }
+  LFM_INLINE void step() {
+    for (int i = 0; i < count; i++) {
+      const float* at = ranges[i].at;
+      const float* const stop = at + least<int64_t>(ranges[i].share, ranges[i].end - at);
+      for (; at < stop; at += 16) __builtin_prefetch(at, 0, 3);
+      ranges[i].at = at < ranges[i].end ? at : ranges[i].end;
+    }
+  }
+};
+/** Depth between two steps of a Fetch: a panel of a strip, or as many rows of a reduction. */
+constexpr int FETCH_DEPTH = PANEL;
+
 /** c[rows × vectors·W], leading extent vectors·W, of a's rows (PANEL apart, the next panel `stride` after) and b packed. */
-typedef void (*StripKernel)(int64_t depth, const float* a, int64_t stride, const float* b, float* c);
+typedef void (*StripKernel)(int64_t depth, const float* a, int64_t stride, const float* b, float* c, Fetch& fetch);
 extern const StripKernel micro_strip[BLOCK_VECTORS][BLOCK_ROWS];
 
 /** Dot products of up to four rows from `a` on with the columns of b; row r's results at out + r·W. */
 void strip_dots(const float* a, int64_t stride, int rows, const Packed& b, float* out);
 
+/** Packs `out.rows` rows of `columns` elements, as the view has them, into a strip. */
+void pack_strip(const View& source, int64_t columns, const Strip& out);
+
 /**
- * a·b, tile by tile: epilogue(tile, stride, row, rows of the tile, column, columns of the tile), as for product_rows.
+ * a·b, tile by tile: epilogue(tile, stride, row, rows of the tile, column, columns of the tile); the tile has whole
+ * vectors, of which the columns beyond the result are garbage.
  */
 template <class Epilogue>
 LFM_INLINE void strip_product(const Strip& a, const Packed& b, Epilogue epilogue) {
+  Fetch nothing;
   alignas(64) float tile[BLOCK_ROWS * PANEL];
   const int64_t stride = a.rows * PANEL;
   if (b.dots()) {
@@ -45,15 +84,18 @@ LFM_INLINE void strip_product(const Strip& a, const Packed& b, Epilogue epilogue
     }
     return;
   }
+  // tiles as even as can be: one of few rows would wait for the latency of its multiply-adds
   const int64_t tiles = divide_up(a.rows, BLOCK_ROWS);
   const auto multiply = [&](int64_t i, int64_t column) __attribute__((always_inline)) {
     const int64_t row = i * a.rows / tiles;
     const int count = static_cast<int>((i + 1) * a.rows / tiles - row);
     const int width = static_cast<int>(least<int64_t>(PANEL, b.columns - column));
     const int vectors = (width + W - 1) / W;
-    micro_strip[vectors - 1][count - 1](b.depth, a.data + row * PANEL, stride, b.data + column * b.depth, tile);
+    micro_strip[vectors - 1][count - 1](b.depth, a.data + row * PANEL, stride, b.data + column * b.depth, tile, nothing);
     epilogue(tile, vectors * W, row, count, column, width);
   };
+  // A right operand that stays in the second-level cache is streamed past each tile of rows; of a larger one each panel
+  // is taken past all rows of the strip.
   if (b.depth * b.columns <= STREAMED_FLOATS) {
     for (int64_t i = 0; i < tiles; i++) {
       for (int64_t column = 0; column < b.columns; column += PANEL) multiply(i, column);
@@ -65,11 +107,25 @@ LFM_INLINE void strip_product(const Strip& a, const Packed& b, Epilogue epilogue
   }
 }
 
+/** c[m·PANEL + n] = or += Σ_r a[r·stride + m] b[r·PANEL + n] */
+typedef void (*ReductionKernel)(int64_t rows, const float* a, int64_t stride, const float* b, bool accumulate, float* c,
+                                Fetch& fetch);
+extern const ReductionKernel micro_reduction[BLOCK_VECTORS][BLOCK_ROWS];
+
 /**
  * c = aᵀ b, or with `accumulate` c += aᵀ b, summed over the rows of both in order; a has M columns, b has N. c lies like
  * a strip of M rows.
  */
 void strip_reduction(const Strip& a, int64_t M, const Strip& b, int64_t N, bool accumulate, float* c);
+
+/**
+ * sums[n] = or += Σ_r from[r·stride + n] for n < columns, in order, and time_sums the same weighted with t; whole vectors
+ * are written.
+ */
+void add_columns(const float* from, int64_t stride, int64_t rows, int64_t columns, const float* t, bool accumulate,
+                 float* sums, float* time_sums);
+/** The same for the columns of a strip. */
+void add_columns(const Strip& strip, int64_t columns, const float* t, bool accumulate, float* sums, float* time_sums);
 
 }  // namespace LFM_TARGET
 }  // namespace lfm

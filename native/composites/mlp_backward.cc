@@ -98,21 +98,6 @@ void loss(const Call& call, const Mlp& net, int64_t first, const Strip& delta) {
   }
 }
 
-/** sums = or += Σ_r dz[r], and the same weighted with t. */
-void add_columns(const Strip& dz, int64_t N, const float* t, bool accumulate, float* sums, float* time_sums) {
-  for (int64_t n = 0; n < N; n += W) {
-    const float* const from = dz.at(0, n);
-    V sum = zero(), time_sum = zero();
-    for (int64_t r = 0; r < dz.rows; r++) {
-      const V value = load(from + r * PANEL);
-      sum = sum + value;
-      if (t) time_sum = fma(set1(t[r]), value, time_sum);
-    }
-    store(sums + n, accumulate ? load(sums + n) + sum : sum);
-    store(time_sums + n, accumulate ? load(time_sums + n) + time_sum : time_sum);
-  }
-}
-
 /** hidden = tile ⊙ act'(hidden), or by the slopes that were kept. */
 struct BackwardEpilogue {
   const float* slopes;

@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include "product.h"
+#include "strip.h"
 #include "simd/activations.h"
 
 namespace lfm {
@@ -26,15 +26,6 @@ LFM_INLINE void store_lanes(float* p, V v, int lanes) {
   }
 }
 
-/** Asks for the cache lines of a tile's columns in `rows` rows of a matrix. */
-template <bool WRITE>
-LFM_INLINE void fetch_tile(const float* matrix, int64_t stride, int64_t row, int rows, int64_t column) {
-  for (int r = 0; r < rows; r++) {
-    const float* const at = matrix + (row + r) * stride + column;
-    for (int line = 0; line < PANEL; line += 16) __builtin_prefetch(at + line, WRITE, 3);
-  }
-}
-
 /**
  * y = scale·act(z), z = tile + bias + t·time_weight, for a layer with N outputs. Rows are counted from the first of y.
  */
@@ -50,9 +41,10 @@ struct ForwardEpilogue {
   int activation;
   float beta, scale;
 
-  LFM_INLINE void announce(int64_t row, int rows, int64_t column) const {
-    fetch_tile<true>(y, N, row, rows, column);
-    if (z) fetch_tile<true>(z, N, row, rows, column);
+  /** What the tiles of `rows` rows from `row` on will touch. */
+  LFM_INLINE void announce(int64_t row, int64_t rows, Fetch& fetch) const {
+    fetch.add(y + row * N, rows * N);
+    if (z) fetch.add(z + row * N, rows * N);
   }
 
   template <class Act>
@@ -92,10 +84,9 @@ struct DerivativeEpilogue {
   int activation;
   float beta, scale;
 
-  LFM_INLINE void announce(int64_t row, int rows, int64_t column) const {
-    fetch_tile<true>(y, N, first_row + row, rows, column);
-    // tangents read saved rows again and again: they are in the cache but for the first time
-    if (saved) fetch_tile<false>(saved, N, (first_row + row) % saved_rows, rows, column);
+  LFM_INLINE void announce(int64_t row, int64_t rows, Fetch& fetch) const {
+    fetch.add(y + (first_row + row) * N, rows * N);
+    if (saved) fetch.add(saved + (first_row + row) % saved_rows * N, rows * N);
   }
 
   template <class Act>

@@ -2,6 +2,7 @@
 
 #include "kernels/epilogue.h"
 #include "kernels/kernels.h"
+#include "row_product.h"
 
 namespace lfm {
 namespace LFM_TARGET {
@@ -10,15 +11,18 @@ namespace {
 enum { DY, WEIGHT, SAVED, DX };
 enum { ACTIVATION, BETA };
 
-int64_t scratch(const Call& call, int) { return Packed::floats(call[DY].shape[1], call[DX].shape[1]); }
+int64_t scratch(const Call& call, int workers) {
+  const int64_t N = call[DY].shape[1], K = call[DX].shape[1];
+  return Packed::floats(N, K) + RowProduct::scratch(N, K, workers);
+}
 
 void run(const Call& call, Workers& workers) {
   const int64_t B = call[DY].shape[0], N = call[DY].shape[1], K = call[DX].shape[1];
-  const Packed weight = pack(workers, call[WEIGHT].floats(), K, 1, N, K, call.scratch);
-  parallel_rows(workers, B, [&](int64_t first, int64_t rows) {
-    const DerivativeEpilogue epilogue{call[SAVED].floats(), B, first, call[DX].floats(), K, call.choice(ACTIVATION),
-                                      call.number(BETA), 1.0f};
-    product_rows(call[DY].floats() + first * N, N, rows, weight, epilogue);
+  const Packed weight = pack(workers, View::row_major(call[WEIGHT].floats(), K), N, K, call.scratch);
+  const RowProduct product{View::row_major(call[DY].floats(), N), B, weight, call.scratch + Packed::floats(N, K)};
+  product.run(workers, [&](int64_t first) {
+    return DerivativeEpilogue{call[SAVED].floats(), B, first, call[DX].floats(), K, call.choice(ACTIVATION),
+                              call.number(BETA),    1.0f};
   });
 }
 

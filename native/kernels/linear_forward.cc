@@ -2,6 +2,7 @@
 
 #include "kernels/epilogue.h"
 #include "kernels/kernels.h"
+#include "row_product.h"
 
 namespace lfm {
 namespace LFM_TARGET {
@@ -10,11 +11,14 @@ namespace {
 enum { X, WEIGHT, BIAS, TIME, TIME_WEIGHT, Y, Z };
 enum { ACTIVATION, BETA, SCALE };
 
-int64_t scratch(const Call& call, int) { return Packed::floats(call[X].shape[1], call[WEIGHT].shape[0]); }
+int64_t scratch(const Call& call, int workers) {
+  const int64_t K = call[X].shape[1], N = call[WEIGHT].shape[0];
+  return Packed::floats(K, N) + RowProduct::scratch(K, N, workers);
+}
 
 void run(const Call& call, Workers& workers) {
   const int64_t B = call[X].shape[0], K = call[X].shape[1], N = call[WEIGHT].shape[0];
-  const Packed weight = pack(workers, call[WEIGHT].floats(), 1, K, K, N, call.scratch);
+  const Packed weight = pack(workers, View::transposed(call[WEIGHT].floats(), K), K, N, call.scratch);
   const ForwardEpilogue whole{call[BIAS].floats(),
                               call[TIME].floats(),
                               call[TIME].shape[0] == 1 ? 0 : 1,
@@ -25,12 +29,13 @@ void run(const Call& call, Workers& workers) {
                               call.choice(ACTIVATION),
                               call.number(BETA),
                               call.number(SCALE)};
-  parallel_rows(workers, B, [&](int64_t first, int64_t rows) {
+  const RowProduct product{View::row_major(call[X].floats(), K), B, weight, call.scratch + Packed::floats(K, N)};
+  product.run(workers, [&](int64_t first) {
     ForwardEpilogue part = whole;
     if (part.time) part.time += first * part.time_stride;
     part.y += first * N;
     if (part.z) part.z += first * N;
-    product_rows(call[X].floats() + first * K, K, rows, weight, part);
+    return part;
   });
 }
 

@@ -5,6 +5,7 @@
 
 #include "kernels/epilogue.h"
 #include "kernels/kernels.h"
+#include "row_product.h"
 
 namespace lfm {
 namespace LFM_TARGET {
@@ -13,15 +14,18 @@ namespace {
 enum { DX, WEIGHT, SAVED, DY };
 enum { ACTIVATION, BETA, SCALE };
 
-int64_t scratch(const Call& call, int) { return Packed::floats(call[DX].shape[1], call[WEIGHT].shape[0]); }
+int64_t scratch(const Call& call, int workers) {
+  const int64_t K = call[DX].shape[1], N = call[WEIGHT].shape[0];
+  return Packed::floats(K, N) + RowProduct::scratch(K, N, workers);
+}
 
 void run(const Call& call, Workers& workers) {
   const int64_t R = call[DX].shape[0], K = call[DX].shape[1], N = call[WEIGHT].shape[0];
-  const Packed weight = pack(workers, call[WEIGHT].floats(), 1, K, K, N, call.scratch);
-  parallel_rows(workers, R, [&](int64_t first, int64_t rows) {
-    const DerivativeEpilogue epilogue{call[SAVED].floats(),   call[SAVED].shape[0], first, call[DY].floats(), N,
-                                      call.choice(ACTIVATION), call.number(BETA),    call.number(SCALE)};
-    product_rows(call[DX].floats() + first * K, K, rows, weight, epilogue);
+  const Packed weight = pack(workers, View::transposed(call[WEIGHT].floats(), K), K, N, call.scratch);
+  const RowProduct product{View::row_major(call[DX].floats(), K), R, weight, call.scratch + Packed::floats(K, N)};
+  product.run(workers, [&](int64_t first) {
+    return DerivativeEpilogue{call[SAVED].floats(),   call[SAVED].shape[0], first, call[DY].floats(), N,
+                              call.choice(ACTIVATION), call.number(BETA),    call.number(SCALE)};
   });
 }
 

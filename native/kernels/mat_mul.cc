@@ -2,6 +2,8 @@
 
 #include "kernels/epilogue.h"
 #include "kernels/kernels.h"
+#include "reduction.h"
+#include "row_product.h"
 
 namespace lfm {
 namespace LFM_TARGET {
@@ -10,30 +12,45 @@ namespace {
 enum { A, B, Y };
 enum { TRANSPOSE_A, TRANSPOSE_B };
 
-int64_t depth(const Call& call) { return call[A].shape[call.choice(TRANSPOSE_A) ? 0 : 1]; }
+struct Sizes {
+  int64_t M, N, K;
+  bool transpose_a, transpose_b;
 
-int64_t scratch(const Call& call, int) {
-  const int64_t M = call[Y].shape[0], N = call[Y].shape[1], K = depth(call);
-  return Packed::floats(K, N) + (call.choice(TRANSPOSE_A) ? M * K : 0);
+  explicit Sizes(const Call& call)
+      : M(call[Y].shape[0]), N(call[Y].shape[1]), transpose_a(call.choice(TRANSPOSE_A)), transpose_b(call.choice(TRANSPOSE_B)) {
+    K = call[A].shape[transpose_a ? 0 : 1];
+  }
+  /** A long inner extent, along the rows of both operands as they lie: to be cut, where rows of the result are few. */
+  bool reduces() const { return transpose_a && !transpose_b && K >= 4 * most(M, N); }
+};
+
+Reduction reduction(const Call& call, const Sizes& is, int workers) {
+  Reduction sums{View::row_major(call[A].floats(), is.M), View::row_major(call[B].floats(), is.N), is.K, is.M, is.N};
+  sums.plan(workers);
+  sums.memory = call.scratch;
+  return sums;
+}
+
+int64_t scratch(const Call& call, int workers) {
+  const Sizes is(call);
+  if (is.reduces()) return reduction(call, is, workers).scratch(workers);
+  return Packed::floats(is.K, is.N) + RowProduct::scratch(is.K, is.N, workers);
 }
 
 void run(const Call& call, Workers& workers) {
-  const int64_t M = call[Y].shape[0], N = call[Y].shape[1], K = depth(call);
-  const bool transpose_b = call.choice(TRANSPOSE_B) != 0;
-  const Packed b = pack(workers, call[B].floats(), transpose_b ? 1 : N, transpose_b ? K : 1, K, N, call.scratch);
-  const float* a = call[A].floats();
-  if (call.choice(TRANSPOSE_A)) {
-    float* const turned = call.scratch + Packed::floats(K, N);
-    parallel_ranges(workers, M, 64, [&](int64_t first, int64_t last) {
-      for (int64_t k = 0; k < K; k++) {
-        for (int64_t m = first; m < last; m++) turned[m * K + k] = a[k * M + m];
-      }
-    });
-    a = turned;
+  const Sizes is(call);
+  if (is.reduces()) {
+    Reduction sums = reduction(call, is, workers.count);
+    sums.run(workers);
+    return sums.finish(workers, call[Y].floats(), false);
   }
-  parallel_rows(workers, M, [&](int64_t first, int64_t rows) {
-    const DerivativeEpilogue epilogue{nullptr, 1, first, call[Y].floats(), N, 0, 1.0f, 1.0f};
-    product_rows(a + first * K, K, rows, b, epilogue);
+  const float *const a = call[A].floats(), *const b = call[B].floats();
+  const View right = is.transpose_b ? View::transposed(b, is.K) : View::row_major(b, is.N);
+  const Packed packed = pack(workers, right, is.K, is.N, call.scratch);
+  const View left = is.transpose_a ? View::transposed(a, is.M) : View::row_major(a, is.K);
+  const RowProduct product{left, is.M, packed, call.scratch + Packed::floats(is.K, is.N)};
+  product.run(workers, [&](int64_t first) {
+    return DerivativeEpilogue{nullptr, 1, first, call[Y].floats(), is.N, 0, 1.0f, 1.0f};
   });
 }
 

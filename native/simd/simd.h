@@ -60,8 +60,8 @@ template <class T>
 LFM_INLINE T most(T a, T b) {
   return a < b ? b : a;
 }
-LFM_INLINE int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
-LFM_INLINE int64_t round_up(int64_t a, int64_t b) { return divide_up(a, b) * b; }
+LFM_INLINE constexpr int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
+LFM_INLINE constexpr int64_t round_up(int64_t a, int64_t b) { return divide_up(a, b) * b; }
 
 }  // namespace LFM_TARGET
 }  // namespace lfm

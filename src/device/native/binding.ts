@@ -47,7 +47,7 @@ export interface NativeInfo {
   readonly cpuTarget: 'avx512' | 'avx2' | 'baseline' | 'neon'
   readonly supportedTargets: readonly string[]
   readonly threads: number
-  /** bytes of one core's data caches, 0 where the system does not say */
+  /** bytes of one core's data caches, 0 where neither the system nor the processor says */
   readonly cacheSizes: { readonly l1: number; readonly l2: number; readonly l3: number }
   /** of the processor */
   readonly name: string
@@ -62,6 +62,8 @@ export interface Addon {
   /** a vector function of native/simd/math.h on each element, for its test */
   testMath(name: string, x: Float32Array): Float32Array
   testPhilox(counter: Uint32Array, key: Uint32Array): Uint32Array
+  /** processors that the control groups under another root than / allow; Infinity without a limit */
+  testQuota(root: string): number
 }
 
 // the package's root, seen from src/device/native and from dist/device/native alike
