@@ -12,7 +12,7 @@ import { gradientNorm, normBlocks } from '../kernels/gradient_norm.js'
 import { type PoolAttributes, poolWords } from '../kernels/pool.js'
 import { HALTED_GRADIENT, HALTED_LOSS, SKIPS_BEFORE_HALT, STATE_LENGTH, stateWords } from '../kernels/state.js'
 import type { VelocityField } from '../nn/field.js'
-import { ProgramBuilder, type StorageBuffer, type Tensor } from '../program/program.js'
+import { ProgramBuilder, type Tensor } from '../program/program.js'
 import { ouStep, type SubFlowKind } from './interpolant.js'
 
 export type RateSchedule =
@@ -89,7 +89,7 @@ export interface TrainedSubFlow extends StepsSpent {
 }
 
 /** Losses kept on the device between two looks. */
-export const LOSS_RING = 4096
+const RING = 4096
 /** How often the host looks at the losses, seconds. */
 const LOOK_SECONDS = 0.25
 
@@ -132,12 +132,12 @@ export function optimizerTable(steps: number, optimizer: OptimizerSettings): Flo
 }
 
 export interface TrainingBuffers {
-  readonly pool: StorageBuffer
+  readonly pool: DeviceBuffer
   /** n, rows of the pool */
   readonly rows: number
   /** how the pool is read; default: as floats, none mirrored */
   readonly reading?: PoolAttributes
-  readonly condition?: StorageBuffer
+  readonly condition?: DeviceBuffer
 }
 
 /** Runs the steps from `start.step` to settings.steps. Throws TrainingError where the loss or ten gradients in a row are not finite. */
@@ -164,7 +164,7 @@ export async function trainSubFlow(
     const average = start.average ? make(P, start.average) : null
     const gradient = make(P)
     const part = (settings.microBatches ?? 1) > 1 ? make(P) : null
-    const ring = make(LOSS_RING)
+    const ring = make(RING)
     const table = make(settings.steps * stepTable.columns, optimizerTable(settings.steps, settings.optimizer))
     const quantiles = settings.quantiles && make(settings.quantiles.length, settings.quantiles)
     const state = device.createBuffer(STATE_LENGTH, 'u32')
@@ -242,7 +242,7 @@ export async function trainSubFlow(
       }
       hooks.onLosses?.(step, losses, now[stateWords.skipped])
       step += count
-      segment = Math.max(1, Math.min(LOSS_RING, 4 * segment, Math.round((LOOK_SECONDS * count) / Math.max(took, 1e-6))))
+      segment = Math.max(1, Math.min(RING, 4 * segment, Math.round((LOOK_SECONDS * count) / Math.max(took, 1e-6))))
       if (hooks.checkpointEvery > 0 && step % hooks.checkpointEvery === 0 && step < settings.steps) {
         await checkpoint()
       }
@@ -255,17 +255,17 @@ export async function trainSubFlow(
 }
 
 interface StepBuffers {
-  readonly parameters: StorageBuffer
-  readonly m: StorageBuffer
-  readonly v: StorageBuffer
-  readonly average: StorageBuffer | null
-  readonly gradient: StorageBuffer
+  readonly parameters: DeviceBuffer
+  readonly m: DeviceBuffer
+  readonly v: DeviceBuffer
+  readonly average: DeviceBuffer | null
+  readonly gradient: DeviceBuffer
   /** gradients of the second micro-batch on */
-  readonly part?: StorageBuffer | null
-  readonly ring: StorageBuffer
-  readonly table: StorageBuffer
-  readonly quantiles: StorageBuffer | null
-  readonly state: StorageBuffer
+  readonly part?: DeviceBuffer | null
+  readonly ring: DeviceBuffer
+  readonly table: DeviceBuffer
+  readonly quantiles: DeviceBuffer | null
+  readonly state: DeviceBuffer
 }
 
 /** One training step as a program. */
@@ -287,7 +287,7 @@ export function trainingProgram(
   const state = builder.tensor(on.state)
   const parameters = builder.tensor(on.parameters)
   const gradient = builder.tensor(on.gradient)
-  const whole = (buffer: StorageBuffer | null): Tensor | undefined => (buffer ? builder.tensor(buffer) : undefined)
+  const whole = (buffer: DeviceBuffer | null): Tensor | undefined => (buffer ? builder.tensor(buffer) : undefined)
 
   builder.add(
     drawBatch,
@@ -350,8 +350,8 @@ export function trainingProgram(
 
 /** The losses of steps [first, first + count) from the ring. */
 async function readRing(ring: DeviceBuffer, first: number, count: number): Promise<Float32Array> {
-  const start = first % LOSS_RING
-  const straight = Math.min(count, LOSS_RING - start)
+  const start = first % RING
+  const straight = Math.min(count, RING - start)
   const losses = new Float32Array(count)
   losses.set((await ring.read(start, straight)) as Float32Array)
   if (straight < count) losses.set((await ring.read(0, count - straight)) as Float32Array, straight)

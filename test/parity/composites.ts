@@ -17,7 +17,7 @@ import { type Shape, size } from '../../src/kernels/contract.js'
 import { ALIGNMENT, aligned, type Composite, ProgramBuilder, type Tensor } from '../../src/program/program.js'
 import { compare } from './harness.js'
 
-interface CompositeCase {
+export interface CompositeCase {
   readonly composite: string
   readonly label: string
   readonly net: MlpSpec
@@ -61,7 +61,7 @@ function parameters(seed: number, net: MlpSpec): { shape: Shape; values: Float32
   return { shape: [flat.length], values: flat }
 }
 
-interface Spec {
+export interface Spec {
   readonly B: number
   readonly D: number
   readonly C?: number
@@ -90,7 +90,7 @@ const specs: readonly Spec[] = [
   { B: 97, D: 4, hidden: [20, 2, 20], activation: 'identity', every: true, steps: 2 },
 ]
 
-function casesOf(spec: Spec, number: number): CompositeCase[] {
+export function casesOf(spec: Spec, number: number): CompositeCase[] {
   const { B, D, C = 0, F = 0, hidden, activation, beta = 1, every = false, T = 0, steps = 1, scale = 1 } = spec
   const frequencies = Array.from({ length: F }, (_, i) => 0.7 * 1.6 ** i)
   const net: MlpSpec = {
@@ -208,9 +208,13 @@ async function reference(one: CompositeCase): Promise<Record<string, Float32Arra
   return results
 }
 
-/** Registers the tests of all cases; the device must report `variant` for the composite. */
-export function compositeParity(device: () => Device, variant: string): void {
-  for (const one of compositeCases) {
+/** Registers the tests of the cases; the device must report `variant` for the composite. */
+export function compositeParity(
+  device: () => Device,
+  variant: string,
+  cases: readonly CompositeCase[] = compositeCases,
+): void {
+  for (const one of cases) {
     test(`${one.composite}: ${one.label}`, async () => {
       const want = await reference(one)
       const { results, variant: chosen } = await run(device(), one)
@@ -222,7 +226,7 @@ export function compositeParity(device: () => Device, variant: string): void {
     })
   }
   test('every activation has a case', () => {
-    const used = new Set(compositeCases.map((one) => one.net.activation))
+    const used = new Set(cases.map((one) => one.net.activation))
     expect(Object.keys(activations).filter((name) => !used.has(name as ActivationName))).toEqual([])
   })
 }

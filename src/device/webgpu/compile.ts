@@ -8,11 +8,12 @@ import { type Shapes, size } from '../../kernels/contract.js'
 import { type LoweredOperation, lower, type PlacedTensor } from '../../program/lower.js'
 import type { Program } from '../../program/program.js'
 import { expectKernels } from '../gaps.js'
+import { CompositeChoice, planComposite } from './composites.js'
 import type { CompiledProgram, Dispatch } from './executable.js'
 import { type Launch, plan, plannedKernels } from './launches.js'
 import { usage, type WebgpuBuffer, type WebgpuMemory } from './memory.js'
 import type { Pipelines, Prepared } from './pipelines.js'
-import { packUniforms, type Shader } from './shaders.js'
+import { packUniforms, type Shader, uniformBytes } from './shaders.js'
 import type { Target } from './variants.js'
 
 /** Offsets of bindings are multiples of this many bytes on every adapter. */
@@ -49,9 +50,12 @@ interface Placement {
 
 export async function compileProgram(program: Program, on: CompilesOn): Promise<CompiledProgram> {
   const { gpu, memory, pipelines, target } = on
-  const lowered = lower(program, () => false)
+  const composites = new CompositeChoice(target)
+  const lowered = lower(program, composites.takes)
   expectKernels({ kind: 'webgpu', kernels: plannedKernels }, lowered.operations)
-  const plans = lowered.operations.map((operation) => plan(operation, target))
+  const plans = lowered.operations.map((operation) =>
+    (operation.contract.kind === 'composite' ? planComposite : plan)(operation, target),
+  )
   const prepared = await Promise.all(
     plans.map(({ launches }) => Promise.all(launches.map((launch) => pipelines.prepare(launch)))),
   )
@@ -90,7 +94,7 @@ export async function compileProgram(program: Program, on: CompilesOn): Promise<
         const entries = bindings(operation, shader, { bufferOf, scratch }, on)
         entries.push({
           binding: 0,
-          resource: { buffer: uniformBuffer, offset: OFFSET_BYTES * dispatches.length, size: 4 * packedLength(shader) },
+          resource: { buffer: uniformBuffer, offset: OFFSET_BYTES * dispatches.length, size: uniformBytes(shader) },
         })
         const bindGroup = gpu.createBindGroup({ layout, entries })
         // further launches of an operation only sum up what the first one left
@@ -101,6 +105,7 @@ export async function compileProgram(program: Program, on: CompilesOn): Promise<
       })
     })
     const variants = variantsOf(lowered.operations.map(({ contract }, i) => [contract.name, plans[i].variant]))
+    Object.assign(variants, composites.chosen)
     return { dispatches, launches: lowered.operations.length, variants, uses: [...uses], owned }
   } catch (error) {
     for (const buffer of owned) memory.release(buffer)
@@ -131,9 +136,6 @@ function packAll(launches: readonly (readonly [Launch, Prepared])[]): Uint8Array
   })
   return bytes
 }
-
-const packedLength = (shader: Shader): number =>
-  Math.ceil(shader.uniforms.reduce((words, { type }) => words + (type === 'array<vec4f, 2>' ? 8 : 1), 0) / 4) * 4
 
 function bindings(
   operation: LoweredOperation,

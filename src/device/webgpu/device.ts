@@ -8,7 +8,7 @@ import type { DType } from '../../kernels/contract.js'
 import type { Program } from '../../program/program.js'
 import type { Device, DeviceBuffer, DeviceInfo, Executable, MemoryUse } from '../device.js'
 import type { DeviceTimes } from '../profile.js'
-import type { AdapterInfo, OpenAdapter } from './adapter.js'
+import type { AdapterInfo, LimitName, OpenAdapter } from './adapter.js'
 import { type Absent, compileProgram, makeAbsent } from './compile.js'
 import { WebgpuExecutable } from './executable.js'
 import type { Findings } from './findings.js'
@@ -32,6 +32,8 @@ export interface WebgpuDeviceOptions {
   readonly findings: Findings
   /** opens the same adapter with all checks, for a device without them; null: this one has them */
   readonly openSafe: (() => Promise<Device>) | null
+  /** limits below the adapter's own, to see what a smaller one would do */
+  readonly limits?: Readonly<Partial<Record<LimitName, number>>>
 }
 
 export class WebgpuDevice implements Device {
@@ -55,7 +57,12 @@ export class WebgpuDevice implements Device {
   ) {
     const fixedLanes = adapter.subgroupMinSize === adapter.subgroupMaxSize ? adapter.subgroupMinSize : 0
     const { variants, profile, openSafe } = options
-    this.target = { software: adapter.type === 'software', lanes: fixedLanes, forced: variants }
+    this.target = {
+      software: adapter.type === 'software',
+      lanes: fixedLanes,
+      workgroupBytes: gpu.limits.maxComputeWorkgroupStorageSize,
+      forced: variants,
+    }
     this.info = {
       kind: 'webgpu',
       name: adapter.name,
@@ -85,7 +92,7 @@ export class WebgpuDevice implements Device {
   ): Promise<WebgpuDevice> {
     const gpu = await adapter.requestDevice({
       requiredFeatures: wantedFeatures.filter((name) => adapter.features.has(name)) as GPUFeatureName[],
-      requiredLimits: info.limits,
+      requiredLimits: { ...info.limits, ...options.limits },
     })
     return new WebgpuDevice(gpu, info, readShader, options)
   }

@@ -3,7 +3,7 @@
 import type { Device } from '../device.js'
 import { openAdapter, readShader } from './adapter.js'
 import { fileFindings } from './cache-file.js'
-import { WebgpuDevice } from './device.js'
+import { WebgpuDevice, type WebgpuDeviceOptions } from './device.js'
 import type { Findings } from './findings.js'
 
 export { type AdapterInfo, listAdapters } from './adapter.js'
@@ -19,14 +19,17 @@ export interface WebgpuOptions {
   readonly profile?: boolean
   /** what is known of the adapter already; left out: the file under the user's cache folder */
   readonly findings?: Findings
+  /** limits below the adapter's own, to see what a smaller one would do */
+  readonly limits?: WebgpuDeviceOptions['limits']
   /** told what deserves a word */
   readonly onWarning?: (message: string) => void
 }
 
 export async function openWebgpu(options: WebgpuOptions = {}): Promise<Device> {
-  const { fast = false, variants = {}, profile = false, onWarning = () => undefined } = options
+  const { fast = false, variants = {}, profile = false, limits = {}, onWarning = () => undefined } = options
   const opened = await openAdapter(options.adapter, fast)
   const findings = options.findings ?? fileFindings(opened.info, onWarning)
   const safe = (): Promise<Device> => openWebgpu({ ...options, adapter: opened.info.name, fast: false, findings })
-  return WebgpuDevice.open(opened, readShader, { variants, profile, findings, openSafe: fast ? safe : null })
+  const openSafe = fast ? safe : null
+  return WebgpuDevice.open(opened, readShader, { variants, profile, limits, findings, openSafe })
 }

@@ -94,19 +94,19 @@ function backwardWeight(operation: LoweredOperation, target: Target): Plan {
 
 const GROUP_SIZE = 64
 
-/** Workgroups of GROUP_SIZE invocations for so many elements, in two dimensions where one does not hold them. */
-function groupsFor(elements: number): [number, number, number] {
-  const groups = Math.ceil(elements / GROUP_SIZE)
+/** Workgroups for so many elements, in two dimensions where one does not hold them; each takes `size` of them. */
+export function groupsFor(elements: number, size = GROUP_SIZE): [number, number, number] {
+  const groups = Math.ceil(elements / size)
   const y = Math.ceil(groups / MAX_GROUPS)
   return [Math.ceil(groups / y), y, 1]
 }
 
-const shapesOf = (operation: LoweredOperation): Record<string, Shape> =>
+export const shapesOf = (operation: LoweredOperation): Record<string, Shape> =>
   Object.fromEntries(Object.entries(operation.operands).map(([name, { shape }]) => [name, shape]))
 
-const flag = (value: unknown): number => (value ? 1 : 0)
+export const flag = (value: unknown): number => (value ? 1 : 0)
 
-const activationNumbers: Readonly<Record<ActivationName, number>> = {
+export const activationNumbers: Readonly<Record<ActivationName, number>> = {
   identity: 0,
   relu: 1,
   elu: 2,

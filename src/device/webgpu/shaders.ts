@@ -18,7 +18,9 @@ export interface Binding {
 
 export interface UniformField {
   readonly name: string
-  readonly type: 'u32' | 'f32' | 'array<vec4f, 2>'
+  readonly type: 'u32' | 'f32'
+  /** elements, a multiple of four, of a list (array<vec4f, n> or array<vec4u, n>); 0 for a number */
+  readonly list: number
 }
 
 export interface Shader {
@@ -65,15 +67,17 @@ function bindingsOf(code: string): Binding[] {
 function uniformsOf(name: string, code: string): UniformField[] {
   const body = /struct Uniforms \{([^}]*)\}/.exec(code)?.[1]
   if (body === undefined) throw new LocalFlowError(`${name}.wgsl has no struct Uniforms.`)
-  return [...body.matchAll(/(\w+): (u32|f32|array<vec4f, 2>)/g)].map(([, field, type]) => ({
+  const pattern = /(\w+): (?:(u32|f32)|array<vec4([uf]), (\d+)>)/g
+  return [...body.matchAll(pattern)].map(([, field, type, element, vectors]) => ({
     name: field,
-    type: type as UniformField['type'],
+    type: (type ?? `${element}32`) as UniformField['type'],
+    list: 4 * Number(vectors ?? 0),
   }))
 }
 
 /**
- * The bytes of a shader's uniforms. Numbers lie one after the other; lists (of at most eight) are two vec4f and come
- * first in every struct, where their alignment is met.
+ * The bytes of a shader's uniforms. Numbers lie one after the other; lists are arrays of vectors and come first in every
+ * struct, where their alignment is met; what the caller's list does not fill is zero.
  */
 export function packUniforms(
   shader: Shader,
@@ -88,12 +92,16 @@ export function packUniforms(
     else view.setUint32(0, value, true)
     words.push(view.getUint32(0, true))
   }
-  for (const { name, type } of shader.uniforms) {
+  for (const { name, type, list } of shader.uniforms) {
     const value = values[name]
     if (value === undefined) throw new LocalFlowError(`${shader.name}.wgsl: uniform ${name} was not given.`)
-    if (type === 'u32' || type === 'f32') word(value as number, type)
-    else for (let i = 0; i < 8; i++) word((value as readonly number[])[i] ?? 0, 'f32')
+    if (list === 0) word(value as number, type)
+    else for (let i = 0; i < list; i++) word((value as readonly number[])[i] ?? 0, type)
   }
   while (words.length % 4 !== 0) words.push(0)
   return Uint32Array.from(words).buffer
 }
+
+/** Bytes that packUniforms makes. */
+export const uniformBytes = ({ uniforms }: Shader): number =>
+  16 * Math.ceil(uniforms.reduce((words, { list }) => words + Math.max(1, list), 0) / 4)

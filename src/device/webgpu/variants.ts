@@ -17,6 +17,8 @@ export interface Target {
   readonly software: boolean
   /** lanes of a subgroup where that is one fixed number and the feature is there, else 0 */
   readonly lanes: number
+  /** bytes of memory that a workgroup may have */
+  readonly workgroupBytes: number
   /** variants that the caller forced, by kernel */
   readonly forced: Readonly<Record<string, string>>
 }

@@ -1,0 +1,111 @@
+/**
+ * The composites that this device has more than the expansion for, and the choice between their *variants*:
+ *
+ * - `fused`: one launch, in which a workgroup takes a tile of rows through all layers, and in rk4_step through all stages of
+ *   all steps (shaders/include/mlp_tile.wgsl); for networks of which a tile fits into workgroup memory.
+ * - `expanded`: the composite's own expansion, kernel by kernel.
+ *
+ * The choice looks at the adapter and at the network, never at the number of rows.
+ */
+
+import type { IntegrationAttributes } from '../../composites/fixed_step.js'
+import { inputWidth, type MlpAttributes } from '../../composites/mlp.js'
+import { DeviceError, invalid } from '../../errors.js'
+import type { LoweredOperation } from '../../program/lower.js'
+import type { Operation } from '../../program/program.js'
+import { activationNumbers, flag, groupsFor, type Plan, shapesOf } from './launches.js'
+import { mlpTile } from './mlp-tile.js'
+import type { Target } from './variants.js'
+
+/** The variants of each composite that has several. */
+export const compositeVariants: Readonly<Record<string, readonly string[]>> = {
+  mlp_forward: ['fused', 'expanded'],
+  mlp_tangents: ['fused', 'expanded'],
+  rk4_step: ['fused', 'expanded'],
+}
+
+/** Rows of a tile below which a GPU spends its time on streaming weights. */
+const ENOUGH_ROWS = 16
+
+/** T of a composite: tangents that each row carries. */
+function tangentsOf({ contract, operands, attributes }: Operation | LoweredOperation): number {
+  const { net } = attributes as unknown as MlpAttributes
+  if (contract.name === 'mlp_forward' || (contract.name === 'rk4_step' && !operands.log_det)) return 0
+  const points = (operands.x ?? operands.y)!.shape[0]
+  return operands.probes ? operands.probes.shape[0] / points : net.dimension
+}
+
+/** The names of those that this adapter can run on this composite, the suggested one first. */
+export function usableCompositeVariants(operation: Operation, target: Target): string[] {
+  const { net } = operation.attributes as unknown as MlpAttributes
+  const tile = mlpTile(net, tangentsOf(operation), target.workgroupBytes)
+  const usable = compositeVariants[operation.contract.name].filter((name) => name !== 'fused' || tile)
+  const fusedFirst = tile !== null && tile.rows >= ENOUGH_ROWS && !target.software
+  return fusedFirst ? usable : [...usable.filter((name) => name !== 'fused'), ...(tile ? ['fused'] : [])]
+}
+
+/** The variant of a composite; what was forced may be several names, as an executable reports them. */
+export function chooseCompositeVariant(operation: Operation, target: Target): string {
+  const { name } = operation.contract
+  const forced = target.forced[name]?.split(' ') ?? []
+  const unknown = forced.find((one) => !compositeVariants[name].includes(one))
+  if (unknown !== undefined) {
+    throw invalid(`The variant of ${name}`, `one of ${compositeVariants[name].join(', ')}`, unknown)
+  }
+  const usable = usableCompositeVariants(operation, target)
+  return usable.find((one) => forced.includes(one)) ?? usable[0]
+}
+
+/** Chooses for the composites of one program, and remembers what was chosen. */
+export class CompositeChoice {
+  readonly chosen: Record<string, string> = {}
+
+  constructor(private readonly target: Target) {}
+
+  /** Whether a composite stays whole. */
+  readonly takes = (operation: Operation): boolean => {
+    const { name } = operation.contract
+    if (!(name in compositeVariants)) return false
+    const variant = chooseCompositeVariant(operation, this.target)
+    const before = this.chosen[name]?.split(' ') ?? []
+    this.chosen[name] = compositeVariants[name].filter((one) => one === variant || before.includes(one)).join(' ')
+    return variant === 'fused'
+  }
+}
+
+/** The launch of a composite that is taken whole. */
+export function planComposite(operation: LoweredOperation, target: Target): Plan {
+  const { name } = operation.contract
+  const { net, scale, ...interval } = operation.attributes as unknown as MlpAttributes & Partial<IntegrationAttributes>
+  const tile = mlpTile(net, tangentsOf(operation), target.workgroupBytes)
+  if (!tile) throw new DeviceError(`${name}: a tile of this network does not fit into ${target.workgroupBytes} bytes.`)
+  const shapes = shapesOf(operation)
+  const [batch] = shapes.x ?? shapes.y
+  const { start = 0, end = 0, steps = 1 } = interval
+  return {
+    launches: [
+      {
+        shader: name,
+        constants: {
+          ...tile.constants,
+          ACTIVATION: activationNumbers[net.activation],
+          HAS_PROBES: flag(shapes.probes),
+          ...(name === 'rk4_step' ? { HAS_LOG_DET: flag(shapes.log_det) } : {}),
+        },
+        uniforms: {
+          hidden: net.hidden,
+          frequencies: net.frequencies,
+          layers: net.hidden.length,
+          conditions: net.condition,
+          inputs: inputWidth(net),
+          every_time: flag(net.time === 'every'),
+          batch,
+          beta: net.beta,
+          scale,
+          ...(name === 'rk4_step' ? { start, steps, h: (end - start) / steps } : { times: shapes.t[0] }),
+        },
+        groups: groupsFor(batch, tile.points),
+      },
+    ],
+  }
+}

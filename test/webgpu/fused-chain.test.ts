@@ -1,0 +1,122 @@
+/**
+ * Sampling through a whole chain by fused composites: one launch for the noise and one for each sub-flow, and the same
+ * samples as by the expansion. Which networks fit into a workgroup is arithmetic, and tested as such.
+ */
+
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { shapes, specOf } from '../../bench/shapes.js'
+import { mlpParameterLength } from '../../src/composites/mlp.js'
+import type { Device, Executable } from '../../src/device/device.js'
+import { openWebgpu } from '../../src/device/webgpu/index.js'
+import { mlpTile } from '../../src/device/webgpu/mlp-tile.js'
+import { type Trace, Transport, wholePath } from '../../src/flow/transport.js'
+import { mlpField } from '../../src/nn/mlp.js'
+import type { SolverSettings } from '../../src/ode/solver.js'
+import { adapterOrSkip } from './adapter.js'
+
+const name = await adapterOrSkip()
+const [rose, , miniboone, gas, bsds] = shapes.map(specOf)
+
+describe('webgpu: tiles of a network', () => {
+  test('the rose net fits into 48, 32 and 16 KiB, with and without its trace', () => {
+    const rows = [48, 32, 16].map((kib) => [0, 2].map((tangents) => mlpTile(rose, tangents, 1024 * kib)?.rows ?? 0))
+    expect(rows).toEqual([
+      [32, 24],
+      [20, 24],
+      [8, 0],
+    ])
+  })
+
+  test('a tile stays within the memory it was made for', () => {
+    for (const kib of [16, 24, 32, 48, 64]) {
+      for (const net of [rose, miniboone, gas, bsds, { ...rose, hidden: [1, 7, 100] }]) {
+        for (const tangents of [0, 1, 2, 3]) {
+          expect(mlpTile(net, tangents, 1024 * kib)?.workgroupBytes ?? 0).toBeLessThanOrEqual(1024 * kib)
+        }
+      }
+    }
+  })
+
+  test('what does not fit is left to the expansion', () => {
+    expect(mlpTile({ ...rose, hidden: [256, 520] }, 0, 48 * 1024)).toBeNull()
+    expect(mlpTile({ ...rose, hidden: new Array(17).fill(8) }, 0, 48 * 1024)).toBeNull()
+    expect(mlpTile(miniboone, miniboone.dimension, 48 * 1024)).toBeNull()
+    expect(mlpTile(rose, 0, 4096)).toBeNull()
+  })
+})
+
+describe.skipIf(!name)(`webgpu: a fused chain on ${name}`, { timeout: 600_000 }, () => {
+  const SUB_FLOWS = 3
+  const ROWS = 64
+  const solver = { solver: 'rk4', steps: 2, rtol: 1e-5, atol: 1e-5 } as SolverSettings
+  const devices: Device[] = []
+  const open = async (variants: Record<string, string>, kib?: number): Promise<Device> => {
+    const limits = kib ? { maxComputeWorkgroupStorageSize: 1024 * kib } : {}
+    const device = await openWebgpu({ adapter: name, variants, limits })
+    devices.push(device)
+    return device
+  }
+  let expanded: { samples: Float32Array; logDet: Float32Array | null }
+
+  /** Samples of a chain of rose nets with ∫ div v dt, and what the device made of the program. */
+  async function sample(
+    device: Device,
+    trace: Trace,
+  ): Promise<{ samples: Float32Array; logDet: Float32Array | null; made: Executable[] }> {
+    const made: Executable[] = []
+    const spied = new Proxy(device, {
+      get: (target, key) => {
+        if (key !== 'compile') return Reflect.get(target, key).bind?.(target) ?? Reflect.get(target, key)
+        return async (program: never) => {
+          const executable = await target.compile(program)
+          made.push(executable)
+          return executable
+        }
+      },
+    })
+    const field = mlpField(rose)
+    const links = Array.from({ length: SUB_FLOWS }, (_, i) => {
+      const parameters = device.createBuffer(mlpParameterLength(rose))
+      parameters.write(Float32Array.from({ length: parameters.length }, (_, j) => 0.15 * Math.sin((j + 1) * (i + 1.7))))
+      return { field, parameters, scale: 1 }
+    })
+    const transport = await Transport.open(spied, {
+      legs: wholePath(links, 'decode'),
+      solver,
+      trace,
+      rows: ROWS,
+      source: { kind: 'noise', seed: 5 },
+    })
+    const { states, logDet } = await transport.run(ROWS, () => {})
+    transport.dispose()
+    for (const { parameters } of links) parameters.dispose()
+    return { samples: states[0], logDet, made }
+  }
+
+  beforeAll(async () => {
+    expanded = await sample(await open({ rk4_step: 'expanded', mlp_tangents: 'expanded' }), { kind: 'exact' })
+  })
+  afterAll(() => Promise.all(devices.map((device) => device.dispose())))
+
+  for (const { label, trace, kib } of [
+    { label: 'with the exact trace', trace: { kind: 'exact' } as Trace },
+    { label: 'in 16 KiB', trace: null, kib: 16 },
+  ]) {
+    test(`N + 1 launches and the samples of the expansion, ${label}`, async () => {
+      const device = await open({ rk4_step: 'fused' }, kib)
+      const { samples, logDet, made } = await sample(device, trace)
+      expect(made.map(({ variants }) => variants.rk4_step)).toEqual(['fused'])
+      expect(made.map(dispatches)).toEqual([SUB_FLOWS + 1])
+      expect(farthest(samples, expanded.samples)).toBeLessThan(2e-5)
+      if (trace) expect(farthest(logDet!, expanded.logDet!)).toBeLessThan(1e-4)
+      expect(device.memory().buffers).toBe(0)
+    })
+  }
+})
+
+/** Launches that one replay records. */
+const dispatches = (executable: Executable): number =>
+  (executable as unknown as { program: { dispatches: unknown[] } }).program.dispatches.length
+
+const farthest = (a: Float32Array, b: Float32Array): number =>
+  a.reduce((worst, value, i) => Math.max(worst, Math.abs(value - b[i])), 0)
