@@ -198,7 +198,8 @@ async function run(
 
 const expected = new Map<CompositeCase, Record<string, Float32Array>>()
 
-async function reference(one: CompositeCase): Promise<Record<string, Float32Array>> {
+/** What the reference device makes of a case. */
+export async function compositeReference(one: CompositeCase): Promise<Record<string, Float32Array>> {
   const known = expected.get(one)
   if (known) return known
   const device = await openDevice('reference')
@@ -216,7 +217,7 @@ export function compositeParity(
 ): void {
   for (const one of cases) {
     test(`${one.composite}: ${one.label}`, async () => {
-      const want = await reference(one)
+      const want = await compositeReference(one)
       const { results, variant: chosen } = await run(device(), one)
       expect(chosen).toBe(variant)
       for (const [name, result] of Object.entries(results)) {
