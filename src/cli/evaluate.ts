@@ -1,30 +1,37 @@
 /**
  * `lfm evaluate`: the negative log-likelihood of the test part, beside the entropy and the divergence where the truth is known,
- * and how much it changes when the solver works twice as hard. The result goes into the run's report. The validation part, by
+ * and how much it changes when the solver works twice as hard; of a run on pictures the quality of its samples
+ * (evaluate-pictures.ts). The result goes into the run's report. The validation part, by
  * which settings are chosen, is only printed: the report's likelihood is always that of rows nothing was chosen by.
  */
 
 import { dirname } from 'node:path'
 import { resolveConfig } from '../config/index.js'
 import type { Density } from '../data/density.js'
-import { loadData } from '../data/load.js'
-import { CheckpointError, DataError } from '../errors.js'
+import { type LoadedData, loadData } from '../data/load.js'
+import { isPictureShape } from '../data/pictures.js'
+import { holdsPixels, type Tensor } from '../data/tensor.js'
+import { CheckpointError, DataError, invalid } from '../errors.js'
 import type { LocalFlow } from '../flow/local-flow.js'
+import { bitsPerDimension, dequantise } from '../metrics/bits.js'
 import { isAdaptive, type SolverSettings } from '../ode/solver.js'
 import { describeSolver, writeReport } from '../run/report.js'
 import { addEvaluation, openRun, type Run } from '../run/run.js'
 import { openFlow, type RunDeviceOptions } from './device.js'
+import { firstRows, type PictureOptions, pictureQuality, qualityLines } from './evaluate-pictures.js'
 import { interruptSignal } from './interrupt.js'
 import { clock, printJson } from './terminal.js'
 
-export interface EvaluateCommandOptions extends RunDeviceOptions {
+export interface EvaluateCommandOptions extends RunDeviceOptions, PictureOptions {
   /** default 'test' */
   part?: Part
+  /** pictures whose likelihood is computed; default 0 */
+  likelihood?: number
   json?: boolean
 }
 
-/** The parts of the data that nothing is trained on. */
-type Part = 'test' | 'validation'
+/** The parts of the data. Training rows are for pictures alone: papers quote FIDs against them. */
+type Part = 'train' | 'validation' | 'test'
 
 const mean = (values: ArrayLike<number>): number => {
   let sum = 0
@@ -41,49 +48,105 @@ const harder = (settings: SolverSettings): SolverSettings =>
 export async function evaluate(folder: string, options: EvaluateCommandOptions): Promise<void> {
   const { part = 'test', json } = options
   const run = await openRun(folder)
-  const { flow, close } = await openFlow(run, options)
+  const pictured = isPictureShape(run.extra.rowShape)
+  if (!pictured) refusePictureOptions(options, part)
+  const data = await dataOf(run, part)
+  const { flow, device, close } = await openFlow(run, options)
   const { signal, release } = interruptSignal('Interrupted: the report was left as it was.')
   try {
-    const { rows, density } = await heldOut(run, part)
-    const n = rows.shape[0]
+    const quality = pictured ? await pictureQuality(flow, device, data, part, options, signal) : null
+    const rows = data[part]!
+    const counted = pictured ? firstRows(rows, options.likelihood ?? 0) : rows
+    const likelihood = counted.shape[0] > 0 ? await likelihoodOf(flow, counted, data.density, signal) : null
     const { evaluate: settings } = flow.options.ode
-    const began = performance.now()
-    const nll = -mean(await flow.logProb(rows, { signal }))
-    const { mean: nfe, max: nfeMax } = flow.evaluations!
-    const seconds = (performance.now() - began) / 1000
-    const doublingChange = await changeWhenHarder(flow, rows, nll, signal)
-    const entropy = density && -mean(density.logDensity(rows.values))
-    const kl = entropy === null ? null : nll - entropy
-    const bitsPerDim = nll / flow.field.dimension / Math.LN2
-    const device = flow.deviceInfo!
-    const result = { nll, entropy, kl, bitsPerDim, nfe, nfeMax, n, seconds, doublingChange }
-    let report: string | null = null
-    if (part === 'test') {
-      const facts = await addEvaluation(run, {
-        ...result,
-        solver: describeSolver(settings),
-        trace: settings.trace === 'exact' ? 'exact' : `Hutchinson, ${settings.probes} probes`,
-        device: device.name,
-      })
-      if (facts) report = await writeReport(folder, facts)
+    const evaluation = likelihood && {
+      ...likelihood,
+      solver: describeSolver(settings),
+      trace: settings.trace === 'exact' ? 'exact' : `Hutchinson, ${settings.probes} probes`,
+      device: device.info.name,
     }
+    const facts = await addEvaluation(run, {
+      ...(evaluation && part === 'test' && { evaluation }),
+      ...(quality && { quality }),
+    })
+    const report = facts && (quality || part === 'test') ? await writeReport(folder, facts) : null
     if (json) {
-      printJson({ part, ...result, trace: settings.trace, device: device.kind, report })
+      const trace = likelihood ? { trace: settings.trace } : {}
+      printJson({ part, ...quality, ...likelihood, ...trace, device: device.kind, report })
       return
     }
     const lines = [
-      `Negative log-likelihood of ${n} ${part} rows: ${nll.toFixed(4)} nats (${bitsPerDim.toFixed(4)} bits per dimension)`,
-      `    changes by ${doublingChange.toExponential(1)} when the solver works twice as hard`,
+      ...(quality ? qualityLines(quality) : []),
+      ...(likelihood ? likelihoodLines(likelihood, part, device.info.name) : []),
     ]
-    if (kl !== null)
-      lines.push(`Entropy of the truth over the same rows: ${entropy!.toFixed(4)}; divergence KL: ${kl.toFixed(4)}`)
-    lines.push(`${nfe.toFixed(0)} function evaluations a row, ${clock(seconds)} on ${device.name}`)
     if (report) lines.push(`Report: ${report}`)
     process.stdout.write(`${lines.join('\n')}\n`)
   } finally {
     release()
     await close()
   }
+}
+
+/** Throws where options that are for pictures were given for a run on points. */
+function refusePictureOptions(options: EvaluateCommandOptions, part: Part): void {
+  const names = ['samples', 'features', 'resize', 'solver', 'steps', 'likelihood'] as const
+  const given = names.find((name) => options[name] !== undefined)
+  if (given) throw invalid(`--${given}`, 'left out: it is for runs on pictures', options[given])
+  if (part === 'train') throw invalid('--part', "test or validation ('train' is for runs on pictures)", part)
+}
+
+interface Likelihood {
+  nll: number
+  entropy: number | null
+  kl: number | null
+  bitsPerDim: number
+  nfe: number
+  nfeMax: number
+  n: number
+  seconds: number
+  doublingChange: number
+}
+
+/** Likelihood of rows; of pixels that of their dequantised values. */
+async function likelihoodOf(
+  flow: LocalFlow,
+  rows: Tensor,
+  density: Density | null,
+  signal: AbortSignal,
+): Promise<Likelihood> {
+  const pixels = holdsPixels(rows)
+  const continuous = pixels
+    ? dequantise(rows, flow.options.seed)
+    : { values: Float32Array.from(rows.values), shape: rows.shape }
+  const began = performance.now()
+  const nll = -mean(await flow.logProb(continuous, { signal }))
+  const { mean: nfe, max: nfeMax } = flow.evaluations!
+  const seconds = (performance.now() - began) / 1000
+  const doublingChange = await changeWhenHarder(flow, continuous, nll, signal)
+  const entropy = density && -mean(density.logDensity(continuous.values))
+  return {
+    nll,
+    entropy,
+    kl: entropy === null ? null : nll - entropy,
+    bitsPerDim: bitsPerDimension(nll, flow.field.dimension, pixels),
+    nfe,
+    nfeMax,
+    n: rows.shape[0],
+    seconds,
+    doublingChange,
+  }
+}
+
+function likelihoodLines(likelihood: Likelihood, part: Part, device: string): string[] {
+  const { nll, entropy, kl, bitsPerDim, nfe, n, seconds, doublingChange } = likelihood
+  const lines = [
+    `Negative log-likelihood of ${n} ${part} rows: ${nll.toFixed(4)} nats (${bitsPerDim.toFixed(4)} bits per dimension)`,
+    `    changes by ${doublingChange.toExponential(1)} when the solver works twice as hard`,
+  ]
+  if (kl !== null)
+    lines.push(`Entropy of the truth over the same rows: ${entropy!.toFixed(4)}; divergence KL: ${kl.toFixed(4)}`)
+  lines.push(`${nfe.toFixed(0)} function evaluations a row, ${clock(seconds)} on ${device}`)
+  return lines
 }
 
 /** How much the NLL changes when the solver works twice as hard: the solver's own error. */
@@ -96,11 +159,8 @@ async function changeWhenHarder(
   return -mean(await flow.logProb(rows, { signal, solver: harder(flow.options.ode.evaluate) })) - nll
 }
 
-/** The rows of a part, and their density where it is known. Throws CheckpointError or DataError where there are none. */
-async function heldOut(
-  run: Run,
-  part: Part,
-): Promise<{ rows: { values: Float32Array; shape: readonly number[] }; density: Density | null }> {
+/** The data of a run, which have the part. Throws CheckpointError or DataError where they do not. */
+async function dataOf(run: Run, part: Part): Promise<LoadedData> {
   const raw = run.manifest.config.raw as { data?: unknown }
   if (raw.data === undefined || !run.extra.configPath) {
     throw new CheckpointError(
@@ -110,9 +170,8 @@ async function heldOut(
   }
   const config = resolveConfig(raw, `the config in ${run.folder}`)
   const data = await loadData(config.data, { seed: config.seed, baseDir: dirname(run.extra.configPath) })
-  const rows = data[part]
-  if (!rows) {
+  if (!data[part]) {
     throw new DataError(`The config has no ${part} part (data.${part} is 0); there is nothing to evaluate on.`)
   }
-  return { rows: { values: Float32Array.from(rows.values), shape: rows.shape }, density: data.density }
+  return data
 }

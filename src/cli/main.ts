@@ -8,6 +8,7 @@ import { readFileSync } from 'node:fs'
 import { Command, CommanderError, InvalidArgumentError as InvalidOption, Option } from 'commander'
 import { deviceKinds } from '../device/select.js'
 import { LocalFlowError } from '../errors.js'
+import { resizeNames } from '../metrics/resize.js'
 import { Interrupted } from './interrupt.js'
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
@@ -56,7 +57,7 @@ program
   .description('draw samples of a trained run')
   .argument('<run>', 'run folder')
   .requiredOption('-n <count>', 'number of samples', wholeNumber(1))
-  .requiredOption('-o, --output <file>', '.csv, .npy or .png')
+  .requiredOption('-o, --output <file>', '.csv, .npy or .png; of pictures .npy, .png (a grid) or a folder')
   .option('--seed <number>', 'seed (default: the config’s)', wholeNumber(0))
   .addOption(device())
   .addOption(fast())
@@ -68,7 +69,7 @@ program
   .command('score')
   .description('log-likelihood of each row of a file, in nats')
   .argument('<run>', 'run folder')
-  .argument('<data>', '.csv or .npy')
+  .argument('<data>', '.csv or .npy; a folder of pictures')
   .option('-o, --output <file>', 'write the scores here, .csv or .npy')
   .addOption(device())
   .addOption(fast())
@@ -77,13 +78,33 @@ program
 
 program
   .command('evaluate')
-  .description('likelihood of the test part, added to the report, or of the validation part')
+  .description(
+    'likelihood of the test part, added to the report, or of the validation part; of pictures FID, precision and recall',
+  )
   .argument('<run>', 'run folder')
   .addOption(
-    new Option('--part <part>', 'the rows; those of the validation part are printed only')
-      .choices(['test', 'validation'])
+    new Option('--part <part>', 'the rows; a likelihood of the validation part is printed only, train is for FID')
+      .choices(['test', 'validation', 'train'])
       .default('test'),
   )
+  .option('--samples <count>', 'of a run on pictures: samples to draw, 0 for none (default: 5000)', wholeNumber(0))
+  .option('--features <name>', 'of a run on pictures: digits, or an ONNX file (default: digits for grey squares)')
+  .addOption(
+    new Option(
+      '--resize <way>',
+      "how pictures are resized for an ONNX file: clean-fid's mode (default: clean)",
+    ).choices(resizeNames),
+  )
+  .addOption(
+    new Option('--solver <name>', 'of a run on pictures: solver of the samples (default: the config’s)').choices([
+      'euler',
+      'midpoint',
+      'rk4',
+      'dopri5',
+    ]),
+  )
+  .option('--steps <count>', 'of a run on pictures: steps through each sub-flow', wholeNumber(1))
+  .option('--likelihood <count>', 'of a run on pictures: how many pictures to score (default: 0)', wholeNumber(1))
   .addOption(device())
   .addOption(fast())
   .addOption(json())

@@ -1,11 +1,15 @@
-/** `lfm sample`: draws samples of a run into a .csv, .npy or .png file. */
+/** `lfm sample`: draws samples of a run into a .csv, .npy or .png file; pictures also into a folder of PNG files. */
 
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
 import { writeFileAtomic } from '../checkpoint/index.js'
 import { cannotWrite } from '../data/files.js'
 import { writeCsv, writeNpy } from '../data/index.js'
+import { isPictureShape } from '../data/pictures.js'
 import { blockProfile } from '../device/profile.js'
 import type { Samples } from '../flow/local-flow.js'
-import { pointsFigure, renderPng } from '../plot/index.js'
+import { quantise } from '../metrics/features.js'
+import { picturePng, pointsFigure, renderPng, tilesPng } from '../plot/index.js'
 import { openRun } from '../run/run.js'
 import { openFlow, printProfile, type RunDeviceOptions, readProfile } from './device.js'
 import { interruptSignal } from './interrupt.js'
@@ -28,6 +32,30 @@ async function writePicture(path: string, { values, shape }: Samples): Promise<v
   })
 }
 
+/** Pictures as a grid that is about as wide as it is high. */
+async function writeGrid(path: string, samples: Samples): Promise<void> {
+  const pictures = quantise(samples)
+  await writeFileAtomic(path, await tilesPng({ pictures, columns: Math.ceil(Math.sqrt(samples.shape[0])) })).catch(
+    (error) => {
+      throw cannotWrite(path, error)
+    },
+  )
+}
+
+/** Each picture as a PNG of its own: 00000.png, 00001.png … */
+async function writeFolder(folder: string, samples: Samples): Promise<void> {
+  const pictures = quantise(samples)
+  await mkdir(folder, { recursive: true }).catch((error) => {
+    throw cannotWrite(folder, error)
+  })
+  for (let i = 0; i < samples.shape[0]; i++) {
+    const path = join(folder, `${String(i).padStart(5, '0')}.png`)
+    await writeFileAtomic(path, await picturePng(pictures, i)).catch((error) => {
+      throw cannotWrite(path, error)
+    })
+  }
+}
+
 type Writer = (path: string, samples: Samples, columns: string[] | null) => Promise<void>
 const writers: Readonly<Record<string, Writer>> = {
   '.csv': (path, samples, columns) => writeCsv(path, samples, columns),
@@ -35,9 +63,12 @@ const writers: Readonly<Record<string, Writer>> = {
   '.png': writePicture,
 }
 
+const pictureWriters: typeof writers = { '.npy': writers['.npy'], '.png': writeGrid, '': writeFolder }
+
 export async function sample(folder: string, options: SampleCommandOptions): Promise<void> {
-  const write = await writerFor(options.output, writers)
   const run = await openRun(folder)
+  const pictured = isPictureShape(run.extra.rowShape)
+  const write = await writerFor(options.output, pictured ? pictureWriters : writers)
   const { flow, device, close } = await openFlow(run, options)
   const { signal, release } = interruptSignal('Interrupted: nothing was written.')
   try {

@@ -1,10 +1,14 @@
 /** `lfm score`: the log-likelihood of each row of a file under a run. */
 
+import { stat } from 'node:fs/promises'
 import { extname } from 'node:path'
 import { readCsvHeader } from '../data/csv.js'
+import { readImageFolder } from '../data/image-folder.js'
 import { readTable, writeCsv, writeNpy } from '../data/index.js'
-import type { Tensor } from '../data/tensor.js'
+import { isPictureShape } from '../data/pictures.js'
+import { holdsPixels, type Tensor } from '../data/tensor.js'
 import { DataError } from '../errors.js'
+import { bitsPerDimension, dequantise } from '../metrics/bits.js'
 import { openRun, type Run } from '../run/run.js'
 import { openFlow, type RunDeviceOptions } from './device.js'
 import { interruptSignal } from './interrupt.js'
@@ -26,6 +30,18 @@ const writers: Readonly<Record<string, (path: string, scores: Float32Array) => P
  * other files give all their columns as they stand.
  */
 async function readRows(path: string, { folder, extra: { columns, rowShape } }: Run): Promise<Tensor> {
+  const isFolder = await stat(path).then(
+    (found) => found.isDirectory(),
+    () => false,
+  )
+  if (isFolder && isPictureShape(rowShape)) {
+    const [C, H, W] = rowShape
+    const { tensor } = await readImageFolder(path, {
+      channels: C === 1 ? 'grey' : 'rgb',
+      size: H === W ? H : undefined,
+    })
+    return tensor
+  }
   const header = columns && extname(path).toLowerCase() === '.csv' ? await readCsvHeader(path) : null
   const byName = columns && header && columns.every((name) => header.includes(name))
   const { tensor } = await readTable(path, byName ? columns : null)
@@ -47,11 +63,12 @@ export async function score(folder: string, dataPath: string, options: ScoreComm
   const { flow, close } = await openFlow(run, options)
   const { signal, release } = interruptSignal('Interrupted: nothing was written.')
   try {
-    const scores = await flow.logProb(tensor, { signal })
+    const pixels = holdsPixels(tensor)
+    const scores = await flow.logProb(pixels ? dequantise(tensor, flow.options.seed) : tensor, { signal })
     if (write) await write(options.output!, scores)
     const n = scores.length
     const logProb = scores.reduce((sum, value) => sum + value, 0) / n
-    const bitsPerDim = -logProb / flow.field.dimension / Math.LN2
+    const bitsPerDim = bitsPerDimension(-logProb, flow.field.dimension, pixels)
     if (options.json) {
       const { mean: nfe, max: nfeMax } = flow.evaluations!
       printJson({ n, logProb, nll: -logProb, bitsPerDim, nfe, nfeMax, output: options.output ?? null })

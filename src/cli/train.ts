@@ -6,6 +6,7 @@ import { stringify } from 'yaml'
 import { findRun, makeRunFolder, type RunManifest } from '../checkpoint/index.js'
 import { applyOverrides, type ResolvedConfig, readConfig, resolveConfig } from '../config/index.js'
 import { type LoadedData, loadData } from '../data/load.js'
+import { isPictureShape } from '../data/pictures.js'
 import type { Device, DeviceKind } from '../device/device.js'
 import { stepProfile } from '../device/profile.js'
 import { openDevice } from '../device/select.js'
@@ -18,7 +19,6 @@ import {
   drawPictures,
   finalLosses,
   leastLosses,
-  PICTURE_SAMPLES,
   type ReportFacts,
   removeReport,
   writeLosses,
@@ -317,7 +317,8 @@ class Session {
     const { config, data, device, command } = this
     const losses = this.log.losses
     const least = leastLosses(flow, principalVariances(data))
-    const spent = await drawPictures(command.out, flow, Float32Array.from(data.train.values), losses, least, signal)
+    const drawn = await drawPictures(command.out, flow, data.train, losses, least, signal)
+    const { evaluations } = drawn
     const final = finalLosses(losses)
     const { info } = device
     const rows = (part: { shape: readonly number[] } | null): number => part?.shape[0] ?? 0
@@ -333,6 +334,7 @@ class Session {
       data: {
         description: data.description,
         dimensions: flow.field.dimension,
+        pictures: isPictureShape(flow.rowShape),
         train: rows(data.train),
         validation: rows(data.validation),
         test: rows(data.test),
@@ -353,12 +355,13 @@ class Session {
       stepMs: stepMs(chain, timings),
       sampling: {
         solver: describeSolver(config.ode.sample),
-        nfe: spent.mean,
-        nfeMax: spent.max === spent.mean ? null : spent.max,
-        n: PICTURE_SAMPLES,
+        nfe: evaluations.mean,
+        nfeMax: evaluations.max === evaluations.mean ? null : evaluations.max,
+        n: drawn.n,
       },
       // parameters of a run that was done before are those that were evaluated
       evaluation: chain.stepsTaken === 0 ? (this.start?.report?.evaluation ?? null) : null,
+      quality: chain.stepsTaken === 0 ? (this.start?.report?.quality ?? null) : null,
       remarks,
       config: stringify(this.identity.raw),
       versions: { 'local-flow-matching': packageVersion, 'Node.js': process.version },

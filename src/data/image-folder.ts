@@ -102,17 +102,13 @@ export async function readImageFolder(folder: string, options: ImageFolderOption
   const odd: { path: string; shape: readonly number[] }[] = []
   let shape: readonly number[] | null = null
   let values = new Uint8Array(0)
-  const read = async (index: number): Promise<Tensor | null> => {
-    const { path } = entries[index]
-    const picture = await decode(path, channels)
-    return picture && (size === undefined ? picture : shrink(path, picture, size))
-  }
   const together = availableParallelism()
   for (let first = 0; first < entries.length; first += together) {
     const count = Math.min(together, entries.length - first)
-    const pictures = await Promise.all(Array.from({ length: count }, (_, i) => read(first + i)))
-    for (const [i, picture] of pictures.entries()) {
+    const pictures = await Promise.all(entries.slice(first, first + count).map(({ path }) => decode(path, channels)))
+    for (const [i, decoded] of pictures.entries()) {
       const { path } = entries[first + i]
+      const picture = decoded && (size === undefined ? decoded : shrink(path, decoded, size))
       if (!picture) bad.push(path)
       else if (shape && picture.shape.join() !== shape.join()) odd.push({ path, shape: picture.shape })
       else {

@@ -13,4 +13,10 @@ export {
   pointsFigure,
 } from './points.js'
 export { type PngOptions, renderPng, renderSvg } from './render.js'
-export { type ReportEvaluation, type ReportInput, type ReportSubFlow, renderReport } from './report.js'
+export {
+  type ReportEvaluation,
+  type ReportInput,
+  type ReportQuality,
+  type ReportSubFlow,
+  renderReport,
+} from './report.js'

@@ -50,6 +50,28 @@ export interface ReportEvaluation {
   seconds: number
 }
 
+/** Samples of a run on pictures against pictures that it was not trained on, in the space of some features. */
+export interface ReportQuality {
+  fid: number
+  /** Share of samples that lie among the pictures; share of pictures that lie among the samples. */
+  precision: number
+  recall: number
+  /** FID of as many other pictures of the data as there are samples: what a perfect model would have; null without any. */
+  floor: number | null
+  /** What made the features: «digits», or a file and how pictures were resized for it. */
+  features: string
+  /** Samples, and the pictures that they were held against. */
+  samples: number
+  against: { part: string; n: number }
+  /** Neighbours of the manifolds of precision and recall. */
+  neighbours: number
+  nfe: number
+  nfeMax?: number | null
+  solver: string
+  device: string
+  seconds: number
+}
+
 /** Everything a report shows. */
 export interface ReportInput {
   /** For instance the config's name: «rose». */
@@ -65,6 +87,8 @@ export interface ReportInput {
     description: string
     /** D. */
     dimensions: number
+    /** Whether a row is a picture; left out: a point. */
+    pictures?: boolean
     /** Rows of each part; 0 where there is none. */
     train: number
     validation: number
@@ -101,10 +125,16 @@ export interface ReportInput {
     forward?: Uint8Array
     /** From noise back to X_0. */
     backward?: Uint8Array
+    /** Samples, each beside the training pictures that are nearest to it. */
+    neighbours?: Uint8Array
+    /** From one noise to another, through the chain. */
+    interpolation?: Uint8Array
     loss?: Uint8Array
     excessLoss?: Uint8Array
   }
   evaluation?: ReportEvaluation | null
+  /** Of a run on pictures, once `lfm evaluate` has drawn samples. */
+  quality?: ReportQuality | null
   /** What a reader should know: resumed, skipped steps, a software adapter. One sentence each. */
   remarks?: readonly string[]
   /** The whole config as YAML text. */
@@ -119,22 +149,23 @@ export interface ReportInput {
 export function renderReport(run: ReportInput): string {
   const sections = [
     summary(run),
+    quality(run),
     likelihood(run),
-    figure(
-      'Samples beside data',
-      run.pictures.samples,
-      [
-        `The model's samples (${count(run.sampling.n, 'point')}; ${run.sampling.solver}) beside data, on the same axes and with`,
-        ' the same colours for the same density.',
-      ],
-      false,
-    ),
+    samples(run),
+    figure('Beside their neighbours', run.pictures.neighbours, [
+      'Samples, and to the right of each the training pictures that are nearest to it, pixel by pixel: a model that copied',
+      ' would show the same picture twice.',
+    ]),
     figure('The forward chain', run.pictures.forward, [
       `The training set ${chainLabel(0)} and what the learned sub-flows made of it, one after another, up to`,
       ` ${chainLabel(run.subFlows.length)}${run.subFlows.at(-1)?.gamma === null ? ', which should look like Gaussian noise.' : '.'}`,
     ]),
     figure('The backward chain', run.pictures.backward, [
       'Sampling: noise, integrated back through the sub-flows from the last to the first.',
+    ]),
+    figure('Between two noises', run.pictures.interpolation, [
+      'Each row goes from one noise to another along a quarter of a circle, where every step is standard normal noise, and',
+      ' shows what the chain makes of each.',
     ]),
     figure('Loss', run.pictures.loss, [
       'Training loss of each sub-flow, recorded values light, their moving mean dark. Most of it is noise that no network',
@@ -213,7 +244,52 @@ ${table(rows)}
 </section>`
 }
 
-function likelihood({ evaluation, runFolder }: ReportInput): string {
+/** The samples, beside data where rows are points. */
+function samples({ pictures, data, sampling }: ReportInput): string {
+  if (data.pictures) {
+    return figure('Samples', pictures.samples, [`${count(sampling.n, 'sample')}, none left out; ${sampling.solver}.`])
+  }
+  const caption = [
+    `The model's samples (${count(sampling.n, 'point')}; ${sampling.solver}) beside data, on the same axes and with`,
+    ' the same colours for the same density.',
+  ]
+  return figure('Samples beside data', pictures.samples, caption, false)
+}
+
+const tile = ([name, value, unit]: readonly [string, string, string]): string =>
+  `<div class="tile"><div class="name">${name}</div><div class="value">${value.replace('-', '−')}</div><div class="unit">${unit}</div></div>`
+
+function quality({ quality, data, runFolder }: ReportInput): string {
+  if (!data.pictures) return ''
+  if (!quality) {
+    return `<section>
+<h2>Quality of the samples</h2>
+<p>Not evaluated yet. <code>${escapeHtml(`lfm evaluate ${runFolder}`)}</code> draws samples, measures them and adds it here.</p>
+</section>`
+  }
+  const { fid, precision, recall, floor, features, samples, against, neighbours, nfe, nfeMax, solver } = quality
+  const tiles = [
+    ['FID', formatNumber(fid, 4), 'less is better'],
+    ...(floor === null ? [] : [['FID of data', formatNumber(floor, 4), 'the floor'] as const]),
+    ['Precision', precision.toFixed(3), 'are the samples good?'],
+    ['Recall', recall.toFixed(3), 'is everything there?'],
+  ] as const
+  return `<section>
+<h2>Quality of the samples</h2>
+<div class="tiles">${tiles.map(tile).join('')}</div>
+${table([
+  ['Features', features],
+  ['Samples', `${formatNumber(samples)}, against ${formatNumber(against.n)} ${against.part} pictures`],
+  ['Manifolds', `balls to the neighbour of number ${neighbours}`],
+  ['Function evaluations', `${evaluations(nfe, nfeMax)} a sample, over all sub-flows`],
+  ['Solver', solver],
+  ['Measured on', `${quality.device}, ${duration(quality.seconds)}`],
+])}
+</section>`
+}
+
+function likelihood({ evaluation, runFolder, data }: ReportInput): string {
+  if (!evaluation && data.pictures) return ''
   if (!evaluation) {
     return `<section>
 <h2>Likelihood</h2>
@@ -237,10 +313,7 @@ function likelihood({ evaluation, runFolder }: ReportInput): string {
       `${doublingChange < 0 ? '−' : '+'}${small(Math.abs(doublingChange))} nats`,
     ])
   }
-  const cards = tiles.map(
-    ([name, value, unit]) =>
-      `<div class="tile"><div class="name">${name}</div><div class="value">${value.replace('-', '−')}</div><div class="unit">${unit}</div></div>`,
-  )
+  const cards = tiles.map(tile)
   return `<section>
 <h2>Likelihood</h2>
 <div class="tiles">${cards.join('')}</div>
@@ -312,8 +385,8 @@ function describeChain(subFlows: readonly ReportSubFlow[]): string {
     : subFlows.map(({ interpolant }, i) => `${gammas[i]} (${interpolant})`).join(', ')
 }
 
-function partsOf({ train, validation, test }: ReportInput['data']): string {
-  const parts = [`${formatNumber(train)} points to train`]
+function partsOf({ train, validation, test, pictures }: ReportInput['data']): string {
+  const parts = [`${formatNumber(train)} ${pictures ? 'pictures' : 'points'} to train`]
   if (validation > 0) parts.push(`${formatNumber(validation)} to validate`)
   if (test > 0) parts.push(`${formatNumber(test)} to test`)
   return parts.join(', ')

@@ -1,6 +1,6 @@
 /**
  * The pictures and the report of a run: samples beside data, the chain forward and backward, loss curves, and the page
- * that shows them. What the page says is kept as a ReportInput without its pictures (they are PNG files of the run folder),
+ * that shows them; those of a run on pictures are made in picture-report.ts. What the page says is kept as a ReportInput without its pictures (they are PNG files of the run folder),
  * so that `lfm evaluate` adds a likelihood later without training or drawing anything again.
  */
 
@@ -8,9 +8,11 @@ import { readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Content, writeFileAtomic } from '../checkpoint/atomic.js'
 import { cannotWrite } from '../data/files.js'
+import { isPictureShape } from '../data/pictures.js'
+import type { Tensor } from '../data/tensor.js'
 import { leastLoss } from '../flow/interpolant.js'
 import type { LocalFlow } from '../flow/local-flow.js'
-import { isAdaptive, type SolverSettings } from '../ode/solver.js'
+import { type Evaluations, isAdaptive, type SolverSettings } from '../ode/solver.js'
 import {
   chainFigure,
   chainLabel,
@@ -20,6 +22,7 @@ import {
   renderPng,
   renderReport,
 } from '../plot/index.js'
+import { drawPictureFiles, PICTURE_GRID } from './picture-report.js'
 
 /** A report without its pictures: plain data that a manifest holds. */
 export type ReportFacts = Omit<ReportInput, 'pictures'>
@@ -28,6 +31,8 @@ const pictureFiles = {
   samples: 'samples.png',
   forward: 'forward-chain.png',
   backward: 'backward-chain.png',
+  neighbours: 'neighbours.png',
+  interpolation: 'interpolation.png',
   loss: 'loss.png',
   excessLoss: 'excess-loss.png',
 } as const
@@ -51,7 +56,7 @@ export async function removeReport(folder: string): Promise<void> {
 }
 
 /** Samples of the picture, and rows of each state of a chain. */
-export const PICTURE_SAMPLES = 10_000
+const PICTURE_SAMPLES = 10_000
 const CHAIN_ROWS = 5000
 
 export const describeSolver = (s: SolverSettings): string =>
@@ -104,30 +109,49 @@ export function leastLosses(flow: LocalFlow, variances: readonly number[] | null
 const takeRows = (values: Float32Array, D: number, rows: number): Float32Array =>
   values.subarray(0, Math.min(values.length, rows * D))
 
+/** Puts a picture into the run folder: SVG text is drawn, the bytes of a PNG are taken as they are. */
+type Save = (name: keyof typeof pictureFiles, picture: string | Uint8Array) => Promise<void>
+
 /**
- * Draws the pictures of a trained flow into the run folder. Returns the evaluations that a sample took.
- * @param data [n, D], rows of the data in their own units
+ * Draws the pictures of a trained flow into the run folder. Returns how many samples are shown, and the evaluations that one took.
+ * @param data [n, …], training rows in their own units
  */
 export async function drawPictures(
   folder: string,
   flow: LocalFlow,
-  data: Float32Array,
+  data: Tensor,
   history: LossHistory,
   floors: readonly (number | null)[],
   signal?: AbortSignal,
-): Promise<{ mean: number; max: number }> {
+): Promise<{ n: number; evaluations: Evaluations }> {
+  const save: Save = async (name, picture) => {
+    const png = typeof picture === 'string' ? await renderPng(picture) : picture
+    await writeExtra(folder, pictureFiles[name], png)
+  }
+  await drawLosses(flow, history, floors, save)
+  if (!isPictureShape(flow.rowShape)) return drawPoints(flow, data, save, signal)
+  const { files, evaluations } = await drawPictureFiles(flow, data, signal)
+  for (const [name, png] of Object.entries(files)) await save(name as keyof typeof files, png)
+  return { n: PICTURE_GRID, evaluations }
+}
+
+/** Rows as points: samples beside data, and the chain in both directions. */
+async function drawPoints(
+  flow: LocalFlow,
+  data: Tensor,
+  save: Save,
+  signal?: AbortSignal,
+): Promise<{ n: number; evaluations: Evaluations }> {
   const D = flow.field.dimension
   const { gammas } = flow.options.flow
   const N = gammas.length
-  const save = async (name: keyof typeof pictureFiles, svg: string): Promise<void> => {
-    await writeExtra(folder, pictureFiles[name], await renderPng(svg))
-  }
   const note = (n: number): string | undefined =>
     n === 0 ? 'data' : gammas[n - 1] === null ? 'free: to noise' : `γ = ${gammas[n - 1]}`
+  const all = Float32Array.from(data.values.subarray(0, PICTURE_SAMPLES * D))
 
   const samples = await flow.sample(PICTURE_SAMPLES, { signal })
-  const spent = flow.evaluations!
-  const rows = takeRows(data, D, PICTURE_SAMPLES)
+  const evaluations = flow.evaluations!
+  const rows = takeRows(all, D, PICTURE_SAMPLES)
   await save(
     'samples',
     await pointsFigure({
@@ -139,7 +163,7 @@ export async function drawPictures(
     }),
   )
 
-  const start = takeRows(data, D, CHAIN_ROWS)
+  const start = takeRows(all, D, CHAIN_ROWS)
   const forward = await flow.trajectory(
     { values: start, shape: [start.length / D, ...flow.rowShape] },
     { direction: 'encode', signal },
@@ -167,7 +191,17 @@ export async function drawPictures(
       { dimensions: D },
     ),
   )
+  return { n: PICTURE_SAMPLES, evaluations }
+}
 
+async function drawLosses(
+  flow: LocalFlow,
+  history: LossHistory,
+  floors: readonly (number | null)[],
+  save: Save,
+): Promise<void> {
+  const { gammas } = flow.options.flow
+  const N = gammas.length
   const every = Math.max(1, Math.ceil(Math.max(...history.map((losses) => losses.length)) / 400))
   const series = history.map((losses, i) => ({
     label: N === 1 ? 'plain flow matching' : `sub-flow ${i + 1}`,
@@ -178,7 +212,6 @@ export async function drawPictures(
   await save('loss', await lossFigure({ series }))
   if (floors.every((floor) => floor !== null))
     await save('excessLoss', await lossFigure({ series, quantity: 'excess' }))
-  return spent
 }
 
 /** Writes report.html from the facts and whatever pictures the folder has. Returns its path. */

@@ -30,7 +30,7 @@ import type { ChainState, FinishedSubFlow } from '../flow/train-chain.js'
 import type { TrainingState } from '../flow/train-sub-flow.js'
 import type { NamedTensor, VelocityField } from '../nn/field.js'
 import { fieldOf } from '../nn/model.js'
-import type { ReportEvaluation } from '../plot/index.js'
+import type { ReportEvaluation, ReportQuality } from '../plot/index.js'
 import { type LossHistory, type ReportFacts, removeReport } from './report.js'
 
 export const packageVersion = (
@@ -298,10 +298,17 @@ export async function saveFlow(flow: LocalFlow, folder: string, force: boolean):
   await removeReport(folder)
 }
 
-/** Puts the result of an evaluation into a run's manifest. Returns the report's facts with it; null where there are none. */
-export async function addEvaluation(run: Run, evaluation: ReportEvaluation): Promise<ReportFacts | null> {
+/**
+ * Puts results of an evaluation into a run's manifest: a likelihood, the quality of samples, or both. Returns the report's
+ * facts with them; null where there are none.
+ */
+export async function addEvaluation(
+  run: Run,
+  results: { evaluation?: ReportEvaluation; quality?: ReportQuality },
+): Promise<ReportFacts | null> {
   const { files, formatVersion: _, updated: __, ...manifest } = run.manifest
-  const report = run.extra.report && { ...run.extra.report, evaluation, date: new Date().toISOString() }
+  const report = run.extra.report && { ...run.extra.report, ...results, date: new Date().toISOString() }
+  const evaluation = results.evaluation ?? manifest.evaluation
   await writeCheckpoint(run.folder, {
     files: {},
     keep: files.map(({ name }) => name),

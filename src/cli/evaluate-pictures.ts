@@ -1,0 +1,128 @@
+/**
+ * `lfm evaluate` of a run on pictures: draws samples, and holds them against pictures of a part by FID, precision and recall in
+ * the space of some features; beside it the FID that as many training pictures have, which is what a perfect model would reach.
+ * The likelihood of pictures costs far more than samples: it is computed of as many as --likelihood asks for.
+ */
+
+import { extname } from 'node:path'
+import type { LoadedData } from '../data/load.js'
+import { rowLength, type Tensor } from '../data/tensor.js'
+import type { Device } from '../device/device.js'
+import { DataError, invalid } from '../errors.js'
+import type { LocalFlow } from '../flow/local-flow.js'
+import { DIGIT_SIDE, openDigitFeatures } from '../metrics/digit-classifier.js'
+import { type FeatureExtractor, quantise } from '../metrics/features.js'
+import { fid } from '../metrics/frechet.js'
+import { precisionRecall } from '../metrics/neighbours.js'
+import { openOnnxFeatures } from '../metrics/onnx.js'
+import type { ResizeName } from '../metrics/resize.js'
+import type { SolverSettings } from '../ode/solver.js'
+import type { ReportQuality } from '../plot/index.js'
+import { describeSolver } from '../run/report.js'
+import { clock, note } from './terminal.js'
+
+export interface PictureOptions {
+  /** samples that are drawn; 0: none, and no FID. Default 5000 */
+  samples?: number
+  /** 'digits', or an ONNX file. Default: digits for grey squares of at least 16×16 */
+  features?: string
+  /** how pictures are made as large as the file of features asks for; default clean */
+  resize?: ResizeName
+  /** overrides of the config's solver for samples */
+  solver?: SolverSettings['solver']
+  steps?: number
+}
+
+/** Neighbour to which the balls of precision and recall reach: the paper's. */
+const NEIGHBOURS = 3
+const DEFAULT_SAMPLES = 5000
+
+async function openFeatures(
+  { features, resize }: PictureOptions,
+  rowShape: readonly number[],
+): Promise<FeatureExtractor> {
+  const [C, H, W] = rowShape
+  const digits = C === 1 && H === W && H >= DIGIT_SIDE
+  if (features === 'digits' || (features === undefined && digits)) {
+    if (resize) throw invalid('--resize', 'left out: it is for an ONNX file of --features', resize)
+    return openDigitFeatures()
+  }
+  if (features === undefined || extname(features).toLowerCase() !== '.onnx') {
+    throw invalid(
+      '--features',
+      `an ONNX file for pictures [${rowShape.join(', ')}] (or digits, for grey squares)`,
+      features,
+    )
+  }
+  return openOnnxFeatures(features, { resize })
+}
+
+/** Measures the samples of a flow; null where none are asked for. */
+export async function pictureQuality(
+  flow: LocalFlow,
+  device: Device,
+  data: LoadedData,
+  part: 'train' | 'validation' | 'test',
+  options: PictureOptions,
+  signal: AbortSignal,
+): Promise<ReportQuality | null> {
+  const { samples: n = DEFAULT_SAMPLES } = options
+  if (n === 0) return null
+  const real = data[part] && quantise(data[part])
+  if (!real)
+    throw new DataError(`The config has no ${part} part (data.${part} is 0); there is nothing to compare with.`)
+  const features = await openFeatures(options, flow.rowShape)
+  try {
+    const began = performance.now()
+    const solver: SolverSettings = {
+      ...flow.options.ode.sample,
+      ...(options.solver && { solver: options.solver }),
+      ...(options.steps && { steps: options.steps }),
+    }
+    note(`Drawing ${n} samples.`)
+    const samples = quantise(await flow.sample(n, { solver, signal }))
+    const { mean: nfe, max: nfeMax } = flow.evaluations!
+    note('Comparing them.')
+    const found = await features.extract(samples)
+    const truth = await features.extract(real)
+    const d = found.dimension
+    // precision and recall depend on how many there are: as many of each
+    const few = Math.min(n, real.shape[0]) * d
+    const other = part === 'train' ? data.test : data.train
+    const floor = other && (await features.extract(quantise(firstRows(other, n))))
+    signal.throwIfAborted()
+    return {
+      fid: fid(found.values, truth.values, d),
+      floor: floor && fid(floor.values, truth.values, d),
+      ...(await precisionRecall(truth.values.subarray(0, few), found.values.subarray(0, few), d, NEIGHBOURS)),
+      neighbours: NEIGHBOURS,
+      features: features.name,
+      samples: n,
+      against: { part, n: real.shape[0] },
+      nfe,
+      nfeMax: nfeMax === nfe ? null : nfeMax,
+      solver: describeSolver(solver),
+      device: device.info.name,
+      seconds: (performance.now() - began) / 1000,
+    }
+  } finally {
+    await features.dispose()
+  }
+}
+
+/** What people read of it. */
+export function qualityLines(quality: ReportQuality): string[] {
+  const { samples, against, floor, features, precision, recall, neighbours, nfe, solver, seconds, device } = quality
+  const beside = floor === null ? '' : ` (pictures of the data: ${floor.toFixed(3)})`
+  return [
+    `FID of ${samples} samples against ${against.n} ${against.part} pictures: ${quality.fid.toFixed(3)}${beside}`,
+    `Precision ${precision.toFixed(3)}, recall ${recall.toFixed(3)}, by neighbour ${neighbours}; features: ${features}`,
+    `${nfe.toFixed(0)} function evaluations a sample (${solver}), ${clock(seconds)} on ${device}`,
+  ]
+}
+
+/** The first n rows, for a likelihood. */
+export const firstRows = ({ values, shape }: Tensor, n: number): Tensor => ({
+  values: values.subarray(0, n * rowLength(shape)),
+  shape: [Math.min(n, shape[0]), ...shape.slice(1)],
+})
