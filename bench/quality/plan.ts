@@ -4,6 +4,7 @@ import { LocalFlowError } from '../../src/errors.js'
 import type { Wanted } from './make-run.js'
 import { findRow, type Part, type Picture, type Row } from './results.js'
 import type { Group } from './settings.js'
+import { setFor } from './words.js'
 
 export interface PlannedRun extends Wanted {
   readonly group: string
@@ -34,8 +35,10 @@ export function planRuns(all: Readonly<Record<string, Group>>, { groups, filters
   const runs = selectGroups(all, groups).flatMap((group) => {
     const { settings, seeds, parts } = all[group]
     return seeds.flatMap((seed, round) =>
-      settings.flatMap(({ name, set, pictures: own = pictures }) =>
-        own.map((picture) => ({ group, run: name, picture, seed, set, parts, round })),
+      settings.flatMap((setting) =>
+        (setting.pictures ?? pictures).map((picture) => {
+          return { group, run: setting.name, picture, seed, set: setFor(setting, picture), parts, round }
+        }),
       ),
     )
   })

@@ -6,6 +6,7 @@
 import {
   beta,
   early,
+  finer,
   four,
   octaves,
   plain,
@@ -106,6 +107,11 @@ export const search: readonly Setting[] = [
     name: 'plain-100-rate6-lean-trig',
     label: 'plain, rate 6e-3, 6 octaves, times Beta(0.5, 1), trig',
     set: [plain, width(100), octaves(6), ...rate6, beta(0.5, 1), trig],
+  },
+  {
+    name: 'plain-100-rate6-lean-trig-5',
+    label: 'plain, rate 6e-3, 5 octaves, times Beta(0.5, 1), trig',
+    set: [plain, width(100), octaves(5), ...rate6, beta(0.5, 1), trig, finer],
   },
   {
     name: 'plain-256-rate3-lean',

@@ -8,7 +8,7 @@
 
 import type { Part } from './results.js'
 import { search } from './search.js'
-import { octaves, plain, type Setting, trig, width } from './words.js'
+import { beta, finer, four, octaves, plain, push, rate3, rate6, type Setting, trig, width } from './words.js'
 
 export interface Group {
   readonly title: string
@@ -20,6 +20,7 @@ export interface Group {
 }
 
 const seeds = [1103, 7, 42]
+const chosenOctaves = { rose: [octaves(4)], tree: [octaves(5)] }
 
 export const groups: Readonly<Record<string, Group>> = {
   reference: {
@@ -32,7 +33,7 @@ export const groups: Readonly<Record<string, Group>> = {
       { name: 'plain-trig', label: 'plain flow matching, trig', set: [plain, trig] },
       { name: 'six-trig', label: 'Local Flow, six, trig', set: [trig] },
       { name: 'six-linear-103', label: 'Local Flow, six of width 103, linear', set: [width(103)] },
-      { name: 'plain-fourier', label: 'plain flow matching, Fourier features', set: [plain, octaves(6)] },
+      { name: 'plain-fourier', label: 'plain flow matching, Fourier features', set: [plain, octaves(6), finer] },
       { name: 'six-fourier', label: 'Local Flow, six, Fourier features', set: [octaves(6)] },
       {
         name: 'six-fourier-100',
@@ -42,4 +43,23 @@ export const groups: Readonly<Record<string, Group>> = {
     ],
   },
   search: { title: 'What was tried', parts: ['validation'], seeds: seeds.slice(0, 1), settings: search, search: true },
+  best: {
+    title: 'The settings that the search chose',
+    parts: ['validation', 'test'],
+    seeds,
+    settings: [
+      { name: 'four-256', label: 'Local Flow, four', set: [push, ...four, ...rate3], also: chosenOctaves },
+      {
+        name: 'plain-256',
+        label: 'plain flow matching, trig, leaned to the data',
+        set: [plain, trig, octaves(5), ...rate3, beta(0.5, 1), finer],
+      },
+      {
+        name: 'four-100',
+        label: 'Local Flow, four of width 100',
+        set: [push, width(100), ...four, ...rate6],
+        also: chosenOctaves,
+      },
+    ],
+  },
 }

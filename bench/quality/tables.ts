@@ -5,7 +5,7 @@
 
 import type { Likelihood, Part, Picture, Row } from './results.js'
 import type { Group } from './settings.js'
-import type { Setting } from './words.js'
+import { type Setting, setFor } from './words.js'
 
 const pictures: readonly Picture[] = ['rose', 'tree']
 
@@ -30,8 +30,10 @@ const table = (head: readonly string[], rows: readonly (readonly string[])[]): s
   [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n')
 
 /** A setting's rows that were made with it as it is now. */
-const rowsOf = ({ name, set }: Setting, rows: readonly Row[], picture: Picture): Row[] =>
-  rows.filter((row) => row.run === name && row.picture === picture && JSON.stringify(row.set) === JSON.stringify(set))
+function rowsOf(setting: Setting, rows: readonly Row[], picture: Picture): Row[] {
+  const set = JSON.stringify(setFor(setting, picture))
+  return rows.filter((row) => row.run === setting.name && row.picture === picture && JSON.stringify(row.set) === set)
+}
 
 const of = (rows: readonly Row[], part: Part, key: keyof Likelihood): number[] =>
   rows.flatMap(({ parts }) => parts[part]?.[key] ?? [])

@@ -9,9 +9,14 @@ export interface Setting {
   readonly label: string
   /** what `lfm train bench/quality/reference.yaml` is told beyond picture and seed */
   readonly set: readonly string[]
+  /** and for one of the pictures alone */
+  readonly also?: Readonly<Record<Picture, readonly string[]>>
   /** default: both */
   readonly pictures?: readonly Picture[]
 }
+
+/** All that a run of this picture is told. */
+export const setFor = ({ set, also }: Setting, picture: Picture): string[] => [...set, ...(also?.[picture] ?? [])]
 
 export const plain = 'flow.plain=true'
 export const trig = 'flow.interpolant=trig'
@@ -30,6 +35,9 @@ export const rate6 = rate(0.006, 200)
 
 /** Half of the reference's steps: the flow of a small step is nearly straight. */
 export const push = 'ode.push.steps=4'
+
+/** A single flow with Fourier features bends more: 20 steps of its likelihood's solver are too few. */
+export const finer = 'ode.evaluate.steps=80'
 
 /** Shares of 6, 3, 2, 1, 1, 1 for the six. */
 export const early = 'train.steps=[5142, 2571, 1714, 857, 857, 859]'

@@ -7,10 +7,10 @@ import { fileURLToPath } from 'node:url'
 import { afterAll, describe, expect, it } from 'vitest'
 import { assignmentsOf, baseConfig, makeRun } from '../../bench/quality/make-run.js'
 import { missingRuns, planRuns, selectGroups } from '../../bench/quality/plan.js'
-import { findRow, type Row, readRows, withRow, writeRows } from '../../bench/quality/results.js'
+import { findRow, keyOf, type Row, readRows, withRow, writeRows } from '../../bench/quality/results.js'
 import { type Group, groups } from '../../bench/quality/settings.js'
 import { likelihoodTable, searchTable, spreadOf } from '../../bench/quality/tables.js'
-import { octaves } from '../../bench/quality/words.js'
+import { octaves, setFor } from '../../bench/quality/words.js'
 import { applyOverrides, type MlpModel, readConfig, resolveConfig } from '../../src/config/index.js'
 import { openReference } from '../../src/device/reference/device.js'
 
@@ -53,8 +53,9 @@ describe('settings', () => {
       const base = await readConfig(baseConfig)
       const names = group.settings.map(({ name }) => name)
       expect(new Set(names).size).toBe(names.length)
-      for (const { name, set } of group.settings) {
-        const { train, data } = resolveConfig(applyOverrides(base, [...set]), name)
+      for (const [setting, picture] of group.settings.flatMap((s) => [[s, 'rose'] as const, [s, 'tree'] as const])) {
+        const { name } = setting
+        const { train, data } = resolveConfig(applyOverrides(base, setFor(setting, picture)), name)
         expect(train.batch * train.steps.reduce((sum, steps) => sum + steps, 0), name).toBe(12_000 * 2000)
         for (const part of group.parts) expect(data[part], name).toBeGreaterThan(0)
       }
@@ -80,6 +81,21 @@ describe('examples', () => {
     expect(data.kind).toBe('image-density')
     if (data.kind === 'image-density') expect(readdirSync(examples)).toContain(data.path)
   })
+})
+
+it.each([
+  ['rose', 'four-256', 'rose'],
+  ['tree', 'four-256', 'tree'],
+  ['demo', 'four-100', 'rose'],
+] as const)('examples/%s.yaml has the settings of %s', async (example, name, picture) => {
+  const chosen = groups.best.settings.find((setting) => setting.name === name)!
+  const best = resolveConfig(applyOverrides(await readConfig(baseConfig), setFor(chosen, picture)))
+  const path = fileURLToPath(new URL(`../../examples/${example}.yaml`, import.meta.url))
+  const { data, model, flow, train, ode, seed } = resolveConfig(await readConfig(path))
+  const { checkpointEvery } = train
+  expect({ model, flow, ode, seed }).toEqual({ model: best.model, flow: best.flow, ode: best.ode, seed: best.seed })
+  expect(train).toEqual({ ...best.train, checkpointEvery })
+  expect(data).toEqual({ ...best.data, path: `${picture}.png` })
 })
 
 describe('planning', () => {
@@ -145,8 +161,11 @@ describe('results', () => {
   it('in the repository are of settings that are still there', () => {
     const kept = fileURLToPath(new URL('../../bench/results/quality/', import.meta.url))
     for (const name of Object.keys(groups)) {
-      const known = new Set(groups[name].settings.map((setting) => `${setting.name} ${JSON.stringify(setting.set)}`))
-      for (const { run, set } of readRows(kept, name)) expect(known, name).toContain(`${run} ${JSON.stringify(set)}`)
+      const planned = planRuns(groups, { groups: [name], filters: [] })
+      for (const row of readRows(kept, name)) {
+        const run = planned.find((run) => keyOf(run) === keyOf(row))
+        expect(run?.set, `${name}: ${keyOf(row)}`).toEqual(row.set)
+      }
     }
   })
 })
