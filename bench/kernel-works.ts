@@ -98,6 +98,13 @@ export const kernelWorks: Readonly<Record<string, KernelWork>> = {
     { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0, decoupled: false, clip: 1 },
     { v: [1e-4], partials: [0.1], table: [1e-6, 1, 1, 0.999], state: [1, 0] },
   ),
+  convert: work('convert', { x: [H * H], y: [H * H] }, { to: 'f16' }),
+  loss_scale: work(
+    'loss_scale',
+    { partials: [normBlocks(H * H)], state: [STATE_LENGTH] },
+    { growth: 2000 },
+    { state: [1, 0, 0, 0, 16, 0] },
+  ),
   gradient_norm: work(
     'gradient_norm',
     { gradient: [P], row_loss: [B], state: [STATE_LENGTH], partials: [normBlocks(P)], loss_ring: [4096] },

@@ -78,7 +78,7 @@ export function forwardHidden(
 }
 
 /** x itself where there is neither a condition nor a frequency. */
-function features(builder: ProgramBuilder, net: MlpSpec, o: Record<string, Tensor>): Tensor {
+export function features(builder: ProgramBuilder, net: MlpSpec, o: Record<string, Tensor>): Tensor {
   if (net.condition === 0 && net.frequencies.length === 0) return o.x
   const y = builder.temporary([o.x.shape[0], inputWidth(net)])
   const frequencies = net.frequencies.length > 0 ? builder.constant(net.frequencies) : undefined

@@ -153,6 +153,10 @@ export const trainSchema = z.strictObject({
     'constant, cosine or { step: { every: 1000, factor: 0.99 } }',
     'Learning rate within each sub-flow: constant, falling to 0 by a cosine, or multiplied by a factor now and then.',
   ).prefault('cosine'),
+  precision: choice(
+    ['float32', 'mixed'],
+    'mixed: activations and weights in float16 between kernels, float32 sums and master weights; WebGPU with shader-f16.',
+  ).default('float32'),
   warmup: key(
     z.int().min(0),
     'a whole number from 0 on',

@@ -8,6 +8,7 @@ import { type ResolvedOptions, resolveOptions, type TrainOptions } from '../conf
 import { applyScaler, logDeterminant, type Scaler, undoScaler } from '../data/scaler.js'
 import { checkTensor, holdsPixels, type Tensor } from '../data/tensor.js'
 import type { Device, DeviceInfo, DeviceKind } from '../device/device.js'
+import { expectMixed } from '../device/precision.js'
 import { openDevice } from '../device/select.js'
 import { InvalidArgumentError, invalid } from '../errors.js'
 import type { VelocityField } from '../nn/field.js'
@@ -116,6 +117,7 @@ export function chainSettings({ flow, train, ode, seed }: ResolvedOptions, mirro
       quantiles,
       sampling: train.sampling,
       optimizer,
+      precision: train.precision,
       seed,
       recompute: train.recompute,
       microBatches: train.microBatches,
@@ -183,6 +185,7 @@ export async function trainFlow(
   }
   const values = chainRows(x, scaler)
   const field = fieldOf(options.model, rowShape)
+  if (options.train.precision === 'mixed') expectMixed(device, field)
   const settings = chainSettings(options, hooks.flips ? rowShape.at(-1) : 0)
   const chain = await trainChain(device, field, values, settings, hooks, hooks.start ?? null)
   return { flow: new LocalFlow({ options, raw, rowShape, scaler, subFlows: chain.subFlows }, device), chain }

@@ -148,6 +148,7 @@ export async function trainChain(
         freshState(
           previous && settings.warmStart ? previous.parameters.slice() : field.initialise(kind.seed, number),
           kind.optimizer,
+          kind.precision,
         )
       const checkpoint = async (state: TrainingState, spent?: StepsSpent): Promise<void> =>
         hooks.onCheckpoint?.(

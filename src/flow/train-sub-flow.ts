@@ -10,7 +10,16 @@ import { drawBatch, type Sampling } from '../kernels/draw_batch.js'
 import { seedWords } from '../kernels/draws.js'
 import { gradientNorm, normBlocks } from '../kernels/gradient_norm.js'
 import { type PoolAttributes, poolWords } from '../kernels/pool.js'
-import { HALTED_GRADIENT, HALTED_LOSS, SKIPS_BEFORE_HALT, STATE_LENGTH, stateWords } from '../kernels/state.js'
+import { lossScale } from '../kernels/loss_scale.js'
+import {
+  FIRST_LOSS_EXPONENT,
+  HALTED_GRADIENT,
+  HALTED_LOSS,
+  LOSS_SCALE_GROWTH,
+  SKIPS_BEFORE_HALT,
+  STATE_LENGTH,
+  stateWords,
+} from '../kernels/state.js'
 import type { VelocityField } from '../nn/field.js'
 import { ProgramBuilder, type Tensor } from '../program/program.js'
 import { ouStep, type SubFlowKind } from './interpolant.js'
@@ -35,6 +44,8 @@ export interface OptimizerSettings {
   readonly warmup: number
 }
 
+export type Precision = 'float32' | 'mixed'
+
 export interface SubFlowSettings extends SubFlowKind {
   /** 1 … N: the stream of this sub-flow's random draws */
   readonly number: number
@@ -46,6 +57,8 @@ export interface SubFlowSettings extends SubFlowKind {
   readonly quantiles: Float32Array | null
   readonly sampling: Sampling
   readonly optimizer: OptimizerSettings
+  /** mixed: float16 between kernels, with a loss scale; default: float32 */
+  readonly precision?: Precision
   /** output scale of the network */
   readonly scale: number
   readonly seed: number
@@ -60,6 +73,9 @@ export interface TrainingState {
   readonly step: number
   readonly skipped: number
   readonly skippedInARow: number
+  /** binary logarithm of the loss scale, 0 without one, and the steps since it changed (kernels/state.ts) */
+  readonly lossExponent: number
+  readonly goodSteps: number
   readonly parameters: Float32Array
   readonly m: Float32Array
   readonly v: Float32Array
@@ -94,10 +110,16 @@ const RING = 4096
 const LOOK_SECONDS = 0.25
 
 /** Fresh state for starting parameters: moments zero, the average equal to the parameters. */
-export const freshState = (parameters: Float32Array, optimizer: OptimizerSettings): TrainingState => ({
+export const freshState = (
+  parameters: Float32Array,
+  optimizer: OptimizerSettings,
+  precision: Precision = 'float32',
+): TrainingState => ({
   step: 0,
   skipped: 0,
   skippedInARow: 0,
+  lossExponent: precision === 'mixed' ? FIRST_LOSS_EXPONENT : 0,
+  goodSteps: 0,
   parameters,
   m: new Float32Array(parameters.length),
   v: new Float32Array(parameters.length),
@@ -173,6 +195,8 @@ export async function trainSubFlow(
     words[stateWords.step] = start.step
     words[stateWords.skipped] = start.skipped
     words[stateWords.skippedInARow] = start.skippedInARow
+    words[stateWords.lossExponent] = start.lossExponent
+    words[stateWords.goodSteps] = start.goodSteps
     state.write(words)
 
     const program = trainingProgram(field, data, settings, {
@@ -201,6 +225,8 @@ export async function trainSubFlow(
         step: now[stateWords.step],
         skipped: now[stateWords.skipped],
         skippedInARow: now[stateWords.skippedInARow],
+        lossExponent: now[stateWords.lossExponent],
+        goodSteps: now[stateWords.goodSteps],
         parameters: p as Float32Array,
         m: first as Float32Array,
         v: second as Float32Array,
@@ -313,16 +339,16 @@ export function trainingProgram(
       mirror,
     },
   )
-  field.addGradient(
-    builder,
-    { parameters, x, t, condition, target, gradient, row_loss: rowLoss, state, part: whole(on.part ?? null) },
-    settings.scale,
-    {
-      draws: { ...seedWords(settings.seed), stream: settings.number },
-      recompute: settings.recompute ?? false,
-      microBatches: settings.microBatches ?? 1,
-    },
-  )
+  const operands = { parameters, x, t, condition, target, gradient, row_loss: rowLoss, state, part: whole(on.part ?? null) }
+  const mode = {
+    draws: { ...seedWords(settings.seed), stream: settings.number },
+    recompute: settings.recompute ?? false,
+    microBatches: settings.microBatches ?? 1,
+  }
+  const mixed = settings.precision === 'mixed'
+  if (mixed && !field.addMixedGradient) throw new TypeError('a network without a float16 path was to be trained in it')
+  if (mixed) field.addMixedGradient!(builder, operands, settings.scale)
+  else field.addGradient(builder, operands, settings.scale, mode)
   builder.add(gradientNorm, { gradient, row_loss: rowLoss, state, partials, loss_ring: builder.tensor(on.ring) }, {})
   builder.add(
     adam,
@@ -345,6 +371,7 @@ export function trainingProgram(
       clip: optimizer.clip,
     },
   )
+  if (mixed) builder.add(lossScale, { partials, state }, { growth: LOSS_SCALE_GROWTH })
   return builder
 }
 

@@ -11,14 +11,18 @@
 
 import { InvalidArgumentError } from '../errors.js'
 
-export type DType = 'f32' | 'u32'
+/** 'f16' is a way to store float operands between kernels; sums are float32 whatever they are of. */
+export type DType = 'f32' | 'u32' | 'f16'
 export type Access = 'read' | 'write' | 'readwrite'
 export type Shape = readonly number[]
 
 export interface OperandSpec {
   readonly access: Access
-  /** default 'f32'; 'either': words that an attribute of the kernel says how to read */
-  readonly dtype?: DType | 'either'
+  /**
+   * default 'f32'; 'float': f32, or f16 where all operands of the operation that are marked so are f16; 'either': words
+   * that an attribute of the kernel says how to read
+   */
+  readonly dtype?: DType | 'float' | 'either'
   /** An optional operand may be left out; what that means is part of the contract. */
   readonly optional?: boolean
 }

@@ -12,10 +12,10 @@ export const linearBackwardInput: Kernel<ActivationAttributes> = {
   kind: 'kernel',
   name: 'linear_backward_input',
   operands: {
-    dy: { access: 'read' },
-    weight: { access: 'read' },
-    saved: { access: 'read' },
-    dx: { access: 'write' },
+    dy: { access: 'read', dtype: 'float' },
+    weight: { access: 'read', dtype: 'float' },
+    saved: { access: 'read', dtype: 'float' },
+    dx: { access: 'write', dtype: 'float' },
   },
   check(shapes, a) {
     const [B, N] = extents('linear_backward_input', 'dy', shapes.dy, 2)

@@ -17,13 +17,13 @@ export const linearForward: Kernel<LinearForwardAttributes> = {
   kind: 'kernel',
   name: 'linear_forward',
   operands: {
-    x: { access: 'read' },
-    weight: { access: 'read' },
+    x: { access: 'read', dtype: 'float' },
+    weight: { access: 'read', dtype: 'float' },
     bias: { access: 'read' },
     t: { access: 'read', optional: true },
     time_weight: { access: 'read', optional: true },
-    y: { access: 'write' },
-    z: { access: 'write', optional: true },
+    y: { access: 'write', dtype: 'float' },
+    z: { access: 'write', dtype: 'float', optional: true },
   },
   check(shapes, a) {
     const { B, N } = layerShapes('linear_forward', shapes)

@@ -13,6 +13,7 @@ import type { Kernel } from './contract.js'
 import { conv2d } from './conv2d.js'
 import { conv2dBackwardInput } from './conv2d_backward_input.js'
 import { conv2dBackwardWeight } from './conv2d_backward_weight.js'
+import { convert } from './convert.js'
 import { divergence } from './divergence.js'
 import { drawBatch } from './draw_batch.js'
 import { flowLoss } from './flow_loss.js'
@@ -27,6 +28,7 @@ import { linearForward } from './linear_forward.js'
 import { linearLoss } from './linear_loss.js'
 import { linearTangent } from './linear_tangent.js'
 import { loadRows } from './load_rows.js'
+import { lossScale } from './loss_scale.js'
 import { matMul } from './mat_mul.js'
 import { normal } from './normal.js'
 import { rademacher } from './rademacher.js'
@@ -46,6 +48,7 @@ const all = [
   conv2d,
   conv2dBackwardInput,
   conv2dBackwardWeight,
+  convert,
   divergence,
   drawBatch,
   flowLoss,
@@ -60,6 +63,7 @@ const all = [
   linearLoss,
   linearTangent,
   loadRows,
+  lossScale,
   matMul,
   normal,
   rademacher,

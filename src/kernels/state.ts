@@ -11,9 +11,22 @@ export const stateWords = {
   skipped: 2,
   /** of these, in a row until now */
   skippedInARow: 3,
+  /** binary logarithm of the loss scale; 0: the loss is not scaled */
+  lossExponent: 4,
+  /** steps with a finite gradient since the loss scale last changed */
+  goodSteps: 5,
 } as const
 
 export const STATE_LENGTH = 8
 export const HALTED_LOSS = 1
 export const HALTED_GRADIENT = 2
 export const SKIPS_BEFORE_HALT = 10
+
+/** Steps with a finite gradient after which the loss scale doubles. */
+export const LOSS_SCALE_GROWTH = 2000
+/** 2 to this is the first loss scale, and the largest. */
+export const FIRST_LOSS_EXPONENT = 16
+export const LARGEST_LOSS_EXPONENT = 24
+
+/** What a loss is multiplied by before its gradient is stored in float16: 2^lossExponent. */
+export const lossScaleOf = (state: ArrayLike<number>): number => 2 ** state[stateWords.lossExponent]

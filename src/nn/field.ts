@@ -33,7 +33,7 @@ export interface GradientOperands extends FieldOperands {
   readonly gradient: Tensor
   /** [B] */
   readonly row_loss: Tensor
-  /** u32 [8]: dropout needs the step */
+  /** u32 [8]: dropout needs the step, mixed precision the loss scale */
   readonly state?: Tensor
   /** [P], zero in the gaps of the layout: where the batch goes in several parts */
   readonly part?: Tensor
@@ -89,6 +89,11 @@ export interface VelocityField {
   readonly rowFlops: number
   /** gradient [P] of the flow-matching loss and row_loss [B] for target [B, D] */
   addGradient(builder: ProgramBuilder, operands: GradientOperands, scale: number, mode: TrainingMode): void
+  /**
+   * The same with activations and packed weights in float16, and the loss scale of the training state (kernels/state.ts).
+   * Left out where a network has no such path.
+   */
+  addMixedGradient?(builder: ProgramBuilder, operands: GradientOperands, scale: number): void
   /** out [B, D] = v */
   addVelocity(builder: ProgramBuilder, operands: FieldOperands & { out: Tensor }, scale: number): void
   /** out [B, D] = v, divergence [B]: exact, or by probes [T·B, D] */

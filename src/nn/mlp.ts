@@ -14,6 +14,7 @@ import {
   mlpRowFlops,
 } from '../composites/mlp.js'
 import { mlpBackward, mlpStepFlops } from '../composites/mlp_backward.js'
+import { mlpBackwardMixed } from '../composites/mlp_backward_mixed.js'
 import { mlpForward } from '../composites/mlp_forward.js'
 import { mlpTangents } from '../composites/mlp_tangents.js'
 import { rk4Step } from '../composites/rk4_step.js'
@@ -54,6 +55,8 @@ export function mlpField(net: MlpSpec): VelocityField {
     // its layers are thin: the whole batch goes at once, and everything is kept
     addGradient: (builder, { state: _, part: __, ...operands }, scale) =>
       builder.add(mlpBackward, { ...operands }, { net, scale }),
+    addMixedGradient: (builder, { part: _, ...operands }, scale) =>
+      builder.add(mlpBackwardMixed, { ...operands }, { net, scale }),
     addVelocity: (builder, operands, scale) => builder.add(mlpForward, { ...operands }, { net, scale }),
     addDivergence: (builder, operands, scale) => builder.add(mlpTangents, { ...operands }, { net, scale }),
     addIntegration(builder, tableau, operands, scale, interval) {

@@ -53,9 +53,14 @@ export function expand(program: Program, takes: (operation: Operation) => boolea
   })
 }
 
-export function lower(program: Program, takes: (operation: Operation) => boolean): LoweredProgram {
+/** `packed`: the device keeps two float16 numbers in the four bytes of an element; else each takes one. */
+export function lower(
+  program: Program,
+  takes: (operation: Operation) => boolean,
+  packed = false,
+): LoweredProgram {
   const operations = expand(program, takes)
-  const lives = lifetimes(operations)
+  const lives = lifetimes(operations, packed)
   const { slotOf, slots } = assignSlots(lives)
   const constants = new ConstantTable()
   const place = (tensor: Tensor): PlacedTensor => {
@@ -81,7 +86,7 @@ interface Life {
 }
 
 /** First and last operation of every temporary; a temporary that is read before it is written is a mistake in a builder. */
-function lifetimes(operations: readonly Operation[]): Map<number, Life> {
+function lifetimes(operations: readonly Operation[], packed: boolean): Map<number, Life> {
   const lives = new Map<number, Life>()
   operations.forEach(({ contract, operands }, index) => {
     for (const [name, tensor] of Object.entries(operands)) {
@@ -89,7 +94,8 @@ function lifetimes(operations: readonly Operation[]): Map<number, Life> {
       const life = lives.get(tensor.storage.id)
       if (life) life.last = index
       else if (contract.operands[name].access === 'write') {
-        lives.set(tensor.storage.id, { length: tensor.storage.length, first: index, last: index })
+        const { dtype, length } = tensor.storage
+        lives.set(tensor.storage.id, { length: packed && dtype === 'f16' ? length / 2 : length, first: index, last: index })
       } else {
         throw new LocalFlowError(
           `${contract.name} (operation ${index}) reads operand ${name} before anything wrote it.`,

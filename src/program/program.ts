@@ -100,9 +100,16 @@ export class ProgramBuilder {
       const tensor = operands[name]
       if (!tensor && !spec.optional) throw new InvalidArgumentError(`${contract.name}: operand ${name} is missing.`)
       const dtype = spec.dtype ?? 'f32'
-      if (tensor && dtype !== 'either' && tensor.dtype !== dtype) {
-        throw new InvalidArgumentError(`${contract.name}: operand ${name} must be ${dtype}.`)
-      }
+      const fits = dtype === 'either' || (dtype === 'float' ? tensor?.dtype !== 'u32' : tensor?.dtype === dtype)
+      if (tensor && !fits) throw new InvalidArgumentError(`${contract.name}: operand ${name} must be ${dtype}.`)
+    }
+    const floats = Object.keys(operands).filter((name) => operands[name] && contract.operands[name].dtype === 'float')
+    const other = floats.find((name) => operands[name]!.dtype !== operands[floats[0]]!.dtype)
+    if (other) {
+      throw new InvalidArgumentError(
+        `${contract.name}: operands ${floats[0]} and ${other} must both be f32 or both f16, but are ` +
+          `${operands[floats[0]]!.dtype} and ${operands[other]!.dtype}.`,
+      )
     }
     const given = Object.fromEntries(Object.entries(operands).filter(([, tensor]) => tensor !== undefined))
     contract.check(shapesOf(given), attributes)

@@ -62,6 +62,9 @@ const extraSchema = z.object({
   /** steps of the sub-flow in work that were skipped, in all and in a row */
   skipped: wholeNumber,
   skippedInARow: wholeNumber,
+  /** loss scale of the sub-flow in work: its binary logarithm, and the steps since it changed */
+  lossExponent: wholeNumber.default(0),
+  goodSteps: wholeNumber.default(0),
   report: z.custom<ReportFacts>((value) => typeof value === 'object').optional(),
 })
 
@@ -148,6 +151,8 @@ export class RunWriter {
       scale: chain.scale,
       skipped: chain.training?.skipped ?? 0,
       skippedInARow: chain.training?.skippedInARow ?? 0,
+      lossExponent: chain.training?.lossExponent ?? 0,
+      goodSteps: chain.training?.goodSteps ?? 0,
       report,
     }
     const N = identity.options.flow.gammas.length
@@ -332,6 +337,8 @@ export async function readState(run: Run, data: PoolValues): Promise<RunState> {
       step: manifest.progress.step,
       skipped: extra.skipped,
       skippedInARow: extra.skippedInARow,
+      lossExponent: extra.lossExponent,
+      goodSteps: extra.goodSteps,
       parameters: field.fromTensors(tensors, prefix),
       m: field.fromTensors(tensors, `optimizer.m.${prefix}`),
       v: field.fromTensors(tensors, `optimizer.v.${prefix}`),

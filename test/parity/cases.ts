@@ -467,6 +467,42 @@ const optimizer: readonly Case[] = [
   ),
 ]
 
+// --- mixed precision -------------------------------------------------------------------------------------------------
+
+const mixed: readonly Case[] = [
+  ...[1, 777, 4099].map((length) =>
+    testCase('convert', `to float16, ${length}`, 0, (v) => ({
+      attributes: { to: 'f16' },
+      operands: { x: v.normal([length], 30), y: { ...written([length]), half: true } },
+    })),
+  ),
+  testCase('convert', 'what float16 does not hold', 0, (v) => {
+    const values = [65504, 65505, -65504, -1e6, Number.POSITIVE_INFINITY, Number.NaN, 2 ** -24, 0, -(2 ** -14), 1e-9]
+    return {
+      attributes: { to: 'f16' },
+      operands: { x: v.fill([10], (i) => values[i]), y: { ...written([10]), half: true } },
+    }
+  }),
+  testCase('convert', 'back to float32', 0, (v) => ({
+    attributes: { to: 'f32' },
+    operands: { x: { ...v.fill([300], (i) => (i - 150) / 64), half: true }, y: written([300]) },
+  })),
+  ...[
+    { label: 'a good step is counted', bad: 1, growth: 2000, exponent: 16, good: 7, halted: 0 },
+    { label: 'after enough of them the scale doubles', bad: 1, growth: 8, exponent: 16, good: 7, halted: 0 },
+    { label: 'up to the largest', bad: 1, growth: 8, exponent: 24, good: 7, halted: 0 },
+    { label: 'a gradient of NaN halves it', bad: Number.NaN, growth: 8, exponent: 16, good: 7, halted: 0 },
+    { label: 'an infinite one too', bad: Number.POSITIVE_INFINITY, growth: 8, exponent: 1, good: 3, halted: 0 },
+    { label: 'down to 1', bad: Number.NaN, growth: 8, exponent: 0, good: 0, halted: 0 },
+    { label: 'a halted state stays', bad: Number.NaN, growth: 8, exponent: 16, good: 7, halted: 2 },
+  ].map(({ label, bad, growth, exponent, good, halted }) =>
+    testCase('loss_scale', label, 0, (v) => ({
+      attributes: { growth },
+      operands: { partials: v.fill([256], (i) => (i === 255 ? bad : 1)), state: state(9, halted, 2, 1, exponent, good) },
+    })),
+  ),
+]
+
 // --- Runge–Kutta -----------------------------------------------------------------------------------------------------
 
 const stageCases = [
@@ -562,4 +598,12 @@ const solvers: readonly Case[] = [
   ),
 ]
 
-export const cases: readonly Case[] = [...linear, ...elementwise, ...draws, ...optimizer, ...solvers, ...pictureCases]
+export const cases: readonly Case[] = [
+  ...linear,
+  ...elementwise,
+  ...draws,
+  ...optimizer,
+  ...mixed,
+  ...solvers,
+  ...pictureCases,
+]

@@ -25,8 +25,11 @@ const forPictures = [
   'time_embedding',
 ]
 
+/** Only the WebGPU device stores anything in float16. */
+const forMixed = ['convert', 'loss_scale']
+
 export const gaps: Readonly<Record<'native' | 'webgpu', readonly string[]>> = {
-  native: [...forPictures],
+  native: [...forPictures, ...forMixed],
   webgpu: [...forPictures],
 }
 

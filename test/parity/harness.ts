@@ -8,6 +8,7 @@ import type { Device, DeviceBuffer, Executable } from '../../src/device/device.j
 import { type ActivationName, activations } from '../../src/kernels/activations.js'
 import type { Attributes, DType, Kernel, ReferenceTensor, Shape } from '../../src/kernels/contract.js'
 import { size } from '../../src/kernels/contract.js'
+import { convert } from '../../src/kernels/convert.js'
 import { seedWords } from '../../src/kernels/draws.js'
 import { packPixels, poolWords } from '../../src/kernels/pool.js'
 import { kernels } from '../../src/kernels/registry.js'
@@ -17,6 +18,8 @@ import { ALIGNMENT, aligned, ProgramBuilder, type Tensor } from '../../src/progr
 export interface CaseOperand {
   readonly shape: Shape
   readonly values: Float32Array | Uint32Array
+  /** the operation sees the values in float16, which they have to be in already */
+  readonly half?: boolean
 }
 
 export interface Case {
@@ -24,7 +27,7 @@ export interface Case {
   readonly label: string
   readonly attributes: Attributes
   readonly operands: Readonly<Record<string, CaseOperand>>
-  /** largest relative norm of the difference, for each float operand that is written */
+  /** largest relative norm of the difference, for each float operand that is written; those in float16 may be rounded as well */
   readonly tolerance: number
 }
 
@@ -39,6 +42,8 @@ export interface Deviation {
 // --- running ---------------------------------------------------------------------------------------------------------
 
 const SENTINEL = -987.25
+/** Half the distance of neighbours in float16, of 1: what rounding to it may cost, and half as much again for other roundings. */
+const HALF = 1.5 * 2 ** -11
 const SENTINEL_WORD = 0xdeadbeef
 
 export async function runCase(device: Device, testCase: Case): Promise<Deviation[]> {
@@ -46,28 +51,33 @@ export async function runCase(device: Device, testCase: Case): Promise<Deviation
   const builder = new ProgramBuilder()
   const buffers: Record<string, DeviceBuffer> = {}
   const tensors: Record<string, Tensor> = {}
-  for (const [name, { shape, values }] of Object.entries(testCase.operands)) {
+  const halves: { x: Tensor; y: Tensor }[] = []
+  for (const [name, { shape, values, half }] of Object.entries(testCase.operands)) {
     const dtype: DType = values instanceof Uint32Array ? 'u32' : 'f32'
     const buffer = device.createBuffer(2 * ALIGNMENT + aligned(values.length), dtype)
     buffer.write(fillLike(values, buffer.length))
     buffer.write(values, ALIGNMENT)
     buffers[name] = buffer
-    tensors[name] = builder.tensor(buffer, shape, ALIGNMENT)
+    const whole = builder.tensor(buffer, shape, ALIGNMENT)
+    tensors[name] = half ? builder.temporary(shape, 'f16') : whole
+    if (!half) continue
+    if (contract.operands[name].access === 'read') builder.add(convert, { x: whole, y: tensors[name] }, { to: 'f16' })
+    else halves.push({ x: tensors[name], y: whole })
   }
   builder.add(contract, tensors, testCase.attributes)
+  for (const tensors of halves) builder.add(convert, tensors, { to: 'f32' })
   let executable: Executable | undefined
   try {
     executable = await device.compile(builder.build())
     await executable.run()
     const wanted = runReference(contract, testCase)
     const deviations: Deviation[] = []
-    for (const [name, { values }] of Object.entries(testCase.operands)) {
+    for (const [name, { values, half }] of Object.entries(testCase.operands)) {
       if (contract.operands[name].access === 'read') continue
       const all = await buffers[name].read()
       deviations.push(margins(name, all, values.length))
-      deviations.push(
-        compare(name, all.subarray(ALIGNMENT, ALIGNMENT + values.length), wanted[name].data, testCase.tolerance),
-      )
+      const got = all.subarray(ALIGNMENT, ALIGNMENT + values.length)
+      deviations.push(compare(name, got, wanted[name].data, testCase.tolerance + (half ? HALF : 0)))
     }
     return deviations
   } finally {
@@ -193,8 +203,14 @@ export const words = (...values: number[]): CaseOperand => ({
   shape: [values.length],
   values: Uint32Array.from(values),
 })
-export const state = (step: number, halted = 0, skipped = 0, inARow = 0): CaseOperand =>
-  words(step, halted, skipped, inARow, ...new Array(STATE_LENGTH - 4).fill(0))
+export const state = (
+  step: number,
+  halted = 0,
+  skipped = 0,
+  inARow = 0,
+  lossExponent = 0,
+  goodSteps = 0,
+): CaseOperand => words(step, halted, skipped, inARow, lossExponent, goodSteps, ...new Array(STATE_LENGTH - 6).fill(0))
 
 export type Build = (v: Values) => { attributes?: Attributes; operands: Record<string, CaseOperand> }
 

@@ -4,7 +4,7 @@
  */
 
 import { DeviceError } from '../../errors.js'
-import { type Shapes, size } from '../../kernels/contract.js'
+import { type DType, type Shapes, size } from '../../kernels/contract.js'
 import { type LoweredOperation, lower, type PlacedTensor } from '../../program/lower.js'
 import type { Program } from '../../program/program.js'
 import { expectKernels } from '../gaps.js'
@@ -51,7 +51,7 @@ interface Placement {
 export async function compileProgram(program: Program, on: CompilesOn): Promise<CompiledProgram> {
   const { gpu, memory, pipelines, target } = on
   const composites = new CompositeChoice(target)
-  const lowered = lower(program, composites.takes)
+  const lowered = lower(program, composites.takes, true)
   expectKernels({ kind: 'webgpu', kernels: plannedKernels }, lowered.operations)
   const plans = lowered.operations.map((operation) =>
     (operation.contract.kind === 'composite' ? planComposite : plan)(operation, target),
@@ -137,6 +137,8 @@ function packAll(launches: readonly (readonly [Launch, Prepared])[]): Uint8Array
   return bytes
 }
 
+const bytesOf = (dtype: DType): number => (dtype === 'f16' ? 2 : 4)
+
 function bindings(
   operation: LoweredOperation,
   shader: Shader,
@@ -160,12 +162,14 @@ function bindings(
       )
     }
     access.set(buffer, { type, name })
-    const bytes = 4 * size(tensor.shape)
+    const width = bytesOf(tensor.dtype)
+    const bytes = width * size(tensor.shape)
     memory.withinLimit(
       'maxStorageBufferBindingSize',
       bytes,
       `${operation.contract.name}: operand ${name} of ${bytes} bytes`,
     )
-    return { binding: index, resource: { buffer, offset: 4 * tensor.offset, size: bytes } }
+    // a binding has a whole number of words
+    return { binding: index, resource: { buffer, offset: width * tensor.offset, size: 4 * Math.ceil(bytes / 4) } }
   })
 }

@@ -19,6 +19,7 @@ import { Pipelines } from './pipelines.js'
 import { Profiler } from './profiler.js'
 import { proofFor } from './proof.js'
 import type { ReadShader } from './shaders.js'
+import { findUnits, type UnitsProduct } from './units.js'
 import type { Target } from './variants.js'
 
 /** Features that are asked for where the adapter has them. */
@@ -54,6 +55,7 @@ export class WebgpuDevice implements Device {
     adapter: AdapterInfo,
     readShader: ReadShader,
     private readonly options: WebgpuDeviceOptions,
+    units: UnitsProduct | null,
   ) {
     const fixedLanes = adapter.subgroupMinSize === adapter.subgroupMaxSize ? adapter.subgroupMinSize : 0
     const { variants, profile, openSafe } = options
@@ -61,6 +63,8 @@ export class WebgpuDevice implements Device {
       software: adapter.type === 'software',
       lanes: fixedLanes,
       workgroupBytes: gpu.limits.maxComputeWorkgroupStorageSize,
+      f16: gpu.features.has('shader-f16'),
+      units,
       forced: variants,
     }
     this.info = {
@@ -94,7 +98,7 @@ export class WebgpuDevice implements Device {
       requiredFeatures: wantedFeatures.filter((name) => adapter.features.has(name)) as GPUFeatureName[],
       requiredLimits: { ...info.limits, ...options.limits },
     })
-    return new WebgpuDevice(gpu, info, readShader, options)
+    return new WebgpuDevice(gpu, info, readShader, options, await findUnits(gpu, adapter, readShader))
   }
 
   createBuffer(length: number, dtype: DType = 'f32'): DeviceBuffer {

@@ -6,6 +6,7 @@
 import type { ActivationName } from '../../kernels/activations.js'
 import { type Shape, size } from '../../kernels/contract.js'
 import type { LoweredOperation } from '../../program/lower.js'
+import { halfPlanners, isHalf } from './half-launches.js'
 import { type Constants, chooseVariant, type Target, variants } from './variants.js'
 
 export interface Launch {
@@ -59,6 +60,12 @@ const BUSY_SOFTWARE = 8
 /** Rows of a batch below which a part is not worth its sum. */
 const LEAST_PART = 64
 
+/** Rows of a part of a batch of B, where the result has so many tiles; the parts are summed one after the other. */
+export function partRows(B: number, tiles: number, { software }: Target): number {
+  const busy = software ? BUSY_SOFTWARE : BUSY_HARDWARE
+  return Math.ceil(B / Math.min(Math.ceil(busy / tiles), Math.ceil(B / LEAST_PART)))
+}
+
 function backwardWeight(operation: LoweredOperation, target: Target): Plan {
   const shapes = shapesOf(operation)
   const [B, K] = shapes.x
@@ -68,9 +75,7 @@ function backwardWeight(operation: LoweredOperation, target: Target): Plan {
   const { product, tile, constants } = variants[variant](target.lanes)
   const columnTiles = Math.ceil(K / tile[1])
   const rowTiles = Math.ceil(N / tile[0])
-  const busy = target.software ? BUSY_SOFTWARE : BUSY_HARDWARE
-  const wanted = Math.min(Math.ceil(busy / (columnTiles * rowTiles)), Math.ceil(B / LEAST_PART))
-  const part = Math.ceil(B / wanted)
+  const part = partRows(B, columnTiles * rowTiles, target)
   const splits = Math.ceil(B / part)
   const sums: Launch = {
     shader: 'linear_backward_weight',
@@ -118,7 +123,7 @@ export const activationNumbers: Readonly<Record<ActivationName, number>> = {
 const couplingNumbers: Readonly<Record<string, number>> = { dependent: 0, shuffled: 1, independent: 2, free: 3 }
 
 type Numbers = Readonly<Record<string, number>>
-type Planner = (operation: LoweredOperation, target: Target) => Plan
+export type Planner = (operation: LoweredOperation, target: Target) => Plan
 
 /** A kernel of one invocation for each of `elements`. */
 const simple = (
@@ -130,7 +135,7 @@ const simple = (
 
 const seedUniforms = (a: Numbers): Numbers => ({ seed_low: a.seedLow, seed_high: a.seedHigh, stream: a.stream })
 
-const times = (t: Shape | undefined): number => (t ? t[0] : 0)
+export const times = (t: Shape | undefined): number => (t ? t[0] : 0)
 
 const planners: Readonly<Record<string, Planner>> = {
   activation: (operation) => {
@@ -277,6 +282,18 @@ const planners: Readonly<Record<string, Planner>> = {
     )
   },
 
+  convert: (operation) => {
+    const length = size(operation.operands.x.shape)
+    const shader = operation.attributes.to === 'f16' ? 'convert' : 'convert_back'
+    return { launches: [{ shader, constants: {}, uniforms: { length }, groups: groupsFor(length) }] }
+  },
+
+  loss_scale: (operation) => {
+    const { growth } = operation.attributes as Numbers
+    const uniforms = { partials: operation.operands.partials.shape[0], growth }
+    return { launches: [{ shader: 'loss_scale', constants: {}, uniforms, groups: [1, 1, 1] }] }
+  },
+
   divergence: (operation) => {
     const { dv, divergence, probes } = shapesOf(operation)
     const batch = divergence[0]
@@ -360,4 +377,4 @@ export const plannedKernels: ReadonlySet<string> = new Set(Object.keys(planners)
 
 /** The launches of one operation, whose kernel is there. */
 export const plan = (operation: LoweredOperation, target: Target): Plan =>
-  planners[operation.contract.name](operation, target)
+  (isHalf(operation) ? halfPlanners : planners)[operation.contract.name](operation, target)

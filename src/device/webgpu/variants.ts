@@ -9,6 +9,8 @@
  */
 
 import { invalid } from '../../errors.js'
+import { halfVariants } from './half-variants.js'
+import type { UnitsProduct } from './units.js'
 
 export type Constants = Readonly<Record<string, number>>
 
@@ -19,6 +21,10 @@ export interface Target {
   readonly lanes: number
   /** bytes of memory that a workgroup may have */
   readonly workgroupBytes: number
+  /** whether shaders may use float16 */
+  readonly f16: boolean
+  /** how matrix units are written for, where the adapter has some that multiply float16 */
+  readonly units: UnitsProduct | null
   /** variants that the caller forced, by kernel */
   readonly forced: Readonly<Record<string, string>>
 }
@@ -118,12 +124,11 @@ function isUsable(name: string, shape: ProductShape, { lanes }: Target): boolean
 export function chooseVariant(shape: ProductShape, target: Target): string {
   const suggested = suggestVariant(shape, target)
   const forced = target.forced[shape.kernel]?.split(' ') ?? []
-  const unknown = forced.find((name) => !(name in variants))
-  if (unknown !== undefined) {
-    throw invalid(`The variant of ${shape.kernel}`, `one of ${Object.keys(variants).join(', ')}`, unknown)
-  }
+  const known = [...Object.keys(variants), ...Object.keys(halfVariants)]
+  const unknown = forced.find((name) => !known.includes(name))
+  if (unknown !== undefined) throw invalid(`The variant of ${shape.kernel}`, `one of ${known.join(', ')}`, unknown)
   if (forced.includes(suggested)) return suggested
-  return forced.find((name) => isUsable(name, shape, target)) ?? suggested
+  return forced.find((name) => name in variants && isUsable(name, shape, target)) ?? suggested
 }
 
 /** What is taken where nothing was measured. */

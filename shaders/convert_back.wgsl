@@ -1,0 +1,18 @@
+// y = x, from float16 to float32: see src/kernels/convert.ts.
+#include "grid.wgsl"
+enable f16;
+
+struct Uniforms { length: u32 }
+@group(0) @binding(0) var<uniform> u: Uniforms;
+@group(0) @binding(1) var<storage, read> x: array<f16>;
+@group(0) @binding(2) var<storage, read_write> y: array<f32>;
+
+@compute @workgroup_size(GROUP_SIZE)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let i = linear_index(group, groups, local);
+  if (i < u.length) { y[i] = f32(x[i]); }
+}

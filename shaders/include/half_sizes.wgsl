@@ -1,0 +1,11 @@
+// Sizes of the float16 product, by constants of the variant. In memory a row of a slice is 16 bytes longer than it,
+// against bank conflicts.
+override TEAM_ROWS: u32 = 2u;
+override TEAM_COLUMNS: u32 = 2u;
+override DEPTH: u32 = 32u;
+override TEAMS: u32 = TEAM_ROWS * TEAM_COLUMNS;
+override THREADS: u32 = TEAMS * LANES;
+override TILE_ROWS: u32 = TEAM_ROWS * ROWS * FRAGMENT;
+override TILE_COLUMNS: u32 = TEAM_COLUMNS * COLUMNS * FRAGMENT;
+override LEFT_PITCH: u32 = DEPTH + 8u;
+override RIGHT_PITCH: u32 = TILE_COLUMNS + 8u;

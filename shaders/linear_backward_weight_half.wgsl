@@ -1,0 +1,76 @@
+// linear_backward_weight.wgsl with x and dy in float16, and the results, in float32, divided by the loss scale of the state where
+// there is one. Parts of the batch are added up by linear_backward_weight_half_sum.wgsl.
+#include "product.wgsl"
+#include "numeric.wgsl"
+#include "state.wgsl"
+
+struct Uniforms { rows: u32, columns: u32, inner: u32, part: u32, column_tiles: u32 }
+override SPLIT: bool = false;
+override HAS_TIME: bool = false;
+override HAS_STATE: bool = false;
+@group(0) @binding(0) var<uniform> u: Uniforms;
+@group(0) @binding(1) var<storage, read> x: array<f16>;
+@group(0) @binding(2) var<storage, read> dy: array<f16>;
+@group(0) @binding(3) var<storage, read> t: array<f32>;
+@group(0) @binding(4) var<storage, read> state: array<u32>;
+@group(0) @binding(5) var<storage, read_write> dweight: array<f32>;
+@group(0) @binding(6) var<storage, read_write> dbias: array<f32>;
+@group(0) @binding(7) var<storage, read_write> dtime_weight: array<f32>;
+@group(0) @binding(8) var<storage, read_write> parts: array<f32>;
+
+const LEFT_DENSE_IN_K = false;
+const RIGHT_DENSE_IN_K = false;
+
+fn unscale() -> f32 {
+  return select(1.0, power_of_two(-i32(state[STATE_LOSS_EXPONENT])), HAS_STATE);
+}
+
+// a part holds [N, K] weights, N biases, N time weights
+fn part_start(group: vec3u) -> u32 {
+  return group.z * u.rows * (u.columns + 2u);
+}
+
+fn left(row: u32, k: u32) -> f16 {
+  return dy[k * u.rows + row];
+}
+
+fn right(k: u32, column: u32) -> f16 {
+  return x[k * u.columns + column];
+}
+
+fn finish(row: u32, column: u32, group: vec3u, sum: f32) {
+  let at = row * u.columns + column;
+  if (SPLIT) { parts[part_start(group) + at] = sum; } else { dweight[at] = sum * unscale(); }
+}
+
+fn extent(group: vec3u) -> vec2u {
+  return vec2u(group.z * u.part, min((group.z + 1u) * u.part, u.inner));
+}
+
+fn tile(group: vec3u) -> vec2u {
+  return vec2u(group.y, group.x);
+}
+
+fn aside(group: vec3u, local: u32) -> bool {
+  if (group.x < u.column_tiles) { return false; }
+  let span = extent(group);
+  let first_row = group.y * TILE_ROWS;
+  for (var row = first_row + local; row < min(first_row + TILE_ROWS, u.rows); row += THREADS) {
+    var bias = 0.0;
+    var time = 0.0;
+    for (var k = span.x; k < span.y; k++) {
+      let value = f32(left(row, k));
+      bias += value;
+      if (HAS_TIME) { time += t[k] * value; }
+    }
+    if (SPLIT) {
+      let biases = part_start(group) + u.rows * u.columns;
+      parts[biases + row] = bias;
+      parts[biases + u.rows + row] = time;
+    } else {
+      dbias[row] = bias * unscale();
+      if (HAS_TIME) { dtime_weight[row] = time * unscale(); }
+    }
+  }
+  return true;
+}

@@ -1,0 +1,36 @@
+// linear_forward.wgsl with x, weight, y and z in float16.
+#include "activations.wgsl"
+#include "half.wgsl"
+#include "product.wgsl"
+#include "whole_product.wgsl"
+
+struct Uniforms { rows: u32, columns: u32, inner: u32, times: u32, beta: f32, scale: f32 }
+override HAS_Z: bool = false;
+@group(0) @binding(0) var<uniform> u: Uniforms;
+@group(0) @binding(1) var<storage, read> x: array<f16>;
+@group(0) @binding(2) var<storage, read> weight: array<f16>;
+@group(0) @binding(3) var<storage, read> bias: array<f32>;
+@group(0) @binding(4) var<storage, read> t: array<f32>;
+@group(0) @binding(5) var<storage, read> time_weight: array<f32>;
+@group(0) @binding(6) var<storage, read_write> y: array<f16>;
+@group(0) @binding(7) var<storage, read_write> z: array<f16>;
+
+const LEFT_DENSE_IN_K = true;
+const RIGHT_DENSE_IN_K = true;
+
+fn left(row: u32, k: u32) -> f16 {
+  return x[row * u.inner + k];
+}
+
+fn right(k: u32, column: u32) -> f16 {
+  return weight[column * u.inner + k];
+}
+
+fn finish(row: u32, column: u32, group: vec3u, sum: f32) {
+  var pre = sum + bias[column];
+  // no time, one for all rows, or one for each
+  if (u.times > 0u) { pre += t[select(row, 0u, u.times == 1u)] * time_weight[column]; }
+  let at = row * u.columns + column;
+  if (HAS_Z) { z[at] = half(pre); }
+  y[at] = half(u.scale * activate(pre, u.beta));
+}

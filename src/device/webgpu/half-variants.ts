@@ -1,0 +1,39 @@
+/**
+ * The variants of the products of float16 factors: tile sizes, and who multiplies, plain invocations or an adapter's matrix
+ * units. All share the indices of shaders/include/half_product.wgsl.
+ */
+
+import type { Constants, Target } from './variants.js'
+
+interface HalfVariant {
+  /** whether it needs matrix units */
+  readonly units: boolean
+  /** rows and columns of the result that a workgroup computes */
+  readonly tile: readonly [number, number]
+  readonly constants: Constants
+}
+
+/** `teams` × `teams` teams of 32 invocations, each of 32 × 32 elements. */
+const square = (units: boolean, teams: number, depth: number): HalfVariant => ({
+  units,
+  tile: [32 * teams, 32 * teams],
+  constants: { TEAM_ROWS: teams, TEAM_COLUMNS: teams, DEPTH: depth },
+})
+
+export const halfVariants: Readonly<Record<string, HalfVariant>> = {
+  half32: square(false, 1, 32),
+  half64: square(false, 2, 32),
+  units64: square(true, 2, 32),
+  units128: square(true, 4, 16),
+}
+
+/** The variant for a product of float16 factors: what was forced, where this adapter has it, else units64 or half64. */
+export function chooseHalfVariant(kernel: string, { forced, units, software }: Target): string {
+  const wanted = forced[kernel]?.split(' ') ?? []
+  const usable = (name: string): boolean => {
+    if (!halfVariants[name]?.units) return name in halfVariants
+    // the older form has the sizes of one variant
+    return units === 'units' || (units === 'units_old' && name === 'units64')
+  }
+  return wanted.find(usable) ?? (units !== null ? 'units64' : software ? 'half32' : 'half64')
+}

@@ -1,0 +1,51 @@
+/**
+ * Matrix units: whether an adapter has some that multiply 16 × 16 float16 factors into float32 sums, and in which form its
+ * Dawn wants the loads of fragments written (both are in use). Asked by compiling a product both ways, in an error scope.
+ */
+
+import { loadShader, type ReadShader } from './shaders.js'
+
+/** Forms of the float16 product for matrix units: shaders/include/product_{…}.wgsl, the newer one first. */
+const forms = ['units', 'units_old'] as const
+export type UnitsProduct = (typeof forms)[number]
+
+const FEATURE = 'chromium-experimental-subgroup-matrix' as GPUFeatureName
+
+/** One entry of what an adapter reports (Dawn's `subgroupMatrixConfigs`). */
+interface MatrixConfig {
+  readonly componentType: string
+  readonly resultComponentType: string
+  readonly M: number
+  readonly N: number
+  readonly K: number
+}
+
+/** Whether the lanes of a subgroup and one of the configurations are those that fragments_units.wgsl is written for. */
+export function hasUnits(info: GPUAdapterInfo): boolean {
+  const { subgroupMatrixConfigs = [] } = info as { subgroupMatrixConfigs?: readonly MatrixConfig[] }
+  const lanes = info.subgroupMinSize === 32 && info.subgroupMaxSize === 32
+  const fits = ({ componentType, resultComponentType, M, N, K }: MatrixConfig): boolean =>
+    componentType === 'f16' && resultComponentType === 'f32' && M === 16 && N === 16 && K === 16
+  return lanes && [...subgroupMatrixConfigs].some(fits)
+}
+
+/** The first form that this device compiles; null where there are no units, or none of the forms is understood. */
+export async function findUnits(
+  gpu: GPUDevice,
+  adapter: GPUAdapter,
+  readShader: ReadShader,
+): Promise<UnitsProduct | null> {
+  if (!gpu.features.has(FEATURE) || !gpu.features.has('shader-f16') || !hasUnits(adapter.info)) return null
+  for (const form of forms) {
+    if ((await complaint(gpu, readShader, form)) === null) return form
+  }
+  return null
+}
+
+/** What the compiler of WGSL says against a form; null: nothing. */
+export async function complaint(gpu: GPUDevice, readShader: ReadShader, form: UnitsProduct): Promise<string | null> {
+  const { code } = await loadShader(readShader, 'linear_forward_half', form)
+  gpu.pushErrorScope('validation')
+  gpu.createShaderModule({ label: form, code })
+  return (await gpu.popErrorScope())?.message ?? null
+}

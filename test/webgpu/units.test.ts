@@ -1,0 +1,70 @@
+/**
+ * The matrix units' kernels on a machine that has no matrix units. Their indices are tested by the plain twin (half.test.ts in
+ * test/parity); here Dawn's compiler reads their text, in both forms, on its backend without a GPU, which knows the
+ * extension. What a real unit computes is not tested here.
+ */
+
+import { create } from 'webgpu'
+import { describe, expect, test } from 'vitest'
+import { readShader } from '../../src/device/webgpu/adapter.js'
+import { halfPlanners } from '../../src/device/webgpu/half-launches.js'
+import { loadShader } from '../../src/device/webgpu/shaders.js'
+import { findUnits, hasUnits } from '../../src/device/webgpu/units.js'
+
+const kernels = Object.keys(halfPlanners)
+const features = ['shader-f16', 'subgroups', 'chromium-experimental-subgroup-matrix'] as GPUFeatureName[]
+
+// kept as long as the process lives: an instance that is collected before its devices ends the process
+const instance = create(['backend=null', 'enable-dawn-features=allow_unsafe_apis'])
+
+async function open(): Promise<{ adapter: GPUAdapter; gpu: GPUDevice }> {
+  const adapter = (await instance.requestAdapter())!
+  return { adapter, gpu: await adapter.requestDevice({ requiredFeatures: features }) }
+}
+
+async function errorsOf(gpu: GPUDevice, kernel: string, form: string, change = (code: string) => code) {
+  const { code } = await loadShader(readShader, `${kernel}_half`, form)
+  gpu.pushErrorScope('validation')
+  const shader = gpu.createShaderModule({ code: change(code) })
+  const { messages } = await shader.getCompilationInfo()
+  const error = await gpu.popErrorScope()
+  return [...messages].filter(({ type }) => type === 'error').map(({ message }) => message).concat(error?.message ?? [])
+}
+
+describe('the text of the matrix units', async () => {
+  const { adapter, gpu } = await open()
+
+  test.each(kernels.flatMap((kernel) => ['units', 'units_old'].map((form) => ({ kernel, form }))))(
+    '$kernel as $form is accepted',
+    async ({ kernel, form }) => {
+      expect(await errorsOf(gpu, kernel, form)).toEqual([])
+    },
+  )
+
+  test('the compiler would say what is wrong with it', async () => {
+    const broken = (code: string) => code.replace('subgroupMatrixMultiplyAccumulate(', 'subgroupMatrixMultiplyAndAdd(')
+    expect((await errorsOf(gpu, 'linear_forward', 'units', broken)).join()).toContain('subgroupMatrixMultiplyAndAdd')
+    const wrongSide = (code: string) => code.replace('array<Left, ROWS>', 'array<Right, ROWS>')
+    expect(await errorsOf(gpu, 'linear_forward', 'units', wrongSide)).not.toEqual([])
+  })
+
+  const config = { componentType: 'f16', resultComponentType: 'f32', M: 16, N: 16, K: 16 }
+  const info = (change: object) =>
+    ({ subgroupMinSize: 32, subgroupMaxSize: 32, subgroupMatrixConfigs: [config], ...change }) as unknown as GPUAdapterInfo
+
+  test('an adapter has units for these kernels where it reports their configuration and subgroups of 32', () => {
+    expect(hasUnits(info({}))).toBe(true)
+    expect(hasUnits(info({ subgroupMatrixConfigs: undefined }))).toBe(false)
+    expect(hasUnits(info({ subgroupMatrixConfigs: [{ ...config, K: 8 }] }))).toBe(false)
+    expect(hasUnits(info({ subgroupMatrixConfigs: [{ ...config, resultComponentType: 'f16' }] }))).toBe(false)
+    expect(hasUnits(info({ subgroupMinSize: 8 }))).toBe(false)
+  })
+
+  test('the newer form is taken where both compile, none where there are no units', async () => {
+    expect(await findUnits(gpu, { info: info({}) } as GPUAdapter, readShader)).toBe('units')
+    expect(await findUnits(gpu, adapter, readShader)).toBe(null)
+    const older = (path: string): Promise<string> =>
+      path.endsWith('unit_access.wgsl') ? Promise.resolve('fn nothing() {') : readShader(path)
+    expect(await findUnits(gpu, { info: info({}) } as GPUAdapter, older)).toBe('units_old')
+  })
+})
