@@ -6,8 +6,8 @@
  * mlp_backward.
  */
 
-import { convert } from '../kernels/convert.js'
 import { type Cost, expectShape, traffic } from '../kernels/contract.js'
+import { convert } from '../kernels/convert.js'
 import { linearBackwardInput } from '../kernels/linear_backward_input.js'
 import { linearBackwardWeight } from '../kernels/linear_backward_weight.js'
 import { linearForward } from '../kernels/linear_forward.js'

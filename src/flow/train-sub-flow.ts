@@ -9,8 +9,8 @@ import { adam, stepTable } from '../kernels/adam.js'
 import { drawBatch, type Sampling } from '../kernels/draw_batch.js'
 import { seedWords } from '../kernels/draws.js'
 import { gradientNorm, normBlocks } from '../kernels/gradient_norm.js'
-import { type PoolAttributes, poolWords } from '../kernels/pool.js'
 import { lossScale } from '../kernels/loss_scale.js'
+import { type PoolAttributes, poolWords } from '../kernels/pool.js'
 import {
   FIRST_LOSS_EXPONENT,
   HALTED_GRADIENT,
@@ -339,7 +339,17 @@ export function trainingProgram(
       mirror,
     },
   )
-  const operands = { parameters, x, t, condition, target, gradient, row_loss: rowLoss, state, part: whole(on.part ?? null) }
+  const operands = {
+    parameters,
+    x,
+    t,
+    condition,
+    target,
+    gradient,
+    row_loss: rowLoss,
+    state,
+    part: whole(on.part ?? null),
+  }
   const mode = {
     draws: { ...seedWords(settings.seed), stream: settings.number },
     recompute: settings.recompute ?? false,

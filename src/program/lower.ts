@@ -54,11 +54,7 @@ export function expand(program: Program, takes: (operation: Operation) => boolea
 }
 
 /** `packed`: the device keeps two float16 numbers in the four bytes of an element; else each takes one. */
-export function lower(
-  program: Program,
-  takes: (operation: Operation) => boolean,
-  packed = false,
-): LoweredProgram {
+export function lower(program: Program, takes: (operation: Operation) => boolean, packed = false): LoweredProgram {
   const operations = expand(program, takes)
   const lives = lifetimes(operations, packed)
   const { slotOf, slots } = assignSlots(lives)
@@ -95,7 +91,11 @@ function lifetimes(operations: readonly Operation[], packed: boolean): Map<numbe
       if (life) life.last = index
       else if (contract.operands[name].access === 'write') {
         const { dtype, length } = tensor.storage
-        lives.set(tensor.storage.id, { length: packed && dtype === 'f16' ? length / 2 : length, first: index, last: index })
+        lives.set(tensor.storage.id, {
+          length: packed && dtype === 'f16' ? length / 2 : length,
+          first: index,
+          last: index,
+        })
       } else {
         throw new LocalFlowError(
           `${contract.name} (operation ${index}) reads operand ${name} before anything wrote it.`,

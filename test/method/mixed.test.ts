@@ -184,7 +184,9 @@ describe.skipIf(!name)(`mixed precision on ${name}`, { timeout: 600_000 }, () =>
 test('where it cannot be had, the error says what is needed and what to take', async () => {
   const field = mlpField(net)
   const { info } = openReference()
-  expect(() => expectMixed({ kind: 'native', info }, field)).toThrow(/webgpu.*shader-f16.*native.*train.precision: float32/)
+  expect(() => expectMixed({ kind: 'native', info }, field)).toThrow(
+    /webgpu.*shader-f16.*native.*train.precision: float32/,
+  )
   const old = { ...info, details: { driver: 'NVIDIA 470', features: ['subgroups'] } }
   expect(() => expectMixed({ kind: 'webgpu', info: old }, field)).toThrow(/NVIDIA 470.*update.*docs\/gpu-servers.md/)
   const able = { ...info, details: { features: ['shader-f16'] } }

@@ -498,7 +498,10 @@ const mixed: readonly Case[] = [
   ].map(({ label, bad, growth, exponent, good, halted }) =>
     testCase('loss_scale', label, 0, (v) => ({
       attributes: { growth },
-      operands: { partials: v.fill([256], (i) => (i === 255 ? bad : 1)), state: state(9, halted, 2, 1, exponent, good) },
+      operands: {
+        partials: v.fill([256], (i) => (i === 255 ? bad : 1)),
+        state: state(9, halted, 2, 1, exponent, good),
+      },
     })),
   ),
 ]

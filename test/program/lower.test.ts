@@ -5,6 +5,8 @@ import { type MlpSpec, mlpParameterLength } from '../../src/composites/mlp.js'
 import { mlpBackward } from '../../src/composites/mlp_backward.js'
 import { LocalFlowError } from '../../src/errors.js'
 import { activation } from '../../src/kernels/activation.js'
+import { convert } from '../../src/kernels/convert.js'
+import { linearForward } from '../../src/kernels/linear_forward.js'
 import { lower, type PlacedTensor } from '../../src/program/lower.js'
 import { ProgramBuilder } from '../../src/program/program.js'
 
@@ -70,4 +72,30 @@ test('shapes are checked when an operation is added, by name', () => {
   const add = () =>
     builder.add(activation, { x: builder.temporary([4]), y: builder.temporary([5]) }, { activation: 'relu', beta: 1 })
   expect(add).toThrow(/activation: operand y must have the shape \[4\], but has \[5\]/)
+})
+
+test('float16 temporaries take half an element a number on a device that packs them, and a whole one elsewhere', () => {
+  const builder = new ProgramBuilder()
+  const half = builder.temporary([64, 3], 'f16')
+  builder.add(convert, { x: builder.tensor({ dtype: 'f32', length: 192 }, [64, 3]), y: half }, { to: 'f16' })
+  builder.add(convert, { x: half, y: builder.temporary([64, 3]) }, { to: 'f32' })
+  expect(lower(builder.build(), () => false, true).slots).toEqual([96, 192])
+  expect(lower(builder.build(), () => false).slots).toEqual([192, 192])
+})
+
+test('the floats of an operation are all float32 or all float16', () => {
+  const builder = new ProgramBuilder()
+  const layer = (x: 'f16' | 'f32', y: 'f16' | 'f32') => ({
+    x: builder.temporary([4, 3], x),
+    weight: builder.temporary([5, 3], x),
+    bias: builder.temporary([5]),
+    y: builder.temporary([4, 5], y),
+  })
+  const attributes = { activation: 'relu', beta: 1, scale: 1 } as const
+  expect(() => builder.add(linearForward, layer('f16', 'f16'), attributes)).not.toThrow()
+  expect(() => builder.add(linearForward, layer('f16', 'f32'), attributes)).toThrow(
+    'linear_forward: operands x and y must both be f32 or both f16, but are f16 and f32.',
+  )
+  const wrong = { ...layer('f32', 'f32'), bias: builder.temporary([5], 'f16') }
+  expect(() => builder.add(linearForward, wrong, attributes)).toThrow('operand bias must be f32')
 })

@@ -4,8 +4,8 @@
  * extension. What a real unit computes is not tested here.
  */
 
-import { create } from 'webgpu'
 import { describe, expect, test } from 'vitest'
+import { create } from 'webgpu'
 import { readShader } from '../../src/device/webgpu/adapter.js'
 import { halfPlanners } from '../../src/device/webgpu/half-launches.js'
 import { loadShader } from '../../src/device/webgpu/shaders.js'
@@ -28,7 +28,10 @@ async function errorsOf(gpu: GPUDevice, kernel: string, form: string, change = (
   const shader = gpu.createShaderModule({ code: change(code) })
   const { messages } = await shader.getCompilationInfo()
   const error = await gpu.popErrorScope()
-  return [...messages].filter(({ type }) => type === 'error').map(({ message }) => message).concat(error?.message ?? [])
+  return [...messages]
+    .filter(({ type }) => type === 'error')
+    .map(({ message }) => message)
+    .concat(error?.message ?? [])
 }
 
 describe('the text of the matrix units', async () => {
@@ -50,7 +53,12 @@ describe('the text of the matrix units', async () => {
 
   const config = { componentType: 'f16', resultComponentType: 'f32', M: 16, N: 16, K: 16 }
   const info = (change: object) =>
-    ({ subgroupMinSize: 32, subgroupMaxSize: 32, subgroupMatrixConfigs: [config], ...change }) as unknown as GPUAdapterInfo
+    ({
+      subgroupMinSize: 32,
+      subgroupMaxSize: 32,
+      subgroupMatrixConfigs: [config],
+      ...change,
+    }) as unknown as GPUAdapterInfo
 
   test('an adapter has units for these kernels where it reports their configuration and subgroups of 32', () => {
     expect(hasUnits(info({}))).toBe(true)

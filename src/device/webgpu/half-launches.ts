@@ -8,6 +8,7 @@
 import { DeviceError } from '../../errors.js'
 import type { ActivationName } from '../../kernels/activations.js'
 import type { LoweredOperation } from '../../program/lower.js'
+import { chooseHalfVariant, halfVariants } from './half-variants.js'
 import {
   activationNumbers,
   flag,
@@ -19,7 +20,6 @@ import {
   shapesOf,
   times,
 } from './launches.js'
-import { chooseHalfVariant, halfVariants } from './half-variants.js'
 import type { Constants, Target } from './variants.js'
 
 /** Whether an operation's factors are stored in float16. */
