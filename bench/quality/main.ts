@@ -13,8 +13,8 @@ import type { Progress } from '../../src/flow/train-chain.js'
 import { assignmentsOf, makeRun, type Wanted } from './make-run.js'
 import { missingRuns, type PlannedRun, planRuns, selectGroups } from './plan.js'
 import { type Row, readRows, withRow, writeRows } from './results.js'
-import { groups } from './settings.js'
-import { likelihoodTable, searchTable } from './tables.js'
+import { comparisons, groups } from './settings.js'
+import { likelihoodTable, searchTable, sizesTable } from './tables.js'
 
 const help = `npm run quality -- [group ...] [options]
 
@@ -117,7 +117,12 @@ async function main(): Promise<void> {
       missingRuns(runs, (group) => readRows(values.results, group)),
       values,
     )
-  for (const name of selectGroups(groups, positionals)) print(`\n${tableOf(name, readRows(values.results, name))}`)
+  const rowsOf = (group: string): Row[] => readRows(values.results, group)
+  const selected = selectGroups(groups, positionals)
+  for (const name of selected) print(`\n${tableOf(name, rowsOf(name))}`)
+  const compared = comparisons.filter(({ group }) => selected.includes(group))
+  if (compared.length > 0)
+    print(`\nKL on the test part, and parameters in all\n\n${sizesTable(compared, groups, rowsOf)}`)
 }
 
 try {

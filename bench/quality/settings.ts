@@ -19,6 +19,33 @@ export interface Group {
   readonly search?: boolean
 }
 
+/** The same method with one network, with networks of its width for each sub-flow, and with its parameters shared by all of them. */
+export interface Comparison {
+  readonly label: string
+  readonly group: string
+  readonly plain: string
+  readonly equalWidth: string
+  readonly equalParameters: string
+}
+
+export const comparisons: readonly Comparison[] = [
+  {
+    label: 'reference setting, linear',
+    group: 'reference',
+    plain: 'plain-linear',
+    equalWidth: 'six-linear',
+    equalParameters: 'six-linear-103',
+  },
+  {
+    label: 'with Fourier features',
+    group: 'reference',
+    plain: 'plain-fourier',
+    equalWidth: 'six-fourier',
+    equalParameters: 'six-fourier-100',
+  },
+  { label: 'chosen settings', group: 'best', plain: 'plain-256', equalWidth: 'four-256', equalParameters: 'four-100' },
+]
+
 const seeds = [1103, 7, 42]
 const chosenOctaves = { rose: [octaves(4)], tree: [octaves(5)] }
 

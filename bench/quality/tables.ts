@@ -4,7 +4,7 @@
  */
 
 import type { Likelihood, Part, Picture, Row } from './results.js'
-import type { Group } from './settings.js'
+import type { Comparison, Group } from './settings.js'
 import { type Setting, setFor } from './words.js'
 
 const pictures: readonly Picture[] = ['rose', 'tree']
@@ -84,4 +84,26 @@ export function searchTable({ settings }: Group, rows: readonly Row[], part: Par
     return [[setting.label, `\`${setting.name}\``, ...each.map((found) => quoted(of(found, part, 'kl')))]]
   })
   return table(['tried', 'run', 'rose KL', 'tree KL'], lines)
+}
+
+/** Smaller networks: KL on the test part beside plain flow matching's, at equal width and at equal parameters in all. */
+export function sizesTable(
+  comparisons: readonly Comparison[],
+  groups: Readonly<Record<string, Group>>,
+  rowsOfGroup: (group: string) => readonly Row[],
+): string {
+  const lines = comparisons.flatMap(({ label, group, plain, equalWidth, equalParameters }) => {
+    const found = [plain, equalWidth, equalParameters].map((name) => {
+      const setting = groups[group].settings.find((one) => one.name === name)!
+      return pictures.map((picture) => rowsOf(setting, rowsOfGroup(group), picture))
+    })
+    return pictures.flatMap((picture, i) => {
+      const cells = found.map((each) => {
+        const [first] = each[i]
+        return first ? `${quoted(of(each[i], 'test', 'kl'))} (${first.parameters})` : ''
+      })
+      return cells.some(Boolean) ? [[label, picture, ...cells]] : []
+    })
+  })
+  return table(['setting', 'picture', 'plain', 'Local Flow, equal width', 'Local Flow, equal parameters in all'], lines)
 }

@@ -8,8 +8,8 @@ import { afterAll, describe, expect, it } from 'vitest'
 import { assignmentsOf, baseConfig, makeRun } from '../../bench/quality/make-run.js'
 import { missingRuns, planRuns, selectGroups } from '../../bench/quality/plan.js'
 import { findRow, keyOf, type Row, readRows, withRow, writeRows } from '../../bench/quality/results.js'
-import { type Group, groups } from '../../bench/quality/settings.js'
-import { likelihoodTable, searchTable, spreadOf } from '../../bench/quality/tables.js'
+import { comparisons, type Group, groups } from '../../bench/quality/settings.js'
+import { likelihoodTable, searchTable, sizesTable, spreadOf } from '../../bench/quality/tables.js'
 import { octaves, setFor } from '../../bench/quality/words.js'
 import { applyOverrides, type MlpModel, readConfig, resolveConfig } from '../../src/config/index.js'
 import { openReference } from '../../src/device/reference/device.js'
@@ -179,6 +179,20 @@ describe('tables', () => {
     expect(head.split('|')).toHaveLength(rule.split('|').length)
     expect(line).toBe('| first | 100 | 2.150 ± .071 | .150 ± .071 | 2.400 | .400 | 2 / 1 | 64 | 1.3, 0.5 | 10, 2 |')
     expect(rest).toEqual([])
+  })
+
+  it('put plain, equal width and equal parameters side by side', () => {
+    const names = { label: 'pair', group: 'two', plain: 'a', equalWidth: 'b', equalParameters: 'a' }
+    const rows = [row('a', 5, 0.3), row('a', 6, 0.1), row('a', 5, 0.3, { picture: 'tree' })]
+    const lines = sizesTable([names], both, () => rows).split('\n')
+    expect(lines.slice(2)).toEqual([
+      '| pair | rose | .200 ± .141 (100) |  | .200 ± .141 (100) |',
+      '| pair | tree | .300 (100) |  | .300 (100) |',
+    ])
+    for (const { group, plain, equalWidth, equalParameters } of comparisons) {
+      const known = groups[group].settings.map(({ name }) => name)
+      expect(known).toEqual(expect.arrayContaining([plain, equalWidth, equalParameters]))
+    }
   })
 
   it('leave out rows of other settings', () => {
