@@ -41,7 +41,7 @@ export function decodeIdx(bytes: Uint8Array, name = 'the file'): { values: Uint8
       `${name} has ${bytes.length - start} bytes of values, but its header [${shape.join(', ')}] asks for ${size}.`,
     )
   }
-  return { values: bytes.subarray(start), shape }
+  return { values: new Uint8Array(bytes.buffer, bytes.byteOffset + start, size), shape }
 }
 
 async function readIdx(path: string): Promise<{ values: Uint8Array; shape: number[] }> {

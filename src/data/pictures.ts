@@ -5,7 +5,7 @@
  */
 
 import { DataError } from '../errors.js'
-import { rowLength, type Tensor, takeRows } from './tensor.js'
+import { emptyLike, rowLength, type Tensor, takeRows } from './tensor.js'
 
 export interface Pictures {
   /** [n, C, H, W] */
@@ -66,8 +66,7 @@ export function shrink(name: string, x: Tensor, size: number): Tensor {
   }
   const [top, left] = [Math.floor((H - side) / 2), Math.floor((W - side) / 2)]
   const spans = areaWeights(side, size)
-  const Values = x.values.constructor as Float32ArrayConstructor | Uint8ArrayConstructor
-  const values = new Values(n * C * size * size)
+  const values = emptyLike(x.values, n * C * size * size)
   const bytes = x.values instanceof Uint8Array
   const rows = new Float64Array(size * side)
   for (let plane = 0; plane < n * C; plane++) {
@@ -109,8 +108,7 @@ export function joinPictures(parts: readonly Pictures[]): Pictures {
   const [{ tensor: first, labels }] = parts
   const n = parts.reduce((sum, { tensor }) => sum + tensor.shape[0], 0)
   const width = rowLength(first.shape)
-  const Values = first.values.constructor as Float32ArrayConstructor | Uint8ArrayConstructor
-  const values = new Values(n * width)
+  const values = emptyLike(first.values, n * width)
   const joined = labels && new Uint16Array(n)
   let row = 0
   for (const part of parts) {

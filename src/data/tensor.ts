@@ -59,11 +59,14 @@ export function checkTensor(name: string, x: unknown): asserts x is Tensor {
   }
 }
 
+/** Zeros of the type of other values; a Buffer, as files are read into, is bytes. */
+export const emptyLike = (values: Tensor['values'], length: number): Float32Array | Uint8Array =>
+  values instanceof Uint8Array ? new Uint8Array(length) : new Float32Array(length)
+
 /** Rows `order[start]` … `order[end − 1]` of a tensor, copied. */
 export function takeRows(x: Tensor, order: ArrayLike<number>, start: number, end: number): Tensor {
   const width = rowLength(x.shape)
-  const Values = x.values.constructor as Float32ArrayConstructor | Uint8ArrayConstructor
-  const values = new Values((end - start) * width)
+  const values = emptyLike(x.values, (end - start) * width)
   for (let i = start; i < end; i++) {
     values.set(x.values.subarray(order[i] * width, (order[i] + 1) * width), (i - start) * width)
   }

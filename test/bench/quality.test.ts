@@ -72,17 +72,6 @@ describe('settings', () => {
   })
 })
 
-describe('examples', () => {
-  const examples = fileURLToPath(new URL('../../examples/', import.meta.url))
-  const configs = readdirSync(examples).filter((name) => name.endsWith('.yaml'))
-
-  it.each(configs)('%s resolves, and its picture is beside it', async (name) => {
-    const { data } = resolveConfig(await readConfig(join(examples, name)), name)
-    expect(data.kind).toBe('image-density')
-    if (data.kind === 'image-density') expect(readdirSync(examples)).toContain(data.path)
-  })
-})
-
 it.each([
   ['rose', 'four-256', 'rose'],
   ['tree', 'four-256', 'tree'],
