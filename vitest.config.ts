@@ -7,6 +7,8 @@ export default defineConfig({
     pool: 'forks',
     // a suite may keep all cores busy; two at a time only make both slow
     fileParallelism: false,
+    // what a user's cache knows of the adapter, and what this machine is busy with, must not decide what a test sees
+    env: { LFM_AUTOTUNE: 'off' },
     testTimeout: 120_000,
     hookTimeout: 600_000,
   },

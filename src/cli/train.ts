@@ -7,7 +7,7 @@ import { findRun, makeRunFolder, type RunManifest } from '../checkpoint/index.js
 import { applyOverrides, type ResolvedConfig, readConfig, resolveConfig } from '../config/index.js'
 import { type LoadedData, loadData } from '../data/load.js'
 import { isPictureShape } from '../data/pictures.js'
-import type { Device, DeviceKind } from '../device/device.js'
+import { type Device, type DeviceKind, mergeVariants } from '../device/device.js'
 import { stepProfile } from '../device/profile.js'
 import { openDevice } from '../device/select.js'
 import { CheckpointError, ConfigError, DataError, LocalFlowError, TrainingError } from '../errors.js'
@@ -237,7 +237,7 @@ class Session {
       onCheckpoint: async (state, spent) => {
         latest = state
         timings = this.total(spent)
-        const { variants } = spent
+        const variants = this.variants(spent)
         await this.write({ chain: state, losses: this.log.until(state), timings, variants })
       },
     })
@@ -248,7 +248,7 @@ class Session {
     const evaluation = latest ? undefined : start?.evaluation
     const facts = await this.report(flow, chain, timings, signal)
     const losses = this.log.until(state)
-    const variants = { ...start?.variants, ...chain.variants }
+    const variants = this.variants(chain)
     await this.write({ chain: state, losses, timings, variants, report: facts, evaluation })
     const path = await writeReport(this.command.out, facts)
     const wall = (performance.now() - began) / 1000
@@ -279,6 +279,13 @@ class Session {
     this.saved = await this.writer.write(state)
     if (first) await removeReport(out)
     await writeLosses(out, state.losses, this.config.train.logEvery)
+  }
+
+  /** Those of earlier sessions, where this one did not force others, and its own. */
+  private variants(spent: Pick<TrainedChain, 'variants'>): Record<string, string> {
+    const forced = this.config.device.variants
+    const before = Object.entries(this.start?.variants ?? {}).filter(([name]) => forced[name] === undefined)
+    return mergeVariants(Object.fromEntries(before), spent.variants)
   }
 
   private total(spent: Pick<TrainedChain, 'seconds' | 'stepsTaken' | 'pushSeconds'>): Timings {

@@ -52,6 +52,18 @@ export interface Executable {
   dispose(): void
 }
 
+/** Variants of two programs together; of one kernel there may be several, with a space between. */
+export function mergeVariants(
+  one: Readonly<Record<string, string>>,
+  other: Readonly<Record<string, string>>,
+): Record<string, string> {
+  const merged = { ...one }
+  for (const [name, added] of Object.entries(other)) {
+    merged[name] = [...new Set([...(merged[name]?.split(' ') ?? []), ...added.split(' ')])].join(' ')
+  }
+  return merged
+}
+
 export interface MemoryUse {
   readonly buffers: number
   readonly bytes: number

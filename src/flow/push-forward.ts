@@ -29,7 +29,7 @@ export async function pushForward(
   link: Link,
   pool: Pool,
   { solver, seed, stream, condition, signal, onProgress }: PushOptions,
-): Promise<{ pushed: Pool; evaluations: Evaluations }> {
+): Promise<{ pushed: Pool; evaluations: Evaluations; variants: Readonly<Record<string, string>> }> {
   const n = pool.rows
   const { dimension: D, condition: C } = link.field
   const rows = blockRows(n, link.field, null, device.info)
@@ -53,7 +53,11 @@ export async function pushForward(
       onProgress?.(first + count)
     }
     const reading = { values: 'floats', mirror: 0 } as const
-    return { pushed: { buffer: pushed, rows: n, reading }, evaluations: { mean: evaluations / n, max: most } }
+    return {
+      pushed: { buffer: pushed, rows: n, reading },
+      evaluations: { mean: evaluations / n, max: most },
+      variants: transport.variants,
+    }
   } catch (error) {
     pushed.dispose()
     throw error

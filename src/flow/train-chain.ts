@@ -4,7 +4,7 @@
  * flow matching is the chain of one free sub-flow, through the same code.
  */
 
-import type { Device } from '../device/device.js'
+import { type Device, mergeVariants } from '../device/device.js'
 import type { VelocityField } from '../nn/field.js'
 import type { Evaluations, SolverSettings } from '../ode/solver.js'
 import { targetSpread } from './interpolant.js'
@@ -133,7 +133,7 @@ export async function trainChain(
     seconds: totals.seconds + (now?.seconds ?? 0),
     stepsTaken: totals.stepsTaken + (now?.stepsTaken ?? 0),
     pushSeconds: totals.pushSeconds,
-    variants: { ...variants, ...now?.variants },
+    variants: mergeVariants(variants, now?.variants ?? {}),
   })
   try {
     for (let number = start?.subFlow ?? 1; number <= N; number++) {
@@ -171,7 +171,7 @@ export async function trainChain(
       totals.seconds += trained.seconds
       totals.stepsTaken += trained.stepsTaken
       totals.skipped += trained.state.skipped
-      variants = { ...variants, ...trained.variants }
+      variants = mergeVariants(variants, trained.variants)
       const parameters = trained.state.average ?? trained.state.parameters
       if (number < N) {
         await checkpoint(trained.state)
@@ -179,7 +179,7 @@ export async function trainChain(
         const weights = device.createBuffer(parameters.length)
         try {
           weights.write(parameters)
-          const { pushed, evaluations } = await pushForward(device, { field, parameters: weights, scale }, pool, {
+          const push = await pushForward(device, { field, parameters: weights, scale }, pool, {
             solver: settings.push,
             seed: kind.seed,
             stream: number,
@@ -187,9 +187,10 @@ export async function trainChain(
             onProgress: (rows) => hooks.onProgress?.({ phase: 'push', subFlow: number, subFlows: N, rows, of: n }),
           })
           pool.buffer.dispose()
-          pool = pushed
+          pool = push.pushed
           values = (await pool.buffer.read()) as Float32Array
-          pushEvaluations.push(evaluations)
+          pushEvaluations.push(push.evaluations)
+          variants = mergeVariants(variants, push.variants)
         } finally {
           weights.dispose()
         }

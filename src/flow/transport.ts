@@ -6,7 +6,7 @@
  */
 
 import { dopri5 } from '../composites/tableaus.js'
-import type { Device, DeviceBuffer, DeviceInfo, Executable } from '../device/device.js'
+import { type Device, type DeviceBuffer, type DeviceInfo, type Executable, mergeVariants } from '../device/device.js'
 import { LocalFlowError } from '../errors.js'
 import { adaptiveControl } from '../kernels/adaptive_control.js'
 import { adaptiveStage } from '../kernels/adaptive_stage.js'
@@ -98,6 +98,8 @@ export class Transport {
   private readonly first: DeviceBuffer
   private readonly logDet: DeviceBuffer | null
   private readonly probes: DeviceBuffer | null
+  /** chosen variants of kernels and composites */
+  variants: Readonly<Record<string, string>> = {}
   private runBlock!: (count: number, signal?: AbortSignal) => Promise<Evaluations>
 
   private constructor(
@@ -387,6 +389,7 @@ export class Transport {
   private async compile(builder: ProgramBuilder): Promise<Executable> {
     const executable = await this.device.compile(builder.build())
     this.executables.push(executable)
+    this.variants = mergeVariants(this.variants, executable.variants)
     return executable
   }
 

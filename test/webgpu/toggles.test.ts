@@ -42,7 +42,13 @@ describe('toggles', () => {
 
 describe.skipIf(!name)(`webgpu: the fast set of toggles on ${name}`, { timeout: 600_000 }, () => {
   const open = async (fast: boolean, findings: Findings, openSafe: (() => Promise<Device>) | null, read = readShader) =>
-    WebgpuDevice.open(await openAdapter(name, fast), read, { variants: {}, profile: false, findings, openSafe })
+    WebgpuDevice.open(await openAdapter(name, fast), read, {
+      variants: {},
+      profile: false,
+      findings,
+      openSafe,
+      onTuned: null,
+    })
 
   /** Opens a device in the fast set, whose proofs see the shaders that `read` gives. */
   const openFast = async (findings: Findings, read?: ReadShader) => {

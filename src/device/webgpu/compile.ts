@@ -7,14 +7,15 @@ import { DeviceError } from '../../errors.js'
 import { type DType, type Shapes, size } from '../../kernels/contract.js'
 import { type LoweredOperation, lower, type PlacedTensor } from '../../program/lower.js'
 import type { Program } from '../../program/program.js'
+import { mergeVariants } from '../device.js'
 import { expectKernels } from '../gaps.js'
 import { CompositeChoice, planComposite } from './composites.js'
 import type { CompiledProgram, Dispatch } from './executable.js'
-import { type Launch, plan, plannedKernels } from './launches.js'
+import { type Launch, type Plan, plan, plannedKernels } from './launches.js'
 import { usage, type WebgpuBuffer, type WebgpuMemory } from './memory.js'
 import type { Pipelines, Prepared } from './pipelines.js'
 import { packUniforms, type Shader, uniformBytes } from './shaders.js'
-import type { Target } from './variants.js'
+import { choiceLabel, type Target } from './variants.js'
 
 /** Offsets of bindings are multiples of this many bytes on every adapter. */
 const OFFSET_BYTES = 256
@@ -53,8 +54,9 @@ export async function compileProgram(program: Program, on: CompilesOn): Promise<
   const composites = new CompositeChoice(target)
   const lowered = lower(program, composites.takes, true)
   expectKernels({ kind: 'webgpu', kernels: plannedKernels }, lowered.operations)
+  const products = new ProductChoices(target)
   const plans = lowered.operations.map((operation) =>
-    (operation.contract.kind === 'composite' ? planComposite : plan)(operation, target),
+    operation.contract.kind === 'composite' ? planComposite(operation, target) : products.plan(operation),
   )
   const prepared = await Promise.all(
     plans.map(({ launches }) => Promise.all(launches.map((launch) => pipelines.prepare(launch)))),
@@ -104,8 +106,7 @@ export async function compileProgram(program: Program, on: CompilesOn): Promise<
         dispatches.push({ pipeline, bindGroup, groups, name, flops, bytes, identity, sizes })
       })
     })
-    const variants = variantsOf(lowered.operations.map(({ contract }, i) => [contract.name, plans[i].variant]))
-    Object.assign(variants, composites.chosen)
+    const variants = mergeVariants(composites.chosen, products.chosen)
     return { dispatches, launches: lowered.operations.length, variants, uses: [...uses], owned }
   } catch (error) {
     for (const buffer of owned) memory.release(buffer)
@@ -116,16 +117,24 @@ export async function compileProgram(program: Program, on: CompilesOn): Promise<
 const shapesOf = (operation: LoweredOperation): Shapes =>
   Object.fromEntries(Object.entries(operation.operands).map(([name, { shape }]) => [name, shape]))
 
-/** The variants that were taken, by kernel; one kernel may take several at different widths. */
-function variantsOf(chosen: readonly (readonly [string, string | undefined])[]): Record<string, string> {
-  const variants: Record<string, string> = {}
-  for (const [name, variant] of chosen) {
-    if (variant === undefined) continue
-    const before = variants[name]
-    if (before === undefined) variants[name] = variant
-    else if (!before.split(' ').includes(variant)) variants[name] = `${before} ${variant}`
+/** The variants that were taken for products, by kernel; one kernel may take several at different widths. */
+class ProductChoices {
+  chosen: Readonly<Record<string, string>> = {}
+
+  constructor(private readonly target: Target) {}
+
+  plan(operation: LoweredOperation): Plan {
+    const { name } = operation.contract
+    const forced = this.target.forced[name]?.split(' ') ?? []
+    let label: string | undefined
+    const onChoice: Target['onChoice'] = (shape, variant) => {
+      label = forced.includes(variant) ? variant : choiceLabel(shape, variant)
+    }
+    const planned = plan(operation, { ...this.target, onChoice })
+    label ??= planned.variant
+    if (label !== undefined) this.chosen = mergeVariants(this.chosen, { [name]: label })
+    return planned
   }
-  return variants
 }
 
 /** All uniforms of a program, each at a multiple of OFFSET_BYTES. */

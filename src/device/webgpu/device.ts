@@ -9,7 +9,7 @@ import type { Program } from '../../program/program.js'
 import type { Device, DeviceBuffer, DeviceInfo, Executable, MemoryUse } from '../device.js'
 import type { DeviceTimes } from '../profile.js'
 import type { AdapterInfo, LimitName, OpenAdapter } from './adapter.js'
-import { type Absent, compileProgram, makeAbsent } from './compile.js'
+import { type CompilesOn, compileProgram, makeAbsent } from './compile.js'
 import { WebgpuExecutable } from './executable.js'
 import type { Findings } from './findings.js'
 import { plannedKernels } from './launches.js'
@@ -19,8 +19,8 @@ import { Pipelines } from './pipelines.js'
 import { Profiler } from './profiler.js'
 import { proofFor } from './proof.js'
 import type { ReadShader } from './shaders.js'
+import { stopwatchOf, Tuner } from './tuner.js'
 import { findUnits, type UnitsProduct } from './units.js'
-import type { Target } from './variants.js'
 
 /** Features that are asked for where the adapter has them. */
 const wantedFeatures = ['subgroups', 'timestamp-query', 'shader-f16', 'chromium-experimental-subgroup-matrix']
@@ -35,6 +35,8 @@ export interface WebgpuDeviceOptions {
   readonly openSafe: (() => Promise<Device>) | null
   /** limits below the adapter's own, to see what a smaller one would do */
   readonly limits?: Readonly<Partial<Record<LimitName, number>>>
+  /** told what the tuner measured; null: nothing is measured, and what was is not used */
+  readonly onTuned: ((line: string) => void) | null
 }
 
 export class WebgpuDevice implements Device {
@@ -47,8 +49,8 @@ export class WebgpuDevice implements Device {
   private readonly profiler: Profiler | null
   /** the device with all checks, from the first proof on */
   private safe: Promise<Device> | undefined
-  private readonly target: Target
-  private readonly absent: Absent
+  private readonly tuner: Tuner | null
+  private readonly compilesOn: CompilesOn
 
   private constructor(
     readonly gpu: GPUDevice,
@@ -58,8 +60,8 @@ export class WebgpuDevice implements Device {
     units: UnitsProduct | null,
   ) {
     const fixedLanes = adapter.subgroupMinSize === adapter.subgroupMaxSize ? adapter.subgroupMinSize : 0
-    const { variants, profile, openSafe } = options
-    this.target = {
+    const { variants, profile, openSafe, findings, onTuned } = options
+    const target = {
       software: adapter.type === 'software',
       lanes: fixedLanes,
       workgroupBytes: gpu.limits.maxComputeWorkgroupStorageSize,
@@ -84,9 +86,13 @@ export class WebgpuDevice implements Device {
     this.line = new Line(gpu, adapter.name)
     this.buffers = new WebgpuMemory(gpu, this.line, adapter.name)
     this.pipelines = new Pipelines(gpu, this.line, this.buffers, readShader)
-    const clock = profile && gpu.features.has('timestamp-query')
-    this.profiler = clock ? new Profiler(gpu, this.line, this.buffers, this.pipelines) : null
-    this.absent = makeAbsent(gpu)
+    const clock = gpu.features.has('timestamp-query')
+      ? new Profiler(gpu, this.line, this.buffers, this.pipelines)
+      : null
+    this.profiler = profile ? clock : null
+    const on = { gpu, memory: this.buffers, pipelines: this.pipelines, target, absent: makeAbsent(gpu) }
+    this.tuner = onTuned && new Tuner(on, this.line, findings, stopwatchOf(gpu, this.line, clock), onTuned)
+    this.compilesOn = { ...on, target: { ...target, tuned: this.tuner?.tuned } }
   }
 
   static async open(
@@ -111,8 +117,10 @@ export class WebgpuDevice implements Device {
 
   async compile(program: Program): Promise<Executable> {
     this.line.check()
-    const { gpu, line, buffers: memory, pipelines, target, absent, profiler } = this
-    const compiled = await compileProgram(program, { gpu, memory, pipelines, target, absent })
+    const { line, compilesOn, profiler } = this
+    const { gpu, memory, target } = compilesOn
+    await this.tuner?.decide(program)
+    const compiled = await compileProgram(program, compilesOn)
     const { openSafe, findings } = this.options
     const safe =
       openSafe &&

@@ -174,7 +174,7 @@ export class WebgpuExecutable implements Executable {
 }
 
 /** Records so many replays of a list of dispatches. */
-function record(pass: GPUComputePassEncoder, dispatches: readonly Dispatch[], replays: number): void {
+export function record(pass: GPUComputePassEncoder, dispatches: readonly Dispatch[], replays: number): void {
   let current: GPUComputePipeline | undefined
   for (let replay = 0; replay < replays; replay++) {
     for (const { pipeline, bindGroup, groups } of dispatches) {

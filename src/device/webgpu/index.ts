@@ -17,6 +17,8 @@ export interface WebgpuOptions {
   readonly variants?: Readonly<Record<string, string>>
   /** time launches, where the adapter has a clock; see ../profile.ts */
   readonly profile?: boolean
+  /** measure variants and take the fastest; default: unless the environment says LFM_AUTOTUNE=off */
+  readonly autotune?: boolean
   /** what is known of the adapter already; left out: the file under the user's cache folder */
   readonly findings?: Findings
   /** limits below the adapter's own, to see what a smaller one would do */
@@ -27,9 +29,16 @@ export interface WebgpuOptions {
 
 export async function openWebgpu(options: WebgpuOptions = {}): Promise<Device> {
   const { fast = false, variants = {}, profile = false, limits = {}, onWarning = () => undefined } = options
+  const { autotune = process.env.LFM_AUTOTUNE !== 'off' } = options
   const opened = await openAdapter(options.adapter, fast)
   const findings = options.findings ?? fileFindings(opened.info, onWarning)
   const safe = (): Promise<Device> => openWebgpu({ ...options, adapter: opened.info.name, fast: false, findings })
-  const openSafe = fast ? safe : null
-  return WebgpuDevice.open(opened, readShader, { variants, profile, limits, findings, openSafe })
+  return WebgpuDevice.open(opened, readShader, {
+    variants,
+    profile,
+    limits,
+    findings,
+    openSafe: fast ? safe : null,
+    onTuned: autotune ? onWarning : null,
+  })
 }

@@ -21,8 +21,16 @@ export interface Prepared {
   readonly identity: string
 }
 
+export interface ShaderText {
+  readonly shader: Shader
+  readonly hash: string
+}
+
+const shaderKeyOf = ({ shader, product }: Launch): string => `${shader} ${product ?? ''}`
+
 export class Pipelines {
-  private readonly shaders = new Map<string, Promise<{ shader: Shader; module: GPUShaderModule; hash: string }>>()
+  private readonly texts = new Map<string, Promise<ShaderText>>()
+  private readonly modules = new Map<string, Promise<GPUShaderModule>>()
   private readonly layouts = new Map<string, GPUBindGroupLayout>()
   private readonly pipelines = new Map<string, Promise<GPUComputePipeline>>()
 
@@ -33,15 +41,23 @@ export class Pipelines {
     private readonly readShader: ReadShader,
   ) {}
 
-  async prepare(launch: Launch): Promise<Prepared> {
-    const shaderKey = `${launch.shader} ${launch.product ?? ''}`
-    const { shader, module, hash } = await once(this.shaders, shaderKey, async () => {
+  /** The text of a launch's shader. */
+  text(launch: Launch): Promise<ShaderText> {
+    return once(this.texts, shaderKeyOf(launch), async () => {
       const shader = await loadShader(this.readShader, launch.shader, launch.product)
+      return { shader, hash: await hashOf(shader.code) }
+    })
+  }
+
+  async prepare(launch: Launch): Promise<Prepared> {
+    const shaderKey = shaderKeyOf(launch)
+    const { shader, hash } = await this.text(launch)
+    const module = await once(this.modules, shaderKey, async () => {
       this.gpu.pushErrorScope('validation')
       const module = this.gpu.createShaderModule({ code: shader.code, label: shaderKey })
       const error = await this.gpu.popErrorScope()
       if (error) throw new DeviceError(`${launch.shader}.wgsl does not compile: ${error.message}`)
-      return { shader, module, hash: await hashOf(shader.code) }
+      return module
     })
     this.memory.withinLimit(
       'maxStorageBuffersPerShaderStage',

@@ -27,6 +27,10 @@ export interface Target {
   readonly units: UnitsProduct | null
   /** variants that the caller forced, by kernel */
   readonly forced: Readonly<Record<string, string>>
+  /** what was measured to be the fastest (tuner.ts), where it was */
+  readonly tuned?: (shape: ProductShape) => string | undefined
+  /** told of every choice */
+  readonly onChoice?: (shape: ProductShape, variant: string) => void
 }
 
 /** The product of one launch: its kernel and the widths of the layer. */
@@ -108,6 +112,10 @@ export const variants: Readonly<Record<string, Row>> = {
   }),
 }
 
+/** How a choice stands in a manifest: for the products of this shape alone. */
+export const choiceLabel = ({ kernel: _, ...widths }: ProductShape, variant: string): string =>
+  `${variant}@${Object.values(widths).join('x')}`
+
 /** The names of those that this adapter can run on this product, the suggested one first. */
 export function usableVariants(shape: ProductShape, target: Target): string[] {
   const suggested = suggestVariant(shape, target)
@@ -120,15 +128,26 @@ function isUsable(name: string, shape: ProductShape, { lanes }: Target): boolean
   return (!variant.subgroups || lanes > 0) && variant.fits(shape)
 }
 
-/** The variant for a product; what was forced may be several names, as an executable reports them. */
+/**
+ * The variant for a product. What was forced may be several names, each for all shapes that it fits or, as an executable
+ * reports them (`choiceLabel`), for one; where it says nothing of this shape, the fastest known is taken.
+ */
 export function chooseVariant(shape: ProductShape, target: Target): string {
-  const suggested = suggestVariant(shape, target)
+  const variant = forcedVariant(shape, target) ?? target.tuned?.(shape) ?? suggestVariant(shape, target)
+  target.onChoice?.(shape, variant)
+  return variant
+}
+
+/** What the caller or a manifest asks for; undefined where that is not known for this shape, or does not fit it. */
+export function forcedVariant(shape: ProductShape, target: Target): string | undefined {
   const forced = target.forced[shape.kernel]?.split(' ') ?? []
   const known = [...Object.keys(variants), ...Object.keys(halfVariants)]
-  const unknown = forced.find((name) => !known.includes(name))
+  const unknown = forced.find((name) => !known.includes(name.split('@')[0]))
   if (unknown !== undefined) throw invalid(`The variant of ${shape.kernel}`, `one of ${known.join(', ')}`, unknown)
-  if (forced.includes(suggested)) return suggested
-  return forced.find((name) => name in variants && isUsable(name, shape, target)) ?? suggested
+  const usable = usableVariants(shape, target)
+  return (
+    usable.find((name) => forced.includes(choiceLabel(shape, name))) ?? usable.find((name) => forced.includes(name))
+  )
 }
 
 /** What is taken where nothing was measured. */

@@ -1,0 +1,248 @@
+/**
+ * The autotuner: which of several variants is the fastest for an operation on this adapter. It is measured once for each
+ * *class* of operations: a kernel with the widths of its layer, a composite with its network; never the number of rows, so
+ * that a row's value does not depend on the batch it is in. Measured is one operation with the class's widths and a few
+ * rows, on memory of its own.
+ *
+ * What was found is remembered (findings.ts) under the class and a hash of the candidates' shaders. All measurements of a
+ * device together have TUNING_MS; a class whose turn comes later keeps the suggestion, and that is remembered too, so that
+ * the next run makes the same choices.
+ */
+
+import { type Shape, size } from '../../kernels/contract.js'
+import { expand } from '../../program/lower.js'
+import { type Operation, type Program, ProgramBuilder, shapesOf } from '../../program/program.js'
+import { type CompilesOn, compileProgram } from './compile.js'
+import { record } from './executable.js'
+import { type Findings, hashOf } from './findings.js'
+import { type Launch, plan, plannedKernels } from './launches.js'
+import type { Line } from './line.js'
+import { submit } from './memory.js'
+import type { Profiler } from './profiler.js'
+import { choiceLabel, forcedVariant, type ProductShape, type Target, usableVariants, variants } from './variants.js'
+
+/** Time for all measurements of a device. */
+const TUNING_MS = 1500
+/** Rows that are measured with. */
+const ROWS = { hardware: 8192, software: 256 }
+/** Replays in one measurement, of which there are ROUNDS. */
+const REPLAYS = { hardware: 8, software: 1 }
+const ROUNDS = 3
+/** Another variant is taken where it needs at most this share of the suggested one's time. */
+const WORTHWHILE = 0.95
+
+/** Milliseconds of a number of replays of dispatches, each after the one before. */
+export type Stopwatch = (encode: (pass: GPUComputePassEncoder) => void) => Promise<number>
+
+/** By the adapter's clock where it has one, else by ours. */
+export const stopwatchOf =
+  (gpu: GPUDevice, line: Line, clock: Profiler | null): Stopwatch =>
+  async (encode) => {
+    if (clock) return (await clock.time([encode]))[0] / 1e6
+    const began = performance.now()
+    submit(gpu, (encoder) => {
+      const pass = encoder.beginComputePass()
+      encode(pass)
+      pass.end()
+    })
+    await line.wait(gpu.queue.onSubmittedWorkDone() as Promise<void>)
+    return performance.now() - began
+  }
+
+/** A class of operations, its candidates, the suggested one first, and an operation of it to measure. */
+interface Question {
+  readonly name: string
+  readonly kernel: string
+  readonly candidates: readonly string[]
+  readonly operation: Operation
+}
+
+export class Tuner {
+  /** by class */
+  private readonly answers = new Map<string, string>()
+  private left = TUNING_MS
+  private turn: Promise<unknown> = Promise.resolve()
+
+  constructor(
+    private readonly on: CompilesOn,
+    private readonly line: Line,
+    private readonly findings: Findings,
+    private readonly stopwatch: Stopwatch,
+    private readonly report: (line: string) => void,
+  ) {}
+
+  /** For `Target.tuned`. */
+  readonly tuned = (shape: ProductShape): string | undefined => this.answers.get(classOf(shape))
+
+  /** Finds out what compiling this program wants to know; one program at a time. */
+  decide(program: Program): Promise<void> {
+    const decided = this.turn.then(() => this.decideAll(program))
+    this.turn = decided.catch(() => undefined)
+    return decided
+  }
+
+  private async decideAll(program: Program): Promise<void> {
+    const began = performance.now()
+    let measured = 0
+    for (const question of this.questions(program)) {
+      const key = `${question.name} ${await this.hash(question)}`
+      let answer = this.findings.get('tuned', key)
+      if (answer === undefined || !question.candidates.includes(answer)) {
+        if (this.left > 0) measured++
+        answer = await this.line.inLine(() => this.measure(question))
+        this.findings.set('tuned', { [key]: answer })
+      }
+      this.answers.set(question.name, answer)
+    }
+    if (measured > 0) {
+      const seconds = ((performance.now() - began) / 1000).toFixed(1)
+      this.report(
+        `measured the variants of ${measured} products in ${seconds} s; they are remembered for this adapter.`,
+      )
+    }
+  }
+
+  /** Classes of a program that have several candidates and no answer, each once. */
+  private questions(program: Program): Question[] {
+    const { target } = this.on
+    const questions = new Map<string, Question>()
+    for (const operation of expand(program, () => false)) {
+      for (const shape of productsOf(operation, target)) {
+        const name = classOf(shape)
+        const candidates = candidatesFor(shape, target)
+        const open = candidates.length > 1 && !this.answers.has(name) && forcedVariant(shape, target) === undefined
+        const before = questions.get(name)
+        // of a class's operations the largest one counts
+        if (!open || (before && flopsOf(before.operation) >= flopsOf(operation))) continue
+        questions.set(name, { name, kernel: shape.kernel, candidates, operation })
+      }
+    }
+    return [...questions.values()]
+  }
+
+  /** Of the texts and constants of all candidates: another shader is another question. */
+  private async hash(question: Question): Promise<string> {
+    const parts = await Promise.all(
+      question.candidates.map(async (candidate) => {
+        const launches = launchesOf(this.sample(question), this.forcing(question, candidate))
+        return Promise.all(
+          launches.map(async (launch) => [(await this.on.pipelines.text(launch)).hash, launch.constants]),
+        )
+      }),
+    )
+    return hashOf(JSON.stringify([question.candidates, parts]))
+  }
+
+  /** Compiles all candidates at the same time, then times one after the other. */
+  private async measure(question: Question): Promise<string> {
+    const { memory, target } = this.on
+    const [suggested] = question.candidates
+    if (this.left <= 0) return suggested
+    const began = performance.now()
+    const { operands, ...sample } = this.sample(question)
+    const builder = new ProgramBuilder()
+    const tensors = Object.entries(operands).map(([name, tensor]) => {
+      const buffer = memory.create(size(tensor!.shape), tensor!.dtype)
+      return { name, buffer, tensor: builder.tensor(buffer, tensor!.shape) }
+    })
+    builder.add(
+      sample.contract,
+      Object.fromEntries(tensors.map(({ name, tensor }) => [name, tensor])),
+      sample.attributes,
+    )
+    const program = builder.build()
+    const compiled = await Promise.allSettled(
+      question.candidates.map((one) => compileProgram(program, { ...this.on, target: this.forcing(question, one) })),
+    )
+    const replays = REPLAYS[target.software ? 'software' : 'hardware']
+    const times: number[] = []
+    try {
+      for (const one of compiled) {
+        if (one.status === 'rejected') throw one.reason
+        times.push(await this.time((pass) => record(pass, one.value.dispatches, replays)))
+      }
+    } finally {
+      for (const one of compiled) {
+        if (one.status === 'fulfilled') for (const buffer of one.value.owned) memory.release(buffer)
+      }
+      for (const { buffer } of tensors) buffer.dispose()
+      this.left -= performance.now() - began
+    }
+    const least = Math.min(...times)
+    return least <= WORTHWHILE * times[0] ? question.candidates[times.indexOf(least)] : suggested
+  }
+
+  /** The least of several rounds, after one that warms up. */
+  private async time(encode: (pass: GPUComputePassEncoder) => void): Promise<number> {
+    await this.stopwatch(encode)
+    let least = Number.POSITIVE_INFINITY
+    for (let round = 0; round < ROUNDS; round++) least = Math.min(least, await this.stopwatch(encode))
+    return least
+  }
+
+  private forcing({ kernel }: Question, candidate: string): Target {
+    return { ...this.on.target, forced: { [kernel]: candidate } }
+  }
+
+  /** The operation with few rows. */
+  private sample({ operation }: Question): Operation {
+    return withRows(operation, ROWS[this.on.target.software ? 'software' : 'hardware'])
+  }
+}
+
+const classOf = (shape: ProductShape): string => `${shape.kernel}${choiceLabel(shape, '')}`
+
+/** The products that an operation's launches are, found by planning them. */
+function productsOf(operation: Operation, target: Target): ProductShape[] {
+  const shapes: ProductShape[] = []
+  launchesOf(operation, { ...target, onChoice: (shape) => shapes.push(shape) })
+  return shapes
+}
+
+/** Planning looks at shapes and attributes, not at places. */
+function launchesOf({ contract, operands, attributes }: Operation, target: Target): readonly Launch[] {
+  if (!plannedKernels.has(contract.name)) return []
+  const placed = Object.entries(operands).map(([name, tensor]) => [name, { ...tensor!, place: { kind: 'constant' } }])
+  return plan({ contract, attributes, operands: Object.fromEntries(placed) }, target).launches
+}
+
+const flopsOf = ({ contract, operands, attributes }: Operation): number =>
+  contract.cost(shapesOf(operands), attributes).flops
+
+/**
+ * What is measured for a product, the suggestion first. On a processor a core with workgroup memory takes seconds to compile
+ * and is never the fastest.
+ */
+export const candidatesFor = (shape: ProductShape, target: Target): string[] =>
+  usableVariants(shape, target).filter(
+    (name, i) => i === 0 || !target.software || variants[name](target.lanes).workgroupBytes === 0,
+  )
+
+/** Operands that belong to the layer: they have no rows of the batch. */
+const rowless = new Set(['weight', 'bias', 'time_weight', 'dweight', 'dbias', 'dtime_weight', 'b'])
+
+/** The same operation on about so many rows, tangents counted. */
+export function withRows(operation: Operation, rows: number): Operation {
+  const { contract, operands, attributes } = operation
+  const shapes = Object.entries(operands).filter(([name]) => !rowless.has(name))
+  const firsts = shapes.map(([, tensor]) => tensor!.shape[0])
+  // of a transposed factor the rows are the columns
+  const batch = contract.name === 'mat_mul' ? operands.y!.shape[0] : Math.min(...firsts.filter((first) => first > 1))
+  const most = contract.name === 'mat_mul' ? batch : Math.max(...firsts)
+  const few = Math.max(1, Math.floor((rows * batch) / most))
+  const changed = (name: string, shape: Shape): Shape => {
+    const [first, ...rest] = shape
+    if (name === 'a' && attributes.transposeA) return [first, few]
+    // one time for all rows stays one
+    return rowless.has(name) || first === 1 ? shape : [(first / batch) * few, ...rest]
+  }
+  return {
+    ...operation,
+    operands: Object.fromEntries(
+      Object.entries(operands).map(([name, tensor]) => [
+        name,
+        tensor && { ...tensor, shape: changed(name, tensor.shape) },
+      ]),
+    ),
+  }
+}

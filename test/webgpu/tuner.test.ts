@@ -1,0 +1,211 @@
+/** The autotuner: what it asks, what it remembers, and that its choice is used, reported and reproduced. */
+
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import type { DeviceBuffer } from '../../src/device/device.js'
+import { type CompilesOn, compileProgram } from '../../src/device/webgpu/compile.js'
+import type { WebgpuDevice } from '../../src/device/webgpu/device.js'
+import { type Findings, forgetful } from '../../src/device/webgpu/findings.js'
+import { openWebgpu } from '../../src/device/webgpu/index.js'
+import type { Line } from '../../src/device/webgpu/line.js'
+import { candidatesFor, Tuner, withRows } from '../../src/device/webgpu/tuner.js'
+import { chooseVariant, type Target } from '../../src/device/webgpu/variants.js'
+import { kernels } from '../../src/kernels/registry.js'
+import { type Operation, type Program, ProgramBuilder } from '../../src/program/program.js'
+import { adapterOrSkip } from './adapter.js'
+
+const name = await adapterOrSkip()
+
+/** Layers of these widths on B rows, one after the other. */
+function layers(make: (length: number) => DeviceBuffer, B: number, widths: readonly number[]): Program {
+  const builder = new ProgramBuilder()
+  const tensor = (...shape: number[]) =>
+    builder.tensor(make(shape.reduce((product, extent) => product * extent, 1)), shape)
+  let x = tensor(B, widths[0])
+  for (let i = 1; i < widths.length; i++) {
+    const y = tensor(B, widths[i])
+    builder.add(
+      kernels.get('linear_forward')!,
+      { x, weight: tensor(widths[i], widths[i - 1]), bias: tensor(widths[i]), y },
+      { activation: 'silu', beta: 1, scale: 1 },
+    )
+    x = y
+  }
+  return builder.build()
+}
+
+const target: Target = { software: true, lanes: 8, workgroupBytes: 32768, f16: false, units: null, forced: {} }
+
+describe('choices of variants', () => {
+  const shape = { kernel: 'linear_forward', columns: 64 }
+
+  test('what is forced goes before what was measured, and that before the suggestion', () => {
+    const tuned = () => 'subgroup32'
+    expect(chooseVariant(shape, target)).toBe('subgroup16')
+    expect(chooseVariant(shape, { ...target, tuned })).toBe('subgroup32')
+    expect(chooseVariant(shape, { ...target, tuned, forced: { linear_forward: 'storage' } })).toBe('storage')
+  })
+
+  test('a choice from a manifest holds for its own widths alone', () => {
+    const forced = { linear_forward: 'storage@64 narrow@2' }
+    expect(chooseVariant(shape, { ...target, forced })).toBe('storage')
+    expect(chooseVariant({ ...shape, columns: 2 }, { ...target, forced })).toBe('narrow')
+    expect(chooseVariant({ ...shape, columns: 128 }, { ...target, forced })).toBe('subgroup16')
+    expect(() => chooseVariant(shape, { ...target, forced: { linear_forward: 'tiny@64' } })).toThrow(/'tiny@64'/)
+  })
+})
+
+describe('the operation that is measured', () => {
+  const shapes = (operation: Operation): Record<string, readonly number[]> =>
+    Object.fromEntries(Object.entries(operation.operands).map(([key, tensor]) => [key, tensor!.shape]))
+  const operation = (kernel: string, operands: Record<string, number[]>, attributes = {}): Operation => {
+    const builder = new ProgramBuilder()
+    const tensors = Object.entries(operands).map(([key, shape]) => [key, builder.temporary(shape)])
+    return { contract: kernels.get(kernel)!, operands: Object.fromEntries(tensors), attributes }
+  }
+
+  test('has the widths of the one that is asked about, and few rows', () => {
+    const forward = { x: [5000, 32], weight: [64, 32], bias: [64], t: [1], time_weight: [64], y: [5000, 64] }
+    const few = { ...forward, x: [256, 32], y: [256, 64] }
+    expect(shapes(withRows(operation('linear_forward', forward), 256))).toEqual(few)
+    const gradient = { x: [100, 64], dy: [100, 100], dweight: [100, 64], dbias: [100] }
+    expect(shapes(withRows(operation('linear_backward_weight', gradient), 256))).toEqual({
+      x: [256, 64],
+      dy: [256, 100],
+      dweight: [100, 64],
+      dbias: [100],
+    })
+  })
+
+  test('has all tangents of its rows', () => {
+    const tangent = { dx: [600, 16], weight: [64, 16], saved: [200, 64], dy: [600, 64] }
+    expect(shapes(withRows(operation('linear_tangent', tangent), 256))).toMatchObject({
+      dx: [255, 16],
+      saved: [85, 64],
+      dy: [255, 64],
+    })
+  })
+
+  test('has fewer rows of a transposed factor', () => {
+    const product = { a: [300, 5000], b: [300, 70], y: [5000, 70] }
+    expect(shapes(withRows(operation('mat_mul', product, { transposeA: true, transposeB: false }), 256))).toEqual({
+      a: [300, 256],
+      b: [300, 70],
+      y: [256, 70],
+    })
+  })
+})
+
+describe.skipIf(!name)(`webgpu: the tuner on ${name}`, { timeout: 600_000 }, () => {
+  let device: WebgpuDevice
+  let memory: { create(length: number, dtype: 'f32'): DeviceBuffer }
+  beforeAll(async () => {
+    device = (await openWebgpu({ adapter: name })) as WebgpuDevice
+    memory = { create: (length) => device.createBuffer(length) }
+  })
+  afterAll(() => device.dispose())
+
+  /** A tuner whose clock says that the n-th candidate of every question takes `times[n]`. */
+  function tunerWith(findings: Findings, times: readonly number[], forced: Target['forced'] = {}) {
+    const { compilesOn, line } = device as unknown as { compilesOn: CompilesOn; line: Line }
+    const on = { ...compilesOn, target: { ...compilesOn.target, forced } }
+    let calls = 0
+    const stopwatch = vi.fn(async () => times[Math.floor(calls++ / 4) % times.length])
+    const report = vi.fn()
+    const tuner = new Tuner(on, line, findings, stopwatch, report)
+    const chosen = async (program: Program): Promise<string> => {
+      const compiled = await compileProgram(program, { ...on, target: { ...on.target, tuned: tuner.tuned } })
+      for (const buffer of compiled.owned) on.memory.release(buffer)
+      return compiled.variants.linear_forward
+    }
+    return { tuner, stopwatch, report, chosen }
+  }
+
+  const candidates = (): string[] => {
+    const { target } = (device as unknown as { compilesOn: CompilesOn }).compilesOn
+    return candidatesFor({ kernel: 'linear_forward', columns: 64 }, target)
+  }
+  const withProgram = async (B: number, widths: readonly number[], use: (program: Program) => Promise<void>) => {
+    const made: DeviceBuffer[] = []
+    const program = layers(
+      (length) => {
+        made.push(memory.create(length, 'f32'))
+        return made.at(-1)!
+      },
+      B,
+      widths,
+    )
+    await use(program)
+    for (const buffer of made) buffer.dispose()
+    expect(device.memory().buffers).toBe(0)
+  }
+
+  test('takes the fastest, asks once for a class, and tells in one line', async () => {
+    const findings = forgetful()
+    const { tuner, stopwatch, report, chosen } = tunerWith(findings, [4, 1])
+    await withProgram(100, [16, 64, 64], async (program) => {
+      await tuner.decide(program)
+      const [suggested, second] = candidates()
+      expect(await chosen(program)).toBe(`${second}@64`)
+      expect(second).not.toBe(suggested)
+      expect(report).toHaveBeenCalledTimes(1)
+      expect(report.mock.calls[0][0]).toMatch(/variants of 1 products in \d+\.\d s/)
+    })
+    const calls = stopwatch.mock.calls.length
+    // another number of rows is the same class
+    await withProgram(7, [16, 64], async (program) => {
+      await tuner.decide(program)
+      expect(stopwatch).toHaveBeenCalledTimes(calls)
+    })
+    // and so it is in another process with the same findings
+    const later = tunerWith(findings, [1, 4])
+    await withProgram(100, [16, 64, 64], async (program) => {
+      await later.tuner.decide(program)
+      expect(later.stopwatch).not.toHaveBeenCalled()
+      expect(later.report).not.toHaveBeenCalled()
+      expect(await later.chosen(program)).toBe(`${candidates()[1]}@64`)
+    })
+  })
+
+  test('keeps the suggestion where another is hardly faster, and asks nothing that is forced', async () => {
+    const { tuner, chosen } = tunerWith(forgetful(), [1, 0.97])
+    await withProgram(100, [16, 64], async (program) => {
+      await tuner.decide(program)
+      expect(await chosen(program)).toBe(`${candidates()[0]}@64`)
+    })
+    const forced = tunerWith(forgetful(), [4, 1], { linear_forward: 'storage' })
+    await withProgram(100, [16, 64], async (program) => {
+      await forced.tuner.decide(program)
+      expect(forced.stopwatch).not.toHaveBeenCalled()
+      expect(await forced.chosen(program)).toBe('storage')
+    })
+  })
+
+  test('measures on a device, and a device that is told of the choices makes the same', async () => {
+    const lines: string[] = []
+    const findings = forgetful()
+    const open = (variants = {}, autotune = true) =>
+      openWebgpu({ adapter: name, autotune, findings, variants, onWarning: (line) => lines.push(line) })
+    const tuned = await open()
+    const compile = async (on: Awaited<ReturnType<typeof open>>) => {
+      const made: DeviceBuffer[] = []
+      const make = (length: number): DeviceBuffer => {
+        made.push(on.createBuffer(length))
+        return made.at(-1)!
+      }
+      const executable = await on.compile(layers(make, 33, [16, 64, 2]))
+      await executable.run()
+      executable.dispose()
+      for (const buffer of made) buffer.dispose()
+      expect(on.memory().buffers).toBe(0)
+      return executable.variants
+    }
+    const chosen = await compile(tuned)
+    expect(chosen.linear_forward).toMatch(/^\w+@64 \w+@2$/)
+    expect(lines).toHaveLength(1)
+    await tuned.dispose()
+    const resumed = await open(chosen, false)
+    expect(await compile(resumed)).toEqual(chosen)
+    await resumed.dispose()
+    expect(lines).toHaveLength(1)
+  })
+})
