@@ -12,8 +12,11 @@ import type { Profiler, ProgramTimes } from './profiler.js'
 
 /** Time that one submission should take: long beside what it costs, short beside a wish to stop. */
 const SUBMISSION_MS = 25
-/** Expected time below which waiting by polling is better than a timer. */
+/** Expected time below which waiting by polling is better than a timer, and the most that is slept at a time. */
 const LEAST_SLEEP_MS = 4
+const MOST_SLEEP_MS = 1000
+/** Share of the expected time that is slept: an expectation that was too long shrinks to the truth by this factor. */
+const SLEPT = 0.8
 /** Dispatches in one submission, so that encoding never blocks the event loop for long. */
 const MOST_DISPATCHES = 4096
 
@@ -55,9 +58,11 @@ export class WebgpuExecutable implements Executable {
   readonly launches: number
   readonly variants: Readonly<Record<string, string>>
   private disposed = false
-  /** replays in the last submission, and the measured time of one */
+  /** replays in the last submission */
   private replays = 1
-  private replayMs = 0.01
+  /** measured time of one; of the first, in which drivers compile what they left for later, nothing is learnt */
+  private replayMs: number | undefined
+  private warm = false
   private readonly times: ProgramTimes | undefined
 
   /** @param proof what has to be done around the first replay; null: nothing */
@@ -126,7 +131,7 @@ export class WebgpuExecutable implements Executable {
       for (let done = 0; done < times; ) {
         if (signal?.aborted) throw signal.reason
         this.usable()
-        const fitting = Math.max(1, Math.floor(SUBMISSION_MS / this.replayMs))
+        const fitting = Math.max(1, Math.floor(SUBMISSION_MS / (this.replayMs ?? SUBMISSION_MS)))
         // no more than four times as many as before: a measurement of little work is rough
         const replays = Math.min(fitting, 4 * this.replays, most, times - done)
         this.replays = replays
@@ -137,9 +142,9 @@ export class WebgpuExecutable implements Executable {
           pass.end()
         })
         done += replays
-        const finished = this.finished(replays * this.replayMs).then(() => {
+        const finished = this.finished(replays * (this.replayMs ?? 0)).then(() => {
           const end = performance.now()
-          this.replayMs = (end - Math.max(start, lastEnd)) / replays
+          this.learn((end - Math.max(start, lastEnd)) / replays)
           lastEnd = end
         })
         finished.catch(keepForLater)
@@ -151,6 +156,12 @@ export class WebgpuExecutable implements Executable {
       await Promise.allSettled(underWay)
     }
     await Promise.all(underWay)
+  }
+
+  /** A process that was stopped for a while took long, and will not again: a measured time counts twice the last at most. */
+  private learn(replayMs: number): void {
+    if (this.warm) this.replayMs = Math.min(replayMs, 2 * (this.replayMs ?? replayMs))
+    this.warm = true
   }
 
   private usable(): void {
@@ -167,7 +178,7 @@ export class WebgpuExecutable implements Executable {
    */
   private async finished(expected: number): Promise<void> {
     if (this.on.software && expected > LEAST_SLEEP_MS) {
-      await new Promise((resolve) => setTimeout(resolve, 0.9 * expected))
+      await new Promise((resolve) => setTimeout(resolve, Math.min(SLEPT * expected, MOST_SLEEP_MS)))
     }
     await this.on.line.wait(this.on.gpu.queue.onSubmittedWorkDone() as Promise<void>)
   }
