@@ -42,7 +42,8 @@ program
   .command('train')
   .description('train the flow that a config describes, into a run folder')
   .argument('<config>', 'YAML file')
-  .requiredOption('--out <run>', 'run folder')
+  .option('--out <run>', 'run folder; needed but for --dry-run')
+  .option('--dry-run', 'only print parameters, flops of a step and peak memory; the data need not be there')
   .addOption(device())
   .addOption(fast())
   .option('--set <key=value>', 'override a key of the config, such as train.steps=100; may be repeated', collect, [])
@@ -50,7 +51,11 @@ program
   .option('--force', 'replace the run that the folder holds, once the new one has its first checkpoint')
   .addOption(profile('a training step'))
   .addOption(json())
-  .action(async (config, options) => (await import('./train.js')).train(config, options))
+  .action(async (config, options, command: Command) => {
+    if (options.dryRun) return (await import('./dry-run.js')).dryRun(config, options)
+    if (!options.out) command.error("error: required option '--out <run>' not specified")
+    return (await import('./train.js')).train(config, options)
+  })
 
 program
   .command('sample')

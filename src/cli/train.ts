@@ -13,6 +13,7 @@ import { openDevice } from '../device/select.js'
 import { CheckpointError, ConfigError, DataError, LocalFlowError, TrainingError } from '../errors.js'
 import { chainRows, checkBatch, type LocalFlow, trainFlow } from '../flow/local-flow.js'
 import type { ChainState, TrainedChain } from '../flow/train-chain.js'
+import { bytesText } from '../flow/training-plan.js'
 import { describeModel, fieldOf } from '../nn/model.js'
 import {
   describeSolver,
@@ -231,6 +232,10 @@ class Session {
     const { flow, chain } = await trainFlow(device, data.train, data.scaler, config, this.identity.raw, {
       signal,
       flips: data.flips,
+      onPlan: ({ memory: { peak, activations } }) =>
+        note(
+          `Training takes ${bytesText(peak)} of memory, ${bytesText(activations)} of them for what a step computes.`,
+        ),
       start: start?.chain ?? null,
       onProgress: (progress) => display.show(progress),
       onLosses: (subFlow, first, losses) => this.log.add(subFlow, first, losses),

@@ -25,6 +25,7 @@ import {
   type TrainedChain,
   trainChain,
 } from './train-chain.js'
+import { checkMemory, type PlannedRows, planTraining, type TrainingPlan } from './training-plan.js'
 import { blockRows, type Leg, type Link, type Trace, Transport, wholePath } from './transport.js'
 
 export type { Progress } from './train-chain.js'
@@ -148,7 +149,21 @@ export function checkBatch({ train, flow }: ResolvedOptions, n: number): void {
   }
 }
 
+/** What the longest sub-flow of a chain takes. */
+export function planChain(
+  field: VelocityField,
+  { model }: ResolvedOptions,
+  { subFlows }: ChainSettings,
+  rows: PlannedRows,
+  device: DeviceKind,
+): TrainingPlan {
+  const [longest] = [...subFlows].sort((a, b) => b.steps - a.steps)
+  return planTraining(field, longest, rows, device, model.kind)
+}
+
 export interface TrainFlowHooks extends ChainHooks {
+  /** what training will take, once it is known that the device has it */
+  readonly onPlan?: (plan: TrainingPlan) => void
   /** where training stands, from a checkpoint */
   readonly start?: ChainState | null
   /** mirror pictures at random in the first sub-flow */
@@ -187,6 +202,9 @@ export async function trainFlow(
   const field = fieldOf(options.model, rowShape)
   if (options.train.precision === 'mixed') expectMixed(device, field)
   const settings = chainSettings(options, hooks.flips ? rowShape.at(-1) : 0)
+  const plan = planChain(field, options, settings, { count: n, pixels: values instanceof Uint8Array }, device.kind)
+  checkMemory(plan, options, device.info)
+  hooks.onPlan?.(plan)
   const chain = await trainChain(device, field, values, settings, hooks, hooks.start ?? null)
   return { flow: new LocalFlow({ options, raw, rowShape, scaler, subFlows: chain.subFlows }, device), chain }
 }

@@ -21,7 +21,7 @@ import {
   stateWords,
 } from '../kernels/state.js'
 import type { VelocityField } from '../nn/field.js'
-import { ProgramBuilder, type Tensor } from '../program/program.js'
+import { ProgramBuilder, type StorageBuffer, type Tensor } from '../program/program.js'
 import { ouStep, type SubFlowKind } from './interpolant.js'
 
 export type RateSchedule =
@@ -105,7 +105,7 @@ export interface TrainedSubFlow extends StepsSpent {
 }
 
 /** Losses kept on the device between two looks. */
-const RING = 4096
+export const LOSS_RING = 4096
 /** How often the host looks at the losses, seconds. */
 const LOOK_SECONDS = 0.25
 
@@ -154,12 +154,12 @@ export function optimizerTable(steps: number, optimizer: OptimizerSettings): Flo
 }
 
 export interface TrainingBuffers {
-  readonly pool: DeviceBuffer
+  readonly pool: StorageBuffer
   /** n, rows of the pool */
   readonly rows: number
   /** how the pool is read; default: as floats, none mirrored */
   readonly reading?: PoolAttributes
-  readonly condition?: DeviceBuffer
+  readonly condition?: StorageBuffer
 }
 
 /** Runs the steps from `start.step` to settings.steps. Throws TrainingError where the loss or ten gradients in a row are not finite. */
@@ -186,7 +186,7 @@ export async function trainSubFlow(
     const average = start.average ? make(P, start.average) : null
     const gradient = make(P)
     const part = (settings.microBatches ?? 1) > 1 ? make(P) : null
-    const ring = make(RING)
+    const ring = make(LOSS_RING)
     const table = make(settings.steps * stepTable.columns, optimizerTable(settings.steps, settings.optimizer))
     const quantiles = settings.quantiles && make(settings.quantiles.length, settings.quantiles)
     const state = device.createBuffer(STATE_LENGTH, 'u32')
@@ -268,7 +268,7 @@ export async function trainSubFlow(
       }
       hooks.onLosses?.(step, losses, now[stateWords.skipped])
       step += count
-      segment = Math.max(1, Math.min(RING, 4 * segment, Math.round((LOOK_SECONDS * count) / Math.max(took, 1e-6))))
+      segment = Math.max(1, Math.min(LOSS_RING, 4 * segment, Math.round((LOOK_SECONDS * count) / Math.max(took, 1e-6))))
       if (hooks.checkpointEvery > 0 && step % hooks.checkpointEvery === 0 && step < settings.steps) {
         await checkpoint()
       }
@@ -281,17 +281,17 @@ export async function trainSubFlow(
 }
 
 interface StepBuffers {
-  readonly parameters: DeviceBuffer
-  readonly m: DeviceBuffer
-  readonly v: DeviceBuffer
-  readonly average: DeviceBuffer | null
-  readonly gradient: DeviceBuffer
+  readonly parameters: StorageBuffer
+  readonly m: StorageBuffer
+  readonly v: StorageBuffer
+  readonly average: StorageBuffer | null
+  readonly gradient: StorageBuffer
   /** gradients of the second micro-batch on */
-  readonly part?: DeviceBuffer | null
-  readonly ring: DeviceBuffer
-  readonly table: DeviceBuffer
-  readonly quantiles: DeviceBuffer | null
-  readonly state: DeviceBuffer
+  readonly part?: StorageBuffer | null
+  readonly ring: StorageBuffer
+  readonly table: StorageBuffer
+  readonly quantiles: StorageBuffer | null
+  readonly state: StorageBuffer
 }
 
 /** One training step as a program. */
@@ -313,7 +313,7 @@ export function trainingProgram(
   const state = builder.tensor(on.state)
   const parameters = builder.tensor(on.parameters)
   const gradient = builder.tensor(on.gradient)
-  const whole = (buffer: DeviceBuffer | null): Tensor | undefined => (buffer ? builder.tensor(buffer) : undefined)
+  const whole = (buffer: StorageBuffer | null): Tensor | undefined => (buffer ? builder.tensor(buffer) : undefined)
 
   builder.add(
     drawBatch,
@@ -387,8 +387,8 @@ export function trainingProgram(
 
 /** The losses of steps [first, first + count) from the ring. */
 async function readRing(ring: DeviceBuffer, first: number, count: number): Promise<Float32Array> {
-  const start = first % RING
-  const straight = Math.min(count, RING - start)
+  const start = first % LOSS_RING
+  const straight = Math.min(count, LOSS_RING - start)
   const losses = new Float32Array(count)
   losses.set((await ring.read(start, straight)) as Float32Array)
   if (straight < count) losses.set((await ring.read(0, count - straight)) as Float32Array, straight)

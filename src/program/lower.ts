@@ -106,23 +106,34 @@ function lifetimes(operations: readonly Operation[], packed: boolean): Map<numbe
   return lives
 }
 
-/** Greedy: in order of first use, into the free slot whose length is nearest, else a new one. */
+/**
+ * Greedy by size: the largest temporary first, each into the smallest slot that holds nothing while it lives, else into a
+ * new one of its length. A slot is as long as the first that it took, so nothing that shares it costs memory.
+ */
 function assignSlots(lives: ReadonlyMap<number, Life>): { slotOf: Map<number, number>; slots: number[] } {
-  const slots: { length: number; busyUntil: number }[] = []
+  const slots: { length: number; taken: Life[] }[] = []
   const slotOf = new Map<number, number>()
-  for (const [id, life] of lives) {
-    let best = -1
-    slots.forEach((slot, index) => {
-      if (slot.busyUntil >= life.first) return
-      const waste = (candidate: number): number => Math.abs(slots[candidate].length - life.length)
-      if (best < 0 || waste(index) < waste(best)) best = index
-    })
-    if (best < 0) best = slots.push({ length: life.length, busyUntil: life.last }) - 1
-    slots[best].length = Math.max(slots[best].length, life.length)
-    slots[best].busyUntil = life.last
+  for (const [id, life] of [...lives].sort(([, a], [, b]) => b.length - a.length || a.first - b.first)) {
+    // slots were made in order of falling length: the last one that is free is the smallest
+    let best = slots.length - 1
+    while (best >= 0 && !take(slots[best].taken, life)) best--
+    if (best < 0) best = slots.push({ length: life.length, taken: [life] }) - 1
     slotOf.set(id, best)
   }
   return { slotOf, slots: slots.map((slot) => slot.length) }
+}
+
+/** Puts a life among others that are in order and do not meet, unless it meets one of them. */
+function take(taken: Life[], life: Life): boolean {
+  let [low, high] = [0, taken.length]
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if (taken[middle].last < life.first) low = middle + 1
+    else high = middle
+  }
+  if (low < taken.length && taken[low].first <= life.last) return false
+  taken.splice(low, 0, life)
+  return true
 }
 
 /** Constants, equal ones once, each at a multiple of 64 elements. */

@@ -1,0 +1,107 @@
+/** `lfm train CONFIG --dry-run`: what a config's training takes, with or without its data. Nothing is trained or written. */
+
+import { dirname, resolve } from 'node:path'
+import { applyOverrides, type ResolvedConfig, readConfig, resolveConfig } from '../config/index.js'
+import { loadData } from '../data/load.js'
+import { plannedRow } from '../data/row-shape.js'
+import { holdsPixels } from '../data/tensor.js'
+import type { Device } from '../device/device.js'
+import { openDevice } from '../device/select.js'
+import { ConfigError, DataError, DeviceError } from '../errors.js'
+import { chainSettings, checkBatch, planChain } from '../flow/local-flow.js'
+import { bytesText, checkMemory } from '../flow/training-plan.js'
+import { checkTraining, describeModel, fieldOf } from '../nn/model.js'
+import { isAdaptive, tableauOf } from '../ode/solver.js'
+import { note, printJson } from './terminal.js'
+import type { TrainCommandOptions } from './train.js'
+
+interface Rows {
+  readonly rowShape: readonly number[]
+  readonly pixels: boolean
+  /** n; null where the data are not there */
+  readonly count: number | null
+  readonly description: string
+}
+
+/** 35746307 → '35 746 307' */
+const grouped = (count: number): string => String(count).replace(/\B(?=(\d{3})+$)/g, ' ')
+
+/** 9.56e12 → '9.56 TFLOP' */
+function flopsText(flops: number): string {
+  const power = Math.max(0, Math.min(6, Math.floor(Math.log10(Math.max(flops, 1)) / 3)))
+  return `${(flops / 1000 ** power).toPrecision(3)} ${['', 'k', 'M', 'G', 'T', 'P', 'E'][power]}FLOP`
+}
+
+export async function dryRun(configPath: string, options: TrainCommandOptions): Promise<void> {
+  const overrides = options.device ? [...options.set, `device.kind=${options.device}`] : options.set
+  const config = resolveConfig(applyOverrides(await readConfig(configPath), overrides), configPath)
+  const rows = await rowsOf(config, configPath)
+  if (rows.count !== null) checkBatch(config, rows.count)
+  const field = fieldOf(config.model, rows.rowShape)
+  checkTraining(config, rows.rowShape)
+  const { kind, variants } = config.device
+  const device: Device | null = await openDevice(kind, { variants }).catch((error: unknown) => {
+    if (!(error instanceof DeviceError)) throw error
+    note(`${error.message} The plan is that of any GPU.`)
+    return null
+  })
+  try {
+    const settings = chainSettings(config)
+    const plan = planChain(field, config, settings, rows, device?.kind ?? 'webgpu')
+    const { memory, rowFlops, stepFlops, parameters } = plan
+    const steps = config.train.steps.reduce((sum, count) => sum + count, 0)
+    const N = config.flow.gammas.length
+    const push = pushFlops(config, rows.count, rowFlops)
+    if (options.json) {
+      printJson({ ...plan, subFlows: N, steps, batch: config.train.batch, rows: rows.count, rowShape: rows.rowShape })
+    } else {
+      const lines = [
+        describeModel(config.model),
+        `data: ${rows.description}`,
+        `parameters: ${grouped(parameters)}${N > 1 ? ` in each of ${N} sub-flows` : ''}`,
+        `forward pass of a row: ${flopsText(rowFlops)}`,
+        `training step of ${config.train.batch} rows: ${flopsText(stepFlops)}; all ${grouped(steps)} steps: ${flopsText(steps * stepFlops)}`,
+        ...(push === null ? [] : [`pushes: ${flopsText(push)}`]),
+        `peak memory of training: ${bytesText(memory.peak)} (activations ${bytesText(memory.activations)}, parameters and ` +
+          `optimizer ${bytesText(memory.optimizer)}, ${rows.count === null ? 'the data not counted' : `data ${bytesText(memory.pool)}`})`,
+      ]
+      process.stdout.write(`${lines.join('\n')}\n`)
+    }
+    if (device) checkMemory(plan, config, device.info)
+  } finally {
+    await device?.dispose()
+  }
+}
+
+/** Flops of all pushes together; null where they are not known beforehand. */
+function pushFlops({ ode, flow }: ResolvedConfig, count: number | null, rowFlops: number): number | null {
+  const pushes = flow.gammas.length - 1
+  if (pushes === 0 || count === null || isAdaptive(ode.push)) return null
+  return pushes * count * ode.push.steps * tableauOf(ode.push).nodes.length * rowFlops
+}
+
+async function rowsOf(config: ResolvedConfig, configPath: string): Promise<Rows> {
+  try {
+    const { train, scaler, description } = await loadData(config.data, {
+      seed: config.seed,
+      baseDir: dirname(resolve(configPath)),
+    })
+    const [count, ...rowShape] = train.shape
+    return {
+      rowShape,
+      count,
+      pixels: holdsPixels(train) && !scaler,
+      description: `${description}, ${count} to train on`,
+    }
+  } catch (error) {
+    if (!(error instanceof DataError)) throw error
+    const planned = plannedRow(config.data)
+    if (!planned) {
+      throw new ConfigError(
+        `${error.message} Without the data the shape of a row is not known; give data.size for pictures, or data.columns.`,
+      )
+    }
+    const shape = planned.rowShape.join(', ')
+    return { ...planned, count: null, description: `not there (${error.message}); planned for rows [${shape}]` }
+  }
+}
