@@ -1,8 +1,9 @@
-// The gradient's sum of squares in blocks, one workgroup each; one more workgroup takes the mean of the rows' losses,
-// writes it to the ring and moves the step counter: see src/kernels/gradient_norm.ts.
+// The gradient's sum of squares in blocks, one workgroup each; one more workgroup ends the step's loss: see
+// src/kernels/gradient_norm.ts.
 #include "group_sum.wgsl"
 #include "numeric.wgsl"
 #include "state.wgsl"
+#include "step_loss.wgsl"
 
 struct Uniforms { length: u32, blocks: u32, block: u32, rows: u32, ring: u32 }
 @group(0) @binding(0) var<uniform> u: Uniforms;
@@ -14,22 +15,13 @@ struct Uniforms { length: u32, blocks: u32, block: u32, rows: u32, ring: u32 }
 
 @compute @workgroup_size(256)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
-  let is_loss = group.x == u.blocks;
-  var term = 0.0;
-  if (is_loss) {
-    for (var b = local; b < u.rows; b += 256u) { term += row_loss[b] / f32(u.rows); }
-  } else {
-    let end = min((group.x + 1u) * u.block, u.length);
-    for (var p = group.x * u.block + local; p < end; p += 256u) { term += gradient[p] * gradient[p]; }
-  }
-  let sum = group_sum(local, term);
-  if (local != 0u) { return; }
-  if (!is_loss) {
-    partials[group.x] = sum;
+  if (group.x == u.blocks) {
+    step_loss(local);
     return;
   }
-  if (state[STATE_HALTED] != 0u) { return; }
-  let step = state[STATE_STEP];
-  loss_ring[step % u.ring] = sum;
-  if (is_finite(sum)) { state[STATE_STEP] = step + 1u; } else { state[STATE_HALTED] = HALTED_LOSS; }
+  var term = 0.0;
+  let end = min((group.x + 1u) * u.block, u.length);
+  for (var p = group.x * u.block + local; p < end; p += 256u) { term += gradient[p] * gradient[p]; }
+  let sum = group_sum(local, term);
+  if (local == 0u) { partials[group.x] = sum; }
 }

@@ -1,38 +1,42 @@
 // dy = scale·(dx Wᵀ) ⊙ act'(saved) for T tangents of every row; row τ·B + b belongs to row b of saved.
 #include "activations.wgsl"
+#include "elements.wgsl"
+#include "activate.wgsl"
 #include "product.wgsl"
 #include "whole_product.wgsl"
 
 struct Uniforms { rows: u32, columns: u32, inner: u32, batch: u32, beta: f32, scale: f32 }
 override HAS_SAVED: bool = false;
 @group(0) @binding(0) var<uniform> u: Uniforms;
-@group(0) @binding(1) var<storage, read> dx: array<f32>;
-@group(0) @binding(2) var<storage, read> weight: array<f32>;
-@group(0) @binding(3) var<storage, read> saved: array<f32>;
-@group(0) @binding(4) var<storage, read_write> dy: array<f32>;
+@group(0) @binding(1) var<storage, read> dx: array<Factor>;
+@group(0) @binding(2) var<storage, read> weight: array<Factor>;
+@group(0) @binding(3) var<storage, read> saved: array<Element>;
+@group(0) @binding(4) var<storage, read_write> dy: array<Element>;
 
 const LEFT_DENSE_IN_K = true;
 const RIGHT_DENSE_IN_K = true;
 const EPILOGUE = true;
 
-fn left(row: u32, k: u32) -> f32 {
-  return dx[row * u.inner + k];
+fn left(major: u32, minor: u32) -> Factor {
+  return dx[major * (u.inner / FACTOR_WIDTH) + minor];
 }
 
-fn right(k: u32, column: u32) -> f32 {
-  return weight[column * u.inner + k];
+fn right(major: u32, minor: u32) -> Factor {
+  return weight[major * (u.inner / FACTOR_WIDTH) + minor];
 }
 
-fn put(row: u32, column: u32, group: vec3u, sum: f32) {
-  dy[row * u.columns + column] = sum;
+fn put(row: u32, column: u32, group: vec3u, sum: Element) {
+  dy[row * (u.columns / WIDTH) + column] = sum;
 }
 
-fn take(row: u32, column: u32) -> f32 {
-  return dy[row * u.columns + column];
+fn take(row: u32, column: u32) -> Element {
+  return dy[row * (u.columns / WIDTH) + column];
 }
 
-fn finish(row: u32, column: u32, group: vec3u, sum: f32) {
-  var slope = u.scale;
-  if (HAS_SAVED) { slope *= derivative(saved[row % u.batch * u.columns + column], u.beta); }
-  dy[row * u.columns + column] = sum * slope;
+fn finish(row: u32, column: u32, group: vec3u, sum: Element) {
+  var slope = Element(u.scale);
+  if (HAS_SAVED) { slope *= derivative_each(saved[row % u.batch * (u.columns / WIDTH) + column], u.beta); }
+  dy[row * (u.columns / WIDTH) + column] = sum * slope;
 }
+
+fn finish_row(row: u32) {}

@@ -1,6 +1,7 @@
 // The matrix product from storage alone: an invocation computes ROWS × COLUMNS elements in registers and neither shares
 // memory nor talks to others. For adapters that have slow workgroup memory and no subgroups. For what a kernel
-// defines, see product_subgroup.wgsl.
+// defines, see product_lanes.wgsl.
+#include "scalar_factors.wgsl"
 override ROWS: u32 = 4u;
 override COLUMNS: u32 = 4u;
 override SIDE: u32 = 8u;
@@ -21,9 +22,9 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
   var sums: array<array<f32, 4>, 4>;
   for (var k = span.x; k < span.y; k++) {
     var factors: array<f32, 4>;
-    for (var j = 0u; j < COLUMNS; j++) { factors[j] = right(k, min(first_column + j * SIDE, last_column)); }
+    for (var j = 0u; j < COLUMNS; j++) { factors[j] = right_at(k, min(first_column + j * SIDE, last_column)); }
     for (var i = 0u; i < ROWS; i++) {
-      let value = left(min(first_row + i, last_row), k);
+      let value = left_at(min(first_row + i, last_row), k);
       for (var j = 0u; j < COLUMNS; j++) { sums[i][j] += value * factors[j]; }
     }
   }

@@ -3,17 +3,8 @@
 // apart, of ROWS rows. The lanes load LANES inner indices of a row of the left factor together and pass them round by
 // shuffles, so that a load on either side serves many products. The inner loop is not unrolled, and sums go
 // through storage before their epilogue, because these adapters inline everything and compile slowly.
-//
-// A kernel that includes a product defines
-//   left(row, k), right(k, column)    the two factors, only asked for indices inside them
-//   put(row, column, group, sum)      stores the bare sum
-//   finish(row, column, group, sum)   the epilogue (bias, activation …) and the final store
-//   take(row, column)                 what `put` stored
-//   EPILOGUE                          false where `put` is all there is
-//   extent(group)                     first and last + 1 of the inner indices that this workgroup sums
-//   tile(group)                       row and column of its tile among the tiles
-//   aside(group, local, threads)      true where this workgroup has done something else instead
-//   u.rows, u.columns                 extents of the result
+// For what a kernel defines, see product_lanes.wgsl, which takes the place of this where widths are multiples of four.
+#include "scalar_factors.wgsl"
 enable subgroups;
 diagnostic(off, subgroup_uniformity);
 
@@ -38,11 +29,11 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
   for (var first_k = span.x; first_k < span.y; first_k += LANES) {
     var mine: array<f32, 32>;
     let my_k = min(first_k + lane, span.y - 1u);
-    for (var i = 0u; i < ROWS; i++) { mine[i] = left(min(first_row + i, last_row), my_k); }
+    for (var i = 0u; i < ROWS; i++) { mine[i] = left_at(min(first_row + i, last_row), my_k); }
     let count = min(LANES, span.y - first_k);
     for (var q = 0u; q < count; q++) {
       var factors: array<f32, 4>;
-      for (var j = 0u; j < COLUMNS; j++) { factors[j] = right(first_k + q, min(first_column + j * LANES, last_column)); }
+      for (var j = 0u; j < COLUMNS; j++) { factors[j] = right_at(first_k + q, min(first_column + j * LANES, last_column)); }
       for (var i = 0u; i < ROWS; i++) {
         let shared_value = subgroupShuffle(mine[i], q);
         for (var j = 0u; j < COLUMNS; j++) { sums[i][j] += shared_value * factors[j]; }

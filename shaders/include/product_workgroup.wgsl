@@ -1,8 +1,8 @@
 // The matrix product for GPUs: a workgroup of THREAD_ROWS × THREAD_COLUMNS invocations computes a tile of the result, each
 // invocation ROWS × COLUMNS elements of it in registers, THREAD_ROWS and THREAD_COLUMNS apart, so that neighbours touch
 // neighbouring addresses. Both factors pass through workgroup memory in slices of DEPTH inner indices. For what a
-// kernel defines, see product_subgroup.wgsl; here it also says along which index each factor lies dense in memory:
-// LEFT_DENSE_IN_K and RIGHT_DENSE_IN_K.
+// kernel defines, see product_lanes.wgsl.
+#include "scalar_factors.wgsl"
 override THREAD_ROWS: u32 = 16u;
 override THREAD_COLUMNS: u32 = 16u;
 override ROWS: u32 = 4u;
@@ -34,7 +34,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
       let row = select(at % TILE_ROWS, at / DEPTH, LEFT_DENSE_IN_K);
       let k = select(at / TILE_ROWS, at % DEPTH, LEFT_DENSE_IN_K);
       var value = 0.0;
-      if (first_row + row < u.rows && first_k + k < span.y) { value = left(first_row + row, first_k + k); }
+      if (first_row + row < u.rows && first_k + k < span.y) { value = left_at(first_row + row, first_k + k); }
       left_slice[k * LEFT_PITCH + row] = value;
     }
     for (var at = local; at < DEPTH * TILE_COLUMNS; at += THREADS) {
@@ -42,7 +42,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
       let k = select(at / TILE_COLUMNS, at % DEPTH, RIGHT_DENSE_IN_K);
       var value = 0.0;
       if (first_column + column < u.columns && first_k + k < span.y) {
-        value = right(first_k + k, first_column + column);
+        value = right_at(first_k + k, first_column + column);
       }
       right_slice[k * RIGHT_PITCH + column] = value;
     }

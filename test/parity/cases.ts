@@ -22,7 +22,7 @@ import { pictureCases } from './picture-cases.js'
 
 // --- linear layers and products --------------------------------------------------------------------------------------
 
-/** [B, K, N]: one, odd, prime, narrow at either end, larger than a tile, multiples of a tile. */
+/** [B, K, N]: one, odd, prime, narrow at either end, larger than a tile, multiples of four, multiples of a tile. */
 const layers: readonly (readonly [number, number, number])[] = [
   [1, 1, 1],
   [7, 3, 5],
@@ -31,6 +31,7 @@ const layers: readonly (readonly [number, number, number])[] = [
   [67, 256, 2],
   [1, 64, 64],
   [61, 67, 71],
+  [53, 36, 44],
   [64, 64, 64],
   [128, 256, 256],
   [193, 130, 101],
@@ -99,19 +100,20 @@ const linear: readonly Case[] = [
       },
     }
   }),
-  ...[...layers, [1000, 2, 256] as const, [1237, 128, 64] as const, [2503, 5, 3] as const].map(([B, K, N], i) =>
-    testCase('linear_backward_weight', `[${B}, ${K}] → ${N}`, 4e-6, (v) => ({
-      operands: {
-        x: v.normal([B, K]),
-        dy: v.normal([B, N]),
-        dweight: written([N, K]),
-        dbias: written([N]),
-        ...(i % 2 === 0 ? {} : { t: v.range([B], 0, 1), dtime_weight: written([N]) }),
-      },
-    })),
+  ...[...layers, [1000, 2, 256] as const, [1237, 128, 64] as const, [2503, 5, 3] as const, [203, 3, 40] as const].map(
+    ([B, K, N], i) =>
+      testCase('linear_backward_weight', `[${B}, ${K}] → ${N}`, 4e-6, (v) => ({
+        operands: {
+          x: v.normal([B, K]),
+          dy: v.normal([B, N]),
+          dweight: written([N, K]),
+          dbias: written([N]),
+          ...(i % 2 === 0 ? {} : { t: v.range([B], 0, 1), dtime_weight: written([N]) }),
+        },
+      })),
   ),
-  ...layers.flatMap(([M, K, N], i) =>
-    [i, i + 1].map((j) => {
+  ...[...layers, [52, 36, 44] as const].flatMap(([M, K, N], i) =>
+    (M === 52 ? [0, 1, 2, 3] : [i, i + 1]).map((j) => {
       const attributes = { transposeA: j % 2 === 1, transposeB: Math.floor(j / 2) % 2 === 1 }
       const label = `${attributes.transposeA ? 'aᵀ' : 'a'} ${attributes.transposeB ? 'bᵀ' : 'b'}, [${M}, ${K}, ${N}]`
       return testCase('mat_mul', label, 4e-6, (v) => ({

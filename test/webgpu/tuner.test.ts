@@ -8,7 +8,7 @@ import { type Findings, forgetful } from '../../src/device/webgpu/findings.js'
 import { openWebgpu } from '../../src/device/webgpu/index.js'
 import type { Line } from '../../src/device/webgpu/line.js'
 import { candidatesFor, Tuner, withRows } from '../../src/device/webgpu/tuner.js'
-import { chooseVariant, type Target } from '../../src/device/webgpu/variants.js'
+import { chooseVariant, type ProductShape, type Target } from '../../src/device/webgpu/variants.js'
 import { kernels } from '../../src/kernels/registry.js'
 import { type Operation, type Program, ProgramBuilder } from '../../src/program/program.js'
 import { adapterOrSkip } from './adapter.js'
@@ -35,8 +35,18 @@ function layers(make: (length: number) => DeviceBuffer, B: number, widths: reado
 
 const target: Target = { software: true, lanes: 8, workgroupBytes: 32768, f16: false, units: null, forced: {} }
 
+/** A layer's forward product. */
+const forward = (columns: number, inner: number): ProductShape => ({
+  kernel: 'linear_forward',
+  rows: null,
+  columns,
+  inner,
+  left: 'inner',
+  right: 'inner',
+})
+
 describe('choices of variants', () => {
-  const shape = { kernel: 'linear_forward', columns: 64 }
+  const shape = forward(64, 30)
 
   test('what is forced goes before what was measured, and that before the suggestion', () => {
     const tuned = () => 'subgroup32'
@@ -46,11 +56,11 @@ describe('choices of variants', () => {
   })
 
   test('a choice from a manifest holds for its own widths alone', () => {
-    const forced = { linear_forward: 'storage@64 narrow@2' }
+    const forced = { linear_forward: 'storage@64x30 narrow@2x30' }
     expect(chooseVariant(shape, { ...target, forced })).toBe('storage')
-    expect(chooseVariant({ ...shape, columns: 2 }, { ...target, forced })).toBe('narrow')
-    expect(chooseVariant({ ...shape, columns: 128 }, { ...target, forced })).toBe('subgroup16')
-    expect(() => chooseVariant(shape, { ...target, forced: { linear_forward: 'tiny@64' } })).toThrow(/'tiny@64'/)
+    expect(chooseVariant(forward(2, 30), { ...target, forced })).toBe('narrow')
+    expect(chooseVariant(forward(128, 30), { ...target, forced })).toBe('subgroup16')
+    expect(() => chooseVariant(shape, { ...target, forced: { linear_forward: 'tiny@64x30' } })).toThrow(/'tiny@64x30'/)
   })
 })
 
@@ -122,7 +132,7 @@ describe.skipIf(!name)(`webgpu: the tuner on ${name}`, { timeout: 600_000 }, () 
 
   const candidates = (): string[] => {
     const { target } = (device as unknown as { compilesOn: CompilesOn }).compilesOn
-    return candidatesFor({ kernel: 'linear_forward', columns: 64 }, target)
+    return candidatesFor(forward(64, 64), target)
   }
   const withProgram = async (B: number, widths: readonly number[], use: (program: Program) => Promise<void>) => {
     const made: DeviceBuffer[] = []
@@ -142,38 +152,38 @@ describe.skipIf(!name)(`webgpu: the tuner on ${name}`, { timeout: 600_000 }, () 
   test('takes the fastest, asks once for a class, and tells in one line', async () => {
     const findings = forgetful()
     const { tuner, stopwatch, report, chosen } = tunerWith(findings, [4, 1])
-    await withProgram(100, [16, 64, 64], async (program) => {
+    await withProgram(100, [64, 64, 64], async (program) => {
       await tuner.decide(program)
       const [suggested, second] = candidates()
-      expect(await chosen(program)).toBe(`${second}@64`)
+      expect(await chosen(program)).toBe(`${second}@64x64`)
       expect(second).not.toBe(suggested)
       expect(report).toHaveBeenCalledTimes(1)
       expect(report.mock.calls[0][0]).toMatch(/variants of 1 products in \d+\.\d s/)
     })
     const calls = stopwatch.mock.calls.length
     // another number of rows is the same class
-    await withProgram(7, [16, 64], async (program) => {
+    await withProgram(7, [64, 64], async (program) => {
       await tuner.decide(program)
       expect(stopwatch).toHaveBeenCalledTimes(calls)
     })
     // and so it is in another process with the same findings
     const later = tunerWith(findings, [1, 4])
-    await withProgram(100, [16, 64, 64], async (program) => {
+    await withProgram(100, [64, 64, 64], async (program) => {
       await later.tuner.decide(program)
       expect(later.stopwatch).not.toHaveBeenCalled()
       expect(later.report).not.toHaveBeenCalled()
-      expect(await later.chosen(program)).toBe(`${candidates()[1]}@64`)
+      expect(await later.chosen(program)).toBe(`${candidates()[1]}@64x64`)
     })
   })
 
   test('keeps the suggestion where another is hardly faster, and asks nothing that is forced', async () => {
     const { tuner, chosen } = tunerWith(forgetful(), [1, 0.97])
-    await withProgram(100, [16, 64], async (program) => {
+    await withProgram(100, [64, 64], async (program) => {
       await tuner.decide(program)
-      expect(await chosen(program)).toBe(`${candidates()[0]}@64`)
+      expect(await chosen(program)).toBe(`${candidates()[0]}@64x64`)
     })
     const forced = tunerWith(forgetful(), [4, 1], { linear_forward: 'storage' })
-    await withProgram(100, [16, 64], async (program) => {
+    await withProgram(100, [64, 64], async (program) => {
       await forced.tuner.decide(program)
       expect(forced.stopwatch).not.toHaveBeenCalled()
       expect(await forced.chosen(program)).toBe('storage')
@@ -200,7 +210,7 @@ describe.skipIf(!name)(`webgpu: the tuner on ${name}`, { timeout: 600_000 }, () 
       return executable.variants
     }
     const chosen = await compile(tuned)
-    expect(chosen.linear_forward).toMatch(/^\w+@64 \w+@2$/)
+    expect(chosen.linear_forward).toMatch(/^\w+@64x16 \w+@2x64$/)
     expect(lines).toHaveLength(1)
     await tuned.dispose()
     const resumed = await open(chosen, false)

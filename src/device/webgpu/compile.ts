@@ -11,9 +11,11 @@ import { mergeVariants } from '../device.js'
 import { expectKernels } from '../gaps.js'
 import { CompositeChoice, planComposite } from './composites.js'
 import type { CompiledProgram, Dispatch } from './executable.js'
-import { type Launch, type Plan, plan, plannedKernels } from './launches.js'
+import { plan, plannedKernels } from './launches.js'
 import { usage, type WebgpuBuffer, type WebgpuMemory } from './memory.js'
 import type { Pipelines, Prepared } from './pipelines.js'
+import type { Launch, Plan, Scratch } from './plans.js'
+import { partsOfGradients, type SharedParts } from './products.js'
 import { packUniforms, type Shader, uniformBytes } from './shaders.js'
 import { choiceLabel, type Target } from './variants.js'
 
@@ -45,7 +47,7 @@ export const makeAbsent = (gpu: GPUDevice): Absent => ({
 /** Where an operation's tensors are. */
 interface Placement {
   readonly bufferOf: (tensor: PlacedTensor) => GPUBuffer
-  /** memory that the launches of one operation share, by binding name */
+  /** memory beside the operands, by binding name */
   readonly scratch: Readonly<Record<string, GPUBuffer>>
 }
 
@@ -55,8 +57,9 @@ export async function compileProgram(program: Program, on: CompilesOn): Promise<
   const lowered = lower(program, composites.takes, true)
   expectKernels({ kind: 'webgpu', kernels: plannedKernels }, lowered.operations)
   const products = new ProductChoices(target)
+  const shared = partsOfGradients(lowered.operations, target)
   const plans = lowered.operations.map((operation) =>
-    operation.contract.kind === 'composite' ? planComposite(operation, target) : products.plan(operation),
+    operation.contract.kind === 'composite' ? planComposite(operation, target) : products.plan(operation, shared),
   )
   const prepared = await Promise.all(
     plans.map(({ launches }) => Promise.all(launches.map((launch) => pipelines.prepare(launch)))),
@@ -85,10 +88,16 @@ export async function compileProgram(program: Program, on: CompilesOn): Promise<
     const uniformBuffer = allocate(uniforms.byteLength / 4, usage.uniform | usage.copyTarget)
     gpu.queue.writeBuffer(uniformBuffer, 0, uniforms)
 
+    const scratchBuffers = new Map<Scratch, GPUBuffer>()
+    const scratchBuffer = (scratch: Scratch): GPUBuffer => {
+      const buffer = scratchBuffers.get(scratch) ?? allocate(scratch.elements, usage.storage)
+      scratchBuffers.set(scratch, buffer)
+      return buffer
+    }
     const dispatches: Dispatch[] = []
     lowered.operations.forEach((operation, i) => {
       const scratch = Object.fromEntries(
-        Object.entries(plans[i].scratch ?? {}).map(([name, elements]) => [name, allocate(elements, usage.storage)]),
+        Object.entries(plans[i].scratch ?? {}).map(([name, scratch]) => [name, scratchBuffer(scratch)]),
       )
       const cost = operation.contract.cost(shapesOf(operation), operation.attributes)
       plans[i].launches.forEach((launch, j) => {
@@ -123,14 +132,14 @@ class ProductChoices {
 
   constructor(private readonly target: Target) {}
 
-  plan(operation: LoweredOperation): Plan {
+  plan(operation: LoweredOperation, shared: SharedParts): Plan {
     const { name } = operation.contract
     const forced = this.target.forced[name]?.split(' ') ?? []
     let label: string | undefined
     const onChoice: Target['onChoice'] = (shape, variant) => {
       label = forced.includes(variant) ? variant : choiceLabel(shape, variant)
     }
-    const planned = plan(operation, { ...this.target, onChoice })
+    const planned = plan(operation, { ...this.target, onChoice }, shared)
     label ??= planned.variant
     if (label !== undefined) this.chosen = mergeVariants(this.chosen, { [name]: label })
     return planned

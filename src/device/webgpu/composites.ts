@@ -13,8 +13,8 @@ import { inputWidth, type MlpAttributes } from '../../composites/mlp.js'
 import { DeviceError, invalid } from '../../errors.js'
 import type { LoweredOperation } from '../../program/lower.js'
 import type { Operation } from '../../program/program.js'
-import { activationNumbers, flag, groupsFor, type Plan, shapesOf } from './launches.js'
 import { mlpTile } from './mlp-tile.js'
+import { activationNumbers, flag, groupsFor, type Plan, shapesOf } from './plans.js'
 import type { Target } from './variants.js'
 
 /** The variants of each composite that has several. */

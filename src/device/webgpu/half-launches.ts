@@ -19,7 +19,7 @@ import {
   partRows,
   shapesOf,
   times,
-} from './launches.js'
+} from './plans.js'
 import type { Constants, Target } from './variants.js'
 
 /** Whether an operation's factors are stored in float16. */
@@ -91,7 +91,7 @@ function backwardWeight(operation: LoweredOperation, target: Target): Plan {
     uniforms: { weights: N * K, rows: N, splits },
     groups: groupsFor(length),
   }
-  return { launches: [sums, total], variant, scratch: { parts: splits * length } }
+  return { launches: [sums, total], variant, scratch: { parts: { elements: splits * length } } }
 }
 
 type Numbers = Readonly<Record<string, number>>
@@ -119,7 +119,7 @@ export const halfPlanners: Readonly<Record<string, Planner>> = {
       uniforms: { rows: B, columns: D, scale, factor: 2 / (B * D * scale) },
       groups: groupsFor(B),
     }
-    return { launches: [residuals, rows], variant: chosen.variant, scratch: { residuals: B * D } }
+    return { launches: [residuals, rows], variant: chosen.variant, scratch: { residuals: { elements: B * D } } }
   },
 
   linear_backward_input: (operation, target) => {

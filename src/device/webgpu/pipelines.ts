@@ -5,9 +5,9 @@
 
 import { DeviceError } from '../../errors.js'
 import { hashOf } from './findings.js'
-import type { Launch } from './launches.js'
 import type { Line } from './line.js'
 import type { WebgpuMemory } from './memory.js'
+import type { Launch } from './plans.js'
 import { loadShader, type ReadShader, type Shader } from './shaders.js'
 
 const STAGE_COMPUTE = 0x4
@@ -26,7 +26,7 @@ export interface ShaderText {
   readonly hash: string
 }
 
-const shaderKeyOf = ({ shader, product }: Launch): string => `${shader} ${product ?? ''}`
+const shaderKeyOf = ({ shader, product, elements }: Launch): string => [shader, product, elements].join(' ')
 
 export class Pipelines {
   private readonly texts = new Map<string, Promise<ShaderText>>()
@@ -44,7 +44,7 @@ export class Pipelines {
   /** The text of a launch's shader. */
   text(launch: Launch): Promise<ShaderText> {
     return once(this.texts, shaderKeyOf(launch), async () => {
-      const shader = await loadShader(this.readShader, launch.shader, launch.product)
+      const shader = await loadShader(this.readShader, launch.shader, launch.product, launch.elements)
       return { shader, hash: await hashOf(shader.code) }
     })
   }

@@ -1,14 +1,16 @@
 /**
  * From the files of shaders/ to what a pipeline is made of. A *shader* is one .wgsl file; a line `#include "x.wgsl"` puts
  * shaders/include/x.wgsl in its place, once, and directives move to the top. A product kernel includes "product.wgsl",
- * which is no file: the chosen variant says which of the product_*.wgsl it stands for. Everything else that a pipeline
- * varies in is a pipeline-overridable constant.
+ * "elements.wgsl" and "activate.wgsl", which are no files: the chosen variant says which of the product_*.wgsl,
+ * elements_*.wgsl and activate_*.wgsl they stand for. Everything else that a pipeline varies in is a
+ * pipeline-overridable constant.
  *
  * The text is the only home of the interface: bindings and the fields of `Uniforms` are read from it. A binding is named
  * as the operand it takes, with an underscore after it where WGSL reserves the word.
  */
 
 import { LocalFlowError } from '../../errors.js'
+import type { Variant } from './variants.js'
 
 export interface Binding {
   readonly name: string
@@ -33,7 +35,22 @@ export interface Shader {
 /** Reads a file of shaders/ by its path there; Node and browsers have one each. */
 export type ReadShader = (path: string) => Promise<string>
 
-export async function loadShader(read: ReadShader, name: string, product?: string): Promise<Shader> {
+/** Numbers in an Element of the result: see elements_*.wgsl. */
+const resultWidths = { scalar: 1, dots: 1, wide: 4, thin: 4 }
+
+export async function loadShader(
+  read: ReadShader,
+  name: string,
+  product?: string,
+  elements?: Variant['elements'],
+): Promise<Shader> {
+  const files: Readonly<Record<string, string>> = {
+    'product.wgsl': `product_${product}.wgsl`,
+    ...(elements && {
+      'elements.wgsl': `elements_${elements}.wgsl`,
+      'activate.wgsl': `activate_${resultWidths[elements]}.wgsl`,
+    }),
+  }
   const directives: string[] = []
   const included = new Set<string>()
   const include = async (path: string): Promise<string> => {
@@ -41,7 +58,7 @@ export async function loadShader(read: ReadShader, name: string, product?: strin
     for (const line of (await read(path)).split('\n')) {
       const wanted = /^#include "([\w.]+)"$/.exec(line)?.[1]
       if (wanted) {
-        const file = wanted === 'product.wgsl' ? `product_${product}.wgsl` : wanted
+        const file = files[wanted] ?? wanted
         if (!included.has(file)) {
           included.add(file)
           lines.push(await include(`include/${file}`))

@@ -15,9 +15,10 @@ import { type Operation, type Program, ProgramBuilder, shapesOf } from '../../pr
 import { type CompilesOn, compileProgram } from './compile.js'
 import { record } from './executable.js'
 import { type Findings, hashOf } from './findings.js'
-import { type Launch, plan, plannedKernels } from './launches.js'
+import { plan, plannedKernels } from './launches.js'
 import type { Line } from './line.js'
 import { submit } from './memory.js'
+import type { Launch } from './plans.js'
 import type { Profiler } from './profiler.js'
 import { choiceLabel, forcedVariant, type ProductShape, type Target, usableVariants, variants } from './variants.js'
 

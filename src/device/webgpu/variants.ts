@@ -33,16 +33,25 @@ export interface Target {
   readonly onChoice?: (shape: ProductShape, variant: string) => void
 }
 
-/** The product of one launch: its kernel and the widths of the layer. */
+/**
+ * The product of one launch, as far as a choice may look at it: the widths of a layer. What is the number of rows of a
+ * batch is null.
+ */
 export interface ProductShape {
   readonly kernel: string
-  /** columns of the result */
+  readonly rows: number | null
   readonly columns: number
+  readonly inner: number | null
+  /** along which index the factors lie dense in memory */
+  readonly left: 'rows' | 'inner'
+  readonly right: 'inner' | 'columns'
 }
 
 export interface Variant {
   /** core that "product.wgsl" stands for: shaders/include/product_{product}.wgsl */
   readonly product: string
+  /** what it loads and stores at a time: shaders/include/elements_{elements}.wgsl */
+  readonly elements: 'scalar' | 'wide' | 'dots' | 'thin'
   /** rows and columns of the result that a workgroup computes */
   readonly tile: readonly [number, number]
   /** values of the core's overridable constants */
@@ -51,6 +60,8 @@ export interface Variant {
   readonly workgroupBytes: number
   /** whether it needs subgroups of one fixed size */
   readonly subgroups: boolean
+  /** whether one invocation finishes a whole row of the result */
+  readonly finishesRows?: true
   /** whether it computes this product */
   fits(shape: ProductShape): boolean
 }
@@ -60,12 +71,25 @@ type Row = (lanes: number) => Variant
 
 const any = (): boolean => true
 
+/** Columns of the result that the narrow cores take, and inner indices that the thin one takes. */
+export const FEW = 8
+
+const quads = (extent: number | null): boolean => extent !== null && extent % 4 === 0
+
+/** Whether all that lies dense in memory can be read and written four numbers at a time. */
+const isWide = ({ rows, columns, inner, left, right }: ProductShape): boolean =>
+  quads(columns) && quads(left === 'rows' ? rows : inner) && quads(right === 'columns' ? columns : inner)
+
+const isThin = ({ rows, columns, inner }: ProductShape): boolean =>
+  inner === null ? Math.min(rows!, columns) <= FEW : inner <= FEW && quads(columns)
+
 const workgroup =
   (threads: number, registers: number, depth: number): Row =>
   () => {
     const side = threads * registers
     return {
       product: 'workgroup',
+      elements: 'scalar',
       tile: [side, side],
       constants: { THREAD_ROWS: threads, THREAD_COLUMNS: threads, ROWS: registers, COLUMNS: registers, DEPTH: depth },
       workgroupBytes: 4 * 2 * depth * (side + 1),
@@ -78,6 +102,7 @@ const subgroup =
   (rows: number, columns: number): Row =>
   (lanes) => ({
     product: 'subgroup',
+    elements: 'scalar',
     tile: [rows, columns * lanes],
     constants: { LANES: lanes, ROWS: rows, COLUMNS: columns },
     workgroupBytes: 0,
@@ -85,17 +110,30 @@ const subgroup =
     fits: any,
   })
 
-/** Columns of the result that the narrow core takes. */
-const NARROW = 8
+const lanes =
+  (rows: number): Row =>
+  (lanes) => ({
+    product: 'lanes',
+    elements: 'wide',
+    tile: [rows, 4 * lanes],
+    constants: { LANES: lanes, ROWS: rows },
+    workgroupBytes: 0,
+    subgroups: true,
+    // a lane loads at most four rows at a time
+    fits: (shape) => rows <= 4 * lanes && isWide(shape),
+  })
 
 export const variants: Readonly<Record<string, Row>> = {
   workgroup32: workgroup(8, 4, 16),
   workgroup64: workgroup(16, 4, 16),
   workgroup128: workgroup(16, 8, 8),
+  lanes16: lanes(16),
+  lanes32: lanes(32),
   subgroup16: subgroup(16, 4),
   subgroup32: subgroup(32, 4),
   storage: () => ({
     product: 'storage',
+    elements: 'scalar',
     tile: [32, 32],
     constants: {},
     workgroupBytes: 0,
@@ -104,17 +142,41 @@ export const variants: Readonly<Record<string, Row>> = {
   }),
   narrow: () => ({
     product: 'narrow',
-    tile: [8, 8],
+    elements: 'scalar',
+    tile: [8, FEW],
     constants: {},
     workgroupBytes: 4 * 8 * 8 * 8,
     subgroups: false,
-    fits: ({ columns }) => columns <= NARROW,
+    finishesRows: true,
+    fits: ({ columns }) => columns <= FEW,
+  }),
+  dots: () => ({
+    product: 'dots',
+    elements: 'dots',
+    tile: [32, FEW],
+    constants: {},
+    workgroupBytes: 4 * 64 * 4 * FEW,
+    subgroups: false,
+    finishesRows: true,
+    fits: ({ columns, inner, left, right }) => columns <= FEW && left === 'inner' && right === 'inner' && quads(inner),
+  }),
+  thin: () => ({
+    product: 'thin',
+    elements: 'thin',
+    tile: [64, 32],
+    constants: {},
+    workgroupBytes: 16 * 64,
+    subgroups: false,
+    fits: isThin,
   }),
 }
 
-/** How a choice stands in a manifest: for the products of this shape alone. */
-export const choiceLabel = ({ kernel: _, ...widths }: ProductShape, variant: string): string =>
-  `${variant}@${Object.values(widths).join('x')}`
+/** How a choice stands in a manifest: for the products of these widths alone. */
+export function choiceLabel({ kernel, rows, columns, inner, left, right }: ProductShape, variant: string): string {
+  const widths = [rows, columns, inner].filter((extent) => extent !== null).join('x')
+  // the other kernels' factors always lie the same way
+  return `${variant}@${widths}${kernel === 'mat_mul' ? `,${left},${right}` : ''}`
+}
 
 /** The names of those that this adapter can run on this product, the suggested one first. */
 export function usableVariants(shape: ProductShape, target: Target): string[] {
@@ -151,8 +213,11 @@ export function forcedVariant(shape: ProductShape, target: Target): string | und
 }
 
 /** What is taken where nothing was measured. */
-function suggestVariant({ columns }: ProductShape, { software, lanes }: Target): string {
-  if (columns <= NARROW) return 'narrow'
-  if (software) return lanes > 0 ? 'subgroup16' : 'storage'
-  return columns <= 32 ? 'workgroup32' : 'workgroup64'
+function suggestVariant(shape: ProductShape, { software, lanes }: Target): string {
+  const { columns } = shape
+  if (isThin(shape)) return 'thin'
+  if (columns <= FEW) return variants.dots(lanes).fits(shape) ? 'dots' : 'narrow'
+  if (!software) return columns <= 32 ? 'workgroup32' : 'workgroup64'
+  if (lanes === 0) return 'storage'
+  return variants.lanes16(lanes).fits(shape) ? 'lanes16' : 'subgroup16'
 }

@@ -1,0 +1,79 @@
+/**
+ * What a launch is, and what planners of launches share. A *plan* is the launches of one operation: which shader, with which
+ * constants and uniforms, on how many workgroups. Choices are constants of the pipeline, sizes are uniforms.
+ */
+
+import type { ActivationName } from '../../kernels/activations.js'
+import type { Shape } from '../../kernels/contract.js'
+import type { LoweredOperation } from '../../program/lower.js'
+import type { SharedParts } from './products.js'
+import type { Constants, Target, Variant } from './variants.js'
+
+export interface Launch {
+  readonly shader: string
+  /** core that "product.wgsl" stands for */
+  readonly product?: string
+  /** what "elements.wgsl" and "activate.wgsl" stand for */
+  readonly elements?: Variant['elements']
+  readonly constants: Constants
+  readonly uniforms: Readonly<Record<string, number | readonly number[]>>
+  readonly groups: readonly [number, number, number]
+}
+
+/** Memory for launches, in elements; those that name the same object share it. */
+export interface Scratch {
+  readonly elements: number
+}
+
+export interface Plan {
+  readonly launches: readonly Launch[]
+  /** name of the variant, for kernels that have several */
+  readonly variant?: string
+  /** by binding name */
+  readonly scratch?: Readonly<Record<string, Scratch>>
+}
+
+export type Planner = (operation: LoweredOperation, target: Target, shared?: SharedParts) => Plan
+
+/** Workgroups along one dimension of a launch: the least that every adapter allows. */
+export const MAX_GROUPS = 65535
+
+const GROUP_SIZE = 64
+
+/** Workgroups for so many elements, in two dimensions where one does not hold them; each takes `size` of them. */
+export function groupsFor(elements: number, size = GROUP_SIZE): [number, number, number] {
+  const groups = Math.ceil(elements / size)
+  const y = Math.ceil(groups / MAX_GROUPS)
+  return [Math.ceil(groups / y), y, 1]
+}
+
+export const shapesOf = (operation: LoweredOperation): Record<string, Shape> =>
+  Object.fromEntries(Object.entries(operation.operands).map(([name, { shape }]) => [name, shape]))
+
+export const flag = (value: unknown): number => (value ? 1 : 0)
+
+/** As in shaders/include/activations.wgsl. */
+export const activationNumbers: Readonly<Record<ActivationName, number>> = {
+  identity: 0,
+  relu: 1,
+  elu: 2,
+  softplus: 3,
+  silu: 4,
+  gelu: 5,
+  tanh: 6,
+}
+
+/** Entries of an operand that holds no time, one for all rows, or one for each. */
+export const times = (t: Shape | undefined): number => (t ? t[0] : 0)
+
+/** Workgroups that keep an adapter busy, about; parts of a batch are made until there are so many. */
+const BUSY_HARDWARE = 256
+const BUSY_SOFTWARE = 8
+/** Rows of a batch below which a part is not worth its sum. */
+const LEAST_PART = 64
+
+/** Rows of a part of a batch of B, where the result has so many tiles; the parts are summed one after the other. */
+export function partRows(B: number, tiles: number, { software }: Target): number {
+  const busy = software ? BUSY_SOFTWARE : BUSY_HARDWARE
+  return Math.ceil(B / Math.min(Math.ceil(busy / tiles), Math.ceil(B / LEAST_PART)))
+}

@@ -1,0 +1,77 @@
+/**
+ * What an MLP's training step becomes on a WebGPU device, without one: how many dispatches, and who adds up the parts of
+ * the weight gradients.
+ */
+
+import { describe, expect, test } from 'vitest'
+import type { MlpSpec } from '../../src/composites/mlp.js'
+import { plan } from '../../src/device/webgpu/launches.js'
+import { partsOfGradients } from '../../src/device/webgpu/products.js'
+import type { Target } from '../../src/device/webgpu/variants.js'
+import { type LoweredOperation, lower } from '../../src/program/lower.js'
+import { stepOf } from './training-step.js'
+
+const net = (layers: number, more: Partial<MlpSpec> = {}): MlpSpec => ({
+  kind: 'mlp',
+  dimension: 2,
+  condition: 0,
+  hidden: new Array(layers).fill(64),
+  activation: 'silu',
+  beta: 1,
+  time: 'first',
+  frequencies: [],
+  ...more,
+})
+
+const targets: Record<string, Target> = {
+  'a processor': { software: true, lanes: 8, workgroupBytes: 32768, f16: false, units: null, forced: {} },
+  'a processor without subgroups': {
+    software: true,
+    lanes: 0,
+    workgroupBytes: 32768,
+    f16: false,
+    units: null,
+    forced: {},
+  },
+  'a GPU': { software: false, lanes: 32, workgroupBytes: 49152, f16: false, units: null, forced: {} },
+}
+
+const bufferOf = (length: number, dtype: 'f32' | 'u32' = 'f32') => ({ length, dtype })
+
+function shadersOf(operations: readonly LoweredOperation[], target: Target): string[] {
+  const shared = partsOfGradients(operations, target)
+  return operations.flatMap((one) => plan(one, target, shared).launches.map(({ shader }) => shader))
+}
+
+function launchesOf(spec: MlpSpec, batch: number, target: Target): string[] {
+  const { operations } = lower(stepOf(spec, batch, bufferOf).program, () => false)
+  return shadersOf(operations, target)
+}
+
+describe.each(Object.entries(targets))('webgpu: a training step on %s', (_, target) => {
+  test.each([1, 2, 3, 4, 6])('of %i hidden layers has at most 3L + 6 dispatches', (layers) => {
+    for (const more of [{}, { dimension: 43 }, { time: 'every' as const }, { hidden: new Array(layers).fill(37) }]) {
+      expect(launchesOf(net(layers, more), 1000, target).length).toBeLessThanOrEqual(3 * layers + 6)
+    }
+  })
+
+  test('adds up the parts of its weight gradients where it takes the norm', () => {
+    const shaders = launchesOf(net(3, { hidden: [32, 32, 32] }), 1000, target)
+    expect(shaders).toContain('gradient_norm_parts')
+    expect(shaders).not.toContain('linear_backward_weight_sum')
+  })
+
+  test('of a batch that is one part leaves nothing to add up', () => {
+    expect(launchesOf(net(3), 50, target)).toContain('gradient_norm')
+  })
+})
+
+test('a gradient that something else writes into as well is added up layer by layer', () => {
+  const { operations } = lower(stepOf(net(3), 1000, bufferOf).program, () => false)
+  const norm = operations.findIndex(({ contract }) => contract.name === 'gradient_norm')
+  const gradient = operations[norm].operands.gradient
+  const add = { ...operations[0], operands: { ...operations[0].operands, x: gradient } }
+  const shaders = shadersOf([...operations.slice(0, norm), add, ...operations.slice(norm)], targets['a GPU'])
+  expect(shaders).toContain('linear_backward_weight_sum')
+  expect(shaders).not.toContain('gradient_norm_parts')
+})

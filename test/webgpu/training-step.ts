@@ -1,0 +1,77 @@
+/** A training step as the library builds it, on memory that the caller brings. */
+
+import { type MlpSpec, mlpParameterLength } from '../../src/composites/mlp.js'
+import type { DeviceBuffer } from '../../src/device/device.js'
+import { optimizerTable, type SubFlowSettings, trainingProgram } from '../../src/flow/train-sub-flow.js'
+import { stepTable } from '../../src/kernels/adam.js'
+import { STATE_LENGTH } from '../../src/kernels/state.js'
+import { mlpField } from '../../src/nn/mlp.js'
+import type { Program, StorageBuffer } from '../../src/program/program.js'
+
+const POOL_ROWS = 2000
+const STEPS = 8
+
+const optimizer: SubFlowSettings['optimizer'] = {
+  optimizer: 'adam',
+  lr: 1e-3,
+  betas: [0.9, 0.999],
+  eps: 1e-8,
+  weightDecay: 0,
+  ema: 0.9,
+  clip: 1,
+  schedule: { kind: 'constant' },
+  warmup: 0,
+}
+
+export interface Step<B extends StorageBuffer> {
+  readonly program: Program
+  readonly buffers: Readonly<
+    Record<'pool' | 'parameters' | 'gradient' | 'm' | 'v' | 'average' | 'ring' | 'table' | 'state', B>
+  >
+  /** values that they start with; the others are zeros */
+  readonly values: Readonly<Record<string, Float32Array>>
+}
+
+export function stepOf<B extends StorageBuffer>(
+  net: MlpSpec,
+  batch: number,
+  make: (length: number, dtype?: 'f32' | 'u32') => B,
+): Step<B> {
+  const P = mlpParameterLength(net)
+  const field = mlpField(net)
+  const table = optimizerTable(STEPS, optimizer)
+  const buffers = {
+    pool: make(POOL_ROWS * net.dimension),
+    parameters: make(P),
+    gradient: make(P),
+    m: make(P),
+    v: make(P),
+    average: make(P),
+    ring: make(STEPS),
+    table: make(STEPS * stepTable.columns),
+    state: make(STATE_LENGTH, 'u32'),
+  }
+  const settings: SubFlowSettings = {
+    number: 1,
+    steps: STEPS,
+    batch,
+    timesPerPair: 1,
+    quantiles: null,
+    sampling: 'epochs',
+    gamma: 0.25,
+    interpolant: 'linear',
+    coupling: 'dependent',
+    optimizer,
+    scale: 1,
+    seed: 7,
+  }
+  const { pool, ...rest } = buffers as unknown as Record<keyof Step<B>['buffers'], DeviceBuffer>
+  const program = trainingProgram(field, { pool, rows: POOL_ROWS }, settings, { ...rest, quantiles: null }).build()
+  const values = {
+    pool: Float32Array.from({ length: POOL_ROWS * net.dimension }, (_, i) => Math.sin(1 + i * i)),
+    parameters: field.initialise(7, 1),
+    average: field.initialise(7, 1),
+    table,
+  }
+  return { program, buffers, values }
+}
