@@ -10,8 +10,8 @@
 
 namespace lfm {
 
-constexpr int MAX_OPERANDS = 10;
-constexpr int MAX_ATTRIBUTES = 12;
+constexpr int MAX_OPERANDS = 16;
+constexpr int MAX_ATTRIBUTES = 16;
 constexpr int MAX_LIST = 16;
 constexpr int MAX_RANK = 4;
 

@@ -7,10 +7,12 @@ namespace lfm {
 namespace LFM_TARGET {
 
 static const Kernel* const all[] = {
-    &activation,    &adam,           &adaptive_control,      &adaptive_stage,         &divergence,     &draw_batch,
-    &gradient_norm, &input_features, &input_tangent,         &linear_backward_input,  &linear_backward_weight,
-    &linear_forward, &linear_loss,   &linear_tangent,        &load_rows,             &mat_mul,                &mlp_backward,   &mlp_forward,
-    &mlp_tangents,  &normal,         &rademacher,            &rk4_step,               &stage_combine,
+    &accumulate, &activation, &adam, &adaptive_control, &adaptive_stage, &attention, &attention_backward,
+    &average_pool, &average_pool_backward, &conv2d, &conv2d_backward_input, &conv2d_backward_weight, &divergence,
+    &draw_batch, &flow_loss, &gradient_norm, &group_norm, &group_norm_backward, &input_features, &input_tangent,
+    &linear_backward_input, &linear_backward_weight, &linear_forward, &linear_loss, &linear_tangent, &load_rows,
+    &mat_mul, &mlp_backward, &mlp_forward, &mlp_tangents, &normal, &rademacher, &rk4_step, &stage_combine,
+    &time_embedding,
 };
 
 const Target target = {all, sizeof all / sizeof all[0], multiply_adds, evaluate, philox_words};

@@ -18,6 +18,7 @@ enum Purpose : uint32_t {
   PURPOSE_SHUFFLE_BATCH = 4,
   PURPOSE_PROBE = 5,
   PURPOSE_LATENT = 6,
+  PURPOSE_DROPOUT = 8,
   PURPOSE_MIRROR = 9,
 };
 

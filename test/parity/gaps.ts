@@ -29,7 +29,7 @@ const forPictures = [
 const forMixed = ['convert', 'loss_scale']
 
 export const gaps: Readonly<Record<'native' | 'webgpu', readonly string[]>> = {
-  native: [...forPictures, ...forMixed],
+  native: [...forMixed],
   webgpu: [...forPictures],
 }
 

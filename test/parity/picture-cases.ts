@@ -205,7 +205,7 @@ const windowed = (v: Values, [B, H, W, C]: readonly number[], before: number, af
 }
 
 const norms = [
-  { B: 1, H: 1, W: 1, C: 4, groups: 2, activation: 'identity', rows: 0, dropout: 0, before: 0, after: 0 },
+  { B: 1, H: 1, W: 1, C: 5, groups: 1, activation: 'identity', rows: 0, dropout: 0, before: 0, after: 0 },
   { B: 2, H: 5, W: 3, C: 6, groups: 3, activation: 'silu', rows: 2, dropout: 0, before: 4, after: 1 },
   { B: 3, H: 8, W: 8, C: 32, groups: 32, activation: 'silu', rows: 1, dropout: 0.3, before: 0, after: 32 },
   { B: 2, H: 4, W: 4, C: 96, groups: 32, activation: 'silu', rows: 0, dropout: 0.1, before: 0, after: 0 },
