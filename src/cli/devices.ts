@@ -50,6 +50,12 @@ function choice(found: readonly Found[]): { kind: Found['kind']; why: string } {
   return { kind: 'reference', why: 'there is neither a hardware WebGPU adapter nor the native engine' }
 }
 
+/** Why an adapter lacks what it lacks, where Dawn's own conditions are known. */
+function reasonFor({ details: { vendor, lacks } }: DeviceInfo): string {
+  const old = vendor === 'nvidia' && (lacks as readonly string[]).length > 0
+  return old ? ' (Dawn gives some features to NVIDIA drivers from 615.71 on only: see driver above)' : ''
+}
+
 export async function devices({ json }: { json?: boolean }): Promise<void> {
   const found = [...(await adapters()), await probe('native'), await probe('reference')]
   const auto = choice(found)
@@ -67,7 +73,8 @@ export async function devices({ json }: { json?: boolean }): Promise<void> {
     lines.push(`${kind}: ${info.name}${info.type === 'software' ? ' (software adapter)' : ''}`)
     if (info.cpuTarget) lines.push(`    CPU target: ${info.cpuTarget}, ${info.threads} threads`)
     for (const [name, value] of Object.entries(info.details)) {
-      lines.push(`    ${name}: ${Array.isArray(value) ? value.join(', ') : value}`)
+      const text = Array.isArray(value) ? value.join(', ') || 'nothing' : value
+      lines.push(`    ${name}: ${text}${name === 'lacks' ? reasonFor(info) : ''}`)
     }
   }
   process.stdout.write(`${lines.join('\n')}\n\nauto chooses ${auto.kind}: ${auto.why}.\n`)

@@ -29,8 +29,10 @@ export interface TrainingPlan {
     readonly pool: number
     /** bytes of the temporaries' shared slots and of constants */
     readonly activations: number
-    /** the largest single buffer, bytes */
+    /** the largest single buffer, bytes, the training rows aside */
     readonly largest: number
+    /** the same for each kind: parameters, the table of learning rates, what a step computes */
+    readonly buffers: { readonly parameters: number; readonly table: number; readonly activations: number }
     /** all of it */
     readonly peak: number
   }
@@ -85,6 +87,11 @@ export function planTraining(
   const { slots, constants } = lower(program.build(), () => device === 'native' && kind === 'mlp')
   const bytes = device === 'reference' ? 8 : 4
   const activations = bytes * (sum(slots) + constants.length)
+  const buffersOf = {
+    parameters: 4 * P,
+    table: 4 * on.table.length,
+    activations: Math.max(0, ...slots.map((length) => bytes * length)),
+  }
   const poolBytes = count === null ? 0 : 4 * pool.length
   return {
     parameters: field.parameterCount,
@@ -94,7 +101,8 @@ export function planTraining(
       optimizer,
       pool: poolBytes,
       activations,
-      largest: Math.max(4 * P, ...slots.map((length) => bytes * length)),
+      largest: Math.max(buffersOf.parameters, buffersOf.table, buffersOf.activations),
+      buffers: buffersOf,
       peak: optimizer + poolBytes + activations,
     },
   }
@@ -138,12 +146,21 @@ export function checkMemory(
         `step computes), but this machine has ${bytesText(available)}. ${remedy}`,
     )
   }
-  for (const limit of ['maxBufferSize', 'maxStorageBufferBindingSize']) {
-    const most = details[limit]
-    if (typeof most === 'number' && memory.largest > most) {
+  const { parameters, table, activations } = memory.buffers
+  const width = model.kind === 'unet' ? 'model.width' : 'model.hidden'
+  const steps = Math.max(...train.steps)
+  const needs: readonly (readonly [what: string, bytes: number, remedy: string])[] = [
+    [`${width} makes a network that`, parameters, `Take a smaller ${width}.`],
+    [`train.batch ${train.batch}`, activations, remedy],
+    [`train.steps ${steps}`, table, 'Take fewer train.steps, and more sub-flows in their place.'],
+    ['data.train', memory.pool, 'Take fewer rows (data.train), or another device.'],
+  ]
+  for (const [what, bytes, remedy] of needs) {
+    for (const limit of ['maxBufferSize', 'maxStorageBufferBindingSize']) {
+      const most = details[limit]
+      if (typeof most !== 'number' || bytes <= most) continue
       throw new ConfigError(
-        `train.batch ${train.batch} needs a buffer of ${bytesText(memory.largest)}, but '${name}' allows ` +
-          `${bytesText(most)} (${limit}). ${remedy}`,
+        `${what} needs a buffer of ${bytesText(bytes)}, but '${name}' allows ${bytesText(most)} (${limit}). ${remedy}`,
       )
     }
   }

@@ -65,7 +65,7 @@ const ATTEMPTS_PER_LOOK = 4
 const MOST_ATTEMPTS = 20_000
 /** Share of a leg that dopri5 tries first. */
 const FIRST_STEP = 0.05
-/** Elements that the largest temporary of a block may have: 64 MiB, half of the smallest binding limit seen. */
+/** Elements that the largest temporary of a block may have: 64 MiB, or less where an adapter binds less at a time. */
 const BLOCK_ELEMENTS = 16 * 1024 * 1024
 const MOST_BLOCK_ROWS = 16_384
 /**
@@ -81,7 +81,9 @@ const BLOCK_ROWS_PER_THREAD = 256
 export function blockRows(n: number, field: VelocityField, trace: Trace, info?: DeviceInfo): number {
   const tangents = trace === null ? 1 : trace.kind === 'exact' ? field.dimension : trace.probes
   const wanted = info?.type === 'cpu' ? BLOCK_ROWS_PER_THREAD * (info.threads ?? 1) : MOST_BLOCK_ROWS
-  const most = Math.max(64, Math.min(MOST_BLOCK_ROWS, wanted, Math.floor(BLOCK_ELEMENTS / (field.widest * tangents))))
+  const binding = info?.details.maxStorageBufferBindingSize
+  const elements = typeof binding === 'number' ? Math.min(BLOCK_ELEMENTS, Math.floor(binding / 4)) : BLOCK_ELEMENTS
+  const most = Math.max(64, Math.min(MOST_BLOCK_ROWS, wanted, Math.floor(elements / (field.widest * tangents))))
   const blocks = Math.ceil(n / most)
   return aligned(Math.ceil(n / blocks))
 }

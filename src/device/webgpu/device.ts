@@ -61,10 +61,12 @@ export class WebgpuDevice implements Device {
   ) {
     const fixedLanes = adapter.subgroupMinSize === adapter.subgroupMaxSize ? adapter.subgroupMinSize : 0
     const { variants, profile, openSafe, findings, onTuned } = options
+    // an adapter never gives less than WebGPU promises, so a smaller one is played here
+    const limits = { ...adapter.limits, ...options.limits }
     const target = {
       software: adapter.type === 'software',
       lanes: fixedLanes,
-      workgroupBytes: gpu.limits.maxComputeWorkgroupStorageSize,
+      workgroupBytes: limits.maxComputeWorkgroupStorageSize,
       f16: gpu.features.has('shader-f16'),
       units,
       forced: variants,
@@ -77,14 +79,18 @@ export class WebgpuDevice implements Device {
       threads: null,
       details: {
         vendor: adapter.vendor,
+        architecture: adapter.architecture,
         driver: adapter.driver,
+        adapterType: adapter.type,
+        lanes: adapter.subgroupMinSize === 0 ? 'none' : `${adapter.subgroupMinSize} to ${adapter.subgroupMaxSize}`,
         toggles: openSafe ? 'fast' : 'safe',
         features: adapter.features,
-        ...adapter.limits,
+        lacks: wantedFeatures.filter((feature) => !adapter.features.includes(feature)),
+        ...limits,
       },
     }
     this.line = new Line(gpu, adapter.name)
-    this.buffers = new WebgpuMemory(gpu, this.line, adapter.name)
+    this.buffers = new WebgpuMemory(gpu, this.line, adapter.name, limits)
     this.pipelines = new Pipelines(gpu, this.line, this.buffers, readShader)
     const clock = gpu.features.has('timestamp-query')
       ? new Profiler(gpu, this.line, this.buffers, this.pipelines)

@@ -60,6 +60,7 @@ export class WebgpuMemory {
     private readonly gpu: GPUDevice,
     private readonly line: Line,
     private readonly adapterName: string,
+    private readonly limits: Readonly<Record<LimitName, number>>,
   ) {}
 
   create(length: number, dtype: DType): WebgpuBuffer {
@@ -82,7 +83,7 @@ export class WebgpuMemory {
   }
 
   withinLimit(limit: LimitName, wanted: number, what: string): void {
-    const allowed = this.gpu.limits[limit]
+    const allowed = this.limits[limit]
     if (wanted > allowed) {
       throw new DeviceError(`${what} exceeds the limit ${limit} of '${this.adapterName}', which is ${allowed}.`)
     }

@@ -1,0 +1,69 @@
+/** Limits of an adapter that a config exceeds: named before anything is trained, or worked around. Small adapters are played. */
+
+import { describe, expect, test } from 'vitest'
+import { resolveOptions } from '../../src/config/index.js'
+import type { Device } from '../../src/device/device.js'
+import { openWebgpu, type WebgpuOptions } from '../../src/device/webgpu/index.js'
+import { ConfigError } from '../../src/errors.js'
+import { LocalFlow, trainFlow } from '../../src/flow/local-flow.js'
+import { data } from '../../src/index.js'
+import { adapterOrSkip } from './adapter.js'
+
+const name = await adapterOrSkip()
+
+const base = {
+  model: { hidden: [64, 64], activation: 'silu' },
+  flow: { gammas: [null] },
+  train: { batch: 64, steps: 2, checkpointEvery: 'off' },
+  ode: { steps: 1 },
+} as const
+
+const rows = (count: number) => ({ values: data.toy('moons').sample(count, 1) as Float32Array, shape: [count, 2] })
+
+describe.skipIf(!name)(`webgpu: limits on ${name}`, { timeout: 600_000 }, () => {
+  const on = async <T>(limits: WebgpuOptions['limits'], use: (device: Device) => Promise<T>): Promise<T> => {
+    const device = await openWebgpu({ adapter: name, limits })
+    try {
+      return await use(device)
+    } finally {
+      await device.dispose()
+    }
+  }
+  const train = (limits: WebgpuOptions['limits'], options: object, count = 1000): Promise<LocalFlow> =>
+    on(limits, async (device) => {
+      const { flow } = await trainFlow(device, rows(count), null, resolveOptions({ ...base, ...options }), {})
+      expect(device.memory().buffers).toBe(0)
+      return flow
+    })
+
+  const binding = { maxStorageBufferBindingSize: 65536 }
+
+  test.each([
+    ['train.batch 1000', { train: { ...base.train, batch: 1000 } }, /train\.batch 1000 needs a buffer of 250 KiB/],
+    ['model.hidden', { model: { ...base.model, hidden: [64, 200, 200] } }, /model\.hidden makes a network that needs/],
+    ['train.steps', { train: { ...base.train, steps: 5000 } }, /train\.steps 5000 needs a buffer of/],
+  ])('%s is named before training', async (_, options, message) => {
+    const training = train(binding, options)
+    await expect(training).rejects.toThrow(ConfigError)
+    await expect(training).rejects.toThrow(message)
+    await expect(training).rejects.toThrow(/allows 64.0 KiB \(maxStorageBufferBindingSize\)/)
+  })
+
+  test('data that no buffer holds are named by data.train', async () => {
+    const limits = { maxBufferSize: 131072 }
+    await expect(train(limits, {}, 20_000)).rejects.toThrow(/data\.train needs a buffer of 156 KiB.*\(maxBufferSize\)/)
+  })
+
+  test('blocks of rows are as large as an adapter binds at a time, and the rows are the same', async () => {
+    const flow = await train({}, {})
+    const sample = (limits: WebgpuOptions['limits']) =>
+      on(limits, async (device) => {
+        const { options, raw, rowShape, scaler, subFlows } = flow
+        const here = new LocalFlow({ options, raw, rowShape, scaler, subFlows }, device)
+        const { values } = await here.sample(1000)
+        await here.dispose()
+        return values
+      })
+    expect(await sample(binding)).toEqual(await sample({}))
+  })
+})
