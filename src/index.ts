@@ -1,4 +1,7 @@
-/** The public interface. `LocalFlow` trains, samples and scores; `data` loads and makes data sets. */
+/**
+ * The public interface. `LocalFlow` trains, samples and scores; `data` loads and makes data sets; `metrics` compares sets of
+ * pictures.
+ */
 
 export type { Config, TrainOptions } from './config/index.js'
 export * as data from './data/index.js'
@@ -25,4 +28,5 @@ export {
   type TrainArguments,
   type TrajectoryOptions,
 } from './flow/local-flow.js'
+export * as metrics from './metrics/index.js'
 export type { Evaluations, SolverSettings } from './ode/solver.js'

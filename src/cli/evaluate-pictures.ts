@@ -6,7 +6,8 @@
 
 import { extname } from 'node:path'
 import type { LoadedData } from '../data/load.js'
-import { rowLength, type Tensor } from '../data/tensor.js'
+import { evenly } from '../data/pictures.js'
+import { type Tensor, takeRows } from '../data/tensor.js'
 import type { Device } from '../device/device.js'
 import { DataError, invalid } from '../errors.js'
 import type { LocalFlow } from '../flow/local-flow.js'
@@ -87,14 +88,15 @@ export async function pictureQuality(
     const truth = await features.extract(real)
     const d = found.dimension
     // precision and recall depend on how many there are: as many of each
-    const few = Math.min(n, real.shape[0]) * d
+    const few = Math.min(n, real.shape[0])
+    const some = someRows({ values: truth.values, shape: [real.shape[0], d] }, few).values as Float32Array
     const other = part === 'train' ? data.test : data.train
-    const floor = other && (await features.extract(quantise(firstRows(other, n))))
+    const floor = other && (await features.extract(quantise(someRows(other, n))))
     signal.throwIfAborted()
     return {
       fid: fid(found.values, truth.values, d),
       floor: floor && fid(floor.values, truth.values, d),
-      ...(await precisionRecall(truth.values.subarray(0, few), found.values.subarray(0, few), d, NEIGHBOURS)),
+      ...(await precisionRecall(some, found.values.subarray(0, few * d), d, NEIGHBOURS)),
       neighbours: NEIGHBOURS,
       features: features.name,
       samples: n,
@@ -121,8 +123,8 @@ export function qualityLines(quality: ReportQuality): string[] {
   ]
 }
 
-/** The first n rows, for a likelihood. */
-export const firstRows = ({ values, shape }: Tensor, n: number): Tensor => ({
-  values: values.subarray(0, n * rowLength(shape)),
-  shape: [Math.min(n, shape[0]), ...shape.slice(1)],
-})
+/** n rows, or all where there are no more, evenly spaced in their order. */
+export function someRows(x: Tensor, n: number): Tensor {
+  const order = evenly(x.shape[0], n)
+  return takeRows(x, order, 0, order.length)
+}

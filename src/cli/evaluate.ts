@@ -18,7 +18,7 @@ import { isAdaptive, type SolverSettings } from '../ode/solver.js'
 import { describeSolver, writeReport } from '../run/report.js'
 import { addEvaluation, openRun, type Run } from '../run/run.js'
 import { openFlow, type RunDeviceOptions } from './device.js'
-import { firstRows, type PictureOptions, pictureQuality, qualityLines } from './evaluate-pictures.js'
+import { type PictureOptions, pictureQuality, qualityLines, someRows } from './evaluate-pictures.js'
 import { interruptSignal } from './interrupt.js'
 import { clock, printJson } from './terminal.js'
 
@@ -56,7 +56,7 @@ export async function evaluate(folder: string, options: EvaluateCommandOptions):
   try {
     const quality = pictured ? await pictureQuality(flow, device, data, part, options, signal) : null
     const rows = data[part]!
-    const counted = pictured ? firstRows(rows, options.likelihood ?? 0) : rows
+    const counted = pictured ? someRows(rows, options.likelihood ?? 0) : rows
     const likelihood = counted.shape[0] > 0 ? await likelihoodOf(flow, counted, data.density, signal) : null
     const { evaluate: settings } = flow.options.ode
     const evaluation = likelihood && {

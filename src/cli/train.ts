@@ -109,10 +109,16 @@ function commandLine(configPath: string, { out, device, fast, set }: TrainComman
   return words.map(quoted).join(' ')
 }
 
-const sha256 = ({ values: { buffer, byteOffset, byteLength } }: LoadedData['train']): string =>
-  createHash('sha256')
-    .update(new Uint8Array(buffer, byteOffset, byteLength))
-    .digest('hex')
+/** Bytes that a hash takes at a time: it refuses more than 2 GiB. */
+const HASHED = 2 ** 30
+
+function sha256({ values: { buffer, byteOffset, byteLength } }: LoadedData['train']): string {
+  const hash = createHash('sha256')
+  for (let at = 0; at < byteLength; at += HASHED) {
+    hash.update(new Uint8Array(buffer, byteOffset + at, Math.min(HASHED, byteLength - at)))
+  }
+  return hash.digest('hex')
+}
 
 export async function train(configPath: string, options: TrainCommandOptions): Promise<void> {
   const overrides = options.device ? [...options.set, `device.kind=${options.device}`] : options.set

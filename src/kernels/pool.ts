@@ -56,12 +56,17 @@ export function poolValue(
   return pixelValue((pool.data[row * width + (column >> 2)] >>> (8 * (column & 3))) & 0xff)
 }
 
-/** Bytes [n, D] as words [n, ⌈D/4⌉]: what a device buffer of a pool of pixels holds. */
+/**
+ * Bytes [n, D] as words [n, ⌈D/4⌉]: what a device buffer of a pool of pixels holds. Where rows are whole words already, the words
+ * are the bytes' own memory.
+ */
 export function packPixels(bytes: Uint8Array, D: number): Uint32Array {
   const rows = bytes.length / D
   const stride = 4 * poolWords(D, 'pixels')
+  if (stride === D && bytes.byteOffset % 4 === 0) {
+    return new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4)
+  }
   const packed = new Uint8Array(rows * stride)
-  if (stride === D) packed.set(bytes)
-  else for (let i = 0; i < rows; i++) packed.set(bytes.subarray(i * D, (i + 1) * D), i * stride)
+  for (let i = 0; i < rows; i++) packed.set(bytes.subarray(i * D, (i + 1) * D), i * stride)
   return new Uint32Array(packed.buffer)
 }

@@ -10,14 +10,23 @@ type Rows = Float32Array | Uint8Array
 /** Squared distances of row i of a to rows of b, [m]. */
 function distancesTo(a: Rows, i: number, b: Rows, d: number, out: Float64Array): void {
   const at = i * d
+  const whole = d - (d % 4)
   for (let j = 0; j < out.length; j++) {
     const from = j * d
-    let sum = 0
-    for (let k = 0; k < d; k++) {
-      const difference = a[at + k] - b[from + k]
-      sum += difference * difference
+    // four sums, so that no addition waits for the one before
+    let [s0, s1, s2, s3] = [0, 0, 0, 0]
+    for (let k = 0; k < whole; k += 4) {
+      const d0 = a[at + k] - b[from + k]
+      const d1 = a[at + k + 1] - b[from + k + 1]
+      const d2 = a[at + k + 2] - b[from + k + 2]
+      const d3 = a[at + k + 3] - b[from + k + 3]
+      s0 += d0 * d0
+      s1 += d1 * d1
+      s2 += d2 * d2
+      s3 += d3 * d3
     }
-    out[j] = sum
+    for (let k = whole; k < d; k++) s0 += (a[at + k] - b[from + k]) ** 2
+    out[j] = s0 + s1 + (s2 + s3)
   }
 }
 

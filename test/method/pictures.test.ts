@@ -9,7 +9,7 @@ import type { Device } from '../../src/device/device.js'
 import { LocalFlow, type TrainArguments } from '../../src/flow/local-flow.js'
 import { uploadPool } from '../../src/flow/pool.js'
 import { pushForward } from '../../src/flow/push-forward.js'
-import { type ChainState, trainChain } from '../../src/flow/train-chain.js'
+import { type ChainHooks, type ChainState, trainChain } from '../../src/flow/train-chain.js'
 import { pixelValue } from '../../src/kernels/pool.js'
 import { mlpField } from '../../src/nn/mlp.js'
 import { describeOn } from '../devices.js'
@@ -34,7 +34,13 @@ const net: MlpSpec = {
 const field = mlpField(net)
 const solver = { solver: 'euler', steps: 1, rtol: 1, atol: 1 } as const
 
-async function train(device: Device, x: Float32Array | Uint8Array, mirror: number, start: ChainState | null = null) {
+async function train(
+  device: Device,
+  x: Float32Array | Uint8Array,
+  mirror: number,
+  start: ChainState | null = null,
+  hooks: ChainHooks = {},
+) {
   const states: ChainState[] = []
   const kind = (number: number, gamma: number | null) => ({
     number,
@@ -75,6 +81,7 @@ async function train(device: Device, x: Float32Array | Uint8Array, mirror: numbe
       onCheckpoint: async (state) => {
         states.push(state)
       },
+      ...hooks,
     },
     start,
   )
@@ -124,6 +131,28 @@ await describeOn(['reference', 'native', 'webgpu'], 'pictures', (device) => {
       parameters.dispose()
       pool.buffer.dispose()
     }
+  })
+})
+
+await describeOn(['reference'], 'a push', (device) => {
+  test('that is cut off is done again, to the same bits', async () => {
+    // more rows than one block of the push has
+    const many = Uint8Array.from({ length: 17_000 * D }, (_, i) => (i * i * 37) % 256)
+    const whole = await train(device(), many, W)
+    const cut = new AbortController()
+    const states: ChainState[] = []
+    const stopped = train(device(), many, W, null, {
+      signal: cut.signal,
+      onProgress: ({ phase }) => phase === 'push' && cut.abort(new Error('cut')),
+      onCheckpoint: async (state) => {
+        states.push(state)
+      },
+    })
+    await expect(stopped).rejects.toThrow('cut')
+    const last = states.at(-1)!
+    // the sub-flow is trained, its push is not there
+    expect([last.subFlow, last.training?.step, last.finished.length]).toEqual([1, 12, 0])
+    expect((await train(device(), many, W, last)).parameters).toEqual(whole.parameters)
   })
 })
 
