@@ -111,7 +111,8 @@ async function main(): Promise<void> {
   const selected = selectCases(options.filters)
   const earlier = options.compare === null ? null : readResult(options.compare)
   const fast = !options.safe
-  const devices = await openDevices(options.devices, { fast })
+  const { variants } = options
+  const devices = await openDevices(options.devices, { fast, variants })
   const threads = devices.find((device) => device.kind === 'native')?.info.threads ?? availableParallelism()
   const peers = await openPeers(options.peers, selected, { threads, fast }, note)
   const pace = paces[options.quick ? 'quick' : 'full']
@@ -133,7 +134,7 @@ async function main(): Promise<void> {
     const beside = peers.filter((peer) => own.some((c) => peer.does(c.work(c.rows ?? 0)))).map((peer) => peer.name)
     for (const device of devices) {
       const profiled = options.profile
-        ? await openDevice(device.kind, { fast, profile: true, onWarning: () => undefined })
+        ? await openDevice(device.kind, { fast, variants, profile: true, onWarning: () => undefined })
         : null
       let head = true
       const footprints: string[] = []

@@ -16,6 +16,7 @@ present, beside other libraries.
                     with others measures those alone
   --profile         prints where one repetition goes, kernel by kernel, where the device can time its launches
   --safe            WebGPU with all of Dawn's checks, ours and tfjs's; without it both run without them
+  --variant K=V     takes variant V of kernel or composite K, as in rk4_step=fused; may be repeated
   --quick           fewer and shorter rounds, smaller batches for slow sides: minutes become seconds
   --json FILE       writes the result
   --compare FILE    says what became faster or slower since an earlier result
@@ -36,6 +37,8 @@ export interface BenchOptions {
   readonly profile: boolean
   /** WebGPU with the safe set of toggles */
   readonly safe: boolean
+  /** forced variants, by contract name */
+  readonly variants: Readonly<Record<string, string>>
   readonly quick: boolean
   readonly json: string | null
   readonly compare: string | null
@@ -50,6 +53,12 @@ const listed = (given: readonly string[] = []): string[] => given.flatMap((value
 function oneOf<T extends string>(option: string, value: string, known: readonly T[], also: readonly string[] = []): T {
   if ((known as readonly string[]).includes(value)) return value as T
   throw new LocalFlowError(`--${option} must be one of ${[...known, ...also].join(', ')}, but is '${value}'.`)
+}
+
+function variantOf(given: string): [string, string] {
+  const [name, variant, ...rest] = given.split('=')
+  if (name && variant && rest.length === 0) return [name, variant]
+  throw new LocalFlowError(`--variant must be a name and a variant, as in rk4_step=fused, but is '${given}'.`)
 }
 
 export function parseOptions(argv: readonly string[]): BenchOptions {
@@ -69,6 +78,7 @@ export function parseOptions(argv: readonly string[]): BenchOptions {
     peers: chosenPeers(listed(values.peer)),
     profile: values.profile ?? false,
     safe: values.safe ?? false,
+    variants: Object.fromEntries((values.variant ?? []).map(variantOf)),
     quick: values.quick ?? false,
     json: values.json ?? null,
     compare: values.compare ?? null,
@@ -87,6 +97,7 @@ const parse = (argv: readonly string[]) =>
       peer: { type: 'string', multiple: true },
       profile: { type: 'boolean' },
       safe: { type: 'boolean' },
+      variant: { type: 'string', multiple: true },
       quick: { type: 'boolean' },
       json: { type: 'string' },
       compare: { type: 'string' },

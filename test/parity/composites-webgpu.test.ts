@@ -39,3 +39,18 @@ describe.skipIf(!name)(`webgpu: fused composites on ${name}`, { timeout: 600_000
   afterAll(() => device?.dispose())
   compositeParity(() => device, 'fused', cases)
 })
+
+describe.skipIf(!name)(`webgpu: layered integration on ${name}`, { timeout: 600_000 }, () => {
+  let device: Device
+  beforeAll(async () => {
+    device = await openWebgpu({ adapter: name, variants: { rk4_step: 'layered' } })
+  })
+  afterAll(() => device?.dispose())
+  const wide: Spec = { B: 37, D: 70, hidden: [24, 24], activation: 'tanh', T: 2, scale: 1.5, steps: 2 }
+  const layered = [...specs, wide].flatMap((spec, i) =>
+    casesOf(spec, i).filter(
+      ({ composite, label }) => composite === 'rk4_step' && (i % 3 === 0 || /log det$/.test(label)),
+    ),
+  )
+  compositeParity(() => device, 'layered', layered)
+})

@@ -1,5 +1,5 @@
 /**
- * Sampling through a whole chain by fused composites: one launch for the noise and one for each sub-flow, and the same
+ * Sampling through a whole chain: fused, one launch for the noise and one for each sub-flow; layered, none but products; the same
  * samples as by the expansion. Which networks fit into a workgroup is arithmetic, and tested as such.
  */
 
@@ -106,17 +106,29 @@ describe.skipIf(!name)(`webgpu: a fused chain on ${name}`, { timeout: 600_000 },
       const device = await open({ rk4_step: 'fused' }, kib)
       const { samples, logDet, made } = await sample(device, trace)
       expect(made.map(({ variants }) => variants.rk4_step)).toEqual(['fused'])
-      expect(made.map(dispatches)).toEqual([SUB_FLOWS + 1])
+      expect(made.map(dispatches)).toEqual([['normal', 'rk4_step', 'rk4_step', 'rk4_step']])
       expect(farthest(samples, expanded.samples)).toBeLessThan(2e-5)
       if (trace) expect(farthest(logDet!, expanded.logDet!)).toBeLessThan(1e-4)
       expect(device.memory().buffers).toBe(0)
     })
   }
+
+  test('layer by layer a stage is its products alone', async () => {
+    const device = await open({ rk4_step: 'layered' })
+    const { samples, logDet, made } = await sample(device, { kind: 'exact' })
+    expect(farthest(samples, expanded.samples)).toBeLessThan(2e-5)
+    expect(farthest(logDet!, expanded.logDet!)).toBeLessThan(1e-4)
+    const forward = ['linear_forward', 'linear_forward', 'linear_forward']
+    const tangents = ['linear_tangent', 'linear_tangent', 'linear_tangent', 'linear_tangent', 'divergence_stage']
+    const stage = [...forward, ...tangents, 'linear_stage']
+    const subFlow = ['input_tangent', ...new Array(4 * solver.steps).fill(stage).flat()]
+    expect(made.map(dispatches)).toEqual([['normal', ...new Array(SUB_FLOWS).fill(subFlow).flat()]])
+  })
 })
 
-/** Launches that one replay records. */
-const dispatches = (executable: Executable): number =>
-  (executable as unknown as { program: { dispatches: unknown[] } }).program.dispatches.length
+/** Names of the launches that one replay records. */
+const dispatches = (executable: Executable): string[] =>
+  (executable as unknown as { program: { dispatches: { name: string }[] } }).program.dispatches.map(({ name }) => name)
 
 const farthest = (a: Float32Array, b: Float32Array): number =>
   a.reduce((worst, value, i) => Math.max(worst, Math.abs(value - b[i])), 0)

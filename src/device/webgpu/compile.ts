@@ -9,12 +9,12 @@ import { type LoweredOperation, lower, type PlacedTensor } from '../../program/l
 import type { Program } from '../../program/program.js'
 import { mergeVariants } from '../device.js'
 import { expectKernels } from '../gaps.js'
-import { CompositeChoice, planComposite } from './composites.js'
+import { CompositeChoice, compositePlanners } from './composites.js'
 import type { CompiledProgram, Dispatch } from './executable.js'
 import { plan, plannedKernels } from './launches.js'
 import { usage, type WebgpuBuffer, type WebgpuMemory } from './memory.js'
 import type { Pipelines, Prepared } from './pipelines.js'
-import type { Launch, Plan, Scratch } from './plans.js'
+import type { Launch, Plan, Planner, Scratch } from './plans.js'
 import { partsOfGradients, type SharedParts } from './products.js'
 import { packUniforms, type Shader, uniformBytes } from './shaders.js'
 import { choiceLabel, type Target } from './variants.js'
@@ -54,12 +54,16 @@ interface Placement {
 export async function compileProgram(program: Program, on: CompilesOn): Promise<CompiledProgram> {
   const { gpu, memory, pipelines, target } = on
   const composites = new CompositeChoice(target)
-  const lowered = lower(program, composites.takes, true)
-  expectKernels({ kind: 'webgpu', kernels: plannedKernels }, lowered.operations)
+  const lowered = lower(composites.layered(program), composites.takes, true)
+  const ownPlanner = ({ contract }: LoweredOperation): Planner | undefined => compositePlanners[contract.name]
+  expectKernels(
+    { kind: 'webgpu', kernels: plannedKernels },
+    lowered.operations.filter((operation) => !ownPlanner(operation)),
+  )
   const products = new ProductChoices(target)
   const shared = partsOfGradients(lowered.operations, target)
-  const plans = lowered.operations.map((operation) =>
-    operation.contract.kind === 'composite' ? planComposite(operation, target) : products.plan(operation, shared),
+  const plans = lowered.operations.map(
+    (operation) => ownPlanner(operation)?.(operation, target) ?? products.plan(operation, shared),
   )
   const prepared = await Promise.all(
     plans.map(({ launches }) => Promise.all(launches.map((launch) => pipelines.prepare(launch)))),

@@ -3,26 +3,31 @@
  *
  * - `fused`: one launch, in which a workgroup takes a tile of rows through all layers, and in rk4_step through all stages of
  *   all steps (shaders/include/mlp_tile.wgsl); for networks of which a tile fits into workgroup memory.
+ * - `layered`, of rk4_step alone: kernel by kernel, but a stage's combination is part of its last layer's launch (layered.ts).
  * - `expanded`: the composite's own expansion, kernel by kernel.
  *
  * The choice looks at the adapter and at the network, never at the number of rows.
  */
 
-import type { IntegrationAttributes } from '../../composites/fixed_step.js'
 import { inputWidth, type MlpAttributes } from '../../composites/mlp.js'
 import { DeviceError, invalid } from '../../errors.js'
 import type { LoweredOperation } from '../../program/lower.js'
-import type { Operation } from '../../program/program.js'
+import { type Operation, type Program, ProgramBuilder, type Tensor } from '../../program/program.js'
+import { layeredPlanners, layeredRk4, type MlpIntegration } from './layered.js'
 import { mlpTile } from './mlp-tile.js'
-import { activationNumbers, flag, groupsFor, type Plan, shapesOf } from './plans.js'
+import { activationNumbers, flag, groupsFor, type Plan, type Planner, shapesOf } from './plans.js'
 import type { Target } from './variants.js'
 
 /** The variants of each composite that has several. */
 export const compositeVariants: Readonly<Record<string, readonly string[]>> = {
   mlp_forward: ['fused', 'expanded'],
   mlp_tangents: ['fused', 'expanded'],
-  rk4_step: ['fused', 'expanded'],
+  rk4_step: ['fused', 'layered', 'expanded'],
 }
+
+/** Whether an operation is one of these composites, with an MLP; other networks are expanded. */
+const isMlp = ({ contract, attributes }: Operation): boolean =>
+  contract.name in compositeVariants && (attributes.net as { kind: string }).kind === 'mlp'
 
 /** Rows of a tile below which a GPU spends its time on streaming weights. */
 const ENOUGH_ROWS = 16
@@ -62,21 +67,43 @@ export class CompositeChoice {
 
   constructor(private readonly target: Target) {}
 
-  /** Whether a composite stays whole. */
-  readonly takes = (operation: Operation): boolean => {
+  private variantOf(operation: Operation): string {
     const { name } = operation.contract
-    if (!(name in compositeVariants)) return false
     const variant = chooseCompositeVariant(operation, this.target)
     const before = this.chosen[name]?.split(' ') ?? []
     this.chosen[name] = compositeVariants[name].filter((one) => one === variant || before.includes(one)).join(' ')
-    return variant === 'fused'
+    return variant
+  }
+
+  /** Whether a composite stays whole. */
+  readonly takes = (operation: Operation): boolean => isMlp(operation) && this.variantOf(operation) === 'fused'
+
+  /** A program with this device's own expansions in place of the composites that take them. */
+  layered(program: Program): Program {
+    const operations = program.operations.flatMap((operation) => {
+      if (operation.contract.name !== 'rk4_step' || !isMlp(operation)) return [operation]
+      if (this.variantOf(operation) !== 'layered') return [operation]
+      const builder = new ProgramBuilder()
+      const attributes = operation.attributes as unknown as MlpIntegration
+      layeredRk4(builder, operation.operands as Record<string, Tensor>, attributes)
+      return builder.operations
+    })
+    return { operations }
   }
 }
 
+/** What this device plans beside the kernels of the registry. */
+export const compositePlanners: Readonly<Record<string, Planner>> = {
+  mlp_forward: planFused,
+  mlp_tangents: planFused,
+  rk4_step: planFused,
+  ...layeredPlanners,
+}
+
 /** The launch of a composite that is taken whole. */
-export function planComposite(operation: LoweredOperation, target: Target): Plan {
+function planFused(operation: LoweredOperation, target: Target): Plan {
   const { name } = operation.contract
-  const { net, scale, ...interval } = operation.attributes as unknown as MlpAttributes & Partial<IntegrationAttributes>
+  const { net, scale, ...interval } = operation.attributes as unknown as MlpAttributes & Partial<MlpIntegration>
   const tile = mlpTile(net, tangentsOf(operation), target.workgroupBytes)
   if (!tile) throw new DeviceError(`${name}: a tile of this network does not fit into ${target.workgroupBytes} bytes.`)
   const shapes = shapesOf(operation)
