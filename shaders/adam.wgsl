@@ -1,7 +1,7 @@
 // One step of Adam or AdamW with clipping and an average of the parameters: see src/kernels/adam.ts. Every workgroup adds
 // up the partial sums of squares for itself; the first one alone writes the state, in words that no other reads
-// unless it changes nothing.
-#include "group_sum.wgsl"
+// unless it changes nothing. Four parameters at a time where their number is a multiple of four (elements_wide.wgsl).
+#include "elements.wgsl"
 #include "numeric.wgsl"
 #include "state.wgsl"
 
@@ -19,24 +19,34 @@ struct Uniforms {
 override DECOUPLED: bool = false;
 override HAS_AVERAGE: bool = false;
 @group(0) @binding(0) var<uniform> u: Uniforms;
-@group(0) @binding(1) var<storage, read_write> parameters: array<f32>;
-@group(0) @binding(2) var<storage, read> gradient: array<f32>;
-@group(0) @binding(3) var<storage, read_write> m: array<f32>;
-@group(0) @binding(4) var<storage, read_write> v: array<f32>;
-@group(0) @binding(5) var<storage, read_write> average: array<f32>;
+@group(0) @binding(1) var<storage, read_write> parameters: array<Element>;
+@group(0) @binding(2) var<storage, read> gradient: array<Element>;
+@group(0) @binding(3) var<storage, read_write> m: array<Element>;
+@group(0) @binding(4) var<storage, read_write> v: array<Element>;
+@group(0) @binding(5) var<storage, read_write> average: array<Element>;
 @group(0) @binding(6) var<storage, read> partials: array<f32>;
 @group(0) @binding(7) var<storage, read> table: array<f32>;
 @group(0) @binding(8) var<storage, read_write> state: array<u32>;
 
-@compute @workgroup_size(256)
+const THREADS = 64u;
+// invocations that add up partial sums; then every one adds up theirs, so that there is one barrier
+const SHARERS = 16u;
+var<workgroup> shares: array<f32, SHARERS>;
+
+@compute @workgroup_size(THREADS)
 fn main(
   @builtin(workgroup_id) group: vec3u,
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  var term = 0.0;
-  if (local < u.partials) { term = partials[local]; }
-  let squares = group_sum(local, term);
+  if (local < SHARERS) {
+    var share = 0.0;
+    for (var i = local; i < u.partials; i += SHARERS) { share += partials[i]; }
+    shares[local] = share;
+  }
+  workgroupBarrier();
+  var squares = 0.0;
+  for (var i = 0u; i < SHARERS; i++) { squares += shares[i]; }
   if (state[STATE_HALTED] != 0u) { return; }
   let keeper = group.x == 0u && local == 0u;
   if (!is_finite(squares)) {
@@ -59,7 +69,7 @@ fn main(
   let correction2 = table[row + 2u];
   let average_decay = table[row + 3u];
 
-  for (var i = group.x * 256u + local; i < u.length; i += groups.x * 256u) {
+  for (var i = group.x * THREADS + local; i < u.length / WIDTH; i += groups.x * THREADS) {
     let p = parameters[i];
     var g = clipping * gradient[i];
     var shrunk = p;

@@ -432,7 +432,7 @@ const optimizer: readonly Case[] = [
       average: false,
       halted: 0,
     },
-    { label: 'halted', P: 301, S: 3, step: 2, clip: 0, decay: 0, decoupled: false, average: true, halted: 1 },
+    { label: 'halted', P: 304, S: 3, step: 2, clip: 0, decay: 0, decoupled: false, average: true, halted: 1 },
   ].map(({ label, P, S, step, clip, decay, decoupled, average, halted }) =>
     testCase('adam', label, 2e-6, (v) => ({
       attributes: { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: decay, decoupled, clip },

@@ -177,6 +177,7 @@ const planners: Readonly<Record<string, Planner>> = {
     const [length] = parameters
     const launch: Launch = {
       shader: 'adam',
+      elements: length % 4 === 0 ? 'wide' : 'scalar',
       constants: { DECOUPLED: flag(operation.attributes.decoupled), HAS_AVERAGE: flag(average) },
       uniforms: {
         length,
@@ -190,7 +191,7 @@ const planners: Readonly<Record<string, Planner>> = {
         weight_decay: a.weightDecay,
         clip: a.clip,
       },
-      // four elements an invocation, since each workgroup first adds up the partial sums
+      // sixteen elements an invocation, since each workgroup first adds up the partial sums
       groups: [Math.min(MAX_GROUPS, Math.ceil(length / 1024)), 1, 1],
     }
     return { launches: [launch] }

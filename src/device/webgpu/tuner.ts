@@ -212,12 +212,17 @@ const flopsOf = ({ contract, operands, attributes }: Operation): number =>
 
 /**
  * What is measured for a product, the suggestion first. On a processor a core with workgroup memory takes seconds to compile
- * and is never the fastest.
+ * and is never the fastest, and one that loads single numbers never is where quads can be loaded.
  */
-export const candidatesFor = (shape: ProductShape, target: Target): string[] =>
-  usableVariants(shape, target).filter(
-    (name, i) => i === 0 || !target.software || variants[name](target.lanes).workgroupBytes === 0,
-  )
+export function candidatesFor(shape: ProductShape, target: Target): string[] {
+  const [suggested, ...others] = usableVariants(shape, target)
+  const quads = variants[suggested](target.lanes).elements !== 'scalar'
+  const worthTrying = (name: string): boolean => {
+    const { workgroupBytes, elements } = variants[name](target.lanes)
+    return !target.software || (workgroupBytes === 0 && !(quads && elements === 'scalar'))
+  }
+  return [suggested, ...others.filter(worthTrying)]
+}
 
 /** Operands that belong to the layer: they have no rows of the batch. */
 const rowless = new Set(['weight', 'bias', 'time_weight', 'dweight', 'dbias', 'dtime_weight', 'b'])
