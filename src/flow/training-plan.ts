@@ -9,7 +9,7 @@ import type { ResolvedOptions } from '../config/index.js'
 import type { DeviceInfo, DeviceKind } from '../device/device.js'
 import { ConfigError } from '../errors.js'
 import { stepTable } from '../kernels/adam.js'
-import { poolWords } from '../kernels/pool.js'
+import { MOST_POOL_PIECES, poolWords } from '../kernels/pool.js'
 import { STATE_LENGTH } from '../kernels/state.js'
 import type { VelocityField } from '../nn/field.js'
 import { lower } from '../program/lower.js'
@@ -158,7 +158,9 @@ export function checkMemory(
   for (const [what, bytes, remedy] of needs) {
     for (const limit of ['maxBufferSize', 'maxStorageBufferBindingSize']) {
       const most = details[limit]
-      if (typeof most !== 'number' || bytes <= most) continue
+      // a device splits the training rows where it can bind no more at a time
+      const parts = bytes === memory.pool && limit === 'maxStorageBufferBindingSize' ? MOST_POOL_PIECES : 1
+      if (typeof most !== 'number' || bytes <= parts * most) continue
       throw new ConfigError(
         `${what} needs a buffer of ${bytesText(bytes)}, but '${name}' allows ${bytesText(most)} (${limit}). ${remedy}`,
       )

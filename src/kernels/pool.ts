@@ -16,6 +16,9 @@ export interface PoolAttributes {
   readonly mirror: number
 }
 
+/** Parts into which a device splits a pool that is larger than it can read from at a time. */
+export const MOST_POOL_PIECES = 4
+
 /** Words of a row of D values. */
 export const poolWords = (D: number, values: PoolAttributes['values']): number =>
   values === 'pixels' ? Math.ceil(D / 4) : D

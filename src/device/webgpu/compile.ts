@@ -49,6 +49,8 @@ interface Placement {
   readonly bufferOf: (tensor: PlacedTensor) => GPUBuffer
   /** memory beside the operands, by binding name */
   readonly scratch: Readonly<Record<string, GPUBuffer>>
+  /** parts of operands, by binding name */
+  readonly windows: Plan['windows']
 }
 
 export async function compileProgram(program: Program, on: CompilesOn): Promise<CompiledProgram> {
@@ -106,7 +108,7 @@ export async function compileProgram(program: Program, on: CompilesOn): Promise<
       const cost = operation.contract.cost(shapesOf(operation), operation.attributes)
       plans[i].launches.forEach((launch, j) => {
         const { shader, layout, pipeline, identity } = prepared[i][j]
-        const entries = bindings(operation, shader, { bufferOf, scratch }, on)
+        const entries = bindings(operation, shader, { bufferOf, scratch, windows: plans[i].windows }, on)
         entries.push({
           binding: 0,
           resource: { buffer: uniformBuffer, offset: OFFSET_BYTES * dispatches.length, size: uniformBytes(shader) },
@@ -161,15 +163,23 @@ function packAll(launches: readonly (readonly [Launch, Prepared])[]): Uint8Array
 
 const bytesOf = (dtype: DType): number => (dtype === 'f16' ? 2 : 4)
 
+/** In words. */
+const windowOf = (buffer: GPUBuffer, first: number, length: number): GPUBufferBinding => ({
+  buffer,
+  offset: 4 * first,
+  size: 4 * length,
+})
+
 function bindings(
   operation: LoweredOperation,
   shader: Shader,
-  { bufferOf, scratch }: Placement,
+  { bufferOf, scratch, windows }: Placement,
   { memory, absent }: CompilesOn,
 ): GPUBindGroupEntry[] {
   const access = new Map<GPUBuffer, { type: string; name: string }>()
   return shader.bindings.map(({ name, index, type }) => {
-    const tensor = operation.operands[name]
+    const part = windows?.[name]
+    const tensor = operation.operands[part?.operand ?? name]
     if (!tensor) {
       if (scratch[name]) return { binding: index, resource: { buffer: scratch[name] } }
       const window = { buffer: absent.written, offset: OFFSET_BYTES * index, size: OFFSET_BYTES }
@@ -184,6 +194,7 @@ function bindings(
       )
     }
     access.set(buffer, { type, name })
+    if (part) return { binding: index, resource: windowOf(buffer, tensor.offset + part.first, part.length) }
     const width = bytesOf(tensor.dtype)
     const bytes = width * size(tensor.shape)
     memory.withinLimit(

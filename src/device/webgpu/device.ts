@@ -67,6 +67,7 @@ export class WebgpuDevice implements Device {
       software: adapter.type === 'software',
       lanes: fixedLanes,
       workgroupBytes: limits.maxComputeWorkgroupStorageSize,
+      bindingBytes: limits.maxStorageBufferBindingSize,
       f16: gpu.features.has('shader-f16'),
       units,
       forced: variants,

@@ -3,8 +3,10 @@
  * the table for each contract; those of the matrix products are in products.ts.
  */
 
+import { DeviceError } from '../../errors.js'
 import type { ActivationName } from '../../kernels/activations.js'
 import { size } from '../../kernels/contract.js'
+import { MOST_POOL_PIECES } from '../../kernels/pool.js'
 import type { LoweredOperation } from '../../program/lower.js'
 import { halfPlanners, isHalf } from './half-launches.js'
 import {
@@ -33,6 +35,30 @@ const simple = (
 ): Plan => ({ launches: [{ shader: operation.contract.name, constants, uniforms, groups: groupsFor(elements) }] })
 
 const seedUniforms = (a: Numbers): Numbers => ({ seed_low: a.seedLow, seed_high: a.seedHigh, stream: a.stream })
+
+/**
+ * The bindings of a pool of so many words that is larger than one of them may be; null where one is enough. The error that
+ * says what to do where several are not comes before training (src/flow/training-plan.ts).
+ */
+function poolPieces(
+  length: number,
+  { bindingBytes = Number.POSITIVE_INFINITY }: Target,
+): { words: number; windows: Plan['windows'] } | null {
+  if (4 * length <= bindingBytes) return null
+  // windows start at multiples of 64 words, as all bindings do
+  const words = Math.floor(bindingBytes / 256) * 64
+  const count = Math.ceil(length / words)
+  if (count > MOST_POOL_PIECES) {
+    throw new DeviceError(
+      `A pool of ${4 * length} bytes does not fit into ${MOST_POOL_PIECES} bindings of ${bindingBytes} bytes.`,
+    )
+  }
+  const windows = Array.from({ length: count }, (_, i) => [
+    i === 0 ? 'pool' : `pool_${i}`,
+    { operand: 'pool', first: i * words, length: Math.min(words, length - i * words) },
+  ])
+  return { words, windows: Object.fromEntries(windows) }
+}
 
 /** Where weight gradients left their parts' sums to it, it adds them up on the way. */
 const gradientNorm: Planner = (operation, _target, shared) => {
@@ -73,16 +99,18 @@ const planners: Readonly<Record<string, Planner>> = {
     return simple(operation, rows * blocks, {}, { rows, columns, blocks, batch: rows / a.probes, ...seedUniforms(a) })
   },
 
-  draw_batch: (operation) => {
+  draw_batch: (operation, target) => {
     const { pool, x, condition, quantiles } = shapesOf(operation)
     const a = operation.attributes as Readonly<Record<string, number | string>>
     const n = a as Numbers
     const pairs = x[0] / n.timesPerPair
     const blocks = Math.ceil(x[1] / 4)
-    return simple(
+    const pieces = poolPieces(size(pool), target)
+    const plan = simple(
       operation,
       x[0] * blocks,
       {
+        ...(pieces && { PIECE: pieces.words }),
         COUPLING: couplingNumbers[a.coupling],
         TRIGONOMETRIC: flag(a.interpolant === 'trig'),
         REPLACEMENT: flag(a.sampling === 'replacement'),
@@ -106,6 +134,8 @@ const planners: Readonly<Record<string, Planner>> = {
         ...seedUniforms(n),
       },
     )
+    if (!pieces) return plan
+    return { launches: plan.launches.map((launch) => ({ ...launch, pool: 'split' })), windows: pieces.windows }
   },
 
   load_rows: (operation) => {

@@ -26,7 +26,7 @@ export interface ShaderText {
   readonly hash: string
 }
 
-const shaderKeyOf = ({ shader, product, elements }: Launch): string => [shader, product, elements].join(' ')
+const shaderKeyOf = ({ shader, product, elements, pool }: Launch): string => [shader, product, elements, pool].join(' ')
 
 export class Pipelines {
   private readonly texts = new Map<string, Promise<ShaderText>>()
@@ -44,7 +44,7 @@ export class Pipelines {
   /** The text of a launch's shader. */
   text(launch: Launch): Promise<ShaderText> {
     return once(this.texts, shaderKeyOf(launch), async () => {
-      const shader = await loadShader(this.readShader, launch.shader, launch.product, launch.elements)
+      const shader = await loadShader(this.readShader, launch.shader, launch.product, launch.elements, launch.pool)
       return { shader, hash: await hashOf(shader.code) }
     })
   }

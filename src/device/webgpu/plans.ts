@@ -15,6 +15,8 @@ export interface Launch {
   readonly product?: string
   /** what "elements.wgsl" and "activate.wgsl" stand for */
   readonly elements?: Variant['elements']
+  /** whether the training pool has several bindings: what "pool_words.wgsl" stands for */
+  readonly pool?: 'split'
   readonly constants: Constants
   readonly uniforms: Readonly<Record<string, number | readonly number[]>>
   readonly groups: readonly [number, number, number]
@@ -25,12 +27,21 @@ export interface Scratch {
   readonly elements: number
 }
 
+/** A part of an operand, in words. */
+export interface Window {
+  readonly operand: string
+  readonly first: number
+  readonly length: number
+}
+
 export interface Plan {
   readonly launches: readonly Launch[]
   /** name of the variant, for kernels that have several */
   readonly variant?: string
   /** by binding name */
   readonly scratch?: Readonly<Record<string, Scratch>>
+  /** by binding name: parts of operands that are larger than an adapter binds at a time */
+  readonly windows?: Readonly<Record<string, Window>>
 }
 
 export type Planner = (operation: LoweredOperation, target: Target, shared?: SharedParts) => Plan

@@ -2,8 +2,8 @@
  * From the files of shaders/ to what a pipeline is made of. A *shader* is one .wgsl file; a line `#include "x.wgsl"` puts
  * shaders/include/x.wgsl in its place, once, and directives move to the top. A product kernel includes "product.wgsl",
  * "elements.wgsl" and "activate.wgsl", which are no files: the chosen variant says which of the product_*.wgsl,
- * elements_*.wgsl and activate_*.wgsl they stand for. Everything else that a pipeline varies in is a
- * pipeline-overridable constant.
+ * elements_*.wgsl and activate_*.wgsl they stand for; so does "pool_words.wgsl", for a pool in one or several bindings.
+ * Everything else that a pipeline varies in is a pipeline-overridable constant.
  *
  * The text is the only home of the interface: bindings and the fields of `Uniforms` are read from it. A binding is named
  * as the operand it takes, with an underscore after it where WGSL reserves the word.
@@ -43,9 +43,11 @@ export async function loadShader(
   name: string,
   product?: string,
   elements?: Variant['elements'],
+  pool: 'whole' | 'split' = 'whole',
 ): Promise<Shader> {
   const files: Readonly<Record<string, string>> = {
     'product.wgsl': `product_${product}.wgsl`,
+    'pool_words.wgsl': `pool_words_${pool}.wgsl`,
     ...(elements && {
       'elements.wgsl': `elements_${elements}.wgsl`,
       'activate.wgsl': `activate_${resultWidths[elements]}.wgsl`,

@@ -21,6 +21,8 @@ export interface Target {
   readonly lanes: number
   /** bytes of memory that a workgroup may have */
   readonly workgroupBytes: number
+  /** bytes that one binding of a buffer may have; left out: as many as it likes */
+  readonly bindingBytes?: number
   /** whether shaders may use float16 */
   readonly f16: boolean
   /** how matrix units are written for, where the adapter has some that multiply float16 */
@@ -185,9 +187,9 @@ export function usableVariants(shape: ProductShape, target: Target): string[] {
   return [suggested, ...usable.filter((name) => name !== suggested)]
 }
 
-function isUsable(name: string, shape: ProductShape, { lanes }: Target): boolean {
+function isUsable(name: string, shape: ProductShape, { lanes, workgroupBytes }: Target): boolean {
   const variant = variants[name](lanes)
-  return (!variant.subgroups || lanes > 0) && variant.fits(shape)
+  return (!variant.subgroups || lanes > 0) && variant.workgroupBytes <= workgroupBytes && variant.fits(shape)
 }
 
 /**
