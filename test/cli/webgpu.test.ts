@@ -47,7 +47,7 @@ describe.skipIf(!name)(`lfm on ${name}`, { timeout: 600_000 }, () => {
   it('measures variants once, and tells where a training step goes', async () => {
     const short = ['--set', 'train.steps=5']
     const first = await lfm(train('measured', '--profile', ...short), options)
-    expect(first.stderr).toMatch(/measured the variants of \d+ products in/)
+    expect(first.stderr).toMatch(/measured the variants of \d+ operations in/)
     const { profile } = json<Profiled>(first)
     expect(profile.kernels.map(({ name }) => name)).toEqual(expect.arrayContaining(['adam', 'draw_batch']))
     expect(profile.kernels.reduce((sum, { share }) => sum + share, 0)).toBeCloseTo(1)

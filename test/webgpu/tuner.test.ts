@@ -1,6 +1,7 @@
 /** The autotuner: what it asks, what it remembers, and that its choice is used, reported and reproduced. */
 
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { rk4 } from '../../src/composites/tableaus.js'
 import type { DeviceBuffer } from '../../src/device/device.js'
 import { type CompilesOn, compileProgram } from '../../src/device/webgpu/compile.js'
 import type { WebgpuDevice } from '../../src/device/webgpu/device.js'
@@ -10,6 +11,7 @@ import type { Line } from '../../src/device/webgpu/line.js'
 import { candidatesFor, Tuner, withRows } from '../../src/device/webgpu/tuner.js'
 import { chooseVariant, type ProductShape, type Target } from '../../src/device/webgpu/variants.js'
 import { kernels } from '../../src/kernels/registry.js'
+import { mlpField } from '../../src/nn/mlp.js'
 import { type Operation, type Program, ProgramBuilder } from '../../src/program/program.js'
 import { adapterOrSkip } from './adapter.js'
 
@@ -115,19 +117,24 @@ describe.skipIf(!name)(`webgpu: the tuner on ${name}`, { timeout: 600_000 }, () 
   afterAll(() => device.dispose())
 
   /** A tuner whose clock says that the n-th candidate of every question takes `times[n]`. */
-  function tunerWith(findings: Findings, times: readonly number[], forced: Target['forced'] = {}) {
+  function tunerWith(
+    findings: Findings,
+    times: readonly number[],
+    forced: Target['forced'] = {},
+    played: Partial<Target> = {},
+  ) {
     const { compilesOn, line } = device as unknown as { compilesOn: CompilesOn; line: Line }
-    const on = { ...compilesOn, target: { ...compilesOn.target, forced } }
+    const on = { ...compilesOn, target: { ...compilesOn.target, forced, ...played } }
     let calls = 0
     const stopwatch = vi.fn(async () => times[Math.floor(calls++ / 4) % times.length])
     const report = vi.fn()
     const tuner = new Tuner(on, line, findings, stopwatch, report)
     const chosen = async (program: Program): Promise<string> => {
-      const compiled = await compileProgram(program, { ...on, target: { ...on.target, tuned: tuner.tuned } })
+      const compiled = await compileProgram(program, { ...on, target: { ...on.target, ...tuner.choices } })
       for (const buffer of compiled.owned) on.memory.release(buffer)
       return compiled.variants.linear_forward
     }
-    return { tuner, stopwatch, report, chosen }
+    return { tuner, stopwatch, report, chosen, on }
   }
 
   const candidates = (): string[] => {
@@ -158,7 +165,7 @@ describe.skipIf(!name)(`webgpu: the tuner on ${name}`, { timeout: 600_000 }, () 
       expect(await chosen(program)).toBe(`${second}@64x64`)
       expect(second).not.toBe(suggested)
       expect(report).toHaveBeenCalledTimes(1)
-      expect(report.mock.calls[0][0]).toMatch(/variants of 1 products in \d+\.\d s/)
+      expect(report.mock.calls[0][0]).toMatch(/variants of 1 operations in \d+\.\d s/)
     })
     const calls = stopwatch.mock.calls.length
     // another number of rows is the same class
@@ -188,6 +195,44 @@ describe.skipIf(!name)(`webgpu: the tuner on ${name}`, { timeout: 600_000 }, () 
       expect(forced.stopwatch).not.toHaveBeenCalled()
       expect(await forced.chosen(program)).toBe('storage')
     })
+  })
+
+  test('a composite is measured whole and expanded, by its network and not by its rows', async () => {
+    const findings = forgetful()
+    const field = mlpField({
+      kind: 'mlp',
+      dimension: 2,
+      condition: 0,
+      hidden: [32, 32],
+      activation: 'silu',
+      beta: 1,
+      time: 'first',
+      frequencies: [],
+    })
+    const integrate = async (B: number, times: readonly number[], forced = {}) => {
+      // as on a GPU, where workgroup memory is worth a measurement
+      const { tuner, stopwatch, on } = tunerWith(findings, times, forced, { software: false })
+      const made: DeviceBuffer[] = []
+      const builder = new ProgramBuilder()
+      const tensor = (shape: number[]) => {
+        made.push(device.createBuffer(shape.reduce((product, extent) => product * extent, 1)))
+        return builder.tensor(made.at(-1)!, shape)
+      }
+      const operands = { parameters: tensor([field.parameterLength]), y: tensor([B, 2]), out: tensor([B, 2]) }
+      field.addIntegration(builder, rk4, operands, 1, { start: 0, end: 1, steps: 3 })
+      const program = builder.build()
+      await tuner.decide(program)
+      const compiled = await compileProgram(program, { ...on, target: { ...on.target, ...tuner.choices } })
+      for (const buffer of compiled.owned) on.memory.release(buffer)
+      for (const buffer of made) buffer.dispose()
+      expect(device.memory().buffers).toBe(0)
+      return { variant: compiled.variants.rk4_step, calls: stopwatch.mock.calls.length }
+    }
+    // products stay as they are; of the composite the last candidate is the fastest
+    const products = { linear_forward: 'storage' }
+    expect(await integrate(100, [9, 9, 1], products)).toMatchObject({ variant: 'expanded', calls: 12 })
+    expect(await integrate(7, [1, 9, 9], products)).toEqual({ variant: 'expanded', calls: 0 })
+    expect(await integrate(7, [1, 9, 9], { ...products, rk4_step: 'fused' })).toEqual({ variant: 'fused', calls: 0 })
   })
 
   test('measures on a device, and a device that is told of the choices makes the same', async () => {

@@ -26,7 +26,7 @@ export const compositeVariants: Readonly<Record<string, readonly string[]>> = {
 }
 
 /** Whether an operation is one of these composites, with an MLP; other networks are expanded. */
-const isMlp = ({ contract, attributes }: Operation): boolean =>
+export const hasVariants = ({ contract, attributes }: Operation): boolean =>
   contract.name in compositeVariants && (attributes.net as { kind: string }).kind === 'mlp'
 
 /** Rows of a tile below which a GPU spends its time on streaming weights. */
@@ -49,16 +49,25 @@ export function usableCompositeVariants(operation: Operation, target: Target): s
   return fusedFirst ? usable : [...usable.filter((name) => name !== 'fused'), ...(tile ? ['fused'] : [])]
 }
 
+/** What a measurement holds for: the composite and its network, never its rows. */
+export const compositeClass = (operation: Operation): string =>
+  JSON.stringify([operation.contract.name, operation.attributes.net, tangentsOf(operation)])
+
 /** The variant of a composite; what was forced may be several names, as an executable reports them. */
-export function chooseCompositeVariant(operation: Operation, target: Target): string {
+export const chooseCompositeVariant = (operation: Operation, target: Target): string =>
+  forcedComposite(operation, target) ??
+  target.tunedComposite?.(operation) ??
+  usableCompositeVariants(operation, target)[0]
+
+/** What the caller or a manifest asks for; undefined where that is nothing, or not usable. */
+export function forcedComposite(operation: Operation, target: Target): string | undefined {
   const { name } = operation.contract
   const forced = target.forced[name]?.split(' ') ?? []
   const unknown = forced.find((one) => !compositeVariants[name].includes(one))
   if (unknown !== undefined) {
     throw invalid(`The variant of ${name}`, `one of ${compositeVariants[name].join(', ')}`, unknown)
   }
-  const usable = usableCompositeVariants(operation, target)
-  return usable.find((one) => forced.includes(one)) ?? usable[0]
+  return usableCompositeVariants(operation, target).find((one) => forced.includes(one))
 }
 
 /** Chooses for the composites of one program, and remembers what was chosen. */
@@ -76,12 +85,12 @@ export class CompositeChoice {
   }
 
   /** Whether a composite stays whole. */
-  readonly takes = (operation: Operation): boolean => isMlp(operation) && this.variantOf(operation) === 'fused'
+  readonly takes = (operation: Operation): boolean => hasVariants(operation) && this.variantOf(operation) === 'fused'
 
   /** A program with this device's own expansions in place of the composites that take them. */
   layered(program: Program): Program {
     const operations = program.operations.flatMap((operation) => {
-      if (operation.contract.name !== 'rk4_step' || !isMlp(operation)) return [operation]
+      if (operation.contract.name !== 'rk4_step' || !hasVariants(operation)) return [operation]
       if (this.variantOf(operation) !== 'layered') return [operation]
       const builder = new ProgramBuilder()
       const attributes = operation.attributes as unknown as MlpIntegration

@@ -99,7 +99,7 @@ export class WebgpuDevice implements Device {
     this.profiler = profile ? clock : null
     const on = { gpu, memory: this.buffers, pipelines: this.pipelines, target, absent: makeAbsent(gpu) }
     this.tuner = onTuned && new Tuner(on, this.line, findings, stopwatchOf(gpu, this.line, clock), onTuned)
-    this.compilesOn = { ...on, target: { ...target, tuned: this.tuner?.tuned } }
+    this.compilesOn = { ...on, target: { ...target, ...this.tuner?.choices } }
   }
 
   static async open(

@@ -13,6 +13,14 @@ import { type Shape, size } from '../../kernels/contract.js'
 import { expand } from '../../program/lower.js'
 import { type Operation, type Program, ProgramBuilder, shapesOf } from '../../program/program.js'
 import { type CompilesOn, compileProgram } from './compile.js'
+import {
+  CompositeChoice,
+  compositeClass,
+  compositePlanners,
+  forcedComposite,
+  hasVariants,
+  usableCompositeVariants,
+} from './composites.js'
 import { record } from './executable.js'
 import { type Findings, hashOf } from './findings.js'
 import { plan, plannedKernels } from './launches.js'
@@ -62,6 +70,8 @@ export class Tuner {
   /** by class */
   private readonly answers = new Map<string, string>()
   private left = TUNING_MS
+  /** questions that were measured */
+  private measured = 0
   private turn: Promise<unknown> = Promise.resolve()
 
   constructor(
@@ -72,8 +82,11 @@ export class Tuner {
     private readonly report: (line: string) => void,
   ) {}
 
-  /** For `Target.tuned`. */
-  readonly tuned = (shape: ProductShape): string | undefined => this.answers.get(classOf(shape))
+  /** For a target that takes what was found out. */
+  readonly choices: Required<Pick<Target, 'tuned' | 'tunedComposite'>> = {
+    tuned: (shape) => this.answers.get(classOf(shape)),
+    tunedComposite: (operation) => this.answers.get(compositeClass(operation)),
+  }
 
   /** Finds out what compiling this program wants to know; one program at a time. */
   decide(program: Program): Promise<void> {
@@ -84,27 +97,46 @@ export class Tuner {
 
   private async decideAll(program: Program): Promise<void> {
     const began = performance.now()
-    let measured = 0
-    for (const question of this.questions(program)) {
-      const key = `${question.name} ${await this.hash(question)}`
-      let answer = this.findings.get('tuned', key)
-      if (answer === undefined || !question.candidates.includes(answer)) {
-        if (this.left > 0) measured++
-        answer = await this.line.inLine(() => this.measure(question))
-        this.findings.set('tuned', { [key]: answer })
-      }
-      this.answers.set(question.name, answer)
-    }
+    const before = this.measured
+    for (const question of this.products(program)) await this.answer(question)
+    // a composite's expansion is measured with the products that it will have
+    for (const question of this.composites(program)) await this.answer(question)
+    const measured = this.measured - before
     if (measured > 0) {
       const seconds = ((performance.now() - began) / 1000).toFixed(1)
       this.report(
-        `measured the variants of ${measured} products in ${seconds} s; they are remembered for this adapter.`,
+        `measured the variants of ${measured} operations in ${seconds} s; they are remembered for this adapter.`,
       )
     }
   }
 
-  /** Classes of a program that have several candidates and no answer, each once. */
-  private questions(program: Program): Question[] {
+  private async answer(question: Question): Promise<void> {
+    const key = `${question.name} ${await this.hash(question)}`
+    let answer = this.findings.get('tuned', key)
+    if (answer === undefined || !question.candidates.includes(answer)) {
+      answer = await this.line.inLine(() => this.measure(question))
+      this.findings.set('tuned', { [key]: answer })
+    }
+    this.answers.set(question.name, answer)
+  }
+
+  /** Composites of a program that have several candidates and no answer, each class once. */
+  private composites(program: Program): Question[] {
+    const { target } = this.on
+    const questions = new Map<string, Question>()
+    // a core with workgroup memory, as all fused ones have, is not measured on a processor
+    for (const operation of target.software ? [] : program.operations.filter(hasVariants)) {
+      const name = compositeClass(operation)
+      const candidates = usableCompositeVariants(operation, target)
+      const open = candidates.length > 1 && !this.answers.has(name) && forcedComposite(operation, target) === undefined
+      if (open)
+        questions.set(name, { name, kernel: operation.contract.name, candidates, operation: ofOneStep(operation) })
+    }
+    return [...questions.values()]
+  }
+
+  /** Products of a program that have several candidates and no answer, each class once. */
+  private products(program: Program): Question[] {
     const { target } = this.on
     const questions = new Map<string, Question>()
     for (const operation of expand(program, () => false)) {
@@ -139,6 +171,7 @@ export class Tuner {
     const { memory, target } = this.on
     const [suggested] = question.candidates
     if (this.left <= 0) return suggested
+    this.measured++
     const began = performance.now()
     const { operands, ...sample } = this.sample(question)
     const builder = new ProgramBuilder()
@@ -182,7 +215,7 @@ export class Tuner {
   }
 
   private forcing({ kernel }: Question, candidate: string): Target {
-    return { ...this.on.target, forced: { [kernel]: candidate } }
+    return { ...this.on.target, ...this.choices, forced: { [kernel]: candidate } }
   }
 
   /** The operation with few rows. */
@@ -201,11 +234,20 @@ function productsOf(operation: Operation, target: Target): ProductShape[] {
 }
 
 /** Planning looks at shapes and attributes, not at places. */
-function launchesOf({ contract, operands, attributes }: Operation, target: Target): readonly Launch[] {
-  if (!plannedKernels.has(contract.name)) return []
-  const placed = Object.entries(operands).map(([name, tensor]) => [name, { ...tensor!, place: { kind: 'constant' } }])
-  return plan({ contract, attributes, operands: Object.fromEntries(placed) }, target).launches
+function launchesOf(operation: Operation, target: Target): readonly Launch[] {
+  const choice = new CompositeChoice(target)
+  const operations = expand(choice.layered({ operations: [operation] }), choice.takes)
+  return operations.flatMap(({ contract, operands, attributes }) => {
+    const planner = compositePlanners[contract.name] ?? (plannedKernels.has(contract.name) ? plan : undefined)
+    if (!planner) return []
+    const placed = Object.entries(operands).map(([name, tensor]) => [name, { ...tensor!, place: { kind: 'constant' } }])
+    return planner({ contract, attributes, operands: Object.fromEntries(placed) }, target).launches
+  })
 }
+
+/** An integration of one step: its time is that of each of many. */
+const ofOneStep = (operation: Operation): Operation =>
+  'steps' in operation.attributes ? { ...operation, attributes: { ...operation.attributes, steps: 1 } } : operation
 
 const flopsOf = ({ contract, operands, attributes }: Operation): number =>
   contract.cost(shapesOf(operands), attributes).flops
@@ -225,7 +267,7 @@ export function candidatesFor(shape: ProductShape, target: Target): string[] {
 }
 
 /** Operands that belong to the layer: they have no rows of the batch. */
-const rowless = new Set(['weight', 'bias', 'time_weight', 'dweight', 'dbias', 'dtime_weight', 'b'])
+const rowless = new Set(['parameters', 'weight', 'bias', 'time_weight', 'dweight', 'dbias', 'dtime_weight', 'b'])
 
 /** The same operation on about so many rows, tangents counted. */
 export function withRows(operation: Operation, rows: number): Operation {

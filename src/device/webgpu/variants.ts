@@ -9,6 +9,7 @@
  */
 
 import { invalid } from '../../errors.js'
+import type { Operation } from '../../program/program.js'
 import { halfVariants } from './half-variants.js'
 import type { UnitsProduct } from './units.js'
 
@@ -31,6 +32,8 @@ export interface Target {
   readonly forced: Readonly<Record<string, string>>
   /** what was measured to be the fastest (tuner.ts), where it was */
   readonly tuned?: (shape: ProductShape) => string | undefined
+  /** the same for a composite */
+  readonly tunedComposite?: (operation: Operation) => string | undefined
   /** told of every choice */
   readonly onChoice?: (shape: ProductShape, variant: string) => void
 }
