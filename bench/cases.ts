@@ -21,12 +21,15 @@ export interface NetWork {
   readonly net: NetShape
   /** B */
   readonly rows: number
+  /** of our own step; peers do it in float32 */
+  readonly precision?: 'mixed'
 }
 
 export type Work = NetWork | KernelWork
 
 export const suites = {
   step: 'training step: batch drawn, forward, loss, backward, clipping, Adam, average',
+  mixed: 'the training step in mixed precision, beside float32 steps of others',
   rk4: 'one RK4 step: four evaluations of the field',
   forward: 'one evaluation of the field',
   trace: 'one RK4 step with the exact trace, tangent products counted',
@@ -58,6 +61,9 @@ const make = (suite: SuiteName, shape: string, rows: number | null, work: (rows:
 
 export const cases: readonly Case[] = [
   ...shapes.map((net) => make('step', net.name, net.batch, (rows) => ({ kind: 'step', net, rows }))),
+  ...shapes.map((net) =>
+    make('mixed', net.name, net.batch, (rows) => ({ kind: 'step', net, rows, precision: 'mixed' })),
+  ),
   // rose and rose-1k differ in their batch alone
   ...shapes
     .filter((net) => net.name !== 'rose-1k')

@@ -9,6 +9,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { availableParallelism, cpus, release, totalmem, type } from 'node:os'
 import type { Device, DeviceKind } from '../src/device/device.js'
 import { loadAddon } from '../src/device/native/binding.js'
+import { storesHalf } from '../src/device/precision.js'
 import { profileText } from '../src/device/profile.js'
 import { type DeviceOptions, openDevice } from '../src/device/select.js'
 import { DeviceError, LocalFlowError } from '../src/errors.js'
@@ -96,12 +97,15 @@ function describe(devices: readonly Device[], peers: readonly Peer[]): Omit<Resu
   }
 }
 
-/** Whether a device has the kernel of a case; says so where it has not. */
+/** Whether a device has what a case needs; says so where it has not. */
 function runsOn(device: Device, c: Case): boolean {
   const work = c.work(c.rows ?? 0)
-  if (work.kind !== 'kernel' || device.kernels.has(work.kernel)) return true
-  note(`${c.name} is left out: the ${device.kind} device has no ${work.kernel} yet.`)
-  return false
+  const missing =
+    work.kind === 'kernel'
+      ? !device.kernels.has(work.kernel) && `${work.kernel} yet`
+      : work.precision === 'mixed' && !storesHalf(device) && 'float16 path'
+  if (missing) note(`${c.name} is left out: the ${device.kind} device has no ${missing}.`)
+  return !missing
 }
 
 async function main(): Promise<void> {

@@ -6,7 +6,7 @@ import { optimizerTable, type SubFlowSettings, trainingProgram } from '../src/fl
 import { stepTable } from '../src/kernels/adam.js'
 import { size } from '../src/kernels/contract.js'
 import { kernels } from '../src/kernels/registry.js'
-import { STATE_LENGTH } from '../src/kernels/state.js'
+import { FIRST_LOSS_EXPONENT, STATE_LENGTH, stateWords } from '../src/kernels/state.js'
 import type { VelocityField } from '../src/nn/field.js'
 import { mlpField } from '../src/nn/mlp.js'
 import { ProgramBuilder } from '../src/program/program.js'
@@ -116,7 +116,12 @@ function netProgram(work: NetWork, make: Make): Opened {
 }
 
 /** The training step of a sub-flow with clipping and a moving average. */
-function stepProgram({ rows, net }: NetWork, field: VelocityField, parameters: DeviceBuffer, make: Make): Opened {
+function stepProgram(
+  { rows, net, precision }: NetWork,
+  field: VelocityField,
+  parameters: DeviceBuffer,
+  make: Make,
+): Opened {
   const P = field.parameterLength
   const settings: SubFlowSettings = {
     number: 1,
@@ -129,10 +134,12 @@ function stepProgram({ rows, net }: NetWork, field: VelocityField, parameters: D
     interpolant: 'linear',
     coupling: 'dependent',
     optimizer,
+    precision,
     scale: 1,
     seed: 1103,
   }
   const fresh = new Uint32Array(STATE_LENGTH)
+  if (precision === 'mixed') fresh[stateWords.lossExponent] = FIRST_LOSS_EXPONENT
   const state = make(STATE_LENGTH, fresh)
   const pool = make(POOL_ROWS * net.dimension, normals(POOL_ROWS * net.dimension))
   const table = optimizerTable(STEPS, optimizer)

@@ -4,9 +4,13 @@ import { DeviceError } from '../errors.js'
 import type { VelocityField } from '../nn/field.js'
 import type { Device } from './device.js'
 
+/** Whether a device stores float16. */
+export const storesHalf = ({ kind, info }: Pick<Device, 'kind' | 'info'>): boolean =>
+  kind === 'webgpu' && Array.isArray(info.details.features) && info.details.features.includes('shader-f16')
+
 /** Throws DeviceError where `train.precision: mixed` cannot be had on this device or with this network. */
-export function expectMixed({ kind, info }: Pick<Device, 'kind' | 'info'>, field: VelocityField): void {
-  const { features } = info.details
+export function expectMixed(device: Pick<Device, 'kind' | 'info'>, field: VelocityField): void {
+  const { kind, info } = device
   const needs = 'train.precision: mixed needs the webgpu device and an adapter with the feature shader-f16'
   if (kind !== 'webgpu') {
     throw new DeviceError(
@@ -14,7 +18,7 @@ export function expectMixed({ kind, info }: Pick<Device, 'kind' | 'info'>, field
         `${kind === 'native' ? 'float32' : 'float64'} only. Take device: webgpu, or train.precision: float32.`,
     )
   }
-  if (!Array.isArray(features) || !features.includes('shader-f16')) {
+  if (!storesHalf(device)) {
     throw new DeviceError(
       `${needs}, but ${info.name} (${info.details.driver}) does not offer it. Dawn hides it on some drivers, and this ` +
         "library has asked for it already: update the GPU's driver, and see docs/gpu-servers.md; or take " +
