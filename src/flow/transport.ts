@@ -15,7 +15,7 @@ import { normal } from '../kernels/normal.js'
 import { rademacher } from '../kernels/rademacher.js'
 import type { VelocityField } from '../nn/field.js'
 import { type Evaluations, isAdaptive, type SolverSettings, tableauOf } from '../ode/solver.js'
-import { aligned, ProgramBuilder, type Tensor } from '../program/program.js'
+import { ALIGNMENT, aligned, ProgramBuilder, type Tensor } from '../program/program.js'
 
 /** A trained sub-flow on a device. */
 export interface Link {
@@ -74,19 +74,32 @@ const MOST_BLOCK_ROWS = 16_384
  */
 const BLOCK_ROWS_PER_THREAD = 256
 
+/** Flops of one evaluation of a block on a processor: a tenth of a second or so, and enough to share out. */
+const BLOCK_FLOPS = 2e10
+/** Flops of a row's evaluation from which on a block has no more rows than it must. */
+const HEAVY_ROW = 1e6
+
 /**
  * Rows in a block for n rows: bounded by memory for T tangents and by the device's threads, where one is given, and even, so that
- * the last block is not nearly empty.
+ * the last block is not nearly empty. Blocks of light rows are multiples of 64; of heavy ones (pictures through a UNet) only
+ * as many as windows on them need to begin at multiples of 64 elements.
  */
 export function blockRows(n: number, field: VelocityField, trace: Trace, info?: DeviceInfo): number {
   const tangents = trace === null ? 1 : trace.kind === 'exact' ? field.dimension : trace.probes
   const wanted = info?.type === 'cpu' ? BLOCK_ROWS_PER_THREAD * (info.threads ?? 1) : MOST_BLOCK_ROWS
   const binding = info?.details.maxStorageBufferBindingSize
   const elements = typeof binding === 'number' ? Math.min(BLOCK_ELEMENTS, Math.floor(binding / 4)) : BLOCK_ELEMENTS
-  const most = Math.max(64, Math.min(MOST_BLOCK_ROWS, wanted, Math.floor(elements / (field.widest * tangents))))
+  const heavy = field.rowFlops > HEAVY_ROW
+  const grain = heavy ? ALIGNMENT / divisorWith(ALIGNMENT, field.dimension) : ALIGNMENT
+  const affordable = info && info.type !== 'hardware' ? Math.floor(BLOCK_FLOPS / field.rowFlops) : MOST_BLOCK_ROWS
+  const bounds = [MOST_BLOCK_ROWS, wanted, Math.floor(elements / (field.widest * tangents))]
+  const most = Math.max(grain, Math.min(...bounds, ...(heavy ? [affordable] : [])))
   const blocks = Math.ceil(n / most)
-  return aligned(Math.ceil(n / blocks))
+  return Math.ceil(Math.ceil(n / blocks) / grain) * grain
 }
+
+/** Greatest common divisor of a power of two and a whole number. */
+const divisorWith = (power: number, n: number): number => (n % power === 0 ? power : divisorWith(power / 2, n))
 
 export class Transport {
   /** [rows, D]; the caller writes or copies the block's rows here where the source is 'input' */

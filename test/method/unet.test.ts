@@ -8,6 +8,7 @@ import { fixedStep } from '../../src/composites/fixed_step.js'
 import { euler, midpoint, rk4, type Tableau } from '../../src/composites/tableaus.js'
 import { type UnetSpec, unetDimension, unetParameterCount, unetPlan, unetProblem } from '../../src/composites/unet.js'
 import { microBatchProblem } from '../../src/composites/unet_backward.js'
+import { blockRows } from '../../src/flow/transport.js'
 import { stageCombine } from '../../src/kernels/stage_combine.js'
 import type { TrainingMode } from '../../src/nn/field.js'
 import { unetField } from '../../src/nn/unet.js'
@@ -318,6 +319,38 @@ function outside(
     y = next
   }
 }
+
+describe('blocks of rows', () => {
+  const cpu = { kind: 'native', name: '', type: 'cpu', cpuTarget: null, threads: 2, details: {} } as const
+  const digits = (side: number): UnetSpec => ({
+    ...paper,
+    channels: 1,
+    height: side,
+    breadth: side,
+    width: 32,
+    multipliers: [1, 2, 2],
+    depth: 1,
+    attention: [],
+    headChannels: 32,
+  })
+
+  test('are short where a row is work for a processor, so that an abort does not wait', () => {
+    const field = unetField(digits(16))
+    const rows = blockRows(20_000, field, null, cpu)
+    expect(rows * field.rowFlops).toBeLessThan(3e10)
+    expect(rows * field.rowFlops).toBeGreaterThan(1e10)
+    expect(blockRows(3, field, null, cpu)).toBe(3)
+    // a GPU takes as many as its memory is meant for
+    expect(blockRows(20_000, field, null, { ...cpu, kind: 'webgpu', type: 'hardware' })).toBeGreaterThan(4 * rows)
+  })
+
+  test('keep windows on them at multiples of 64 elements', () => {
+    // 28 · 28 = 16 · 49
+    const rows = blockRows(1001, unetField(digits(28)), { kind: 'hutchinson', probes: 2, seed: 1 }, cpu)
+    expect((rows * 784) % 64).toBe(0)
+    expect(rows % 64).not.toBe(0)
+  })
+})
 
 describe('parameters', () => {
   const field = unetField(small)
