@@ -22,6 +22,8 @@ export interface TimedProgram {
 export interface DeviceTimes {
   /** microseconds that a launch of nothing takes which has to wait for the one before; null where launches are calls */
   readonly emptyDispatchUs: number | null
+  /** microseconds of JavaScript to record one launch; null where nothing is recorded */
+  readonly recordUs: number | null
   readonly programs: readonly TimedProgram[]
 }
 
@@ -42,6 +44,7 @@ export interface Profile {
   /** launches in one step */
   readonly dispatches: number
   readonly emptyDispatchUs: number | null
+  readonly recordUs: number | null
   /** those that take longest first */
   readonly kernels: readonly KernelProfile[]
 }
@@ -51,7 +54,7 @@ export interface Profile {
  * replayed. Null where nothing was timed.
  */
 export function profileOf(
-  { emptyDispatchUs }: DeviceTimes,
+  { emptyDispatchUs, recordUs }: DeviceTimes,
   programs: readonly TimedProgram[],
   steps: number,
 ): Profile | null {
@@ -80,6 +83,7 @@ export function profileOf(
   return {
     dispatches: kernels.reduce((sum, { launches }) => sum + launches, 0),
     emptyDispatchUs,
+    recordUs,
     kernels: kernels.sort((a, b) => b.us - a.us),
   }
 }
@@ -106,7 +110,8 @@ const replaysOf = (programs: readonly TimedProgram[]): number[] => programs.map(
 const cell = (value: number): string => (value >= 100 ? value.toFixed(0) : value.toPrecision(3))
 
 /** The profile as a table, a line for each kernel. */
-export function profileText({ dispatches, emptyDispatchUs, kernels }: Profile, what: string): string {
+export function profileText(profile: Profile, what: string): string {
+  const { dispatches, emptyDispatchUs, recordUs, kernels } = profile
   const rows = kernels.map(({ name, launches, us, gflops, gbs, share }) => [
     name,
     String(Math.round(launches * 100) / 100),
@@ -123,5 +128,6 @@ export function profileText({ dispatches, emptyDispatchUs, kernels }: Profile, w
   const us = kernels.reduce((sum, kernel) => sum + kernel.us, 0)
   const total = `${what}: ${Math.round(dispatches * 100) / 100} launches, ${cell(us)} µs when each is timed by itself`
   const empty = emptyDispatchUs === null ? '' : `; one that does nothing takes ${cell(emptyDispatchUs)} µs`
-  return [`${total}${empty}`, ...lines.map((line) => `  ${line.trimEnd()}`)].join('\n')
+  const recorded = recordUs === null ? '' : `, and recording one ${cell(recordUs)} µs of JavaScript`
+  return [`${total}${empty}${recorded}`, ...lines.map((line) => `  ${line.trimEnd()}`)].join('\n')
 }

@@ -12,6 +12,7 @@ const launch = (name: string, us: number, flops = 0, bytes = 0) => ({ name, us, 
 
 const times: DeviceTimes = {
   emptyDispatchUs: 2,
+  recordUs: 1.5,
   programs: [
     { replays: 30, launches: [launch('linear_forward', 60, 6e6, 3e6), launch('adam', 20, 0, 4e6)] },
     { replays: 10, launches: [launch('linear_forward', 100, 6e6, 3e6), launch('adam', 20, 0, 4e6)] },
@@ -38,9 +39,11 @@ describe('a profile', () => {
   })
 
   test('is null where nothing was timed, and a table else', () => {
-    expect(stepProfile({ emptyDispatchUs: null, programs: [] })).toBeNull()
+    expect(stepProfile({ emptyDispatchUs: null, recordUs: null, programs: [] })).toBeNull()
     const text = profileText(stepProfile(times)!, 'a training step')
-    expect(text).toMatch(/^a training step: 2 launches, 90.0 µs when each is timed by itself; .* 2.00 µs\n/)
+    expect(text).toMatch(
+      /^a training step: 2 launches, 90.0 µs when each is timed by itself; .* 2.00 µs, and recording one 1.50 µs of JavaScript\n/,
+    )
     expect(text).toMatch(/linear_forward +1 +70.0 +85.7 +42.9 +77.8 %\n/)
   })
 })
@@ -64,6 +67,7 @@ describe.skipIf(!name)(`webgpu: profiles on ${name}`, { timeout: 600_000 }, () =
     const { value, times } = await count(true)
     expect(value).toBe(50)
     expect(times!.emptyDispatchUs).toBeGreaterThan(0)
+    expect(times!.recordUs).toBeGreaterThan(0)
     const [program] = times!.programs
     expect(program.replays).toBe(50)
     expect(program.launches.map(({ name }) => name)).toEqual(['stage_combine', 'activation'])

@@ -9,6 +9,7 @@ import type { Executable, RunOptions } from '../device.js'
 import { keepForLater, type Line } from './line.js'
 import { submit, type WebgpuBuffer, type WebgpuMemory } from './memory.js'
 import type { Profiler, ProgramTimes } from './profiler.js'
+import { type Recorded, record } from './record.js'
 
 /** Time that one submission should take: long beside what it costs, short beside a wish to stop. */
 const SUBMISSION_MS = 25
@@ -20,10 +21,7 @@ const SLEPT = 0.8
 /** Dispatches in one submission, so that encoding never blocks the event loop for long. */
 const MOST_DISPATCHES = 4096
 
-export interface Dispatch {
-  readonly pipeline: GPUComputePipeline
-  readonly bindGroup: GPUBindGroup
-  readonly groups: readonly [number, number, number]
+export interface Dispatch extends Recorded {
   /** shader, and the contract's cost: for profiles */
   readonly name: string
   readonly flops: number
@@ -74,7 +72,7 @@ export class WebgpuExecutable implements Executable {
     this.launches = program.launches
     this.variants = program.variants
     this.times = on.profiler?.watch(
-      program.dispatches.map((dispatch) => ({ ...dispatch, encode: (pass) => record(pass, [dispatch], 1) })),
+      program.dispatches.map((dispatch) => ({ ...dispatch, encode: (pass) => record(pass, [dispatch]) })),
     )
   }
 
@@ -181,18 +179,5 @@ export class WebgpuExecutable implements Executable {
       await new Promise((resolve) => setTimeout(resolve, Math.min(SLEPT * expected, MOST_SLEEP_MS)))
     }
     await this.on.line.wait(this.on.gpu.queue.onSubmittedWorkDone() as Promise<void>)
-  }
-}
-
-/** Records so many replays of a list of dispatches. */
-export function record(pass: GPUComputePassEncoder, dispatches: readonly Dispatch[], replays: number): void {
-  let current: GPUComputePipeline | undefined
-  for (let replay = 0; replay < replays; replay++) {
-    for (const { pipeline, bindGroup, groups } of dispatches) {
-      if (pipeline !== current) pass.setPipeline(pipeline)
-      current = pipeline
-      pass.setBindGroup(0, bindGroup)
-      pass.dispatchWorkgroups(groups[0], groups[1], groups[2])
-    }
   }
 }

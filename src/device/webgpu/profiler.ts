@@ -6,8 +6,9 @@
 
 import type { DeviceTimes, TimedLaunch } from '../profile.js'
 import type { Line } from './line.js'
-import { usage, type WebgpuMemory } from './memory.js'
+import { submit, usage, type WebgpuMemory } from './memory.js'
 import type { Pipelines } from './pipelines.js'
+import { record } from './record.js'
 
 /** Timestamps of one query set. */
 const MOST_QUERIES = 4096
@@ -17,6 +18,7 @@ const LEAST_REPLAYS = 3
 const TIMED_MS = 1000
 /** Dependent launches of nothing. */
 const EMPTY_LAUNCHES = 500
+const RECORD_ROUNDS = 9
 
 export interface TimedDispatch {
   readonly name: string
@@ -114,26 +116,45 @@ export class Profiler {
     }
   }
 
-  /** Microseconds of a launch that does nothing but has to wait for the one before: the difference of many and few. */
-  async emptyDispatch(): Promise<number> {
-    const { pipeline, layout } = await this.pipelines.prepare({
-      shader: 'empty',
-      constants: {},
-      uniforms: {},
-      groups: [1, 1, 1],
-    })
+  /**
+   * Microseconds of a launch that does nothing but has to wait for the one before, by the difference of many and few; and
+   * those that JavaScript needs to record a launch, with another pipeline and other bindings each time, the least of
+   * several measurements.
+   */
+  async emptyDispatch(): Promise<Pick<DeviceTimes, 'emptyDispatchUs' | 'recordUs'>> {
+    const prepared = await Promise.all(
+      [1, 2].map((KIND) =>
+        this.pipelines.prepare({ shader: 'empty', constants: { KIND }, uniforms: {}, groups: [1, 1, 1] }),
+      ),
+    )
     const word = this.gpu.createBuffer({ size: 16, usage: usage.storage })
     const uniforms = this.gpu.createBuffer({ size: 16, usage: usage.uniform })
     try {
       const entries = [uniforms, word].map((buffer, binding) => ({ binding, resource: { buffer } }))
-      const bindGroup = this.gpu.createBindGroup({ layout, entries })
-      const launch = (times: number) => (pass: GPUComputePassEncoder) => {
-        pass.setPipeline(pipeline)
-        pass.setBindGroup(0, bindGroup)
-        for (let i = 0; i < times; i++) pass.dispatchWorkgroups(1)
+      const launches = prepared.map(({ pipeline, layout }) => ({
+        pipeline,
+        bindGroup: this.gpu.createBindGroup({ layout, entries }),
+        groups: [1, 1, 1] as const,
+      }))
+      const encode = (times: number) => (pass: GPUComputePassEncoder) => {
+        for (let i = 0; i < times; i++) record(pass, launches)
       }
-      const [, few, many] = await this.time([1, 1, 3].map((times) => launch(times * EMPTY_LAUNCHES)))
-      return Math.max(0, many - few) / (2 * EMPTY_LAUNCHES) / 1000
+      const [, few, many] = await this.time([1, 1, 3].map((times) => encode((times * EMPTY_LAUNCHES) / 2)))
+      const records: number[] = []
+      for (let round = 0; round < RECORD_ROUNDS; round++) {
+        const began = performance.now()
+        submit(this.gpu, (encoder) => {
+          const pass = encoder.beginComputePass()
+          encode(EMPTY_LAUNCHES / 2)(pass)
+          pass.end()
+        })
+        records.push(performance.now() - began)
+        await this.line.wait(this.gpu.queue.onSubmittedWorkDone() as Promise<void>)
+      }
+      return {
+        emptyDispatchUs: Math.max(0, many - few) / (2 * EMPTY_LAUNCHES) / 1000,
+        recordUs: (1000 * Math.min(...records)) / EMPTY_LAUNCHES,
+      }
     } finally {
       word.destroy()
       uniforms.destroy()
@@ -142,7 +163,7 @@ export class Profiler {
 
   times(): Promise<DeviceTimes> {
     return this.line.inLine(async () => ({
-      emptyDispatchUs: await this.emptyDispatch(),
+      ...(await this.emptyDispatch()),
       programs: this.programs.map((program) => ({ replays: program.replays, launches: program.launches() })),
     }))
   }

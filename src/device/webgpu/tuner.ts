@@ -21,13 +21,13 @@ import {
   hasVariants,
   usableCompositeVariants,
 } from './composites.js'
-import { record } from './executable.js'
 import { type Findings, hashOf } from './findings.js'
 import { plan, plannedKernels } from './launches.js'
 import type { Line } from './line.js'
 import { submit } from './memory.js'
 import type { Launch } from './plans.js'
 import type { Profiler } from './profiler.js'
+import { record } from './record.js'
 import { choiceLabel, forcedVariant, type ProductShape, type Target, usableVariants, variants } from './variants.js'
 
 /** Time for all measurements of a device. */
