@@ -9,8 +9,8 @@ override SPLIT: bool = false;
 override HAS_TIME: bool = false;
 override HAS_STATE: bool = false;
 @group(0) @binding(0) var<uniform> u: Uniforms;
-@group(0) @binding(1) var<storage, read> x: array<f16>;
-@group(0) @binding(2) var<storage, read> dy: array<f16>;
+@group(0) @binding(1) var<storage, read> x: array<Factor>;
+@group(0) @binding(2) var<storage, read> dy: array<Factor>;
 @group(0) @binding(3) var<storage, read> t: array<f32>;
 @group(0) @binding(4) var<storage, read> state: array<u32>;
 @group(0) @binding(5) var<storage, read_write> dweight: array<f32>;
@@ -30,12 +30,12 @@ fn part_start(group: vec3u) -> u32 {
   return group.z * u.rows * (u.columns + 2u);
 }
 
-fn left(row: u32, k: u32) -> f16 {
-  return dy[k * u.rows + row];
+fn left(major: u32, minor: u32) -> Factor {
+  return dy[major * (u.rows / FACTOR_WIDTH) + minor];
 }
 
-fn right(k: u32, column: u32) -> f16 {
-  return x[k * u.columns + column];
+fn right(major: u32, minor: u32) -> Factor {
+  return x[major * (u.columns / FACTOR_WIDTH) + minor];
 }
 
 fn finish(row: u32, column: u32, group: vec3u, sum: f32) {
@@ -59,7 +59,7 @@ fn aside(group: vec3u, local: u32) -> bool {
     var bias = 0.0;
     var time = 0.0;
     for (var k = span.x; k < span.y; k++) {
-      let value = f32(left(row, k));
+      let value = f32(part_of(left(k, row / FACTOR_WIDTH), row % FACTOR_WIDTH));
       bias += value;
       if (HAS_TIME) { time += t[k] * value; }
     }

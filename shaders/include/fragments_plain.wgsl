@@ -3,6 +3,11 @@
 // are none.
 const LANE_ROWS = 2u;
 const LANE_COLUMNS = 4u;
+// from a row, a column or an inner index to the next, in a factor's tile
+override LEFT_ROW: u32 = select(1u, LEFT_PITCH, LEFT_DENSE_IN_K);
+override LEFT_K: u32 = select(LEFT_PITCH, 1u, LEFT_DENSE_IN_K);
+override RIGHT_COLUMN: u32 = select(1u, RIGHT_PITCH, RIGHT_DENSE_IN_K);
+override RIGHT_K: u32 = select(RIGHT_PITCH, 1u, RIGHT_DENSE_IN_K);
 // where in a fragment this lane's elements begin
 var<private> lane_row: u32;
 var<private> lane_column: u32;
@@ -14,22 +19,22 @@ struct Fragments {
 }
 
 fn take_left(f: ptr<function, Fragments>, i: u32, at: u32) {
-  f.left[i] = at + lane_row * LEFT_PITCH;
+  f.left[i] = at + lane_row * LEFT_ROW;
 }
 
 fn take_right(f: ptr<function, Fragments>, j: u32, at: u32) {
-  f.right[j] = at + lane_column;
+  f.right[j] = at + lane_column * RIGHT_COLUMN;
 }
 
 fn multiply_add(f: ptr<function, Fragments>, inner: u32) {
   for (var k = 0u; k < inner; k++) {
     var values: array<array<f32, LANE_ROWS>, ROWS>;
     for (var i = 0u; i < ROWS; i++) {
-      for (var p = 0u; p < LANE_ROWS; p++) { values[i][p] = f32(left_tile[f.left[i] + p * LEFT_PITCH + k]); }
+      for (var p = 0u; p < LANE_ROWS; p++) { values[i][p] = f32(left_number(f.left[i] + p * LEFT_ROW + k * LEFT_K)); }
     }
     for (var j = 0u; j < COLUMNS; j++) {
       for (var q = 0u; q < LANE_COLUMNS; q++) {
-        let factor = f32(right_tile[f.right[j] + k * RIGHT_PITCH + q]);
+        let factor = f32(right_number(f.right[j] + q * RIGHT_COLUMN + k * RIGHT_K));
         for (var i = 0u; i < ROWS; i++) {
           for (var p = 0u; p < LANE_ROWS; p++) { f.sums[i][j][p * LANE_COLUMNS + q] += values[i][p] * factor; }
         }

@@ -6,20 +6,21 @@
 //
 // A fragments_*.wgsl defines
 //   Fragments                    what an invocation keeps of its team's fragments, in the address space of a function
-//   take_left(f, i, at)          16 × 16 of left_tile from element `at`, rows LEFT_PITCH apart, as the i-th of ROWS
-//   take_right(f, j, at)         16 × 16 of right_tile, rows RIGHT_PITCH apart, as the j-th of COLUMNS
+//   take_left(f, i, at)          16 × 16 of left_tile from number `at` of it, as the i-th of ROWS
+//   take_right(f, j, at)         16 × 16 of right_tile, as the j-th of COLUMNS
 //   multiply_add(f, inner)       to the sums of all ROWS × COLUMNS fragments; from `inner` on, at most 16, factors are zero
 //   leave_sums(f, i, j, at)      puts the sums of one fragment into `results` from element `at`, rows 16 apart
-// A kernel that includes a half product defines what product_subgroup.wgsl lists, with left and right in float16; all
-// its results go through finish.
+// and a half_factors_*.wgsl says how many numbers a Factor is. In workgroup memory a factor lies dense along the index that it
+// lies dense along in storage, PITCH numbers to the next. A kernel that includes a half product defines what product_lanes.wgsl
+// lists, but for `put` and `take`: all its results go through finish, one number at a time.
 enable f16;
 
 const FRAGMENT = 16u;
 const ROWS = 2u;
 const COLUMNS = 2u;
 const LANES = 32u;
-var<workgroup> left_tile: array<f16, TILE_ROWS * LEFT_PITCH>;
-var<workgroup> right_tile: array<f16, DEPTH * RIGHT_PITCH>;
+var<workgroup> left_tile: array<Factor, LEFT_LENGTH>;
+var<workgroup> right_tile: array<Factor, RIGHT_LENGTH>;
 var<workgroup> results: array<f32, TEAMS * FRAGMENT * FRAGMENT>;
 
 fn half_product(group: vec3u, local: u32, team: u32, lane: u32) {
@@ -32,27 +33,42 @@ fn half_product(group: vec3u, local: u32, team: u32, lane: u32) {
 
   var fragments: Fragments;
   for (var first_k = span.x; first_k < span.y; first_k += DEPTH) {
-    for (var at = local; at < TILE_ROWS * DEPTH; at += THREADS) {
-      let row = select(at % TILE_ROWS, at / DEPTH, LEFT_DENSE_IN_K);
-      let k = select(at / TILE_ROWS, at % DEPTH, LEFT_DENSE_IN_K);
-      var value = f16();
-      if (first_row + row < u.rows && first_k + k < span.y) { value = left(first_row + row, first_k + k); }
-      left_tile[row * LEFT_PITCH + k] = value;
-    }
-    for (var at = local; at < DEPTH * TILE_COLUMNS; at += THREADS) {
-      let column = select(at % TILE_COLUMNS, at / DEPTH, RIGHT_DENSE_IN_K);
-      let k = select(at / TILE_COLUMNS, at % DEPTH, RIGHT_DENSE_IN_K);
-      var value = f16();
-      if (first_column + column < u.columns && first_k + k < span.y) {
-        value = right(first_k + k, first_column + column);
+    // the index along which a factor does not lie dense, and the other in Factors
+    let left_width = select(TILE_ROWS, DEPTH, LEFT_DENSE_IN_K) / FACTOR_WIDTH;
+    for (var at = local; at < TILE_ROWS * DEPTH / FACTOR_WIDTH; at += THREADS) {
+      let major = at / left_width;
+      let minor = at % left_width;
+      let row = first_row + select(minor * FACTOR_WIDTH, major, LEFT_DENSE_IN_K);
+      let k = first_k + select(major, minor * FACTOR_WIDTH, LEFT_DENSE_IN_K);
+      var value = Factor();
+      if (row < u.rows && k < span.y) {
+        value = left(select(k, row, LEFT_DENSE_IN_K), select(row, k, LEFT_DENSE_IN_K) / FACTOR_WIDTH);
       }
-      right_tile[k * RIGHT_PITCH + column] = value;
+      left_tile[major * LEFT_PITCH / FACTOR_WIDTH + minor] = value;
+    }
+    let right_width = select(TILE_COLUMNS, DEPTH, RIGHT_DENSE_IN_K) / FACTOR_WIDTH;
+    for (var at = local; at < DEPTH * TILE_COLUMNS / FACTOR_WIDTH; at += THREADS) {
+      let major = at / right_width;
+      let minor = at % right_width;
+      let column = first_column + select(minor * FACTOR_WIDTH, major, RIGHT_DENSE_IN_K);
+      let k = first_k + select(major, minor * FACTOR_WIDTH, RIGHT_DENSE_IN_K);
+      var value = Factor();
+      if (column < u.columns && k < span.y) {
+        value = right(select(k, column, RIGHT_DENSE_IN_K), select(column, k, RIGHT_DENSE_IN_K) / FACTOR_WIDTH);
+      }
+      right_tile[major * RIGHT_PITCH / FACTOR_WIDTH + minor] = value;
     }
     workgroupBarrier();
     let depth = min(DEPTH, span.y - first_k);
     for (var k = 0u; k < depth; k += FRAGMENT) {
-      for (var i = 0u; i < ROWS; i++) { take_left(&fragments, i, (team_row + i * FRAGMENT) * LEFT_PITCH + k); }
-      for (var j = 0u; j < COLUMNS; j++) { take_right(&fragments, j, k * RIGHT_PITCH + team_column + j * FRAGMENT); }
+      for (var i = 0u; i < ROWS; i++) {
+        let row = team_row + i * FRAGMENT;
+        take_left(&fragments, i, select(k * LEFT_PITCH + row, row * LEFT_PITCH + k, LEFT_DENSE_IN_K));
+      }
+      for (var j = 0u; j < COLUMNS; j++) {
+        let column = team_column + j * FRAGMENT;
+        take_right(&fragments, j, select(k * RIGHT_PITCH + column, column * RIGHT_PITCH + k, RIGHT_DENSE_IN_K));
+      }
       multiply_add(&fragments, min(FRAGMENT, depth - k));
     }
     workgroupBarrier();

@@ -1,5 +1,6 @@
 // The float16 product by matrix units.
 #include "half_sizes.wgsl"
+#include "half_factors_1.wgsl"
 #include "half_product.wgsl"
 #include "fragments_units.wgsl"
 #include "unit_access.wgsl"

@@ -1,5 +1,6 @@
 // The float16 product by matrix units, with the older form of loads.
 #include "half_sizes_fixed.wgsl"
+#include "half_factors_1.wgsl"
 #include "half_product.wgsl"
 #include "fragments_units.wgsl"
 #include "unit_access_old.wgsl"

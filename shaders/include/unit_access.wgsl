@@ -1,10 +1,14 @@
-// Loads and stores of fragments, with the layout as a template argument.
+// Loads and stores of fragments, with the layout as a template argument; places are counted in Factors.
 fn load_left(at: u32) -> Left {
-  return subgroupMatrixLoad<Left, row_major>(&left_tile, at, LEFT_PITCH);
+  let first = at / FACTOR_WIDTH;
+  if (LEFT_DENSE_IN_K) { return subgroupMatrixLoad<Left, row_major>(&left_tile, first, LEFT_PITCH / FACTOR_WIDTH); }
+  return subgroupMatrixLoad<Left, col_major>(&left_tile, first, LEFT_PITCH / FACTOR_WIDTH);
 }
 
 fn load_right(at: u32) -> Right {
-  return subgroupMatrixLoad<Right, row_major>(&right_tile, at, RIGHT_PITCH);
+  let first = at / FACTOR_WIDTH;
+  if (RIGHT_DENSE_IN_K) { return subgroupMatrixLoad<Right, col_major>(&right_tile, first, RIGHT_PITCH / FACTOR_WIDTH); }
+  return subgroupMatrixLoad<Right, row_major>(&right_tile, first, RIGHT_PITCH / FACTOR_WIDTH);
 }
 
 fn store_sums(at: u32, value: Sums) {

@@ -45,8 +45,12 @@ describe.skipIf(!name)(`products of float16 on ${name}`, { timeout: 600_000 }, (
       })
       afterAll(() => device?.dispose())
 
-      // the larger tile at the sizes that have several of them
-      const sizes = variant === 'half32' ? /^\[(7, 3|61, 67|193, 130|2503, 5)\]/ : /^\[193, 130\]/
+      // widths of any size, and multiples of four, which have loads of their own; the larger tiles where there are several
+      const sizes = {
+        half32: /^\[(7, 3|61, 67|193, 130|2503, 5|128, 256|1000, 2|1237, 128)\]/,
+        half64: /^\[128, 256\]/,
+        half128: /^\[193, 130\]/,
+      }[variant]!
       test.each(chosen.filter(({ label }) => sizes.test(label)))('$kernel: $label', async (one) => {
         for (const { operand, error, allowed, detail } of await runCase(device, halved(one))) {
           expect(error, `${operand}, ${detail}`).toBeLessThanOrEqual(allowed)

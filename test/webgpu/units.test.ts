@@ -8,6 +8,7 @@ import { describe, expect, test } from 'vitest'
 import { create } from 'webgpu'
 import { readShader } from '../../src/device/webgpu/adapter.js'
 import { halfPlanners } from '../../src/device/webgpu/half-launches.js'
+import { halfVariants } from '../../src/device/webgpu/half-variants.js'
 import { loadShader } from '../../src/device/webgpu/shaders.js'
 import { findUnits, hasUnits } from '../../src/device/webgpu/units.js'
 
@@ -37,12 +38,25 @@ async function errorsOf(gpu: GPUDevice, kernel: string, form: string, change = (
 describe('the text of the matrix units', async () => {
   const { adapter, gpu } = await open()
 
-  test.each(kernels.flatMap((kernel) => ['units', 'units_old'].map((form) => ({ kernel, form }))))(
+  test.each(kernels.flatMap((kernel) => ['units_wide', 'units', 'units_old'].map((form) => ({ kernel, form }))))(
     '$kernel as $form is accepted',
     async ({ kernel, form }) => {
       expect(await errorsOf(gpu, kernel, form)).toEqual([])
     },
   )
+
+  // units128 is more than this backend's 16 KiB of workgroup memory
+  test.each(kernels)('%s as units64 becomes a pipeline', async (kernel) => {
+    const { constants } = halfVariants.units64
+    for (const form of ['units_wide', 'units']) {
+      const { code } = await loadShader(readShader, `${kernel}_half`, form)
+      const compute = { module: gpu.createShaderModule({ code }), entryPoint: 'main', constants }
+      await gpu.createComputePipelineAsync({ layout: 'auto', compute })
+    }
+    const { code } = await loadShader(readShader, `${kernel}_half`, 'units_wide')
+    const compute = { module: gpu.createShaderModule({ code }), entryPoint: 'main', constants: { TEAM_ROWS: 64 } }
+    await expect(gpu.createComputePipelineAsync({ layout: 'auto', compute })).rejects.toThrow(/workgroup/i)
+  })
 
   test('the compiler would say what is wrong with it', async () => {
     const broken = (code: string) => code.replace('subgroupMatrixMultiplyAccumulate(', 'subgroupMatrixMultiplyAndAdd(')
@@ -69,7 +83,7 @@ describe('the text of the matrix units', async () => {
   })
 
   test('the newer form is taken where both compile, none where there are no units', async () => {
-    expect(await findUnits(gpu, { info: info({}) } as GPUAdapter, readShader)).toBe('units')
+    expect(await findUnits(gpu, { info: info({}) } as GPUAdapter, readShader)).toBe('units_wide')
     expect(await findUnits(gpu, adapter, readShader)).toBe(null)
     const older = (path: string): Promise<string> =>
       path.endsWith('unit_access.wgsl') ? Promise.resolve('fn nothing() {') : readShader(path)

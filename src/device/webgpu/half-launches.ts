@@ -20,6 +20,7 @@ import {
   shapesOf,
   times,
 } from './plans.js'
+import type { UnitsProduct } from './units.js'
 import type { Constants, Target } from './variants.js'
 
 /** Whether an operation's factors are stored in float16. */
@@ -33,7 +34,8 @@ interface Chosen {
   readonly constants: Constants
 }
 
-function choose({ contract }: LoweredOperation, target: Target): Chosen {
+/** `dense`: the widths along which the factors lie dense; four numbers are loaded at a time where they are multiples of it. */
+function choose({ contract }: LoweredOperation, target: Target, dense: readonly number[]): Chosen {
   if (!target.f16) {
     throw new DeviceError(
       `${contract.name} was given float16 operands, and this adapter has no shader-f16 (docs/gpu-servers.md says where ` +
@@ -42,9 +44,13 @@ function choose({ contract }: LoweredOperation, target: Target): Chosen {
   }
   const variant = chooseHalfVariant(contract.name, target)
   const { units, tile, constants } = halfVariants[variant]
-  const product = units ? target.units! : 'half'
+  const wide = dense.every((width) => width % 4 === 0)
+  const product = units ? unitsProduct(target.units!, wide) : wide ? 'half_wide' : 'half'
   return { variant, product, tile, constants: product === 'units_old' ? {} : constants }
 }
+
+const unitsProduct = (form: UnitsProduct, wide: boolean): UnitsProduct =>
+  form === 'units_wide' && !wide ? 'units' : form
 
 /** Launch of a product that sums all inner indices in one workgroup. */
 function product(
@@ -70,7 +76,7 @@ function backwardWeight(operation: LoweredOperation, target: Target): Plan {
   const shapes = shapesOf(operation)
   const [B, K] = shapes.x
   const N = shapes.dy[1]
-  const { variant, product, tile, constants } = choose(operation, target)
+  const { variant, product, tile, constants } = choose(operation, target, [N, K])
   const flags = { HAS_TIME: flag(shapes.t), HAS_STATE: flag(shapes.state) }
   const columnTiles = Math.ceil(K / tile[1])
   const rowTiles = Math.ceil(N / tile[0])
@@ -102,7 +108,7 @@ export const halfPlanners: Readonly<Record<string, Planner>> = {
     const a = operation.attributes as { activation: ActivationName; beta: number; scale: number }
     const constants = { ACTIVATION: activationNumbers[a.activation], HAS_Z: flag(z) }
     const uniforms = { times: times(t), beta: a.beta, scale: a.scale }
-    const chosen = choose(operation, target)
+    const chosen = choose(operation, target, [x[1]])
     const launch = product(operation, chosen, [y[0], y[1], x[1]], constants, uniforms)
     return { launches: [launch], variant: chosen.variant }
   },
@@ -111,7 +117,7 @@ export const halfPlanners: Readonly<Record<string, Planner>> = {
     const { x, delta, t, state } = shapesOf(operation)
     const [B, D] = delta
     const { scale } = operation.attributes as Numbers
-    const chosen = choose(operation, target)
+    const chosen = choose(operation, target, [x[1]])
     const residuals = product(operation, chosen, [B, D, x[1]], {}, { times: times(t), scale })
     const rows: Launch = {
       shader: 'linear_loss_half_rows',
@@ -125,7 +131,7 @@ export const halfPlanners: Readonly<Record<string, Planner>> = {
   linear_backward_input: (operation, target) => {
     const { dy, dx } = shapesOf(operation)
     const { activation, beta } = operation.attributes as { activation: ActivationName; beta: number }
-    const chosen = choose(operation, target)
+    const chosen = choose(operation, target, [dy[1], dx[1]])
     const constants = { ACTIVATION: activationNumbers[activation] }
     const launch = product(operation, chosen, [dx[0], dx[1], dy[1]], constants, { beta })
     return { launches: [launch], variant: chosen.variant }

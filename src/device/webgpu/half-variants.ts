@@ -11,6 +11,8 @@ interface HalfVariant {
   /** rows and columns of the result that a workgroup computes */
   readonly tile: readonly [number, number]
   readonly constants: Constants
+  /** bytes of workgroup memory, at most */
+  readonly workgroupBytes: number
 }
 
 /** `teams` × `teams` teams of 32 invocations, each of 32 × 32 elements. */
@@ -18,22 +20,27 @@ const square = (units: boolean, teams: number, depth: number): HalfVariant => ({
   units,
   tile: [32 * teams, 32 * teams],
   constants: { TEAM_ROWS: teams, TEAM_COLUMNS: teams, DEPTH: depth },
+  // a slice of either factor, and a fragment of sums for each team
+  workgroupBytes: 2 * 2 * (32 * teams) * (depth + 8) + 4 * 256 * teams * teams,
 })
 
 export const halfVariants: Readonly<Record<string, HalfVariant>> = {
   half32: square(false, 1, 32),
   half64: square(false, 2, 32),
+  half128: square(false, 4, 16),
   units64: square(true, 2, 32),
   units128: square(true, 4, 16),
 }
 
 /** The variant for a product of float16 factors: what was forced, where this adapter has it, else units64 or half64. */
-export function chooseHalfVariant(kernel: string, { forced, units, software }: Target): string {
+export function chooseHalfVariant(kernel: string, { forced, units, software, workgroupBytes }: Target): string {
   const wanted = forced[kernel]?.split(' ') ?? []
   const usable = (name: string): boolean => {
-    if (!halfVariants[name]?.units) return name in halfVariants
-    // the older form has the sizes of one variant
-    return units === 'units' || (units === 'units_old' && name === 'units64')
+    const variant = halfVariants[name]
+    if (!variant || variant.workgroupBytes > workgroupBytes) return false
+    if (!variant.units) return true
+    // the oldest form has the sizes of one variant
+    return units !== null && (units !== 'units_old' || name === 'units64')
   }
   return wanted.find(usable) ?? (units !== null ? 'units64' : software ? 'half32' : 'half64')
 }

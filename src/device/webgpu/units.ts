@@ -5,8 +5,11 @@
 
 import { loadShader, type ReadShader } from './shaders.js'
 
-/** Forms of the float16 product for matrix units: shaders/include/product_{…}.wgsl, the newer one first. */
-const forms = ['units', 'units_old'] as const
+/**
+ * Forms of the float16 product for matrix units: shaders/include/product_{…}.wgsl, the newest first. `units_wide` loads four
+ * numbers at a time where widths allow it, and `units` elsewhere; the others load one.
+ */
+const forms = ['units_wide', 'units', 'units_old'] as const
 export type UnitsProduct = (typeof forms)[number]
 
 const FEATURE = 'chromium-experimental-subgroup-matrix' as GPUFeatureName

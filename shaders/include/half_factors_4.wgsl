@@ -1,0 +1,16 @@
+// Factors of a float16 product four numbers at a time, where the widths along which they lie dense are multiples of four.
+enable f16;
+alias Factor = vec4<f16>;
+const FACTOR_WIDTH = 4u;
+
+fn part_of(value: Factor, i: u32) -> f16 {
+  return value[i];
+}
+
+fn left_number(at: u32) -> f16 {
+  return left_tile[at / 4u][at % 4u];
+}
+
+fn right_number(at: u32) -> f16 {
+  return right_tile[at / 4u][at % 4u];
+}
