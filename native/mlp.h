@@ -11,8 +11,13 @@
 namespace lfm {
 namespace LFM_TARGET {
 
-/** Rows of a strip: with all layers' outputs it fits a second-level cache of 1 MiB, more or less. */
+/** Rows of a strip whose weights' gradients are summed: constant, since the order of sums depends on it. */
 constexpr int64_t STRIP_ROWS = 126;
+/** Rows of a strip that only goes forward, by the second-level cache: 126 for one of 1 MiB. No result depends on it. */
+inline int64_t forward_rows() {
+  const int64_t tiles = caches().l2 * STRIP_ROWS / BLOCK_ROWS >> 20;
+  return least<int64_t>(2 * STRIP_ROWS, most<int64_t>(2, tiles) * BLOCK_ROWS);
+}
 
 /** Attributes of every MLP composite, first in its list. */
 enum { HIDDEN, FREQUENCIES, ACTIVATION, BETA, EVERY_TIME, SCALE, MLP_ATTRIBUTES };
@@ -112,7 +117,7 @@ struct Divergence {
 /** task(first row, rows, worker) over strips of [0, rows) that share out evenly. */
 template <class Task>
 inline void parallel_strips(Workers& workers, int64_t rows, Task task) {
-  int64_t strips = round_up(divide_up(rows, STRIP_ROWS), workers.count);
+  int64_t strips = round_up(divide_up(rows, forward_rows()), workers.count);
   strips = least(strips, divide_up(rows, BLOCK_ROWS));
   parallel(workers, strips, [&](int64_t strip, int worker) {
     const int64_t first = strip * rows / strips;

@@ -17,8 +17,8 @@ namespace lfm {
 namespace LFM_TARGET {
 
 constexpr int PANEL = BLOCK_VECTORS * W;
-/** Floats of a right operand that is taken to stay in the second-level cache: 512 KiB. */
-constexpr int64_t STREAMED_FLOATS = 131072;
+/** Floats of a right operand that is taken to stay in the second-level cache, half of it. No result depends on it. */
+inline int64_t streamed_floats() { return caches().l2 / 8; }
 
 /** A table of micro-kernels F<rows, vectors>, indexed [vectors − 1][rows − 1]. */
 #if defined(__AVX512F__)

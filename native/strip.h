@@ -96,7 +96,7 @@ LFM_INLINE void strip_product(const Strip& a, const Packed& b, Epilogue epilogue
   };
   // A right operand that stays in the second-level cache is streamed past each tile of rows; of a larger one each panel
   // is taken past all rows of the strip.
-  if (b.depth * b.columns <= STREAMED_FLOATS) {
+  if (b.depth * b.columns <= streamed_floats()) {
     for (int64_t i = 0; i < tiles; i++) {
       for (int64_t column = 0; column < b.columns; column += PANEL) multiply(i, column);
     }

@@ -18,7 +18,7 @@ struct Plan {
       : net(call, call[PARAMETERS], call[X].shape[1], call[CONDITION]), arena{call.scratch} {
     net.place_forward(arena);
     Arena one{nullptr};
-    net.keep_two(one, STRIP_ROWS, false);
+    net.keep_two(one, forward_rows(), false);
     space = one.used;
   }
 };
@@ -35,7 +35,7 @@ void run(const Call& call, Workers& workers) {
   parallel_strips(workers, call[X].shape[0], [&](int64_t first, int64_t rows, int worker) {
     const Mlp& net = plan.net;
     Arena arena{call.scratch + plan.arena.used + worker * plan.space};
-    const Workspace space = net.keep_two(arena, STRIP_ROWS, false);
+    const Workspace space = net.keep_two(arena, forward_rows(), false);
     const StripInput in{call[X].floats() + first * net.D, call[CONDITION].floats() + first * net.C,
                         call[TIME].floats() + first * time_stride, time_stride, rows};
     net.run_hidden(in, space);

@@ -23,8 +23,8 @@ struct Plan {
     net.place_forward(arena);
     divergence.place(arena, probes);
     Arena one{nullptr};
-    net.keep_two(one, STRIP_ROWS, true);
-    divergence.space(one, STRIP_ROWS, probes);
+    net.keep_two(one, forward_rows(), true);
+    divergence.space(one, forward_rows(), probes);
     space = one.used;
   }
   Plan(const Plan&) = delete;
@@ -45,8 +45,8 @@ void run(const Call& call, Workers& workers) {
   parallel_strips(workers, B, [&](int64_t first, int64_t rows, int worker) {
     const Mlp& net = plan.net;
     Arena arena{call.scratch + plan.arena.used + worker * plan.space};
-    const Workspace hidden = net.keep_two(arena, STRIP_ROWS, true);
-    const Divergence::Space space = plan.divergence.space(arena, STRIP_ROWS, plan.probes);
+    const Workspace hidden = net.keep_two(arena, forward_rows(), true);
+    const Divergence::Space space = plan.divergence.space(arena, forward_rows(), plan.probes);
     const StripInput in{call[X].floats() + first * D, call[CONDITION].floats() + first * net.C,
                         call[TIME].floats() + first * time_stride, time_stride, rows};
     net.run_hidden(in, hidden);

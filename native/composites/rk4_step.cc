@@ -54,14 +54,14 @@ struct Plan {
     Divergence::Space tangents = {};
 
     Strips(const Plan& plan, Arena& arena) {
-      const int64_t floats = STRIP_ROWS * plan.net.D;
+      const int64_t floats = forward_rows() * plan.net.D;
       y = arena.take(floats);
       sum = arena.take(floats);
       x = arena.take(floats);
       rate = arena.take(floats);
-      trace = arena.take(STRIP_ROWS);
-      hidden = plan.net.keep_two(arena, STRIP_ROWS, plan.log_det);
-      if (plan.log_det) tangents = plan.divergence.space(arena, STRIP_ROWS, plan.probes);
+      trace = arena.take(forward_rows());
+      hidden = plan.net.keep_two(arena, forward_rows(), plan.log_det);
+      if (plan.log_det) tangents = plan.divergence.space(arena, forward_rows(), plan.probes);
     }
   };
 };
