@@ -7,6 +7,7 @@ const PURPOSE_SHUFFLE_ROWS = 3u;
 const PURPOSE_SHUFFLE_BATCH = 4u;
 const PURPOSE_PROBE = 5u;
 const PURPOSE_LATENT = 6u;
+const PURPOSE_DROPOUT = 8u;
 const PURPOSE_MIRROR = 9u;
 
 // High 32 bits of a 64-bit product, by halves: WGSL has no wide multiplication.

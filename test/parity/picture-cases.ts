@@ -290,13 +290,14 @@ function statisticsOf(
   return { shape: [B, 2, groups], values }
 }
 
-/** [B, H, W, heads, channels of a head]: one position, odd ones, several heads, more positions than a block of keys. */
+/** [B, H, W, heads, channels of a head]: one position, odd ones, several heads, more positions than a block of keys, a wide head. */
 const attentions = [
   [1, 1, 1, 1, 1],
   [2, 3, 5, 2, 7],
   [1, 8, 8, 2, 32],
   [3, 4, 4, 1, 64],
   [1, 16, 16, 1, 16],
+  [1, 3, 6, 1, 300],
 ] as const
 
 const attended = attentions.flatMap(([B, H, W, heads, d]) => {

@@ -9,6 +9,7 @@ import { size } from '../../kernels/contract.js'
 import { MOST_POOL_PIECES } from '../../kernels/pool.js'
 import type { LoweredOperation } from '../../program/lower.js'
 import { halfPlanners, isHalf } from './half-launches.js'
+import { picturePlanners } from './picture-launches.js'
 import {
   activationNumbers,
   flag,
@@ -84,6 +85,7 @@ const planners: Readonly<Record<string, Planner>> = {
   },
 
   ...productPlanners,
+  ...picturePlanners,
 
   normal: (operation) => {
     const [rows, columns] = operation.operands.y.shape
