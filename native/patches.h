@@ -77,7 +77,6 @@ struct Patches {
     }
   }
 
- private:
   /** The pixel that a coordinate stands for, or −1 beyond the edge. */
   LFM_INLINE int64_t place(int64_t at, int64_t extent) const {
     if (at < 0) return -1;
@@ -89,6 +88,7 @@ struct Patches {
     return at < extent ? at : -1;
   }
 
+ private:
   /** Goes along one row of a strip, from panel to panel. */
   struct Writer {
     float* to;

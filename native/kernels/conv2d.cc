@@ -2,7 +2,7 @@
 
 #include "kernels/epilogue.h"
 #include "kernels/kernels.h"
-#include "patches.h"
+#include "lines.h"
 
 namespace lfm {
 namespace LFM_TARGET {
@@ -117,10 +117,26 @@ int64_t depth_of(const Call& call) {
   return s[0] * s[1] * s[2];
 }
 
+Patches patches_of(const Call& call) {
+  const int64_t* const w = call[WEIGHT].shape;
+  const Pictures x = Pictures::of(call[X], call.choice(X_LAYOUT), call.choice(X_FIRST));
+  const Pictures y = Pictures::of(call[Y], call.choice(Y_LAYOUT), call.choice(Y_FIRST));
+  return {x, w[2], w[0], w[1], y.H, y.W, call.choice(STRIDE), -call.choice(PADDING), -call.choice(PADDING), 1,
+          call.choice(UPSAMPLE) == 2};
+}
+
+/** Whether lines can be packed, and are worth it. */
+bool by_lines(const Call& call, const Patches& patches) {
+  return Lines::fit(patches) && !Packed{nullptr, patches.depth(), call[WEIGHT].shape[3]}.dots();
+}
+
 int64_t scratch(const Call& call, int workers) {
   const int64_t K = depth_of(call), N = call[WEIGHT].shape[3];
   const int64_t combined = call.choice(COMBINE) == INPUT ? round_up(call[X].size(), 16) : 0;
-  return combined + Packed::floats(K, N) + PatchProduct::scratch(K, N, workers);
+  const Patches patches = patches_of(call);
+  const int64_t product = by_lines(call, patches) ? round_up(K * N, 16) + LineProduct::scratch(Lines(patches), workers)
+                                                  : PatchProduct::scratch(K, N, workers);
+  return combined + Packed::floats(K, N) + product;
 }
 
 /** x + Σ c_s·stage_s */
@@ -135,38 +151,46 @@ void combine(const Call& call, Workers& workers, float* out) {
 }
 
 void run(const Call& call, Workers& workers) {
-  const int64_t* const w = call[WEIGHT].shape;
-  const int64_t K = depth_of(call), N = w[3];
-  Pictures x = Pictures::of(call[X], call.choice(X_LAYOUT), call.choice(X_FIRST));
-  const Pictures y = Pictures::of(call[Y], call.choice(Y_LAYOUT), call.choice(Y_FIRST));
+  const int64_t K = depth_of(call), N = call[WEIGHT].shape[3];
+  Patches patches = patches_of(call);
   float* space = call.scratch;
   if (call.choice(COMBINE) == INPUT) {
     combine(call, workers, space);
-    x.data = space;
+    patches.from.data = space;
     space += round_up(call[X].size(), 16);
   }
-  const Packed weight = pack(workers, View::row_major(call[WEIGHT].floats(), N), K, N, space);
-  space += Packed::floats(K, N);
-
-  const Patches patches{x, w[2], w[0], w[1], y.H, y.W, call.choice(STRIDE),
-                        -call.choice(PADDING), -call.choice(PADDING), 1, call.choice(UPSAMPLE) == 2};
+  const Pictures y = Pictures::of(call[Y], call.choice(Y_LAYOUT), call.choice(Y_FIRST));
   const Stages stages(call);
   Pictures residual{};
   if (call[RESIDUAL].given()) {
     residual = Pictures::of(call[RESIDUAL], call.choice(Y_LAYOUT), call.choice(RESIDUAL_FIRST));
   }
   const Operand& shift = call[SHIFT];
-  PatchProduct{patches, weight, space}.run(
-      workers, ConvolutionEpilogue{y,
-                                   call[BIAS].floats(),
-                                   shift.given() ? shift.floats() + call.choice(SHIFT_FIRST) : nullptr,
-                                   shift.shape[0] == 1 ? 0 : shift.shape[1],
-                                   residual,
-                                   residual.data && residual.H != y.H,
-                                   call.choice(COMBINE) == OUTPUT ? &stages : nullptr,
-                                   call.choice(ACTIVATION),
-                                   call.number(BETA),
-                                   call.number(SCALE)});
+  const ConvolutionEpilogue epilogue{y,
+                                     call[BIAS].floats(),
+                                     shift.given() ? shift.floats() + call.choice(SHIFT_FIRST) : nullptr,
+                                     shift.shape[0] == 1 ? 0 : shift.shape[1],
+                                     residual,
+                                     residual.data && residual.H != y.H,
+                                     call.choice(COMBINE) == OUTPUT ? &stages : nullptr,
+                                     call.choice(ACTIVATION),
+                                     call.number(BETA),
+                                     call.number(SCALE)};
+  const float* weight = call[WEIGHT].floats();
+  const Lines lines(patches);
+  const bool lined = by_lines(call, patches);
+  if (lined) {
+    lines.order(workers, weight, N, space);
+    weight = space;
+    space += round_up(K * N, 16);
+  }
+  const Packed packed = pack(workers, View::row_major(weight, N), K, N, space);
+  space += Packed::floats(K, N);
+  if (lined) {
+    LineProduct{lines, packed, space}.run(workers, epilogue);
+  } else {
+    PatchProduct{patches, packed, space}.run(workers, epilogue);
+  }
 }
 
 }  // namespace

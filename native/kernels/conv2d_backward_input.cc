@@ -6,7 +6,7 @@
 
 #include "kernels/epilogue.h"
 #include "kernels/kernels.h"
-#include "patches.h"
+#include "lines.h"
 
 namespace lfm {
 namespace LFM_TARGET {
@@ -74,10 +74,26 @@ struct Sizes {
   int64_t depth() const { return taps_y * taps_x * N; }
 };
 
+Patches patches_of(const Call& call, const Sizes& is) {
+  const Pictures dx = Pictures::of(call[DX], call.choice(DX_LAYOUT), call.choice(DX_FIRST));
+  const Pictures dy = Pictures::of(call[DY], call.choice(DY_LAYOUT), call.choice(DY_FIRST));
+  const int64_t padding = call.choice(PADDING);
+  return {dy,    is.N, is.taps_y, is.taps_x, dx.H, dx.W, is.up, padding - is.kh + 1, padding - is.kw + 1,
+          call.choice(STRIDE), false};
+}
+
+/** Whether lines can be packed, and are worth it. */
+bool by_lines(const Sizes& is, const Patches& patches) {
+  return Lines::fit(patches) && !Packed{nullptr, is.depth(), is.C}.dots();
+}
+
 int64_t scratch(const Call& call, int workers) {
   const Sizes is(call);
-  return round_up(is.depth() * is.C, 16) + Packed::floats(is.depth(), is.C) +
-         PatchProduct::scratch(is.depth(), is.C, workers);
+  const Patches patches = patches_of(call, is);
+  const int64_t weights = round_up(is.depth() * is.C, 16);
+  const int64_t product = by_lines(is, patches) ? weights + LineProduct::scratch(Lines(patches), workers)
+                                                : PatchProduct::scratch(is.depth(), is.C, workers);
+  return weights + Packed::floats(is.depth(), is.C) + product;
 }
 
 /** The weight as the patches of dy need it: [taps_y, taps_x, N, C]. */
@@ -107,24 +123,35 @@ void turn(const Call& call, Workers& workers, const Sizes& is, float* out) {
 
 void run(const Call& call, Workers& workers) {
   const Sizes is(call);
-  const Pictures dx = Pictures::of(call[DX], call.choice(DX_LAYOUT), call.choice(DX_FIRST));
-  const Pictures dy = Pictures::of(call[DY], call.choice(DY_LAYOUT), call.choice(DY_FIRST));
+  const Patches patches = patches_of(call, is);
+  const Lines lines(patches);
+  const bool lined = by_lines(is, patches);
   float* space = call.scratch;
   turn(call, workers, is, space);
-  const View turned = View::row_major(space, is.C);
+  const float* weight = space;
   space += round_up(is.depth() * is.C, 16);
-  const Packed weight = pack(workers, turned, is.depth(), is.C, space);
+  if (lined) {
+    lines.order(workers, weight, is.C, space);
+    weight = space;
+    space += round_up(is.depth() * is.C, 16);
+  }
+  const Packed packed = pack(workers, View::row_major(weight, is.C), is.depth(), is.C, space);
   space += Packed::floats(is.depth(), is.C);
 
-  const int64_t padding = call.choice(PADDING);
-  const Patches patches{dy,    is.N,  is.taps_y, is.taps_x, dx.H, dx.W,
-                        is.up, padding - is.kh + 1, padding - is.kw + 1, call.choice(STRIDE), false};
   const auto window = [&](int operand, int first) {
     return call[operand].given() ? Pictures::of(call[operand], NHWC, call.choice(first)) : Pictures{};
   };
-  PatchProduct{patches, weight, space}.run(workers,
-                                           InputEpilogue{dx, window(SAVED, SAVED_FIRST), window(ADD, ADD_FIRST),
-                                                         call.choice(ACTIVATION), call.number(BETA), call.number(SCALE)});
+  const InputEpilogue epilogue{Pictures::of(call[DX], call.choice(DX_LAYOUT), call.choice(DX_FIRST)),
+                               window(SAVED, SAVED_FIRST),
+                               window(ADD, ADD_FIRST),
+                               call.choice(ACTIVATION),
+                               call.number(BETA),
+                               call.number(SCALE)};
+  if (lined) {
+    LineProduct{lines, packed, space}.run(workers, epilogue);
+  } else {
+    PatchProduct{patches, packed, space}.run(workers, epilogue);
+  }
 }
 
 }  // namespace

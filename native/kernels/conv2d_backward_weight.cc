@@ -1,12 +1,16 @@
 /**
  * dweight = Σ patchesᵀ dy, dbias = Σ dy, dshift = Σ dy of each picture; contract and reference in
  * src/kernels/conv2d_backward_weight.ts. The pictures are cut into *slices*, whose number depends on the shapes alone; each
- * slice has its own sums, made strip by strip of gathered patches and packed dy, and the slices are added in order.
+ * slice has its own sums, and the slices are added in order.
+ *
+ * Where channels fill panels and the stride is 1, some lines of a picture at a time are packed as in lines.h, and those of
+ * dy beside them with zeros where the lines of x are longer: then each tap is one reduction over all of these pixels, its
+ * left operand being the lines from another pixel on. Else patches are gathered, strip by strip.
  */
 
 #include "kernels/epilogue.h"
 #include "kernels/kernels.h"
-#include "patches.h"
+#include "lines.h"
 
 namespace lfm {
 namespace LFM_TARGET {
@@ -18,11 +22,18 @@ enum { STRIDE, PADDING, UPSAMPLE, X_LAYOUT, DY_LAYOUT, X_FIRST, DY_FIRST, SHIFT_
 /** Rows of a strip, at most: with the sums they stay in the second-level cache. */
 constexpr int64_t STRIP_ROWS = PANEL < 24 ? 8 * PANEL : 4 * PANEL;
 
+/** Pixels of the lines that are packed at a time, about: a panel of dy's stays in the first-level cache. */
+constexpr int64_t CHUNK_PIXELS = 256;
+
 struct Plan {
   Pictures x, dy;
   int64_t kh, kw, C, N, K, area;
+  Patches patches;
+  bool lined;
+  /** pixels of a packed line, and lines of dy in a chunk */
+  int64_t length = 0, chunk = 0;
   int64_t slices = 1;
-  /** floats of one slice's product, of the sums of one picture, of one worker's strips */
+  /** floats of one slice's product, of the sums of one picture, of one worker's strips or lines */
   int64_t slice, picture, space;
 
   explicit Plan(const Call& call)
@@ -30,23 +41,129 @@ struct Plan {
         dy(Pictures::of(call[DY], call.choice(DY_LAYOUT), call.choice(DY_FIRST))) {
     const int64_t* const s = call[DWEIGHT].shape;
     kh = s[0], kw = s[1], C = s[2], N = s[3], K = kh * kw * C, area = dy.H * dy.W;
+    patches = {x, C, kh, kw, dy.H, dy.W, call.choice(STRIDE), -call.choice(PADDING), -call.choice(PADDING), 1,
+               call.choice(UPSAMPLE) == 2};
+    lined = Lines::fit(patches) && patches.step == 1;
     while (slices < 16 && 2 * slices <= dy.B && dy.B * area >= 2048 * slices) slices *= 2;
     slice = Strip::floats(K, N);
     picture = round_up(N, PANEL);
-    space = Strip::floats(STRIP_ROWS, K) + Strip::floats(STRIP_ROWS, N) + picture;
+    if (lined) {
+      length = Lines(patches).length;
+      chunk = least(dy.H, most<int64_t>(1, CHUNK_PIXELS / length));
+      space = lines_floats() + Strip::floats(chunk * length, N) + picture;
+    } else {
+      space = Strip::floats(STRIP_ROWS, K) + Strip::floats(STRIP_ROWS, N) + picture;
+    }
   }
+  /** of the lines of x that a chunk needs; the last tap reads beyond them by a tap's reach */
+  int64_t lines_floats() const { return C / PANEL * (chunk + kh - 1) * length * PANEL; }
   int64_t scratch(int workers) const { return slices * slice + dy.B * picture + workers * space; }
 };
 
 int64_t scratch(const Call& call, int workers) { return Plan(call).scratch(workers); }
 
-/** Rows of dy from `row` on as a strip. */
-void pack_dy(const Plan& is, int64_t row, const Strip& out) {
-  if (is.dy.channel == 1) return pack_strip(View::row_major(is.dy.data + row * is.dy.pixel, is.dy.pixel), is.N, out);
+/** Rows of dy from `row` on into the first rows of a strip that has `pitch` of them. */
+void pack_dy(const Plan& is, int64_t row, const Strip& rows, int64_t pitch) {
   PixelCounter at(row, is.area);
-  for (int64_t r = 0; r < out.rows; r++, at.next()) {
-    const float* const from = is.dy.data + at.b * is.dy.picture + at.position;
-    for (int64_t n = 0; n < is.N; n++) *out.at(r, n) = from[n * is.dy.channel];
+  for (int64_t r = 0; r < rows.rows; r++, at.next()) {
+    const float* const from = is.dy.data + at.b * is.dy.picture + at.position * is.dy.pixel;
+    for (int64_t n = 0; n < is.N; n += PANEL) {
+      float* const to = rows.data + n * pitch + r * PANEL;
+      const int64_t width = least<int64_t>(PANEL, is.N - n);
+      if (is.dy.channel == 1) {
+        for (int64_t v = 0; v < width; v += W) {
+          const int lanes = static_cast<int>(least<int64_t>(W, width - v));
+          store(to + v, lanes == W ? load(from + n + v) : load_first(from + n + v, lanes));
+        }
+      } else {
+        for (int64_t v = 0; v < width; v++) to[v] = from[(n + v) * is.dy.channel];
+      }
+    }
+  }
+}
+void pack_dy(const Plan& is, int64_t row, const Strip& out) { pack_dy(is, row, out, out.rows); }
+
+/** Adds rows [r, r + count) of a strip of dy to the sums of a picture. */
+void add_rows(const Plan& is, const Strip& dy, int64_t r, int64_t count, bool accumulate, float* sums, float* unused) {
+  for (int64_t n = 0; n < is.N; n += PANEL) {
+    add_columns(dy.panel(n) + r * PANEL, PANEL, count, round_up(least<int64_t>(PANEL, is.N - n), W), nullptr, accumulate,
+                sums + n, unused);
+  }
+}
+
+/** A slice's sums, strip by strip of gathered patches: pictures [first, last). */
+void sum_strips(const Plan& is, int64_t first, int64_t last, float* space, float* sums, float* pictures) {
+  const int64_t begin = first * is.area, end = last * is.area;
+  const int64_t strips = divide_up(end - begin, STRIP_ROWS);
+  float* const unused = space + is.space - is.picture;
+  for (int64_t i = 0; i < strips; i++) {
+    const int64_t row = begin + i * (end - begin) / strips;
+    const int64_t rows = begin + (i + 1) * (end - begin) / strips - row;
+    const Strip left{space, rows}, right{space + Strip::floats(STRIP_ROWS, is.K), rows};
+    is.patches.pack(row, left);
+    pack_dy(is, row, right);
+    strip_reduction(left, is.K, right, is.N, i > 0, sums);
+    // the sums of dy, picture by picture
+    for (int64_t r = 0; r < rows;) {
+      const int64_t b = (row + r) / is.area, start = (row + r) % is.area;
+      const int64_t count = least(rows - r, is.area - start);
+      add_rows(is, right, r, count, start > 0, pictures + b * is.picture, unused);
+      r += count;
+    }
+  }
+}
+
+/** Lines [y, y + count) of picture b of dy as a strip, each filled up with zeros to the length of a line of x. */
+void pack_lines(const Plan& is, int64_t b, int64_t y, int64_t count, const Strip& out) {
+  for (int64_t line = 0; line < count; line++) {
+    const int64_t row = line * is.length;
+    pack_dy(is, (b * is.dy.H + y + line) * is.dy.W, Strip{out.data + row * PANEL, is.dy.W}, out.rows);
+    for (int64_t n = 0; n < is.N; n += PANEL) {
+      float* const rest = out.panel(n) + (row + is.dy.W) * PANEL;
+      for (int64_t v = 0; v < (is.length - is.dy.W) * PANEL; v += W) store(rest + v, zero());
+    }
+  }
+}
+
+/** A slice's sums, by lines: pictures [first, last). */
+void sum_lines(const Plan& is, int64_t first, int64_t last, float* space, float* sums, float* pictures) {
+  const Lines lines(is.patches);
+  float* const dy_space = space + is.lines_floats();
+  float* const unused = space + is.space - is.picture;
+  Fetch nothing;
+  for (int64_t b = first; b < last; b++) {
+    const float* const picture = is.x.data + b * is.x.picture;
+    for (int64_t y = 0; y < is.dy.H; y += is.chunk) {
+      const int64_t count = least(is.chunk, is.dy.H - y);
+      const int64_t packed = count + is.kh - 1, panel_floats = packed * is.length * PANEL;
+      for (int64_t line = 0; line < packed; line++) {
+        lines.pack(picture, y + line + is.patches.offset_y, space + line * is.length * PANEL, panel_floats);
+      }
+      // the last pixels of the last line have no tap to the right of them, and are zeros in dy
+      const int64_t rows = count * is.length - (is.kw - 1);
+      const Strip right{dy_space, count * is.length};
+      pack_lines(is, b, y, count, right);
+      add_rows(is, right, 0, right.rows, y > 0, pictures + b * is.picture, unused);
+      const bool accumulate = b > first || y > 0;
+      for (int64_t n = 0; n < is.N; n += PANEL) {
+        const int vectors = static_cast<int>(divide_up(least<int64_t>(PANEL, is.N - n), W));
+        float* const own = sums + n * is.K;
+        for (int64_t i = 0; i < is.kh; i++) {
+          for (int64_t j = 0; j < is.kw; j++) {
+            for (int64_t panel = 0; panel < lines.panels; panel++) {
+              const float* const left = space + panel * panel_floats + (i * is.length + j) * PANEL;
+              float* const to = own + ((i * is.kw + j) * is.C + panel * PANEL) * PANEL;
+              constexpr int64_t BLOCKS = divide_up(PANEL, BLOCK_ROWS);
+              for (int64_t block = 0; block < BLOCKS; block++) {
+                const int64_t m = block * PANEL / BLOCKS, height = (block + 1) * PANEL / BLOCKS - m;
+                micro_reduction[vectors - 1][height - 1](rows, left + m, PANEL, right.panel(n), accumulate,
+                                                         to + m * PANEL, nothing);
+              }
+            }
+          }
+        }
+      }
+    }
   }
 }
 
@@ -55,32 +172,10 @@ void run(const Call& call, Workers& workers) {
   float* const sums = call.scratch;
   float* const pictures = sums + is.slices * is.slice;
   float* const spaces = pictures + is.dy.B * is.picture;
-  const Patches patches{is.x, is.C, is.kh, is.kw, is.dy.H, is.dy.W, call.choice(STRIDE),
-                        -call.choice(PADDING), -call.choice(PADDING), 1, call.choice(UPSAMPLE) == 2};
-
   parallel(workers, is.slices, [&](int64_t index, int worker) {
-    const int64_t begin = index * is.dy.B / is.slices * is.area, end = (index + 1) * is.dy.B / is.slices * is.area;
+    const int64_t first = index * is.dy.B / is.slices, last = (index + 1) * is.dy.B / is.slices;
     float* const space = spaces + worker * is.space;
-    const int64_t strips = divide_up(end - begin, STRIP_ROWS);
-    for (int64_t i = 0; i < strips; i++) {
-      const int64_t row = begin + i * (end - begin) / strips;
-      const int64_t rows = begin + (i + 1) * (end - begin) / strips - row;
-      const Strip left{space, rows}, right{space + Strip::floats(STRIP_ROWS, is.K), rows};
-      patches.pack(row, left);
-      pack_dy(is, row, right);
-      strip_reduction(left, is.K, right, is.N, i > 0, sums + index * is.slice);
-      // the sums of dy, picture by picture
-      float* const unused = space + is.space - is.picture;
-      for (int64_t r = 0; r < rows;) {
-        const int64_t b = (row + r) / is.area, start = (row + r) % is.area;
-        const int64_t count = least(rows - r, is.area - start);
-        for (int64_t n = 0; n < is.N; n += PANEL) {
-          add_columns(right.panel(n) + r * PANEL, PANEL, count, round_up(least<int64_t>(PANEL, is.N - n), W), nullptr,
-                      start > 0, pictures + b * is.picture + n, unused);
-        }
-        r += count;
-      }
-    }
+    (is.lined ? sum_lines : sum_strips)(is, first, last, space, sums + index * is.slice, pictures);
   });
 
   float* const dweight = call[DWEIGHT].floats();

@@ -47,6 +47,8 @@ const convolutions: readonly Convolution[] = [
   { B: 1, H: 5, W: 3, C: 67, N: 71, k: 1, padding: 0, activation: 'gelu' },
   { B: 2, H: 6, W: 6, C: 4, N: 4, k: 1, padding: 0, stride: 2, residual: 'whole' },
   { B: 2, H: 16, W: 16, C: 64, N: 64, k: 3, shift: 'rows', residual: 'whole' },
+  { B: 2, H: 8, W: 10, C: 32, N: 64, k: 3, stride: 2, shift: 'rows' },
+  { B: 3, H: 5, W: 6, C: 64, N: 32, k: 1, padding: 0, beside: [0, 32] },
   { B: 1, H: 6, W: 6, C: 5, N: 9, k: 3, padding: 0 },
   { B: 2, H: 9, W: 4, C: 2, N: 3, k: 3, padding: 2, upsample: 2, stride: 2, xLayout: 'nchw' },
 ]
