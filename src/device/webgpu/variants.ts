@@ -115,6 +115,19 @@ const subgroup =
     fits: any,
   })
 
+/** side × side invocations of (4·quads)² elements each, in slices of `depth` inner indices. */
+const tile =
+  (side: number, quads: number, depth: number): Row =>
+  () => ({
+    product: 'tile',
+    elements: 'wide',
+    tile: [4 * side * quads, 4 * side * quads],
+    constants: { SIDE: side, QUADS: quads, DEPTH: depth },
+    workgroupBytes: 16 * 2 * depth * (side * quads + 1),
+    subgroups: false,
+    fits: isWide,
+  })
+
 const lanes =
   (rows: number): Row =>
   (lanes) => ({
@@ -132,6 +145,9 @@ export const variants: Readonly<Record<string, Row>> = {
   workgroup32: workgroup(8, 4, 16),
   workgroup64: workgroup(16, 4, 16),
   workgroup128: workgroup(16, 8, 8),
+  tile32: tile(8, 1, 32),
+  tile64: tile(8, 2, 16),
+  tile128: tile(16, 2, 16),
   lanes16: lanes(16),
   lanes32: lanes(32),
   subgroup16: subgroup(16, 4),
@@ -222,7 +238,7 @@ function suggestVariant(shape: ProductShape, { software, lanes }: Target): strin
   const { columns } = shape
   if (isThin(shape)) return 'thin'
   if (columns <= FEW) return variants.dots(lanes).fits(shape) ? 'dots' : 'narrow'
-  if (!software) return columns <= 32 ? 'workgroup32' : 'workgroup64'
+  if (!software) return `${isWide(shape) ? 'tile' : 'workgroup'}${columns <= 32 ? 32 : 64}`
   if (lanes === 0) return 'storage'
   return variants.lanes16(lanes).fits(shape) ? 'lanes16' : 'subgroup16'
 }
