@@ -15,9 +15,12 @@ import { openDevice } from '../../src/device/select.js'
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const main = join(root, 'dist/cli/main.js')
 
+/** Of files alone: a folder is as new as its unpacking. */
 const newest = (folder: string): number =>
   Math.max(
-    ...readdirSync(folder, { recursive: true, encoding: 'utf8' }).map((name) => statSync(join(folder, name)).mtimeMs),
+    ...readdirSync(folder, { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isFile())
+      .map(({ parentPath, name }) => statSync(join(parentPath, name)).mtimeMs),
   )
 
 /** Builds dist/ where it is older than src/. Returns the folder. */
