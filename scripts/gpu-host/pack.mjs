@@ -6,7 +6,7 @@
  *   busybox          a static one: tar and xz for hosts that have neither
  *   system.tar.xz    Node; the Vulkan loader, X and EGL libraries that the driver asks for; the C++ runtime
  *   modules.tar.xz   npm packages: Dawn, vitest, benny, tfjs and what the library needs itself
- *   project.tar.xz   the built package, its sources, shaders, tests, bench and examples
+ *   project.tar.xz   the built package, its sources, shaders, assets, tests, bench and examples
  *
  * Needs x86-64 Linux, xz, tar, and apt-get for the system's libraries. Archives whose content has not changed are taken
  * from build/gpu-host-cache/.
@@ -180,9 +180,13 @@ function systemFiles() {
 
 /** Tracked files, and what is built of them. */
 function projectFiles() {
-  const tracked = run('git', ['ls-files', '-z', ...'src test bench shaders examples native scripts docs'.split(' ')], {
-    cwd: root,
-  })
+  const tracked = run(
+    'git',
+    ['ls-files', '-z', ...'src test bench shaders assets examples native scripts docs'.split(' ')],
+    {
+      cwd: root,
+    },
+  )
     .split('\0')
     .filter((path) => path && !path.startsWith('docs/images/'))
   const built = [...walk(join(root, 'dist'))].map(([path]) => `dist/${path}`)
