@@ -1,6 +1,6 @@
 /**
- * The one file of this device that knows Node: it loads Dawn (npm `webgpu`), lists and opens adapters, and reads shaders
- * from the package. A browser would bring `navigator.gpu` and `fetch` in its place.
+ * What this device needs of Node, beside the file of findings (cache-file.ts): it loads Dawn (npm `webgpu`), lists and
+ * opens adapters, and reads shaders from the package. A browser would bring `navigator.gpu` and `fetch` in its place.
  */
 
 import { mkdirSync } from 'node:fs'
