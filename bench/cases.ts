@@ -3,14 +3,13 @@
  * `suite/shape`. A filter names whole parts of such a name: `step`, `rose`, `step/rose`, `kernels/mat_mul`.
  */
 
-import { keepsPreActivation, mlpRowFlops } from '../src/composites/mlp.js'
+import type { Device } from '../src/device/device.js'
 import { LocalFlowError } from '../src/errors.js'
 import type { Trace } from '../src/flow/transport.js'
 import { blockRows } from '../src/flow/transport.js'
-import { mlpField } from '../src/nn/mlp.js'
 import { type KernelWork, kernelCost, kernelWorks, layerProducts } from './kernel-works.js'
-import { pictureWorks } from './picture-works.js'
-import { type NetShape, shapes, specOf } from './shapes.js'
+import { convolutionWorks, pictureWorks } from './picture-works.js'
+import { fieldOf, type NetShape, pictureShapes, shapes } from './shapes.js'
 
 /**
  * One repetition with a whole network. step: batch drawn, forward, loss, backward, clipping, Adam, average. rk4: one
@@ -44,20 +43,35 @@ export interface Case {
   readonly name: string
   /** B; null where the case has one size only */
   readonly rows: number | null
+  /** B where a processor computes, where that is another */
+  readonly processorRows?: number
+  /** how a slow side finds the B that it can do */
+  readonly sizing: Sizing
   /** the same work with fewer rows, for whom the whole takes minutes */
   work(rows: number): Work
 }
 
+export interface Sizing {
+  /** the fewest rows that are tried */
+  readonly first: number
+  /** the longest repetition, as a multiple of what is usual (session.ts: `Pace`) */
+  readonly patience: number
+}
+
+const ofRows: Sizing = { first: 32, patience: 1 }
+/** One picture is as much work as thousands of points, and a batch of them is seconds of others' time. */
+const ofPictures: Sizing = { first: 1, patience: 6 }
+
 const SAMPLING_ROWS = 10_000
 const exact: Trace = { kind: 'exact' }
 
-const make = (suite: SuiteName, shape: string, rows: number | null, work: (rows: number) => Work): Case => ({
-  suite,
-  shape,
-  name: `${suite}/${shape}`,
-  rows,
-  work,
-})
+const make = (
+  suite: SuiteName,
+  shape: string,
+  rows: number | null,
+  work: (rows: number) => Work,
+  of: Pick<Case, 'processorRows' | 'sizing'> = { sizing: ofRows },
+): Case => ({ suite, shape, name: `${suite}/${shape}`, rows, ...of, work })
 
 export const cases: readonly Case[] = [
   ...shapes.map((net) => make('step', net.name, net.batch, (rows) => ({ kind: 'step', net, rows }))),
@@ -68,7 +82,7 @@ export const cases: readonly Case[] = [
   ...shapes
     .filter((net) => net.name !== 'rose-1k')
     .flatMap((net) => {
-      const traced = Math.min(SAMPLING_ROWS, blockRows(SAMPLING_ROWS, mlpField(specOf(net)), exact))
+      const traced = Math.min(SAMPLING_ROWS, blockRows(SAMPLING_ROWS, fieldOf(net), exact))
       return [
         make('rk4', net.name, SAMPLING_ROWS, (rows) => ({ kind: 'rk4', net, rows })),
         make('forward', net.name, SAMPLING_ROWS, (rows) => ({ kind: 'forward', net, rows })),
@@ -80,31 +94,41 @@ export const cases: readonly Case[] = [
       make('products', `${net.name}/${name}`, net.batch, (rows) => product(net, rows)),
     ),
   ),
+  ...pictureShapes.flatMap((net) =>
+    (['step', 'rk4', 'forward'] as const).map((kind) =>
+      make(kind, net.name, net.batch, (rows) => ({ kind, net, rows }), {
+        processorRows: net.processorBatch,
+        sizing: ofPictures,
+      }),
+    ),
+  ),
   ...Object.entries({ ...kernelWorks, ...pictureWorks }).map(([name, work]) => make('kernels', name, null, () => work)),
+  ...Object.entries(convolutionWorks).map(([name, { rows, work }]) =>
+    make('kernels', name, rows, work, { sizing: ofPictures }),
+  ),
 ]
+
+/** B of a case on a device; 0 where the case has one size only. */
+export function rowsOn({ rows, processorRows }: Case, { kind, info }: Pick<Device, 'kind' | 'info'>): number {
+  const processor = kind !== 'webgpu' || info.type === 'software'
+  return (processor ? processorRows : undefined) ?? rows ?? 0
+}
 
 /** Floating-point operations of one repetition, by the contracts' cost. */
 export function flopsOf(work: Work): number {
   if (work.kind === 'kernel') return kernelCost(work).flops
-  const spec = specOf(work.net)
-  const forward = work.rows * mlpRowFlops(spec)
+  const field = fieldOf(work.net)
+  const forward = work.rows * field.rowFlops
   switch (work.kind) {
     case 'step':
-      return mlpField(spec).stepFlops(work.rows)
+      return field.stepFlops(work.rows)
     case 'forward':
       return forward
     case 'rk4':
       return 4 * forward
     case 'trace':
-      return 4 * forward * (1 + work.net.dimension)
+      return 4 * forward * (1 + field.dimension)
   }
-}
-
-/** Bytes that a training step cannot do without: parameters, gradient, moments, average, activations of one batch. */
-export function leastStepBytes({ net, rows }: NetWork): number {
-  const spec = specOf(net)
-  const kept = keepsPreActivation(spec) ? 2 : 1
-  return 4 * (5 * mlpField(spec).parameterLength + rows * kept * net.layers * net.width)
 }
 
 /** Cases that any of the filters names; all without a filter. Throws where a filter names none. */

@@ -11,7 +11,7 @@ import { normBlocks } from '../src/kernels/gradient_norm.js'
 import { kernels } from '../src/kernels/registry.js'
 import { STATE_LENGTH } from '../src/kernels/state.js'
 import { aligned } from '../src/program/program.js'
-import type { NetShape } from './shapes.js'
+import type { MlpShape } from './shapes.js'
 
 export interface KernelWork {
   readonly kind: 'kernel'
@@ -42,7 +42,7 @@ export const product = (M: number, K: number, N: number, transposeA = false, tra
 
 /** The three products between two hidden layers, with what the layer fuses into them. */
 export const layerProducts = {
-  forward: ({ width: H, activation, beta }: NetShape, B: number): KernelWork =>
+  forward: ({ width: H, activation, beta }: MlpShape, B: number): KernelWork =>
     work(
       'linear_forward',
       {
@@ -55,9 +55,9 @@ export const layerProducts = {
       },
       { activation, beta, scale: 1 },
     ),
-  backward_input: ({ width: H, activation, beta }: NetShape, B: number): KernelWork =>
+  backward_input: ({ width: H, activation, beta }: MlpShape, B: number): KernelWork =>
     work('linear_backward_input', { dy: [B, H], weight: [H, H], saved: [B, H], dx: [B, H] }, { activation, beta }),
-  backward_weight: ({ width: H }: NetShape, B: number): KernelWork =>
+  backward_weight: ({ width: H }: MlpShape, B: number): KernelWork =>
     work('linear_backward_weight', { x: [B, H], dy: [B, H], dweight: [H, H], dbias: [H] }),
 }
 

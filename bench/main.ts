@@ -13,7 +13,7 @@ import { storesHalf } from '../src/device/precision.js'
 import { profileText } from '../src/device/profile.js'
 import { type DeviceOptions, openDevice } from '../src/device/select.js'
 import { DeviceError, LocalFlowError } from '../src/errors.js'
-import { type Case, cases, type SuiteName, selectCases, suites } from './cases.js'
+import { type Case, cases, rowsOn, type SuiteName, selectCases, suites } from './cases.js'
 import { quote } from './measure.js'
 import { help, parseOptions } from './options.js'
 import { openPeers } from './peers/open.js'
@@ -99,7 +99,7 @@ function describe(devices: readonly Device[], peers: readonly Peer[]): Omit<Resu
 
 /** Whether a device has what a case needs; says so where it has not. */
 function runsOn(device: Device, c: Case): boolean {
-  const work = c.work(c.rows ?? 0)
+  const work = c.work(rowsOn(c, device))
   const missing =
     work.kind === 'kernel'
       ? !device.kernels.has(work.kernel) && `${work.kernel} yet`

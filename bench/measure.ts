@@ -68,16 +68,17 @@ export function quote(samples: readonly number[]): Quoted {
 
 /**
  * Rows that a slow runner can take so that one repetition stays below `cap` milliseconds: all of them, or fewer. Sizes
- * grow fourfold until one takes too long; between the last two the time is taken for linear.
+ * grow fourfold from `first` until one takes too long; between the last two the time is taken for linear.
  */
 export async function fittingRows(
   open: (rows: number) => Promise<Runner>,
   rows: number,
   cap: number,
+  first: number,
   clock: Clock = wallClock,
 ): Promise<number> {
   let fits = { rows: 0, took: 0 }
-  for (let tried = Math.min(rows, 32); ; tried = Math.min(rows, 4 * tried)) {
+  for (let tried = Math.min(rows, first); ; tried = Math.min(rows, 4 * tried)) {
     const runner = await open(tried)
     let took: number
     try {

@@ -2,22 +2,28 @@
 
 import { rk4 } from '../src/composites/tableaus.js'
 import type { Device, DeviceBuffer } from '../src/device/device.js'
-import { optimizerTable, type SubFlowSettings, trainingProgram } from '../src/flow/train-sub-flow.js'
+import {
+  optimizerTable,
+  type SubFlowSettings,
+  type TrainingBuffers,
+  trainingProgram,
+} from '../src/flow/train-sub-flow.js'
 import { stepTable } from '../src/kernels/adam.js'
 import { size } from '../src/kernels/contract.js'
+import { packPixels, poolWords } from '../src/kernels/pool.js'
 import { kernels } from '../src/kernels/registry.js'
 import { FIRST_LOSS_EXPONENT, STATE_LENGTH, stateWords } from '../src/kernels/state.js'
 import type { VelocityField } from '../src/nn/field.js'
-import { mlpField } from '../src/nn/mlp.js'
 import { ProgramBuilder } from '../src/program/program.js'
 import type { NetWork, Work } from './cases.js'
 import type { KernelWork } from './kernel-works.js'
 import type { Runner } from './measure.js'
-import { specOf } from './shapes.js'
-import { normals } from './values.js'
+import { fieldOf, type NetShape } from './shapes.js'
+import { bytes, normals } from './values.js'
 
-/** Rows of the data set. */
+/** Rows of the data set; pictures are drawn from fewer, which are bytes. */
 export const POOL_ROWS = 100_000
+export const POOL_PICTURES = 10_000
 /** Steps between two beginnings of the sub-flow; what bounds the optimizer's table. */
 const STEPS = 16_000
 
@@ -37,7 +43,11 @@ export const optimizer: SubFlowSettings['optimizer'] = {
 }
 
 /** Bytes of the data set and of the optimizer's table, whose length is this bench's choice. */
-export const dataBytes = ({ net }: NetWork): number => 4 * (POOL_ROWS * net.dimension + STEPS * stepTable.columns)
+export function dataBytes({ net }: NetWork): number {
+  const { dimension } = fieldOf(net)
+  const pool = net.kind === 'unet' ? POOL_PICTURES * poolWords(dimension, 'pixels') : POOL_ROWS * dimension
+  return 4 * (pool + STEPS * stepTable.columns)
+}
 
 type Make = (length: number, values?: Float32Array | Uint32Array) => DeviceBuffer
 
@@ -85,12 +95,12 @@ interface Opened {
 }
 
 function netProgram(work: NetWork, make: Make): Opened {
-  const field = mlpField(specOf(work.net))
+  const field = fieldOf(work.net)
   const parameters = make(field.parameterLength, field.initialise(1103, 1))
   if (work.kind === 'step') return stepProgram(work, field, parameters, make)
 
-  const { rows, net } = work
-  const D = net.dimension
+  const { rows } = work
+  const D = field.dimension
   const builder = new ProgramBuilder()
   const input = builder.tensor(make(rows * D, normals(rows * D)), [rows, D])
   const out = builder.tensor(make(rows * D), [rows, D])
@@ -141,10 +151,9 @@ function stepProgram(
   const fresh = new Uint32Array(STATE_LENGTH)
   if (precision === 'mixed') fresh[stateWords.lossExponent] = FIRST_LOSS_EXPONENT
   const state = make(STATE_LENGTH, fresh)
-  const pool = make(POOL_ROWS * net.dimension, normals(POOL_ROWS * net.dimension))
   const table = optimizerTable(STEPS, optimizer)
   const losses = make(4096)
-  const builder = trainingProgram(field, { pool, rows: POOL_ROWS }, settings, {
+  const builder = trainingProgram(field, makePool(net, field.dimension, make), settings, {
     parameters,
     m: make(P),
     v: make(P),
@@ -156,6 +165,13 @@ function stepProgram(
     state,
   })
   return { builder, rewind: () => state.write(fresh), losses }
+}
+
+/** Standard normal points, or pictures of random bytes. */
+function makePool(net: NetShape, D: number, make: Make): TrainingBuffers {
+  if (net.kind !== 'unet') return { pool: make(POOL_ROWS * D, normals(POOL_ROWS * D)), rows: POOL_ROWS }
+  const words = packPixels(bytes(POOL_PICTURES * D), D)
+  return { pool: make(words.length, words), rows: POOL_PICTURES, reading: { values: 'pixels', mirror: 0 } }
 }
 
 function kernelProgram({ kernel, operands, attributes, values }: KernelWork, make: Make): Opened {

@@ -19,23 +19,53 @@ const qkv = [B, 16, 16, 3 * 64]
 /** Parameters of the network, about. */
 const P = 1_110_000
 
-const convolution = (H: number, C: number, N: number, k: number, residual: boolean): KernelWork =>
+const convolution = (C: number, N: number, k: number, residual: boolean, rows = B): KernelWork =>
   work(
     'conv2d',
     {
-      x: [B, H, H, C],
+      x: [rows, 32, 32, C],
       weight: [k, k, C, N],
       bias: [N],
-      y: [B, H, H, N],
-      ...(residual ? { residual: [B, H, H, N] } : { shift: [B, N] }),
+      y: [rows, 32, 32, N],
+      ...(residual ? { residual: [rows, 32, 32, N] } : { shift: [rows, N] }),
     },
     { ...plainConvolution, padding: (k - 1) / 2 },
   )
 
+export interface BatchedWork {
+  /** B */
+  readonly rows: number
+  work(rows: number): KernelWork
+}
+
+const wide = (rows: number) => [rows, 32, 32, 64]
+
+/** Those that other libraries do as well, some of them with fewer pictures. */
+export const convolutionWorks: Readonly<Record<string, BatchedWork>> = {
+  'conv2d/64x64x3x3': { rows: B, work: (rows) => convolution(64, 64, 3, true, rows) },
+  'conv2d_backward_input/64x64x3x3': {
+    rows: B,
+    work: (rows) =>
+      work(
+        'conv2d_backward_input',
+        { dy: wide(rows), weight: [3, 3, 64, 64], dx: wide(rows) },
+        { ...plainBackwardInput },
+      ),
+  },
+  'conv2d_backward_weight/64x64x3x3': {
+    rows: B,
+    work: (rows) =>
+      work(
+        'conv2d_backward_weight',
+        { x: wide(rows), dy: wide(rows), dweight: [3, 3, 64, 64], dbias: [64] },
+        { ...plainBackwardWeight },
+      ),
+  },
+}
+
 export const pictureWorks: Readonly<Record<string, KernelWork>> = {
-  'conv2d/64x64x3x3': convolution(32, 64, 64, 3, true),
-  'conv2d/32x32x3x3': convolution(32, 32, 32, 3, false),
-  'conv2d/128x64x1x1': convolution(32, 128, 64, 1, true),
+  'conv2d/32x32x3x3': convolution(32, 32, 3, false),
+  'conv2d/128x64x1x1': convolution(128, 64, 1, true),
   'conv2d/first': work(
     'conv2d',
     { x: [B, 1, 32, 32], weight: [3, 3, 1, 32], bias: [32], y: [B, 32, 32, 32] },
@@ -56,15 +86,30 @@ export const pictureWorks: Readonly<Record<string, KernelWork>> = {
     { x: whole, weight: [3, 3, 64, 64], bias: [64], y: half },
     { ...plainConvolution, stride: 2 },
   ),
-  'conv2d_backward_input/64x64x3x3': work(
+  'conv2d_backward_input/upsample': work(
     'conv2d_backward_input',
-    { dy: whole, weight: [3, 3, 64, 64], dx: whole },
-    { ...plainBackwardInput },
+    { dy: whole, weight: [3, 3, 64, 64], dx: half },
+    { ...plainBackwardInput, upsample: 2 },
   ),
-  'conv2d_backward_weight/64x64x3x3': work(
+  'conv2d_backward_input/stride2': work(
+    'conv2d_backward_input',
+    { dy: half, weight: [3, 3, 64, 64], dx: whole },
+    { ...plainBackwardInput, stride: 2 },
+  ),
+  'conv2d_backward_weight/first': work(
     'conv2d_backward_weight',
-    { x: whole, dy: whole, dweight: [3, 3, 64, 64], dbias: [64] },
-    { ...plainBackwardWeight },
+    { x: [B, 1, 32, 32], dy: [B, 32, 32, 32], dweight: [3, 3, 1, 32], dbias: [32] },
+    { ...plainBackwardWeight, xLayout: 'nchw' },
+  ),
+  'conv2d_backward_weight/upsample': work(
+    'conv2d_backward_weight',
+    { x: half, dy: whole, dweight: [3, 3, 64, 64], dbias: [64] },
+    { ...plainBackwardWeight, upsample: 2 },
+  ),
+  'conv2d_backward_weight/stride2': work(
+    'conv2d_backward_weight',
+    { x: whole, dy: half, dweight: [3, 3, 64, 64], dbias: [64] },
+    { ...plainBackwardWeight, stride: 2 },
   ),
   group_norm: work(
     'group_norm',

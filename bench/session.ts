@@ -8,7 +8,9 @@ import { performance } from 'node:perf_hooks'
 import { setTimeout as rest } from 'node:timers/promises'
 import type { Device } from '../src/device/device.js'
 import type { Profile } from '../src/device/profile.js'
-import { type Case, flopsOf, leastStepBytes, type NetWork, type Work } from './cases.js'
+import { DeviceError } from '../src/errors.js'
+import { type Case, flopsOf, type NetWork, rowsOn, type Work } from './cases.js'
+import { leastStepBytes } from './least-bytes.js'
 import { calibrate, fittingRows, quote, type Runner, timed, timeOnce } from './measure.js'
 import { dataBytes, openOurs } from './ours.js'
 import type { Peer } from './peers/peer.js'
@@ -82,12 +84,23 @@ export class CaseGroup implements Group {
     this.name = measured.name
   }
 
+  /** A case that the device has no kernels or no memory for is one line, not an end. */
   async setUp(): Promise<void> {
+    try {
+      await this.open()
+    } catch (error) {
+      if (!(error instanceof DeviceError)) throw error
+      await this.tearDown()
+      this.note(`${this.name} is left out: ${error.message.split('\n')[0]}`)
+    }
+  }
+
+  private async open(): Promise<void> {
     const { measured, device } = this
     const openHere = (rows: number): Promise<Runner> => openOurs(device, measured.work(rows))
-    const whole = measured.rows ?? 0
+    const whole = rowsOn(measured, device)
     const slow = device.kind === 'reference' || device.info.type === 'software'
-    const own = slow && measured.rows !== null ? await fittingRows(openHere, whole, this.pace.cap) : whole
+    const own = slow && measured.rows !== null ? await this.fitting(openHere, whole) : whole
     const memory = device.memory().bytes
     await this.add(null, own, openHere)
     if (measured.suite === 'step') this.cost = await this.footprint(memory)
@@ -95,7 +108,7 @@ export class CaseGroup implements Group {
     for (const peer of this.peers) {
       if (!peer.does(measured.work(own))) continue
       const open = (rows: number): Promise<Runner> => peer.open(measured.work(rows))
-      const rows = measured.rows === null ? 0 : await fittingRows(open, own, this.pace.cap)
+      const rows = measured.rows === null ? 0 : await this.fitting(open, own)
       if (measured.rows === null && (await this.tooSlow(peer, open))) continue
       if (!this.sides.some((side) => side.peer === null && side.rows === rows)) await this.add(null, rows, openHere)
       await this.add(peer.name, rows, open)
@@ -114,6 +127,7 @@ export class CaseGroup implements Group {
   }
 
   report(): void {
+    if (this.sides.length === 0) return
     const [own, ...beside] = this.sides.filter((side, i) => i === 0 || side.peer !== null).map((side) => this.row(side))
     const { profile } = this
     this.done(profile ? { ...own, profile } : own, beside, this.sides[0].peaks, this.cost)
@@ -122,6 +136,11 @@ export class CaseGroup implements Group {
   async tearDown(): Promise<void> {
     for (const { runner } of this.sides) await runner.dispose()
     this.sides.length = 0
+  }
+
+  private fitting(open: (rows: number) => Promise<Runner>, rows: number): Promise<number> {
+    const { first, patience } = this.measured.sizing
+    return fittingRows(open, rows, patience * this.pace.cap, first)
   }
 
   private async add(peer: string | null, rows: number, open: (rows: number) => Promise<Runner>): Promise<void> {

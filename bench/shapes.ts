@@ -1,12 +1,19 @@
 /**
  * The networks that are measured: B rows of a batch, D data dimension, H width, L hidden layers. rose is the paper's 2-D
  * model; miniboone, gas and bsds300 have the sizes that are usual for those tables in the density-estimation literature.
+ * Two are UNets on pictures of 32 × 32: digits is grey and small enough for a processor, cifar10 is the paper's
+ * (examples/cifar10.yaml).
  */
 
 import type { MlpSpec } from '../src/composites/mlp.js'
+import type { UnetSpec } from '../src/composites/unet.js'
 import type { ActivationName } from '../src/kernels/activations.js'
+import type { VelocityField } from '../src/nn/field.js'
+import { mlpField } from '../src/nn/mlp.js'
+import { unetField } from '../src/nn/unet.js'
 
-export interface NetShape {
+export interface MlpShape {
+  readonly kind: 'mlp'
   readonly name: string
   /** B of a training step */
   readonly batch: number
@@ -20,7 +27,19 @@ export interface NetShape {
   readonly beta: number
 }
 
-const shape = (
+export interface PictureShape {
+  readonly kind: 'unet'
+  readonly name: string
+  /** B of a training step on a GPU, and of integration */
+  readonly batch: number
+  /** B where a processor computes, so that a row of the table ends within minutes */
+  readonly processorBatch: number
+  readonly spec: UnetSpec
+}
+
+export type NetShape = MlpShape | PictureShape
+
+const mlp = (
   name: string,
   batch: number,
   dimension: number,
@@ -28,19 +47,49 @@ const shape = (
   layers: number,
   activation: ActivationName,
   beta = 1,
-): NetShape => ({ name, batch, dimension, width, layers, activation, beta })
+): MlpShape => ({ kind: 'mlp', name, batch, dimension, width, layers, activation, beta })
 
-export const shapes: readonly NetShape[] = [
-  shape('rose', 10_000, 2, 256, 3, 'softplus', 20),
-  shape('rose-1k', 1000, 2, 256, 3, 'softplus', 20),
-  shape('miniboone', 1000, 43, 362, 4, 'relu'),
-  shape('gas', 50_000, 8, 362, 5, 'relu'),
-  shape('bsds300', 1000, 63, 512, 4, 'elu'),
-  shape('tiny', 256, 2, 64, 3, 'silu'),
+export const shapes: readonly MlpShape[] = [
+  mlp('rose', 10_000, 2, 256, 3, 'softplus', 20),
+  mlp('rose-1k', 1000, 2, 256, 3, 'softplus', 20),
+  mlp('miniboone', 1000, 43, 362, 4, 'relu'),
+  mlp('gas', 50_000, 8, 362, 5, 'relu'),
+  mlp('bsds300', 1000, 63, 512, 4, 'elu'),
+  mlp('tiny', 256, 2, 64, 3, 'silu'),
 ]
 
-/** The network as the library describes it. */
-export const specOf = ({ dimension, width, layers, activation, beta }: NetShape): MlpSpec => ({
+/** What the two UNets have in common: 32 × 32, attention at 16 × 16, plain changes of size, the time as a shift. */
+const common = {
+  kind: 'unet',
+  height: 32,
+  breadth: 32,
+  condition: 0,
+  attention: [16],
+  headChannels: 32,
+  groups: 32,
+  scaleShift: false,
+  residualResampling: false,
+} as const
+
+export const pictureShapes: readonly PictureShape[] = [
+  {
+    kind: 'unet',
+    name: 'digits',
+    batch: 64,
+    processorBatch: 64,
+    spec: { ...common, channels: 1, width: 32, multipliers: [1, 2, 2], depth: 1, dropout: 0 },
+  },
+  {
+    kind: 'unet',
+    name: 'cifar10',
+    batch: 256,
+    processorBatch: 8,
+    spec: { ...common, channels: 3, width: 128, multipliers: [1, 2, 2, 2], depth: 2, dropout: 0.1 },
+  },
+]
+
+/** The MLP as the library describes it. */
+export const specOf = ({ dimension, width, layers, activation, beta }: Omit<MlpShape, 'kind'>): MlpSpec => ({
   kind: 'mlp',
   dimension,
   condition: 0,
@@ -50,3 +99,6 @@ export const specOf = ({ dimension, width, layers, activation, beta }: NetShape)
   time: 'first',
   frequencies: [],
 })
+
+export const fieldOf = (net: NetShape): VelocityField =>
+  net.kind === 'unet' ? unetField(net.spec) : mlpField(specOf(net))

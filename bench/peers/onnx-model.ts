@@ -5,7 +5,7 @@
  * with their length, 5 four bytes.
  */
 
-import type { NetShape } from '../shapes.js'
+import type { MlpShape } from '../shapes.js'
 import { normals } from '../values.js'
 
 type Bytes = readonly Uint8Array[]
@@ -55,7 +55,7 @@ const matrix = (field: number, name: string, columns: number): Bytes =>
   ])
 
 /** The nodes of one activation, and the constants that they need. */
-function activation({ activation: name, beta }: NetShape, from: string, to: string): Bytes[] {
+function activation({ activation: name, beta }: MlpShape, from: string, to: string): Bytes[] {
   switch (name) {
     case 'relu':
       return [node('Relu', [from], to)]
@@ -82,7 +82,7 @@ export const layerWeight = (inputs: number, outputs: number): Float32Array =>
   normals(inputs * outputs, 1 / Math.sqrt(3 * inputs))
 
 /** The bytes of a model file. */
-export function onnxModel(net: NetShape): Uint8Array {
+export function onnxModel(net: MlpShape): Uint8Array {
   const widths = [net.dimension + 1, ...new Array<number>(net.layers).fill(net.width), net.dimension]
   const graph: Bytes[] = []
   let input = 'xt'

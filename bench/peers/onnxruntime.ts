@@ -10,9 +10,9 @@ export async function openOnnxRuntime(threads: number): Promise<Peer> {
     name: 'onnxruntime',
     version: env.versions.node ?? env.versions.common ?? 'unknown',
     details: `CPU, ${threads} threads`,
-    does: (work) => work.kind === 'forward',
+    does: (work) => work.kind === 'forward' && work.net.kind === 'mlp',
     async open(work) {
-      if (work.kind !== 'forward') throw new Error(`onnxruntime does no ${work.kind}`)
+      if (work.kind !== 'forward' || work.net.kind !== 'mlp') throw new Error(`onnxruntime does no ${work.kind}`)
       const { net, rows } = work
       const session = await InferenceSession.create(onnxModel(net), {
         intraOpNumThreads: threads,

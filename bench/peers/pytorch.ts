@@ -80,7 +80,9 @@ export async function openPyTorch(threads: number): Promise<Peer> {
     version: hello.version,
     details: `CPU, the best of 1 to ${threads} threads${hello.blas && `, ${hello.blas}`}`,
     does: (work) =>
-      work.kind === 'kernel' ? work.kernel === 'mat_mul' : ['step', 'rk4', 'forward'].includes(work.kind),
+      work.kind === 'kernel'
+        ? work.kernel === 'mat_mul'
+        : work.net.kind === 'mlp' && ['step', 'rk4', 'forward'].includes(work.kind),
     open: (work) => conversation.open(work),
     close: async () => conversation.end(),
   }

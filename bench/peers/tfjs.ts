@@ -13,7 +13,7 @@ import type { Work } from '../cases.js'
 import type { KernelWork } from '../kernel-works.js'
 import type { Runner } from '../measure.js'
 import { optimizer, POOL_ROWS, READ_BACK } from '../ours.js'
-import type { NetShape } from '../shapes.js'
+import type { MlpShape } from '../shapes.js'
 import { normals } from '../values.js'
 import { MissingPeer, type Peer } from './peer.js'
 
@@ -36,7 +36,9 @@ export async function openTfjs(backend: Backend, fast = false): Promise<Peer> {
     version: tf.version_core,
     details,
     does: (work) =>
-      work.kind === 'kernel' ? kernelsDone.includes(work.kernel) : work.kind === 'step' || work.kind === 'rk4',
+      work.kind === 'kernel'
+        ? kernelsDone.includes(work.kernel)
+        : work.net.kind === 'mlp' && ['step', 'rk4'].includes(work.kind),
     async open(work) {
       // tfjs's file for Node leaves the gradients out; they enter a table that all copies of tfjs share. Their files are
       // modules without extensions in a package that says it has none, which only tsx's require takes
@@ -115,6 +117,7 @@ function runner(
 function open(tf: Tf, work: Work): Opened {
   if (work.kind === 'kernel') return openKernel(tf, work)
   const { net, rows } = work
+  if (net.kind !== 'mlp') throw new Error(`tfjs: no network '${net.name}'`)
   const parameters = makeParameters(tf, net)
   if (work.kind === 'step') return openStep(tf, net, rows, parameters)
   const x = tf.tensor2d(normals(rows * net.dimension), [rows, net.dimension])
@@ -134,7 +137,7 @@ function open(tf: Tf, work: Work): Opened {
 }
 
 /** Weight [K, N] and bias [N] of each layer, one after the other; the time is the first layer's first column. */
-function makeParameters(tf: Tf, { dimension, width, layers }: NetShape): Core.Variable[] {
+function makeParameters(tf: Tf, { dimension, width, layers }: MlpShape): Core.Variable[] {
   const widths = [dimension + 1, ...new Array<number>(layers).fill(width), dimension]
   return widths.slice(1).flatMap((outputs, i) => {
     const inputs = widths[i]
@@ -145,7 +148,7 @@ function makeParameters(tf: Tf, { dimension, width, layers }: NetShape): Core.Va
 
 function velocity(
   tf: Tf,
-  net: NetShape,
+  net: MlpShape,
   parameters: readonly Core.Variable[],
   x: Core.Tensor2D,
   t: Core.Tensor2D,
@@ -184,7 +187,7 @@ function activate<T extends Core.Tensor>(tf: Tf, name: string, beta: number, z: 
   }
 }
 
-function openStep(tf: Tf, net: NetShape, rows: number, parameters: readonly Core.Variable[]): Opened {
+function openStep(tf: Tf, net: MlpShape, rows: number, parameters: readonly Core.Variable[]): Opened {
   const { dimension: D } = net
   const { lr, betas, eps, clip, ema } = optimizer
   const pool = tf.tensor2d(normals(POOL_ROWS * D), [POOL_ROWS, D])

@@ -74,6 +74,7 @@ describe('bench: rows for a slow side', () => {
       },
       rows,
       cap,
+      32,
       () => now,
     )
     return { found, tried, open }

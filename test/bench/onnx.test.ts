@@ -1,14 +1,14 @@
 import { InferenceSession, Tensor } from 'onnxruntime-node'
 import { describe, expect, it } from 'vitest'
 import { layerWeight, onnxModel } from '../../bench/peers/onnx-model.js'
-import { type NetShape, specOf } from '../../bench/shapes.js'
+import { type MlpShape, specOf } from '../../bench/shapes.js'
 import { normals } from '../../bench/values.js'
 import { openReference } from '../../src/device/reference/device.js'
 import { mlpField } from '../../src/nn/mlp.js'
 import { ProgramBuilder } from '../../src/program/program.js'
 
 /** The same network as the ONNX file has it, on the reference device. */
-async function ours(net: NetShape, xt: Float32Array, rows: number): Promise<Float32Array> {
+async function ours(net: MlpShape, xt: Float32Array, rows: number): Promise<Float32Array> {
   const device = openReference()
   const field = mlpField(specOf(net))
   const widths = [net.dimension + 1, ...new Array<number>(net.layers).fill(net.width), net.dimension]
@@ -52,7 +52,8 @@ async function ours(net: NetShape, xt: Float32Array, rows: number): Promise<Floa
 describe('bench: the ONNX file of a network', () => {
   for (const activation of ['relu', 'elu', 'softplus', 'silu', 'tanh'] as const) {
     it(`computes what ours computes, ${activation}`, async () => {
-      const net: NetShape = {
+      const net: MlpShape = {
+        kind: 'mlp',
         name: 'small',
         batch: 1,
         dimension: 3,
