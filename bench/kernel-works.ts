@@ -20,6 +20,8 @@ export interface KernelWork {
   readonly operands: Readonly<Record<string, Shape>>
   /** an operand's values where random ones will not do; the last is repeated */
   readonly values: Readonly<Record<string, readonly number[]>>
+  /** too long for a processor: measured on hardware adapters alone */
+  readonly hardwareOnly?: true
 }
 
 export const work = (
@@ -76,6 +78,7 @@ const FAR = 2 ** 26
 /** Name of the row, and its work; every kernel of the registry has at least one. */
 export const kernelWorks: Readonly<Record<string, KernelWork>> = {
   'mat_mul/1024x1024x1024': product(1024, 1024, 1024),
+  'mat_mul/4096x4096x4096': { ...product(4096, 4096, 4096), hardwareOnly: true },
   'mat_mul/10000x256x256': product(B, H, H, false, true),
   'mat_mul/256x256x10000': product(H, B, H, true, false),
   'activation/softplus': work('activation', { x: [B, H], y: [B, H] }, { activation: 'softplus', beta: 20 }),

@@ -13,6 +13,7 @@ import { storesHalf } from '../src/device/precision.js'
 import { profileText } from '../src/device/profile.js'
 import { type DeviceOptions, openDevice } from '../src/device/select.js'
 import { DeviceError, LocalFlowError } from '../src/errors.js'
+import { type AdapterPeaks, adapterPeaks } from './adapter-peak.js'
 import { type Case, cases, rowsOn, type SuiteName, selectCases, suites } from './cases.js'
 import { quote } from './measure.js'
 import { help, parseOptions } from './options.js'
@@ -47,11 +48,18 @@ async function openDevices(asked: readonly DeviceKind[] | null, options: DeviceO
   return devices
 }
 
-/** Only the native engine has a multiply-add loop in registers; elsewhere the peak is not known. */
-function peakOf(device: Device, quick: boolean): Peak {
-  if (device.kind !== 'native') return null
+/** What a device does at most, and as what it is printed: by multiply-adds in registers, or by an adapter's matrix units. */
+interface Limit {
+  readonly name: string
+  readonly peak: Peak
+}
+
+function limitOf(device: Device, adapter: AdapterPeaks | null, suite: SuiteName, quick: boolean): Limit {
+  if (adapter?.units && suite === 'mixed') return { name: 'webgpu, matrix units', peak: adapter.units }
+  if (adapter) return { name: 'webgpu', peak: adapter.float32 }
+  if (device.kind !== 'native') return { name: device.kind, peak: null }
   const { fmaPeak } = loadAddon()
-  return () => fmaPeak(quick ? 10 : 40, device.info.threads!)
+  return { name: 'native', peak: () => fmaPeak(quick ? 10 : 40, device.info.threads!) }
 }
 
 const text = (command: string, ...args: string[]): string | null => {
@@ -97,7 +105,7 @@ function describe(devices: readonly Device[], peers: readonly Peer[]): Omit<Resu
   }
 }
 
-/** Whether a device has what a case needs; says so where it has not. */
+/** Whether a device has what a case needs, and is fast enough for it; says so where it is not. */
 function runsOn(device: Device, c: Case): boolean {
   const work = c.work(rowsOn(c, device))
   const missing =
@@ -105,7 +113,9 @@ function runsOn(device: Device, c: Case): boolean {
       ? !device.kernels.has(work.kernel) && `${work.kernel} yet`
       : work.precision === 'mixed' && !storesHalf(device) && 'float16 path'
   if (missing) note(`${c.name} is left out: the ${device.kind} device has no ${missing}.`)
-  return !missing
+  const slow = work.kind === 'kernel' && work.hardwareOnly && device.info.type !== 'hardware'
+  if (slow) note(`${c.name} is left out: it is measured on hardware adapters, and ${device.info.name} is none.`)
+  return !missing && !slow
 }
 
 async function main(): Promise<void> {
@@ -121,6 +131,8 @@ async function main(): Promise<void> {
   const peers = await openPeers(options.peers, selected, { threads, fast }, note)
   const pace = paces[options.quick ? 'quick' : 'full']
   const facts = describe(devices, peers)
+  const webgpu = devices.find((device) => device.kind === 'webgpu')
+  const adapter = webgpu ? await adapterPeaks(webgpu) : null
 
   for (const { kind, info } of devices) {
     const target = info.cpuTarget ? `, ${info.cpuTarget}, ${info.threads} threads` : ''
@@ -131,7 +143,10 @@ async function main(): Promise<void> {
   for (const peer of peers) print(`${peer.name} ${peer.version}${peer.details && `: ${peer.details}`}`)
 
   const rows: Row[] = []
-  const peaks: number[] = []
+  /** by what is printed of them */
+  const peaks = new Map<string, number[]>()
+  if (adapter) peaks.set('webgpu', [await adapter.float32()])
+  if (adapter?.units) peaks.set('webgpu, matrix units', [await adapter.units()])
   for (const suite of Object.keys(suites) as SuiteName[]) {
     const own: Case[] = selected.filter((c) => c.suite === suite)
     if (own.length === 0) continue
@@ -144,26 +159,18 @@ async function main(): Promise<void> {
       const footprints: string[] = []
       const here = own.filter((c) => runsOn(device, c))
       if (here.length === 0) continue
+      const limit = limitOf(device, device === webgpu ? adapter : null, suite, options.quick)
       const groups = here.map(
         (c) =>
-          new CaseGroup(
-            device,
-            c,
-            peers,
-            pace,
-            peakOf(device, options.quick),
-            note,
-            profiled,
-            (ours, theirs, seen, footprint) => {
-              rows.push(ours, ...theirs)
-              peaks.push(...seen)
-              if (head) print(tableHead(beside))
-              head = false
-              print(tableLine(ours, beside, theirs))
-              if (footprint) footprints.push(footprintLine(ours, footprint))
-              if (ours.profile) footprints.push(profileText(ours.profile, `  ${ours.suite}/${ours.shape}`))
-            },
-          ),
+          new CaseGroup(device, c, peers, pace, limit.peak, note, profiled, (ours, theirs, seen, footprint) => {
+            rows.push(ours, ...theirs)
+            peaks.set(limit.name, [...(peaks.get(limit.name) ?? []), ...seen])
+            if (head) print(tableHead(beside))
+            head = false
+            print(tableLine(ours, beside, theirs))
+            if (footprint) footprints.push(footprintLine(ours, footprint))
+            if (ours.profile) footprints.push(profileText(ours.profile, `  ${ours.suite}/${ours.shape}`))
+          }),
       )
       print('')
       await runRounds(`${suites[suite]}, ${device.kind}`, groups, pace.rounds)
@@ -175,13 +182,16 @@ async function main(): Promise<void> {
     }
   }
 
-  const peak = peaks.length > 0 ? quote(peaks) : null
-  if (peak)
-    print(`\nmultiply-add peak: ${peak.median.toFixed(0)} GFLOP/s, quartiles ${(100 * peak.spread).toFixed(0)} % apart`)
-  if (devices.some((device) => device.kind !== 'native')) print('the peak is measured on the native device only')
+  for (const [name, seen] of peaks) {
+    if (seen.length === 0) continue
+    const { median, spread } = quote(seen)
+    print(`\npeak of ${name}: ${median.toFixed(0)} GFLOP/s, quartiles ${(100 * spread).toFixed(0)} % apart`)
+  }
+  const medianOf = (name: string): number | null => (peaks.get(name)?.length ? quote(peaks.get(name)!).median : null)
   const result: Result = {
     ...facts,
-    machine: { ...facts.machine, peak: peak?.median ?? null },
+    machine: { ...facts.machine, peak: medianOf('native') },
+    ...(webgpu && { adapterPeaks: { float32: medianOf('webgpu'), units: medianOf('webgpu, matrix units') } }),
     quick: options.quick,
     rows,
     profile: rows.find((row) => row.profile)?.profile,

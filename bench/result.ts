@@ -16,7 +16,7 @@ export interface Row {
   /** milliseconds of one repetition: the median over rounds */
   readonly ms: number
   readonly gflops: number
-  /** of the multiply-add peak taken just before and after each round; null where it is not known */
+  /** of the device's peak, taken just before and after each round (a mixed step's is that of matrix units, where there are some); null where it is not known */
   readonly peakShare: number | null
   /** the peer's time over ours at the same size, the median over rounds; null in our own rows */
   readonly ratio: number | null
@@ -39,6 +39,8 @@ export interface Result {
   }
   /** WebGPU adapter */
   readonly adapter: string | null
+  /** GFLOP/s that it was seen to do at most, medians; null where a kind was not measured, or it has no matrix units */
+  readonly adapterPeaks?: { readonly float32: number | null; readonly units: number | null }
   /** its driver and version */
   readonly driver?: string | null
   /** Dawn's set of toggles, of our device and of tfjs: safe or fast */

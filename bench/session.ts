@@ -56,8 +56,8 @@ interface Side {
   readonly peaks: number[]
 }
 
-/** GFLOP/s of multiply-adds in registers; null where the device has no such measurement. */
-export type Peak = (() => number) | null
+/** GFLOP/s of what the device does at most; null where it has no such measurement. */
+export type Peak = (() => number | Promise<number>) | null
 
 export class CaseGroup implements Group {
   readonly name: string
@@ -120,9 +120,9 @@ export class CaseGroup implements Group {
       await rest(SETTLE)
       if (side.n > 1) await side.runner.run(1)
       const peak = side.peer === null ? this.peak : null
-      const before = peak?.()
+      const before = await peak?.()
       side.samples.push(await timeOnce(side.runner, side.n))
-      if (peak) side.peaks.push((before! + peak()) / 2)
+      if (peak) side.peaks.push((before! + (await peak())) / 2)
     }
   }
 

@@ -58,6 +58,12 @@ describe('the text of the matrix units', async () => {
     await expect(gpu.createComputePipelineAsync({ layout: 'auto', compute })).rejects.toThrow(/workgroup/i)
   })
 
+  test('what measures their peak becomes a pipeline', async () => {
+    const { code } = await loadShader(readShader, 'peak_units')
+    const compute = { module: gpu.createShaderModule({ code }), entryPoint: 'main' }
+    await gpu.createComputePipelineAsync({ layout: 'auto', compute })
+  })
+
   test('the compiler would say what is wrong with it', async () => {
     const broken = (code: string) => code.replace('subgroupMatrixMultiplyAccumulate(', 'subgroupMatrixMultiplyAndAdd(')
     expect((await errorsOf(gpu, 'linear_forward', 'units', broken)).join()).toContain('subgroupMatrixMultiplyAndAdd')

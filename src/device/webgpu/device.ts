@@ -57,7 +57,8 @@ export class WebgpuDevice implements Device {
     adapter: AdapterInfo,
     readShader: ReadShader,
     private readonly options: WebgpuDeviceOptions,
-    units: UnitsProduct | null,
+    /** how its matrix units are written for, where it has some (units.ts) */
+    readonly units: UnitsProduct | null,
   ) {
     const fixedLanes = adapter.subgroupMinSize === adapter.subgroupMaxSize ? adapter.subgroupMinSize : 0
     const { variants, profile, openSafe, findings, onTuned } = options
@@ -85,6 +86,7 @@ export class WebgpuDevice implements Device {
         adapterType: adapter.type,
         lanes: adapter.subgroupMinSize === 0 ? 'none' : `${adapter.subgroupMinSize} to ${adapter.subgroupMaxSize}`,
         toggles: openSafe ? 'fast' : 'safe',
+        matrixUnits: units ?? 'none',
         features: adapter.features,
         lacks: wantedFeatures.filter((feature) => !adapter.features.includes(feature)),
         ...limits,
