@@ -1,7 +1,7 @@
 /**
  * The Node-API surface: what src/device/native/ sees. Classes Device, Buffer and Executable, and functions about the
  * machine. Arguments come from that one caller and are checked for what could crash the process; messages for users are
- * made in TypeScript. Runs happen off the event loop, on one of Node's worker threads.
+ * made in TypeScript. Runs happen off the event loop, on the thread of the device's queue (commands.h).
  */
 
 #include <napi.h>
@@ -11,6 +11,7 @@
 #include <map>
 #include <new>
 
+#include "commands.h"
 #include "cpu.h"
 #include "executor.h"
 #include "thread_pool.h"
@@ -42,6 +43,13 @@ Napi::Error out_of_memory(Napi::Env env, size_t bytes) {
   return Napi::RangeError::New(env, "There is no memory for " + std::to_string(bytes) + " bytes more.");
 }
 
+Commands::Work copying(char* to, const char* from, size_t bytes) {
+  return [=](const std::atomic<int32_t>&) {
+    if (bytes > 0) std::memmove(to, from, bytes);
+    return int64_t{0};
+  };
+}
+
 class Buffer : public Napi::ObjectWrap<Buffer> {
  public:
   static Napi::Function define(Napi::Env env) {
@@ -53,11 +61,12 @@ class Buffer : public Napi::ObjectWrap<Buffer> {
   explicit Buffer(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Buffer>(info) {}
 
   std::shared_ptr<Allocation> allocation;
+  std::shared_ptr<Commands> commands;
 
  private:
   /** Where `length` elements from `offset` on lie; throws where they are not all there. */
   char* place(const Napi::Env& env, int64_t offset, int64_t length) {
-    if (!allocation || !allocation->data()) throw Napi::Error::New(env, "The buffer was disposed of.");
+    if (!allocation || allocation->doomed) throw Napi::Error::New(env, "The buffer was disposed of.");
     const int64_t elements = static_cast<int64_t>(allocation->bytes() / 4);
     if (offset > elements || length > elements - offset) {
       throw Napi::RangeError::New(env, "Elements " + std::to_string(offset) + " to " + std::to_string(offset + length) +
@@ -75,24 +84,39 @@ class Buffer : public Napi::ObjectWrap<Buffer> {
     return static_cast<char*>(array.ArrayBuffer().Data()) + array.ByteOffset();
   }
 
-  void write(const Napi::CallbackInfo& info) {
+  Napi::Value write(const Napi::CallbackInfo& info) {
     const Napi::TypedArray values = words(info[0]);
     const int64_t offset = whole(info[1], "offset", 0, MOST_ELEMENTS);
     char* to = place(info.Env(), offset, static_cast<int64_t>(values.ElementLength()));
-    if (values.ByteLength() > 0) std::memcpy(to, bytes_of(values), values.ByteLength());
+    const char* from = bytes_of(values);
+    if (commands->idle()) return commands->in_order(copying(to, from, values.ByteLength()), values);
+    // the caller may change its array before the turn of this comes
+    const auto kept = std::make_shared<const std::vector<char>>(from, from + values.ByteLength());
+    const auto write = [=](const std::atomic<int32_t>& closing) {
+      return copying(to, kept->data(), kept->size())(closing);
+    };
+    return commands->push(write, values);
   }
 
-  void read(const Napi::CallbackInfo& info) {
+  Napi::Value read(const Napi::CallbackInfo& info) {
     const Napi::TypedArray values = words(info[0]);
     const int64_t offset = whole(info[1], "offset", 0, MOST_ELEMENTS);
     const char* from = place(info.Env(), offset, static_cast<int64_t>(values.ElementLength()));
-    if (values.ByteLength() > 0) std::memcpy(bytes_of(values), from, values.ByteLength());
+    return commands->in_order(copying(bytes_of(values), from, values.ByteLength()), values);
   }
 
-  void copy(const Napi::CallbackInfo& info);
+  Napi::Value copy(const Napi::CallbackInfo& info);
 
-  void dispose(const Napi::CallbackInfo& info) {
-    if (allocation && !allocation->release()) throw Napi::Error::New(info.Env(), "A run still uses the buffer.");
+  /** Nothing can be asked of it from now on; its memory is freed after what was asked for before. */
+  Napi::Value dispose(const Napi::CallbackInfo& info) {
+    const auto memory = std::move(allocation);
+    if (!memory) return info.Env().Undefined();
+    memory->doomed = true;
+    const auto release = [memory](const std::atomic<int32_t>&) {
+      memory->release();
+      return int64_t{0};
+    };
+    return commands->in_order(release, info.This().As<Napi::Object>());
   }
 };
 
@@ -104,74 +128,69 @@ Buffer& buffer_of(const Napi::Value& value) {
   return *Buffer::Unwrap(value.As<Napi::Object>());
 }
 
-void Buffer::copy(const Napi::CallbackInfo& info) {
+Napi::Value Buffer::copy(const Napi::CallbackInfo& info) {
   const int64_t from_offset = whole(info[0], "offset", 0, MOST_ELEMENTS);
   Buffer& to = buffer_of(info[1]);
   const int64_t to_offset = whole(info[2], "offset", 0, MOST_ELEMENTS);
   const int64_t length = whole(info[3], "length", 0, MOST_ELEMENTS);
   const char* source = place(info.Env(), from_offset, length);
-  std::memmove(to.place(info.Env(), to_offset, length), source, static_cast<size_t>(length) * 4);
+  char* target = to.place(info.Env(), to_offset, length);
+  const Commands::Work copy = copying(target, source, static_cast<size_t>(length) * 4);
+  return commands->in_order(copy, info.This().As<Napi::Object>());
 }
-
-/** One run of a program; resolves to the number of replays done. */
-class Run : public Napi::AsyncWorker {
- public:
-  Run(Napi::Env env, std::shared_ptr<Program> program, int64_t times, std::shared_ptr<std::atomic<int32_t>> abort)
-      : Napi::AsyncWorker(env, "lfm.run"),
-        deferred(Napi::Promise::Deferred::New(env)),
-        program_(std::move(program)),
-        times_(times),
-        abort_(std::move(abort)) {}
-
-  ~Run() override { program_->release_users(); }
-
-  void Execute() override { done_ = program_->run(times_, *abort_); }
-  void OnOK() override { deferred.Resolve(Napi::Number::New(Env(), static_cast<double>(done_))); }
-  void OnError(const Napi::Error& error) override { deferred.Reject(error.Value()); }
-
-  Napi::Promise::Deferred deferred;
-
- private:
-  std::shared_ptr<Program> program_;
-  int64_t times_;
-  std::shared_ptr<std::atomic<int32_t>> abort_;
-  int64_t done_ = 0;
-};
 
 class Executable : public Napi::ObjectWrap<Executable> {
  public:
   static Napi::Function define(Napi::Env env) {
     return DefineClass(env, "Executable",
-                       {InstanceMethod<&Executable::run>("run"), InstanceMethod<&Executable::abort>("abort"),
-                        InstanceMethod<&Executable::dispose>("dispose")});
+                       {InstanceMethod<&Executable::run>("run"), InstanceMethod<&Executable::dispose>("dispose")});
   }
 
   explicit Executable(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Executable>(info) {}
 
   std::shared_ptr<Program> program;
+  std::shared_ptr<Commands> commands;
 
  private:
+  /** run(times, stop); `stop` is one word, which ends the run after the replay it is in once it is not 0. */
   Napi::Value run(const Napi::CallbackInfo& info) {
     const int64_t times = whole(info[0], "times", 0, int64_t{1} << 40);
-    if (!program || !program->acquire()) {
+    if (!info[1].IsTypedArray() || info[1].As<Napi::TypedArray>().TypedArrayType() != napi_int32_array ||
+        info[1].As<Napi::TypedArray>().ElementLength() != 1) {
+      throw type_error(info.Env(), "stop must be an Int32Array of one element.");
+    }
+    if (!program || !program->usable()) {
       throw Napi::Error::New(info.Env(), "The executable, or a buffer that it uses, was disposed of.");
     }
-    abort_ = std::make_shared<std::atomic<int32_t>>(0);
-    Run* worker = new Run(info.Env(), program, times, abort_);
-    const Napi::Promise promise = worker->deferred.Promise();
-    worker->Queue();
-    return promise;
-  }
-
-  /** Ends the latest run after the replay that it is in. */
-  void abort(const Napi::CallbackInfo&) {
-    if (abort_) abort_->store(1);
+    const Napi::Int32Array word = info[1].As<Napi::Int32Array>();
+    static_assert(sizeof(std::atomic<int32_t>) == sizeof(int32_t), "JavaScript writes the word by Atomics.store");
+    const auto* stop = reinterpret_cast<const std::atomic<int32_t>*>(word.Data());
+    const auto work = [program = program, times, stop](const std::atomic<int32_t>& closing) {
+      return program->run(times, *stop, closing);
+    };
+    return commands->push(work, word);
   }
 
   void dispose(const Napi::CallbackInfo&) { program.reset(); }
-
-  std::shared_ptr<std::atomic<int32_t>> abort_;
 };
+
+/** What to do where the sources ask for more than the addon has. */
+constexpr const char* OLDER = " This addon is older than the sources; build it again: npm run build:addon";
+
+/** Throws where something is given whose name the kernel does not list: leaving it out would give other numbers. */
+void expect_known(const Napi::Object& given, const Kernel& kernel, const char* what, const char* const* known, int count) {
+  const Napi::Array names = given.GetPropertyNames();
+  for (uint32_t n = 0; n < names.Length(); n++) {
+    const std::string name = names.Get(n).As<Napi::String>().Utf8Value();
+    if (given.Get(name).IsUndefined()) continue;
+    int i = 0;
+    while (i < count && known[i] && name != known[i]) i++;
+    if (i == count || !known[i]) {
+      throw type_error(given.Env(), std::string("The native engine's ") + kernel.name + " knows no " + what + " '" + name +
+                                        "'." + OLDER);
+    }
+  }
+}
 
 Attribute attribute_of(const Napi::Value& value, const Kernel& kernel, const AttributeSpec& spec) {
   Attribute result;
@@ -183,7 +202,10 @@ Attribute attribute_of(const Napi::Value& value, const Kernel& kernel, const Att
     const std::string name = value.IsString() ? value.As<Napi::String>().Utf8Value() : "";
     int index = 0;
     while (spec.choices[index] && name != spec.choices[index]) index++;
-    if (!spec.choices[index]) throw fail("a name that the kernel knows");
+    if (!spec.choices[index]) {
+      throw type_error(value.Env(), std::string("The native engine's ") + kernel.name + " knows no " + spec.name + " '" +
+                                        name + "'." + OLDER);
+    }
     result.number = index;
   } else if (value.IsNumber()) {
     result.number = value.As<Napi::Number>().DoubleValue();
@@ -209,10 +231,12 @@ class Device : public Napi::ObjectWrap<Device> {
   static Napi::Function define(Napi::Env env) {
     return DefineClass(env, "Device",
                        {InstanceMethod<&Device::create_buffer>("createBuffer"),
-                        InstanceMethod<&Device::compile>("compile"), InstanceMethod<&Device::memory>("memory")});
+                        InstanceMethod<&Device::compile>("compile"), InstanceMethod<&Device::finish>("finish"),
+                        InstanceMethod<&Device::memory>("memory")});
   }
 
-  explicit Device(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Device>(info) {
+  explicit Device(const Napi::CallbackInfo& info)
+      : Napi::ObjectWrap<Device>(info), commands_(std::make_shared<Commands>(info.Env())) {
     try {
       cpu();
     } catch (const std::runtime_error& error) {
@@ -225,7 +249,9 @@ class Device : public Napi::ObjectWrap<Device> {
     const size_t bytes = static_cast<size_t>(whole(info[0], "length", 0, MOST_ELEMENTS)) * 4;
     const Napi::Object object = info.Env().GetInstanceData<Classes>()->buffer.New({});
     try {
-      Buffer::Unwrap(object)->allocation = std::make_shared<Allocation>(ledger_, bytes);
+      Buffer& buffer = *Buffer::Unwrap(object);
+      buffer.allocation = std::make_shared<Allocation>(ledger_, bytes);
+      buffer.commands = commands_;
     } catch (const std::bad_alloc&) {
       throw out_of_memory(info.Env(), bytes);
     }
@@ -243,7 +269,10 @@ class Device : public Napi::ObjectWrap<Device> {
     try {
       std::vector<std::shared_ptr<Allocation>> storages;
       const Napi::Array buffers = spec.Get("buffers").As<Napi::Array>();
-      for (uint32_t i = 0; i < buffers.Length(); i++) storages.push_back(buffer_of(buffers.Get(i)).allocation);
+      for (uint32_t i = 0; i < buffers.Length(); i++) {
+        storages.push_back(buffer_of(buffers.Get(i)).allocation);
+        if (!storages.back()) throw Napi::Error::New(env, "A buffer of the program was disposed of.");
+      }
       const Napi::Array slots = spec.Get("slots").As<Napi::Array>();
       for (uint32_t i = 0; i < slots.Length(); i++) {
         storages.push_back(program->own(static_cast<size_t>(whole(slots.Get(i), "slot", 0, MOST_ELEMENTS)) * 4));
@@ -264,7 +293,9 @@ class Device : public Napi::ObjectWrap<Device> {
       throw type_error(env, error.what());
     }
     const Napi::Object object = env.GetInstanceData<Classes>()->executable.New({});
-    Executable::Unwrap(object)->program = std::move(program);
+    Executable& executable = *Executable::Unwrap(object);
+    executable.program = std::move(program);
+    executable.commands = commands_;
     return object;
   }
 
@@ -272,8 +303,9 @@ class Device : public Napi::ObjectWrap<Device> {
                   const std::vector<std::shared_ptr<Allocation>>& storages) {
     const std::string name = operation.Get("kernel").As<Napi::String>().Utf8Value();
     const Kernel* kernel = find_kernel(name);
-    if (!kernel) throw type_error(env, "The native engine has no kernel '" + name + "'.");
+    if (!kernel) throw type_error(env, "The native engine has no kernel '" + name + "'." + OLDER);
     const Napi::Object operands = operation.Get("operands").As<Napi::Object>();
+    expect_known(operands, *kernel, "operand", kernel->operands, MAX_OPERANDS);
     std::vector<Window> windows(MAX_OPERANDS);
     for (int i = 0; i < MAX_OPERANDS && kernel->operands[i]; i++) {
       const Napi::Value value = operands.Get(kernel->operands[i]);
@@ -288,11 +320,19 @@ class Device : public Napi::ObjectWrap<Device> {
       }
     }
     const Napi::Object given = operation.Get("attributes").As<Napi::Object>();
+    const char* known[MAX_ATTRIBUTES];
+    for (int i = 0; i < MAX_ATTRIBUTES; i++) known[i] = kernel->attributes[i].name;
+    expect_known(given, *kernel, "attribute", known, MAX_ATTRIBUTES);
     Attribute attributes[MAX_ATTRIBUTES];
     for (int i = 0; i < MAX_ATTRIBUTES && kernel->attributes[i].name; i++) {
       attributes[i] = attribute_of(given.Get(kernel->attributes[i].name), *kernel, kernel->attributes[i]);
     }
     program.add(*kernel, windows, attributes);
+  }
+
+  /** Resolves when all that was asked for is done. */
+  Napi::Value finish(const Napi::CallbackInfo& info) {
+    return commands_->in_order([](const std::atomic<int32_t>&) { return int64_t{0}; }, info.This().As<Napi::Object>());
   }
 
   Napi::Value memory(const Napi::CallbackInfo& info) {
@@ -304,6 +344,7 @@ class Device : public Napi::ObjectWrap<Device> {
   }
 
   std::shared_ptr<Ledger> ledger_ = std::make_shared<Ledger>();
+  std::shared_ptr<Commands> commands_;
 };
 
 /** The machine, and what of it is used. Throws where LFM_CPU or LFM_THREADS cannot be followed. */

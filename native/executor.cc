@@ -47,12 +47,10 @@ Allocation::Allocation(std::shared_ptr<Ledger> ledger, size_t bytes) : ledger_(s
 
 Allocation::~Allocation() { release(); }
 
-bool Allocation::release() {
-  if (users > 0) return false;
+void Allocation::release() {
   if (data_) ledger_->remove(static_cast<int64_t>(bytes_));
   std::free(data_);
   data_ = nullptr;
-  return true;
 }
 
 const Kernel* find_kernel(const std::string& name) {
@@ -108,24 +106,16 @@ void Program::finish() {
   for (Step& step : steps_) step.call.scratch = static_cast<float*>(scratch->data());
 }
 
-bool Program::acquire() {
-  for (const auto& allocation : memory_) {
-    if (!allocation->data()) return false;
-  }
-  for (const auto& allocation : memory_) allocation->users++;
-  return true;
+bool Program::usable() const {
+  return std::none_of(memory_.begin(), memory_.end(), [](const auto& allocation) { return allocation->doomed; });
 }
 
-void Program::release_users() {
-  for (const auto& allocation : memory_) allocation->users--;
-}
-
-int64_t Program::run(int64_t times, const std::atomic<int32_t>& abort) {
+int64_t Program::run(int64_t times, const std::atomic<int32_t>& stop, const std::atomic<int32_t>& closing) {
   ThreadPool& pool = ThreadPool::get();
   std::lock_guard<std::mutex> turn(pool.turn);
   const FlushSubnormals flush;
   for (int64_t done = 0; done < times; done++) {
-    if (abort.load(std::memory_order_relaxed)) return done;
+    if (stop.load(std::memory_order_relaxed) || closing.load(std::memory_order_relaxed)) return done;
     for (const Step& step : steps_) step.kernel->run(step.call, pool);
   }
   return times;

@@ -30,13 +30,13 @@ class Allocation {
   Allocation(const Allocation&) = delete;
   Allocation& operator=(const Allocation&) = delete;
 
-  /** Frees the memory now; false while a program runs on it. */
-  bool release();
+  /** Frees the memory now. */
+  void release();
   void* data() const { return data_; }
   size_t bytes() const { return bytes_; }
 
-  /** runs in flight that use it */
-  std::atomic<int> users{0};
+  /** no new work may use it: it will be freed when its turn comes */
+  bool doomed = false;
 
  private:
   std::shared_ptr<Ledger> ledger_;
@@ -62,11 +62,10 @@ class Program {
   /** Allocates the scratch memory that the calls share. */
   void finish();
 
-  /** Replays `times` times, or until *abort is set between two replays; the number of replays done. */
-  int64_t run(int64_t times, const std::atomic<int32_t>& abort);
-  /** All allocations that a run touches; false where one of them was freed. */
-  bool acquire();
-  void release_users();
+  /** Replays `times` times, or until one of the two words is set between two replays; the number of replays done. */
+  int64_t run(int64_t times, const std::atomic<int32_t>& stop, const std::atomic<int32_t>& closing);
+  /** Whether all memory that a run touches is there. */
+  bool usable() const;
 
  private:
   struct Step {

@@ -163,7 +163,8 @@ const Kernel group_norm_backward = {
      {"block", nullptr},
      {"firstRow", nullptr},
      {"addFirst", nullptr},
-     {"add2First", nullptr}},
+     {"add2First", nullptr},
+     {"epsilon", nullptr}},  // the statistics have it
     run,
     scratch};
 

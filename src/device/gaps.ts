@@ -18,7 +18,9 @@ export function expectKernels(
       .flatMap(({ kind, name }) => (kind === 'kernel' && !kernels.has(name) ? name : [])),
   )
   if (missing.size === 0) return
+  const older = ' An addon that is older than the sources is built again by: npm run build:addon'
   throw new DeviceError(
-    `The ${device} device has no ${[...missing].join(', ')} yet; device: reference runs every kernel.`,
+    `The ${device} device has no ${[...missing].join(', ')} yet; device: reference runs every kernel.` +
+      (device === 'native' ? older : ''),
   )
 }

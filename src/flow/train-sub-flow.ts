@@ -1,6 +1,7 @@
 /**
  * Trains one sub-flow (Xu et al. 2024): draw a batch, gradient of the flow-matching loss, its norm, Adam. The
- * program is compiled once and replayed; the host looks at the losses a few times a second and does nothing else.
+ * program is compiled once and replayed; the host looks at the losses a few times a second, while the steps go on
+ * (step-runs.ts), and does nothing else.
  */
 
 import type { Device, DeviceBuffer, Executable } from '../device/device.js'
@@ -23,6 +24,7 @@ import {
 import type { VelocityField } from '../nn/field.js'
 import { ProgramBuilder, type StorageBuffer, type Tensor } from '../program/program.js'
 import { ouStep, type SubFlowKind } from './interpolant.js'
+import { LOSS_RING, readRing, runSteps } from './step-runs.js'
 
 export type RateSchedule =
   | { readonly kind: 'constant' }
@@ -103,11 +105,6 @@ export interface StepsSpent {
 export interface TrainedSubFlow extends StepsSpent {
   readonly state: TrainingState
 }
-
-/** Losses kept on the device between two looks. */
-export const LOSS_RING = 4096
-/** How often the host looks at the losses, seconds. */
-const LOOK_SECONDS = 0.25
 
 /** Fresh state for starting parameters: moments zero, the average equal to the parameters. */
 export const freshState = (
@@ -241,37 +238,36 @@ export async function trainSubFlow(
       const state = await snapshot()
       await hooks.onCheckpoint?.(state, { seconds, stepsTaken: state.step - start.step, variants })
     }
-    let segment = 1
+    const pace = { steps: 1 }
     while (step < settings.steps) {
       const toCheckpoint = hooks.checkpointEvery > 0 ? hooks.checkpointEvery - (step % hooks.checkpointEvery) : Infinity
-      const count = Math.min(segment, settings.steps - step, toCheckpoint)
-      const began = performance.now()
+      const end = Math.min(settings.steps, step + toCheckpoint)
+      let last = performance.now()
       try {
-        await executable.run(count, { signal: hooks.signal })
+        for await (const look of runSteps({ executable, ring, state }, step, end, pace, hooks.signal)) {
+          const { losses, state: now } = look
+          seconds += look.seconds
+          last = performance.now()
+          if (now[stateWords.halted] !== 0) {
+            const done = now[stateWords.step] - step
+            hooks.onLosses?.(step, losses.subarray(0, done), now[stateWords.skipped])
+            await checkpoint()
+            throw haltedError(now, settings, losses[done])
+          }
+          hooks.onLosses?.(step, losses, now[stateWords.skipped])
+          step += losses.length
+        }
       } catch (error) {
         if (hooks.signal?.aborted) {
           const now = await state.read()
           const done = now[stateWords.step] - step
           if (done > 0) hooks.onLosses?.(step, await readRing(ring, step, done), now[stateWords.skipped])
-          seconds += (performance.now() - began) / 1000
+          seconds += (performance.now() - last) / 1000
           await checkpoint()
         }
         throw error
       }
-      const [losses, now] = await Promise.all([readRing(ring, step, count), state.read()])
-      const took = (performance.now() - began) / 1000
-      seconds += took
-      if (now[stateWords.halted] !== 0) {
-        hooks.onLosses?.(step, losses.subarray(0, now[stateWords.step] - step), now[stateWords.skipped])
-        await checkpoint()
-        throw haltedError(now, settings, losses[now[stateWords.step] - step])
-      }
-      hooks.onLosses?.(step, losses, now[stateWords.skipped])
-      step += count
-      segment = Math.max(1, Math.min(LOSS_RING, 4 * segment, Math.round((LOOK_SECONDS * count) / Math.max(took, 1e-6))))
-      if (hooks.checkpointEvery > 0 && step % hooks.checkpointEvery === 0 && step < settings.steps) {
-        await checkpoint()
-      }
+      if (step < settings.steps) await checkpoint()
     }
     return { state: await snapshot(), seconds, stepsTaken: step - start.step, variants }
   } finally {
@@ -383,16 +379,6 @@ export function trainingProgram(
   )
   if (mixed) builder.add(lossScale, { partials, state }, { growth: LOSS_SCALE_GROWTH })
   return builder
-}
-
-/** The losses of steps [first, first + count) from the ring. */
-async function readRing(ring: DeviceBuffer, first: number, count: number): Promise<Float32Array> {
-  const start = first % LOSS_RING
-  const straight = Math.min(count, LOSS_RING - start)
-  const losses = new Float32Array(count)
-  losses.set((await ring.read(start, straight)) as Float32Array)
-  if (straight < count) losses.set((await ring.read(0, count - straight)) as Float32Array, straight)
-  return losses
 }
 
 function haltedError(state: Float32Array | Uint32Array, settings: SubFlowSettings, loss: number): TrainingError {

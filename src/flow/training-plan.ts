@@ -14,7 +14,8 @@ import { STATE_LENGTH } from '../kernels/state.js'
 import type { VelocityField } from '../nn/field.js'
 import { lower } from '../program/lower.js'
 import type { StorageBuffer } from '../program/program.js'
-import { LOSS_RING, type SubFlowSettings, trainingProgram } from './train-sub-flow.js'
+import { LOSS_RING } from './step-runs.js'
+import { type SubFlowSettings, trainingProgram } from './train-sub-flow.js'
 
 export interface TrainingPlan {
   /** trainable parameters of one sub-flow */

@@ -28,7 +28,7 @@ async function run(kernel, operands, attributes, results) {
   const buffers = Object.values(operands).map(([made]) => made)
   const places = Object.fromEntries(Object.entries(operands).map(([name, [, shape]], i) => [name, [i, 0, shape]]))
   const operations = [{ kernel, operands: places, attributes }]
-  await device.compile({ operations, buffers, slots: [], constants: new Float32Array(0) }).run(1)
+  await device.compile({ operations, buffers, slots: [], constants: new Float32Array(0) }).run(1, new Int32Array(1))
   for (const name of results) {
     const [made, shape] = operands[name]
     const values = new Float32Array(shape.reduce((product, extent) => product * extent, 1))
@@ -40,8 +40,8 @@ async function run(kernel, operands, attributes, results) {
 const x = [buffer(B * K), [B, K]]
 const y = [buffer(B * N), [B, N]]
 const weight = [buffer(N * K), [N, K]]
-const layer = { activation: 'softplus', beta: 20, scale: 1 }
-await run('linear_forward', { x, weight, bias: [buffer(N), [N]], y }, layer, ['y'])
+const layer = { activation: 'softplus', beta: 20 }
+await run('linear_forward', { x, weight, bias: [buffer(N), [N]], y }, { ...layer, scale: 1 }, ['y'])
 await run('linear_backward_input', { dy: y, weight, saved: x, dx: [buffer(B * K), [B, K]] }, layer, ['dx'])
 await run(
   'linear_backward_weight',

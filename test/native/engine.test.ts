@@ -9,6 +9,7 @@ import { expect, test } from 'vitest'
 import { type MlpSpec, mlpParameterLength } from '../../src/composites/mlp.js'
 import { rk4Step } from '../../src/composites/rk4_step.js'
 import type { Device } from '../../src/device/device.js'
+import { loadAddon } from '../../src/device/native/binding.js'
 import { openNative } from '../../src/device/native/index.js'
 import { DeviceError } from '../../src/errors.js'
 import { linearForward } from '../../src/kernels/linear_forward.js'
@@ -80,6 +81,58 @@ await describeOn(['native'], 'engine', (device) => {
     expect([...(await y.read(99, 1))]).toEqual([23])
     expect([...(await copied)]).toEqual([23, 10])
     dispose()
+  })
+
+  test('the engine goes from one run to the next, past what is read between them, without JavaScript', async () => {
+    const native = new (loadAddon().Device)()
+    const [total, part] = [native.createBuffer(1), native.createBuffer(1)]
+    part.write(Float32Array.of(1), 0)
+    const program = native.compile({
+      operations: [{ kernel: 'accumulate', operands: { total: [0, 0, [1]], part: [1, 0, [1]] }, attributes: {} }],
+      buffers: [total, part],
+      slots: [],
+      constants: new Float32Array(0),
+    })
+    const [between, end] = [new Float32Array(1), new Float32Array(1)]
+    const stop = new Int32Array(1)
+    const asked = [program.run(1000, stop), total.read(between, 0), program.run(500, stop), total.read(end, 0)]
+    // this thread stands still here: no promise of the first run can be seen before the second is through
+    const word = new Int32Array(new SharedArrayBuffer(4))
+    for (let waited = 0; end[0] === 0 && waited < 30_000; waited++) Atomics.wait(word, 0, 0, 1)
+    expect([between[0], end[0]]).toEqual([1000, 1500])
+    expect(await Promise.all(asked)).toEqual([1000, 0, 500, 0])
+    total.dispose()
+    part.dispose()
+  })
+
+  test('what an addon does not know is refused, not left out', () => {
+    const native = new (loadAddon().Device)()
+    const buffer = native.createBuffer(64)
+    const compile = (kernel: string, operands: string[], attributes: object) =>
+      native.compile({
+        operations: [
+          { kernel, operands: Object.fromEntries(operands.map((name) => [name, [0, 0, [64]]])), attributes },
+        ],
+        buffers: [buffer],
+        slots: [],
+        constants: new Float32Array(0),
+      })
+    const known = { activation: 'relu', beta: 1 }
+    compile('activation', ['x', 'y'], { ...known, unset: undefined }).dispose()
+    const remedy = /older than the sources; build it again: npm run build:addon/
+    for (const [what, attempt] of [
+      [/activation knows no attribute 'slope'/, () => compile('activation', ['x', 'y'], { ...known, slope: 0.1 })],
+      [
+        /activation knows no activation 'mish'/,
+        () => compile('activation', ['x', 'y'], { ...known, activation: 'mish' }),
+      ],
+      [/activation knows no operand 'z'/, () => compile('activation', ['x', 'y', 'z'], known)],
+      [/has no kernel 'deconvolution'/, () => compile('deconvolution', ['x', 'y'], known)],
+    ] as const) {
+      expect(attempt).toThrow(what)
+      expect(attempt).toThrow(remedy)
+    }
+    buffer.dispose()
   })
 
   test('the event loop turns while a program runs', async () => {

@@ -10,18 +10,22 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { DeviceError } from '../../errors.js'
 
+/**
+ * Everything asked of a device's buffers and executables is done in that order, at once where nothing is under way, else
+ * on the thread of the device's queue, which goes from one to the next without the event loop. A promise is resolved
+ * when the event loop gets to it.
+ */
 export interface NativeBuffer {
-  write(values: Float32Array | Uint32Array, offset: number): void
+  write(values: Float32Array | Uint32Array, offset: number): Promise<unknown>
   /** fills `values` with the elements from `offset` on */
-  read(values: Float32Array | Uint32Array, offset: number): void
-  copyTo(offset: number, to: NativeBuffer, toOffset: number, length: number): void
-  dispose(): void
+  read(values: Float32Array | Uint32Array, offset: number): Promise<unknown>
+  copyTo(offset: number, to: NativeBuffer, toOffset: number, length: number): Promise<unknown>
+  dispose(): Promise<unknown>
 }
 
 export interface NativeExecutable {
-  /** Replays on a worker thread; resolves to the number of replays done, fewer than `times` after abort(). */
-  run(times: number): Promise<number>
-  abort(): void
+  /** Resolves to the number of replays done: fewer than `times` once the one word of `stop` is not 0. */
+  run(times: number, stop: Int32Array): Promise<number>
   dispose(): void
 }
 
@@ -40,6 +44,8 @@ export interface NativeProgram {
 export interface NativeDevice {
   createBuffer(length: number): NativeBuffer
   compile(program: NativeProgram): NativeExecutable
+  /** Resolves when all that was asked for is done. */
+  finish(): Promise<unknown>
   memory(): { buffers: number; bytes: number; peakBytes: number }
 }
 

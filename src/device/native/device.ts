@@ -1,7 +1,7 @@
 /**
- * The native device. A program becomes a list of kernel calls in C++ once; a run replays it on a worker thread in one
- * call, with the event loop free. Everything asked of a device happens in order: writes, copies, reads and runs go
- * through one queue, and directly where nothing is queued.
+ * The native device. A program becomes a list of kernel calls in C++ once; a run replays it in one call, with the event
+ * loop free. Everything asked of a device happens in order: writes, copies, reads and runs go through one queue, whose
+ * thread is C++'s (native/queue.h): from a run to the next it goes without the event loop.
  */
 
 import { DeviceError, DeviceLostError, show } from '../../errors.js'
@@ -44,15 +44,13 @@ class EngineBuffer implements DeviceBuffer {
   write(values: Float32Array | Uint32Array, offset = 0): void {
     this.expect(offset, values.length)
     const array = this.dtype === 'f32' ? Float32Array : Uint32Array
-    // a queued write must not see what the caller does to its array afterwards
-    const words = values instanceof array && this.device.idle ? values : array.from(values)
-    this.device.enqueue(() => this.memory.write(words, offset))
+    this.memory.write(values instanceof array ? values : array.from(values), offset)
   }
 
   async read(offset = 0, length = this.length - offset): Promise<Float32Array | Uint32Array> {
     this.expect(offset, length)
     const values = this.dtype === 'f32' ? new Float32Array(length) : new Uint32Array(length)
-    await this.device.enqueue(() => this.memory.read(values, offset))
+    await this.memory.read(values, offset)
     return values
   }
 
@@ -60,7 +58,7 @@ class EngineBuffer implements DeviceBuffer {
     if (this.disposed) return
     this.disposed = true
     this.device.forget(this)
-    this.device.enqueue(() => this.memory.dispose())
+    this.memory.dispose()
   }
 }
 
@@ -80,24 +78,23 @@ class EngineExecutable implements Executable {
     if (this.disposed) throw new DeviceError('The executable was disposed of; it cannot be run any more.')
     for (const buffer of this.buffers) buffer.expect(0, 0)
     signal?.throwIfAborted()
-    const abort = (): void => this.program.abort()
-    await this.device.enqueue(async () => {
-      signal?.throwIfAborted()
-      const replays = this.program.run(times)
-      signal?.addEventListener('abort', abort, { once: true })
-      try {
-        if ((await replays) < times) throw signal?.reason
-      } finally {
-        signal?.removeEventListener('abort', abort)
-      }
-    })
+    const stop = new Int32Array(1)
+    const abort = (): void => {
+      Atomics.store(stop, 0, 1)
+    }
+    signal?.addEventListener('abort', abort, { once: true })
+    try {
+      if ((await this.program.run(times, stop)) < times) throw signal?.reason
+    } finally {
+      signal?.removeEventListener('abort', abort)
+    }
   }
 
   dispose(): void {
     if (this.disposed) return
     this.disposed = true
     this.device.forget(this)
-    this.device.enqueue(() => this.program.dispose())
+    this.program.dispose()
   }
 }
 
@@ -106,8 +103,6 @@ export class NativeEngine implements Device {
   readonly info: DeviceInfo
   readonly kernels: ReadonlySet<string>
   private readonly live = new Set<EngineBuffer | EngineExecutable>()
-  private queued = 0
-  private tail: Promise<unknown> = Promise.resolve()
   private disposed = false
 
   constructor(
@@ -129,30 +124,6 @@ export class NativeEngine implements Device {
         ...Object.fromEntries(Object.entries(cacheSizes).filter(([, bytes]) => bytes > 0)),
       },
     }
-  }
-
-  get idle(): boolean {
-    return this.queued === 0
-  }
-
-  /** Does a task after everything asked for before it: at once where nothing is under way. */
-  enqueue<T>(task: () => T | Promise<T>): Promise<T> {
-    let result: Promise<T>
-    if (this.idle) {
-      try {
-        const value = task()
-        if (!(value instanceof Promise)) return Promise.resolve(value)
-        result = value
-      } catch (error) {
-        return Promise.reject(error)
-      }
-    } else result = this.tail.then(task)
-    this.queued++
-    const done = (): void => {
-      this.queued--
-    }
-    this.tail = result.then(done, done)
-    return result
   }
 
   forget(resource: EngineBuffer | EngineExecutable): void {
@@ -177,7 +148,7 @@ export class NativeEngine implements Device {
     const [source, destination] = [this.own(from), this.own(to)]
     source.expect(fromOffset, length)
     destination.expect(toOffset, length)
-    this.enqueue(() => source.memory.copyTo(fromOffset, destination.memory, toOffset, length))
+    source.memory.copyTo(fromOffset, destination.memory, toOffset, length)
   }
 
   async compile(program: Program): Promise<Executable> {
@@ -240,7 +211,7 @@ export class NativeEngine implements Device {
   async dispose(): Promise<void> {
     this.disposed = true
     for (const resource of [...this.live]) resource.dispose()
-    await this.tail
+    await this.native.finish()
   }
 
   private expectOpen(): void {

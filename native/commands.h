@@ -1,0 +1,118 @@
+/**
+ * A device's queue as JavaScript sees it. What is asked for while nothing is under way is done at once, on JavaScript's
+ * thread; else it becomes a command of the queue (queue.h), whose promise is resolved when JavaScript gets to it. The
+ * queue does not wait for that. The process stays alive as long as commands are under way, and no longer.
+ */
+#pragma once
+
+#include <napi.h>
+
+#include <functional>
+#include <memory>
+#include <system_error>
+
+#include "queue.h"
+
+namespace lfm {
+
+class Commands : public std::enable_shared_from_this<Commands> {
+ public:
+  /** what a command does; the number is what its promise resolves to */
+  using Work = std::function<int64_t(const std::atomic<int32_t>& closing)>;
+
+  explicit Commands(Napi::Env env)
+      : env_(env), report_(Report::New(env, "lfm.commands", 0, 1, this)), queue_(done, this) {
+    report_.Unref(env);
+    // before the report is closed, which the environment does at its end: hooks run last in, first out
+    napi_add_env_cleanup_hook(env, end, this);
+  }
+
+  ~Commands() {
+    if (ended_) return;
+    napi_remove_env_cleanup_hook(env_, end, this);
+    queue_.close();
+    report_.Release();
+  }
+
+  Commands(const Commands&) = delete;
+  Commands& operator=(const Commands&) = delete;
+
+  /** On the queue, after everything asked for before. `used` is kept alive until then: an array whose memory it touches. */
+  Napi::Promise push(Work work, const Napi::Object& used) {
+    auto* command = new Asked(shared_from_this(), std::move(work), used);
+    const Napi::Promise promise = command->deferred.Promise();
+    try {
+      queue_.push(command);
+    } catch (const std::system_error& error) {
+      delete command;
+      throw Napi::Error::New(env_, std::string("The native engine could not start a thread: ") + error.what());
+    }
+    if (under_way_++ == 0) report_.Ref(env_);
+    return promise;
+  }
+
+  /** Whether what is asked for now would be done at once. */
+  bool idle() const { return under_way_ == 0; }
+
+  /** At once where nothing is under way, else on the queue. */
+  Napi::Promise in_order(Work work, const Napi::Object& used) {
+    if (!idle()) return push(std::move(work), used);
+    const Napi::Promise::Deferred deferred = Napi::Promise::Deferred::New(env_);
+    deferred.Resolve(Napi::Number::New(env_, static_cast<double>(work(never_))));
+    return deferred.Promise();
+  }
+
+ private:
+  struct Asked : Command {
+    Asked(std::shared_ptr<Commands> commands, Work work, const Napi::Object& used)
+        : deferred(Napi::Promise::Deferred::New(used.Env())),
+          commands_(std::move(commands)),
+          work_(std::move(work)),
+          used_(Napi::Persistent(used)) {}
+
+    void execute(const std::atomic<int32_t>& closing) override { result_ = work_(closing); }
+
+    static void reported(Napi::Env env, Napi::Function, Commands*, Asked* command) {
+      const std::unique_ptr<Asked> owner(command);
+      if (static_cast<napi_env>(env) == nullptr) {
+        // the environment is ending: JavaScript's memory goes with it
+        command->used_.SuppressDestruct();
+        return;
+      }
+      Commands& commands = *command->commands_;
+      if (--commands.under_way_ == 0) commands.report_.Unref(env);
+      command->deferred.Resolve(Napi::Number::New(env, static_cast<double>(command->result_)));
+    }
+
+    Napi::Promise::Deferred deferred;
+
+   private:
+    /** whom JavaScript may have let go of by now */
+    std::shared_ptr<Commands> commands_;
+    Work work_;
+    Napi::ObjectReference used_;
+    int64_t result_ = 0;
+  };
+
+  using Report = Napi::TypedThreadSafeFunction<Commands, Asked, Asked::reported>;
+
+  static void done(void* self, Command* command) {
+    static_cast<Commands*>(self)->report_.NonBlockingCall(static_cast<Asked*>(command));
+  }
+
+  static void end(void* self) {
+    // the commands that are deleted here may hold it last
+    const std::shared_ptr<Commands> commands = static_cast<Commands*>(self)->shared_from_this();
+    commands->ended_ = true;
+    commands->queue_.close();
+  }
+
+  Napi::Env env_;
+  Report report_;
+  Queue queue_;
+  const std::atomic<int32_t> never_{0};
+  int64_t under_way_ = 0;
+  bool ended_ = false;
+};
+
+}  // namespace lfm
