@@ -19,7 +19,7 @@ const qkv = [B, 16, 16, 3 * 64]
 /** Parameters of the network, about. */
 const P = 1_110_000
 
-const convolution = (C: number, N: number, k: number, residual: boolean, rows = B): KernelWork =>
+const convolution = (C: number, N: number, k: number, beside: 'nothing' | 'shift' | 'residual', rows = B): KernelWork =>
   work(
     'conv2d',
     {
@@ -27,7 +27,8 @@ const convolution = (C: number, N: number, k: number, residual: boolean, rows = 
       weight: [k, k, C, N],
       bias: [N],
       y: [rows, 32, 32, N],
-      ...(residual ? { residual: [rows, 32, 32, N] } : { shift: [rows, N] }),
+      ...(beside === 'residual' ? { residual: [rows, 32, 32, N] } : {}),
+      ...(beside === 'shift' ? { shift: [rows, N] } : {}),
     },
     { ...plainConvolution, padding: (k - 1) / 2 },
   )
@@ -40,9 +41,18 @@ export interface BatchedWork {
 
 const wide = (rows: number) => [rows, 32, 32, 64]
 
+/** Whether a convolution is one of these, at any size: others have forms that not every library has. */
+export const isPlain3x3 = ({ operands, attributes }: KernelWork): boolean =>
+  attributes.stride === 1 &&
+  attributes.padding === 1 &&
+  attributes.upsample === 1 &&
+  !operands.shift &&
+  !operands.residual &&
+  !Object.values(attributes).includes('nchw')
+
 /** Those that other libraries do as well, some of them with fewer pictures. */
 export const convolutionWorks: Readonly<Record<string, BatchedWork>> = {
-  'conv2d/64x64x3x3': { rows: B, work: (rows) => convolution(64, 64, 3, true, rows) },
+  'conv2d/64x64x3x3': { rows: B, work: (rows) => convolution(64, 64, 3, 'nothing', rows) },
   'conv2d_backward_input/64x64x3x3': {
     rows: B,
     work: (rows) =>
@@ -64,8 +74,9 @@ export const convolutionWorks: Readonly<Record<string, BatchedWork>> = {
 }
 
 export const pictureWorks: Readonly<Record<string, KernelWork>> = {
-  'conv2d/32x32x3x3': convolution(32, 32, 3, false),
-  'conv2d/128x64x1x1': convolution(128, 64, 1, true),
+  'conv2d/64x64x3x3-residual': convolution(64, 64, 3, 'residual'),
+  'conv2d/32x32x3x3': convolution(32, 32, 3, 'shift'),
+  'conv2d/128x64x1x1': convolution(128, 64, 1, 'residual'),
   'conv2d/first': work(
     'conv2d',
     { x: [B, 1, 32, 32], weight: [3, 3, 1, 32], bias: [32], y: [B, 32, 32, 32] },

@@ -45,7 +45,7 @@ export class Conversation {
     return answer
   }
 
-  private ask(question: object): Promise<object> {
+  ask(question: object): Promise<object> {
     this.child.stdin.write(`${JSON.stringify(question)}\n`)
     return this.next()
   }

@@ -1,8 +1,9 @@
 """The PyTorch side of the bench (see pytorch.ts): reads one JSON object a line, answers with one a line.
 
 {"open": n, "work": {...}} prepares work n, {"run": n, "times": k} repeats it, {"close": n} forgets it. The first line
-written says who answers and how fast its matrix product is. A work is a training step, an RK4 step or a forward pass of an MLP, or a matrix product, with the
-sizes and the content that bench/cases.ts and bench/kernel-works.ts say.
+written says who answers and how fast its matrix product is. A work is a training step, an RK4 step or a forward pass of an
+MLP or a UNet (pytorch_unet.py), a matrix product or a convolution, with the sizes and the content that bench/cases.ts,
+bench/kernel-works.ts and bench/picture-works.ts say. {"check": {...}} computes with given numbers, for a test.
 """
 
 import ctypes
@@ -15,11 +16,14 @@ import time
 import torch
 from torch import nn
 
+from pytorch_unet import UNet
+
 POOL_ROWS = 100_000
+POOL_PICTURES = 10_000
 ACTIVATIONS = {"relu": nn.ReLU, "elu": nn.ELU, "silu": nn.SiLU, "gelu": nn.GELU, "tanh": nn.Tanh}
 
 
-def network(net):
+def mlp(net):
     """[t, x] -> hidden layers -> v."""
     widths = [net["dimension"] + 1] + [net["width"]] * net["layers"] + [net["dimension"]]
     layers = []
@@ -33,54 +37,117 @@ def network(net):
     return nn.Sequential(*layers)
 
 
-def training_step(net, rows):
+class Points:
+    """Rows of an MLP: x [B, D], t [B, 1]."""
+
+    formats = (None,)
+
+    def __init__(self, net, _):
+        self.dimension = net["dimension"]
+        self.model = mlp(net)
+
+    def shape(self, rows):
+        return (rows, self.dimension)
+
+    def times(self, rows):
+        return (rows, 1)
+
+    def velocity(self, x, t):
+        return self.model(torch.cat([t, x], 1))
+
+    def pool(self):
+        pool = torch.randn(POOL_ROWS, self.dimension)
+        return lambda rows: pool[torch.randint(POOL_ROWS, (rows,))]
+
+    def laid(self, x):
+        return x
+
+
+class Pictures:
+    """Pictures of a UNet: x [B, C, H, W], t [B, 1, 1, 1]; in one of PyTorch's two layouts."""
+
+    formats = (torch.contiguous_format, torch.channels_last)
+
+    def __init__(self, net, memory_format):
+        spec = net["spec"]
+        self.extents = (spec["channels"], spec["height"], spec["breadth"])
+        self.format = memory_format
+        self.model = UNet(spec).to(memory_format=memory_format)
+
+    def shape(self, rows):
+        return (rows, *self.extents)
+
+    def times(self, rows):
+        return (rows, 1, 1, 1)
+
+    def velocity(self, x, t):
+        return self.model(x, t.flatten())
+
+    def pool(self):
+        """Bytes, scaled to [-1, 1] when they are drawn."""
+        pool = torch.randint(256, (POOL_PICTURES, *self.extents), dtype=torch.uint8)
+        return lambda rows: (pool[torch.randint(POOL_PICTURES, (rows,))].float() - 127.5) / 127.5
+
+    def laid(self, x):
+        return x.contiguous(memory_format=self.format)
+
+
+class Training:
+    """Adam with clipping by the global norm and a moving average."""
+
+    def __init__(self, model, rate=1e-4):
+        self.parameters = list(model.parameters())
+        self.averages = [p.detach().clone() for p in self.parameters]
+        # one launch for all parameters where this version can do that
+        options = {"foreach": True} if "foreach" in torch.optim.Adam.__init__.__code__.co_varnames else {}
+        self.adam = torch.optim.Adam(self.parameters, lr=rate, betas=(0.9, 0.999), eps=1e-8, **options)
+
+    def learn(self, v, target):
+        loss = nn.functional.mse_loss(v, target)
+        self.adam.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.parameters, 1.0)
+        self.adam.step()
+        with torch.no_grad():
+            torch._foreach_mul_(self.averages, 0.999)
+            torch._foreach_add_(self.averages, self.parameters, alpha=0.001)
+        return loss
+
+
+def training_step(field, rows):
     """Batch drawn, forward, loss, backward, clipping by the global norm, Adam, moving average."""
-    dimension = net["dimension"]
-    model = network(net)
-    parameters = list(model.parameters())
-    averages = [p.detach().clone() for p in parameters]
-    # one launch for all parameters where this version can do that
-    options = {"foreach": True} if "foreach" in torch.optim.Adam.__init__.__code__.co_varnames else {}
-    adam = torch.optim.Adam(parameters, lr=1e-4, betas=(0.9, 0.999), eps=1e-8, **options)
-    pool = torch.randn(POOL_ROWS, dimension)
+    training = Training(field.model)
+    draw = field.pool()
     decay, spread = math.exp(-0.25), math.sqrt(-math.expm1(-0.5))
 
     def once():
-        left = pool[torch.randint(POOL_ROWS, (rows,))]
-        right = decay * left + spread * torch.randn(rows, dimension)
-        t = torch.rand(rows, 1)
+        left = draw(rows)
+        right = decay * left + spread * torch.randn(field.shape(rows))
+        t = torch.rand(field.times(rows))
         target = right - left
-        v = model(torch.cat([t, left + t * target], 1))
-        loss = nn.functional.mse_loss(v, target)
-        adam.zero_grad(set_to_none=True)
-        loss.backward()
-        nn.utils.clip_grad_norm_(parameters, 1.0)
-        adam.step()
-        with torch.no_grad():
-            torch._foreach_mul_(averages, 0.999)
-            torch._foreach_add_(averages, parameters, alpha=0.001)
+        x = field.laid(left + t * target)
+        training.learn(field.velocity(x, t), target)
 
     return once
 
 
-def forward(net, rows):
-    model = network(net)
-    xt = torch.randn(rows, net["dimension"] + 1)
+def forward(field, rows):
+    x = field.laid(torch.randn(field.shape(rows)))
+    t = torch.full(field.times(rows), 0.5)
 
     def once():
         with torch.inference_mode():
-            model(xt)
+            field.velocity(x, t)
 
     return once
 
 
-def rk4(net, rows):
-    model = network(net)
-    x = torch.randn(rows, net["dimension"])
+def rk4(field, rows):
+    x = field.laid(torch.randn(field.shape(rows)))
     h = 0.125
 
     def v(y, t):
-        return model(torch.cat([torch.full((rows, 1), t), y], 1))
+        return field.velocity(y, torch.full(field.times(rows), t))
 
     def once():
         with torch.inference_mode():
@@ -91,6 +158,41 @@ def rk4(net, rows):
             return x + h / 6 * (k1 + 2 * k2 + 2 * k3 + k4)
 
     return once
+
+
+def convolution(work, memory_format):
+    """A 3 x 3 convolution with bias, or one of its two gradients. The bench's extents have their channels last."""
+    operands = work["operands"]
+
+    def pictures(name):
+        batch, height, breadth, channels = operands[name]
+        return torch.randn(batch, channels, height, breadth).contiguous(memory_format=memory_format)
+
+    def filters(name):
+        height, breadth, channels, outputs = operands[name]
+        return torch.randn(outputs, channels, height, breadth).contiguous(memory_format=memory_format)
+
+    if work["kernel"] == "conv2d":
+        x, weight, bias = pictures("x"), filters("weight"), torch.randn(operands["bias"])
+
+        def once():
+            with torch.inference_mode():
+                nn.functional.conv2d(x, weight, bias, padding=1)
+
+        return once
+    of_input = work["kernel"] == "conv2d_backward_input"
+    dy = pictures("dy")
+    x = torch.empty_like(pictures("dx")) if of_input else pictures("x")
+    weight = filters("weight" if of_input else "dweight")
+    mask = [True, False, False] if of_input else [False, True, True]
+
+    def backward():
+        with torch.inference_mode():
+            torch.ops.aten.convolution_backward(
+                dy, x, weight, [dy.shape[1]], [1, 1], [1, 1], [1, 1], False, [0, 0], 1, mask
+            )
+
+    return backward
 
 
 def mat_mul(work):
@@ -107,25 +209,64 @@ def mat_mul(work):
     return once
 
 
-def opened(work):
+def candidates(work):
+    """The ways in which a work can be laid out, each prepared when it is asked for."""
     if work["kind"] == "kernel":
-        return mat_mul(work)
-    return {"step": training_step, "rk4": rk4, "forward": forward}[work["kind"]](work["net"], work["rows"])
+        if work["kernel"] == "mat_mul":
+            return [lambda: mat_mul(work)]
+        return [lambda f=f: convolution(work, f) for f in Pictures.formats]
+    net = work["net"]
+    of = Pictures if net["kind"] == "unet" else Points
+    prepare = {"step": training_step, "rk4": rk4, "forward": forward}[work["kind"]]
+    return [lambda f=f: prepare(of(net, f), work["rows"]) for f in of.formats]
 
 
-def best_threads(once, most):
-    """The number of threads that this work is fastest with: small ones lose by more."""
-    best = (math.inf, 1)
-    for threads in sorted({1, max(1, most // 2), most}):
-        torch.set_num_threads(threads)
+def seconds(once):
+    """Of one repetition, after one that warms up; short ones are repeated."""
+    began = time.perf_counter()
+    once()
+    least = 1 if time.perf_counter() - began > 0.2 else 2
+    began = time.perf_counter()
+    count = 0
+    while count < least or time.perf_counter() - began < 0.1:
         once()
-        began = time.perf_counter()
-        count = 0
-        while count < 2 or time.perf_counter() - began < 0.1:
-            once()
-            count += 1
-        best = min(best, ((time.perf_counter() - began) / count, threads))
-    return best[1]
+        count += 1
+    return (time.perf_counter() - began) / count
+
+
+def opened(work, most):
+    """The fastest of the layouts and numbers of threads: small works lose by more threads, long ones never do."""
+    best = None
+    for prepare in candidates(work):
+        once = prepare()
+        for threads in sorted({1, max(1, most // 2), most}, reverse=True):
+            torch.set_num_threads(threads)
+            took = seconds(once)
+            if best is None or took < best[0]:
+                best = (took, once, threads)
+            if took > 0.1:
+                break
+    return best[1:]
+
+
+def check(question):
+    """Velocity of a UNet with given parameters, and the losses of two steps on one batch."""
+    net = question["net"]
+    results = {}
+    for name, memory_format in (("contiguous", torch.contiguous_format), ("channels_last", torch.channels_last)):
+        field = Pictures(net, memory_format)
+        given = {p["name"]: torch.tensor(p["values"]).reshape(p["shape"]) for p in question["parameters"]}
+        field.model.load_state_dict(given)
+        rows = len(question["t"])
+        x = field.laid(torch.tensor(question["x"]).reshape(field.shape(rows)))
+        target = torch.tensor(question["target"]).reshape(field.shape(rows))
+        t = torch.tensor(question["t"]).reshape(field.times(rows))
+        with torch.inference_mode():
+            velocity = field.velocity(x, t).flatten().tolist()
+        training = Training(field.model, question["rate"])
+        losses = [training.learn(field.velocity(x, t), target).item() for _ in range(2)]
+        results[name] = {"velocity": velocity, "losses": losses}
+    return results
 
 
 def product_speed(threads):
@@ -168,9 +309,10 @@ def main():
         answer = {}
         try:
             if "open" in question:
-                once = opened(question["work"])
-                works[question["open"]] = (once, best_threads(once, most))
+                works[question["open"]] = opened(question["work"], most)
                 answer["threads"] = works[question["open"]][1]
+            elif "check" in question:
+                answer = check(question["check"])
             elif "run" in question:
                 once, threads = works[question["run"]]
                 if torch.get_num_threads() != threads:

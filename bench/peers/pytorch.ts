@@ -5,6 +5,8 @@
  */
 
 import { fileURLToPath } from 'node:url'
+import type { Work } from '../cases.js'
+import { isPlain3x3 } from '../picture-works.js'
 import { Conversation } from './conversation.js'
 import { MissingPeer, type Peer } from './peer.js'
 
@@ -41,30 +43,39 @@ async function start(python: string, threads: number, coreType?: string): Promis
   }
 }
 
-/** The first Python that has PyTorch, with the fastest products that its library can be brought to. */
-async function startBest(threads: number): Promise<Started> {
+/** The first Python that has PyTorch. Throws MissingPeer where none has. */
+export async function startPyTorch(threads: number): Promise<Started & { readonly python: string }> {
   const failures: string[] = []
   for (const python of pythons()) {
-    let best: Started
     try {
-      best = await start(python, threads)
+      return { ...(await start(python, threads)), python }
     } catch (error) {
       if (!(error instanceof MissingPeer)) throw error
       failures.push(`${python}: ${error.message}`)
-      continue
     }
-    if (best.hello.blas.includes('OpenBLAS') && !process.env.OPENBLAS_CORETYPE) {
-      for (const coreType of coreTypes) {
-        // a kind that the processor cannot run ends the process
-        const other = await start(python, threads, coreType).catch(() => null)
-        const loser = other && other.hello.speed > best.hello.speed ? best : other
-        if (other && loser === best) best = other
-        loser?.conversation.end()
-      }
-    }
-    return best
   }
   throw new MissingPeer(`no Python with PyTorch was found (${failures.join('; ')}); LFM_PYTHON names another.`)
+}
+
+/** With the fastest products that its library can be brought to. */
+async function startBest(threads: number): Promise<Started> {
+  const { python, ...first } = await startPyTorch(threads)
+  let best: Started = first
+  if (best.hello.blas.includes('OpenBLAS') && !process.env.OPENBLAS_CORETYPE) {
+    for (const coreType of coreTypes) {
+      // a kind that the processor cannot run ends the process
+      const other = await start(python, threads, coreType).catch(() => null)
+      const loser = other && other.hello.speed > best.hello.speed ? best : other
+      if (other && loser === best) best = other
+      loser?.conversation.end()
+    }
+  }
+  return best
+}
+
+function does(work: Work): boolean {
+  if (work.kind !== 'kernel') return work.kind !== 'trace'
+  return work.kernel === 'mat_mul' || (work.kernel.startsWith('conv2d') && isPlain3x3(work))
 }
 
 export async function openPyTorch(threads: number): Promise<Peer> {
@@ -79,10 +90,7 @@ export async function openPyTorch(threads: number): Promise<Peer> {
     name: 'pytorch',
     version: hello.version,
     details: `CPU, the best of 1 to ${threads} threads${hello.blas && `, ${hello.blas}`}`,
-    does: (work) =>
-      work.kind === 'kernel'
-        ? work.kernel === 'mat_mul'
-        : work.net.kind === 'mlp' && ['step', 'rk4', 'forward'].includes(work.kind),
+    does,
     open: (work) => conversation.open(work),
     close: async () => conversation.end(),
   }
