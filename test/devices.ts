@@ -5,7 +5,7 @@
 
 import { afterAll, beforeAll, describe } from 'vitest'
 import type { Device, DeviceKind } from '../src/device/device.js'
-import { openDevice } from '../src/device/select.js'
+import { type DeviceOptions, openDevice } from '../src/device/select.js'
 
 /** Slow software adapters exist: no test on a device may be cut short. */
 export const DEVICE_TIMEOUT = 20 * 60_000
@@ -39,6 +39,7 @@ export async function describeOn(
   kinds: readonly DeviceKind[],
   title: string,
   body: (device: () => Device, kind: DeviceKind) => void,
+  options: DeviceOptions = {},
 ): Promise<void> {
   for (const kind of kinds) {
     const reason = await missing(kind)
@@ -48,7 +49,7 @@ export async function describeOn(
     describe.skipIf(reason !== null && !required[kind])(`${title} on ${kind}`, { timeout: DEVICE_TIMEOUT }, () => {
       let device: Device
       beforeAll(async () => {
-        device = await openDevice(kind, { onWarning: () => undefined })
+        device = await openDevice(kind, { onWarning: () => undefined, ...options })
       }, DEVICE_TIMEOUT)
       afterAll(async () => {
         // memory is freed when what was queued before is done

@@ -3,6 +3,7 @@
 #include "kernels/epilogue.h"
 #include "kernels/kernels.h"
 #include "lines.h"
+#include "winograd.h"
 
 namespace lfm {
 namespace LFM_TARGET {
@@ -23,7 +24,8 @@ enum {
   RESIDUAL_FIRST,
   SCALE,
   COMBINE,
-  COEFFICIENTS
+  COEFFICIENTS,
+  VARIANT
 };
 constexpr const char* combine_names[] = {"none", "input", "output", nullptr};
 enum { NONE, INPUT, OUTPUT };
@@ -133,6 +135,7 @@ bool by_lines(const Call& call, const Patches& patches) {
 int64_t scratch(const Call& call, int workers) {
   const int64_t K = depth_of(call), N = call[WEIGHT].shape[3];
   const int64_t combined = call.choice(COMBINE) == INPUT ? round_up(call[X].size(), 16) : 0;
+  if (call.choice(VARIANT) == WINOGRAD) return combined + TileProduct::scratch(K / 9, N, workers);
   const Patches patches = patches_of(call);
   const int64_t product = by_lines(call, patches) ? round_up(K * N, 16) + LineProduct::scratch(Lines(patches), workers)
                                                   : PatchProduct::scratch(K, N, workers);
@@ -177,6 +180,11 @@ void run(const Call& call, Workers& workers) {
                                      call.number(BETA),
                                      call.number(SCALE)};
   const float* weight = call[WEIGHT].floats();
+  if (call.choice(VARIANT) == WINOGRAD) {
+    const Tiles tiles(patches);
+    const TileWeights transformed = TileWeights::of(workers, weight, patches.C, N, space);
+    return TileProduct{tiles, transformed, space + TileWeights::floats(patches.C, N)}.run(workers, epilogue);
+  }
   const Lines lines(patches);
   const bool lined = by_lines(call, patches);
   if (lined) {
@@ -210,7 +218,8 @@ const Kernel conv2d = {"conv2d",
                         {"residualFirst", nullptr},
                         {"scale", nullptr},
                         {"combine", combine_names},
-                        {"coefficients", nullptr}},
+                        {"coefficients", nullptr},
+                        {"variant", convolution_variants}},
                        run,
                        scratch};
 

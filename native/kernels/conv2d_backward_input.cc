@@ -7,6 +7,7 @@
 #include "kernels/epilogue.h"
 #include "kernels/kernels.h"
 #include "lines.h"
+#include "winograd.h"
 
 namespace lfm {
 namespace LFM_TARGET {
@@ -25,7 +26,8 @@ enum {
   DX_FIRST,
   SAVED_FIRST,
   ADD_FIRST,
-  SCALE
+  SCALE,
+  VARIANT
 };
 
 struct InputEpilogue {
@@ -91,6 +93,7 @@ int64_t scratch(const Call& call, int workers) {
   const Sizes is(call);
   const Patches patches = patches_of(call, is);
   const int64_t weights = round_up(is.depth() * is.C, 16);
+  if (call.choice(VARIANT) == WINOGRAD) return weights + TileProduct::scratch(is.N, is.C, workers);
   const int64_t product = by_lines(is, patches) ? weights + LineProduct::scratch(Lines(patches), workers)
                                                 : PatchProduct::scratch(is.depth(), is.C, workers);
   return weights + Packed::floats(is.depth(), is.C) + product;
@@ -124,20 +127,10 @@ void turn(const Call& call, Workers& workers, const Sizes& is, float* out) {
 void run(const Call& call, Workers& workers) {
   const Sizes is(call);
   const Patches patches = patches_of(call, is);
-  const Lines lines(patches);
-  const bool lined = by_lines(is, patches);
   float* space = call.scratch;
   turn(call, workers, is, space);
   const float* weight = space;
   space += round_up(is.depth() * is.C, 16);
-  if (lined) {
-    lines.order(workers, weight, is.C, space);
-    weight = space;
-    space += round_up(is.depth() * is.C, 16);
-  }
-  const Packed packed = pack(workers, View::row_major(weight, is.C), is.depth(), is.C, space);
-  space += Packed::floats(is.depth(), is.C);
-
   const auto window = [&](int operand, int first) {
     return call[operand].given() ? Pictures::of(call[operand], NHWC, call.choice(first)) : Pictures{};
   };
@@ -147,6 +140,20 @@ void run(const Call& call, Workers& workers) {
                                call.choice(ACTIVATION),
                                call.number(BETA),
                                call.number(SCALE)};
+  if (call.choice(VARIANT) == WINOGRAD) {
+    const Tiles tiles(patches);
+    const TileWeights transformed = TileWeights::of(workers, weight, is.N, is.C, space);
+    return TileProduct{tiles, transformed, space + TileWeights::floats(is.N, is.C)}.run(workers, epilogue);
+  }
+  const Lines lines(patches);
+  const bool lined = by_lines(is, patches);
+  if (lined) {
+    lines.order(workers, weight, is.C, space);
+    weight = space;
+    space += round_up(is.depth() * is.C, 16);
+  }
+  const Packed packed = pack(workers, View::row_major(weight, is.C), is.depth(), is.C, space);
+  space += Packed::floats(is.depth(), is.C);
   if (lined) {
     LineProduct{lines, packed, space}.run(workers, epilogue);
   } else {
@@ -169,7 +176,8 @@ const Kernel conv2d_backward_input = {"conv2d_backward_input",
                                        {"dxFirst", nullptr},
                                        {"savedFirst", nullptr},
                                        {"addFirst", nullptr},
-                                       {"scale", nullptr}},
+                                       {"scale", nullptr},
+                                       {"variant", convolution_variants}},
                                       run,
                                       scratch};
 

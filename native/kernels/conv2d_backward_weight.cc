@@ -11,13 +11,14 @@
 #include "kernels/epilogue.h"
 #include "kernels/kernels.h"
 #include "lines.h"
+#include "winograd.h"
 
 namespace lfm {
 namespace LFM_TARGET {
 namespace {
 
 enum { X, DY, DWEIGHT, DBIAS, DSHIFT };
-enum { STRIDE, PADDING, UPSAMPLE, X_LAYOUT, DY_LAYOUT, X_FIRST, DY_FIRST, SHIFT_FIRST };
+enum { STRIDE, PADDING, UPSAMPLE, X_LAYOUT, DY_LAYOUT, X_FIRST, DY_FIRST, SHIFT_FIRST, VARIANT };
 
 /** Rows of a strip, at most: with the sums they stay in the second-level cache. */
 constexpr int64_t STRIP_ROWS = PANEL < 24 ? 8 * PANEL : 4 * PANEL;
@@ -25,13 +26,18 @@ constexpr int64_t STRIP_ROWS = PANEL < 24 ? 8 * PANEL : 4 * PANEL;
 /** Pixels of the lines that are packed at a time, about: a panel of dy's stays in the first-level cache. */
 constexpr int64_t CHUNK_PIXELS = 256;
 
+/** Tiles of a block. */
+constexpr int64_t TILE_BLOCK = 28;
+
 struct Plan {
   Pictures x, dy;
   int64_t kh, kw, C, N, K, area;
   Patches patches;
-  bool lined;
+  enum { STRIPS, LINES, TILES } way;
   /** pixels of a packed line, and lines of dy in a chunk */
   int64_t length = 0, chunk = 0;
+  /** tiles of a block */
+  int64_t block = 0;
   int64_t slices = 1;
   /** floats of one slice's product, of the sums of one picture, of one worker's strips or lines */
   int64_t slice, picture, space;
@@ -43,11 +49,14 @@ struct Plan {
     kh = s[0], kw = s[1], C = s[2], N = s[3], K = kh * kw * C, area = dy.H * dy.W;
     patches = {x, C, kh, kw, dy.H, dy.W, call.choice(STRIDE), -call.choice(PADDING), -call.choice(PADDING), 1,
                call.choice(UPSAMPLE) == 2};
-    lined = Lines::fit(patches) && patches.step == 1;
+    way = call.choice(VARIANT) == WINOGRAD ? TILES : Lines::fit(patches) && patches.step == 1 ? LINES : STRIPS;
     while (slices < 16 && 2 * slices <= dy.B && dy.B * area >= 2048 * slices) slices *= 2;
     slice = Strip::floats(K, N);
     picture = round_up(N, PANEL);
-    if (lined) {
+    if (way == TILES) {
+      block = TILE_BLOCK;
+      space = round_up(most(C, N), PANEL) + PRODUCTS * (left_stride() + right_stride() + product_stride());
+    } else if (way == LINES) {
       length = Lines(patches).length;
       chunk = least(dy.H, most<int64_t>(1, CHUNK_PIXELS / length));
       space = lines_floats() + Strip::floats(chunk * length, N) + picture;
@@ -57,6 +66,10 @@ struct Plan {
   }
   /** of the lines of x that a chunk needs; the last tap reads beyond them by a tap's reach */
   int64_t lines_floats() const { return C / PANEL * (chunk + kh - 1) * length * PANEL; }
+  /** of a block of tiles of x, of dy, and of one product's sums */
+  int64_t left_stride() const { return Strip::floats(block, C) + 16; }
+  int64_t right_stride() const { return Strip::floats(block, N) + 16; }
+  int64_t product_stride() const { return Strip::floats(C, N) + 16; }
   int64_t scratch(int workers) const { return slices * slice + dy.B * picture + workers * space; }
 };
 
@@ -167,6 +180,30 @@ void sum_lines(const Plan& is, int64_t first, int64_t last, float* space, float*
   }
 }
 
+/** A slice's sums, tile by tile: pictures [first, last). */
+void sum_tiles(const Plan& is, int64_t first, int64_t last, float* space, float* sums, float* pictures) {
+  const Tiles left(is.patches);
+  const Patches pixels{is.dy, is.N, 1, 1, is.dy.H, is.dy.W, 1, 0, 0, 1, false};
+  const Tiles right(pixels);
+  float* const left_space = space + round_up(most(is.C, is.N), PANEL);
+  float* const right_space = left_space + PRODUCTS * is.left_stride();
+  float* const products = right_space + PRODUCTS * is.right_stride();
+  memset(space, 0, static_cast<size_t>(left_space - space) * sizeof(float));
+  const int64_t area = left.down * left.across, begin = first * area, count = last * area - begin;
+  const int64_t blocks = divide_up(count, is.block);
+  for (int64_t i = 0; i < blocks; i++) {
+    const int64_t tile = begin + i * count / blocks, rows = begin + (i + 1) * count / blocks - tile;
+    left.pack(tile, rows, space, left_space, is.left_stride());
+    right.pack_gradient(tile, rows, space, right_space, is.right_stride(), pictures, is.picture);
+    for (int64_t point = 0; point < PRODUCTS; point++) {
+      strip_reduction(Strip{left_space + point * is.left_stride(), rows}, is.C,
+                      Strip{right_space + point * is.right_stride(), rows}, is.N, i > 0,
+                      products + point * is.product_stride());
+    }
+  }
+  finish_taps(products, is.product_stride(), is.C, is.N, sums);
+}
+
 void run(const Call& call, Workers& workers) {
   const Plan is(call);
   float* const sums = call.scratch;
@@ -175,7 +212,8 @@ void run(const Call& call, Workers& workers) {
   parallel(workers, is.slices, [&](int64_t index, int worker) {
     const int64_t first = index * is.dy.B / is.slices, last = (index + 1) * is.dy.B / is.slices;
     float* const space = spaces + worker * is.space;
-    (is.lined ? sum_lines : sum_strips)(is, first, last, space, sums + index * is.slice, pictures);
+    constexpr decltype(&sum_strips) ways[] = {sum_strips, sum_lines, sum_tiles};
+    ways[is.way](is, first, last, space, sums + index * is.slice, pictures);
   });
 
   float* const dweight = call[DWEIGHT].floats();
@@ -214,7 +252,8 @@ const Kernel conv2d_backward_weight = {"conv2d_backward_weight",
                                         {"dyLayout", layout_names},
                                         {"xFirst", nullptr},
                                         {"dyFirst", nullptr},
-                                        {"shiftFirst", nullptr}},
+                                        {"shiftFirst", nullptr},
+                                        {"variant", convolution_variants}},
                                        run,
                                        scratch};
 

@@ -184,6 +184,25 @@ await describeOn(engines, 'the UNet', (device) => {
   }
 })
 
+const byWinograd = Object.fromEntries(
+  (['conv2d', 'conv2d_backward_input', 'conv2d_backward_weight'] as const).map((name) => [name, 'winograd']),
+)
+await describeOn(
+  ['native'],
+  'the UNet with all its 3 × 3 convolutions by Winograd',
+  (device) => {
+    test.each(Object.entries(nets))('%s: the gradient of every parameter is the reference’s', async (label, net) => {
+      const want = await reference('gradient', label)
+      const got = await runOn(device(), programs.gradient(net))
+      for (const { name, offset, shape } of unetPlan(net).parameters) {
+        const length = shape.reduce((product, extent) => product * extent, 1)
+        expect(relative(got.gradient, want.gradient, offset, length), name).toBeLessThan(1e-4)
+      }
+    })
+  },
+  { variants: byWinograd },
+)
+
 /** 8 × 8 pictures in bytes: a bright bar, upright or lying, at one of eight places, on a dark ground. */
 function bars(n: number): { values: Uint8Array; shape: number[] } {
   const values = new Uint8Array(n * 64).fill(20)

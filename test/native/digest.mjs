@@ -1,5 +1,5 @@
 /**
- * Prints the SHA-256 of the results of the three products, of fused composites and of a batch drawn, straight from the addon: engine.test.ts
+ * Prints the SHA-256 of the results of the three products, of convolutions, of fused composites and of a batch drawn, straight from the addon: engine.test.ts
  * runs it under several numbers of threads.
  */
 
@@ -49,6 +49,27 @@ await run(
   {},
   ['dweight', 'dbias', 'dtime_weight'],
 )
+const [pictures, C, M] = [[9, 10], 20, 34]
+const wide = [buffer(6 * 90 * C), [6, ...pictures, C]]
+const made = [buffer(6 * 90 * M), [6, ...pictures, M]]
+const taps = [buffer(9 * C * M), [3, 3, C, M]]
+const bias = [buffer(M), [M]]
+const activated = { activation: 'silu', beta: 1, scale: 1 }
+const forward = { xLayout: 'nhwc', yLayout: 'nhwc', xFirst: 0, yFirst: 0, shiftFirst: 0, residualFirst: 0 }
+const backward = { dyLayout: 'nhwc', dxLayout: 'nhwc', dyFirst: 0, dxFirst: 0, savedFirst: 0, addFirst: 0 }
+const weights = { xLayout: 'nhwc', dyLayout: 'nhwc', xFirst: 0, dyFirst: 0, shiftFirst: 0 }
+for (const variant of ['direct', 'winograd']) {
+  const geometry = { stride: 1, padding: 1, upsample: 1, variant }
+  const combined = { combine: 'none', coefficients: [] }
+  const [to, from] = [
+    { x: wide, weight: taps, bias, y: made },
+    { dy: made, weight: taps, dx: wide },
+  ]
+  await run('conv2d', to, { ...geometry, ...activated, ...forward, ...combined }, ['y'])
+  const sums = { x: wide, dy: made, dweight: taps, dbias: bias }
+  await run('conv2d_backward_weight', sums, { ...geometry, ...weights }, ['dweight', 'dbias'])
+  await run('conv2d_backward_input', from, { ...geometry, ...activated, ...backward }, ['dx'])
+}
 const net = { hidden: [40, 33], frequencies: [], activation: 'silu', beta: 1, everyTime: true, scale: 1.5 }
 const P = [40 * 3, 40, 40, 33 * 40, 33, 33, 3 * 33, 3, 3].reduce((sum, n) => sum + 64 * Math.ceil(n / 64), 0)
 const field = { parameters: [buffer(P), [P]], x: [buffer(B * 3), [B, 3]], t: [buffer(B), [B]] }

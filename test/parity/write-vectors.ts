@@ -8,6 +8,7 @@ import { flatAttributes } from '../../src/device/native/composites.js'
 import type { Shape } from '../../src/kernels/contract.js'
 import { kernels } from '../../src/kernels/registry.js'
 import { compositeCases, compositeReference } from './composites.js'
+import { convolutionCases } from './convolution-cases.js'
 import { casesOn } from './gaps.js'
 import { runReference } from './harness.js'
 
@@ -33,7 +34,12 @@ function writeOperand(name: string, shape: Shape, values: Values, want: ArrayLik
   if (want) writeSync(file, new Uint8Array((words ? Uint32Array : Float64Array).from(want).buffer))
 }
 
-for (const one of casesOn('native')) {
+const byWinograd = convolutionCases('winograd').map((one) => ({
+  ...one,
+  label: `${one.label}, winograd`,
+  attributes: { ...one.attributes, variant: 'winograd' },
+}))
+for (const one of [...casesOn('native'), ...byWinograd]) {
   line('case', one.kernel, one.tolerance, 1, one.label)
   writeAttributes(one.attributes)
   const contract = kernels.get(one.kernel)!

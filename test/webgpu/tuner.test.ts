@@ -64,6 +64,10 @@ describe('choices of variants', () => {
     expect(chooseVariant(forward(128, 30), { ...target, forced })).toBe('subgroup16')
     expect(() => chooseVariant(shape, { ...target, forced: { linear_forward: 'tiny@64x30' } })).toThrow(/'tiny@64x30'/)
   })
+
+  test('a choice from the manifest of a run on the native device says nothing', () => {
+    expect(chooseVariant(shape, { ...target, forced: { linear_forward: 'direct winograd' } })).toBe('subgroup16')
+  })
 })
 
 describe('the operation that is measured', () => {

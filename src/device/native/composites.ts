@@ -1,6 +1,6 @@
 /**
  * The composites that the native engine has fused implementations for, and the choice between these and the expansion: a
- * *variant* is `fused` or `expanded`. The engine's attributes are flat: a network becomes lists and numbers.
+ * *variant* is `fused` or `expanded`; those of convolutions are in convolutions.ts. The engine's attributes are flat: a network becomes lists and numbers.
  */
 
 import type { IntegrationAttributes } from '../../composites/fixed_step.js'
@@ -8,7 +8,9 @@ import type { MlpAttributes } from '../../composites/mlp.js'
 import type { NetworkSpec } from '../../composites/networks.js'
 import { DeviceError, invalid } from '../../errors.js'
 import { kernels } from '../../kernels/registry.js'
+import type { LoweredOperation } from '../../program/lower.js'
 import type { Operation } from '../../program/program.js'
+import { convolutionVariants, isConvolution, usableVariants } from './convolutions.js'
 
 export const nativeVariants = ['fused', 'expanded'] as const
 
@@ -24,8 +26,8 @@ const MOST_ITEMS = 16
 export type Variants = Readonly<Record<string, string>>
 
 /**
- * Throws where a name is unknown. A kernel of the native engine has one implementation, so that a variant of a kernel, as in
- * the manifest of a run on another device, says nothing here.
+ * Throws where a name is unknown. Of the kernels only convolutions have several implementations (convolutions.ts): what else
+ * is said of a kernel, as in the manifest of a run on another device, says nothing here.
  */
 export function checkVariants(variants: Variants): void {
   for (const [name, value] of Object.entries(variants)) {
@@ -43,7 +45,7 @@ export function checkVariants(variants: Variants): void {
   }
 }
 
-/** Chooses for the composites of one program, and remembers what was chosen. */
+/** Chooses for the composites and convolutions of one program, and remembers what was chosen. */
 export class VariantChoice {
   readonly chosen: Record<string, string> = {}
 
@@ -58,9 +60,27 @@ export class VariantChoice {
     const allowed = forced.length > 0 ? forced : nativeVariants
     const fits = net.hidden.length <= MOST_ITEMS && net.frequencies.length <= MOST_ITEMS
     const variant = fits && allowed.includes('fused') ? 'fused' : 'expanded'
-    const before = this.chosen[name]?.split(' ') ?? []
-    this.chosen[name] = nativeVariants.filter((one) => one === variant || before.includes(one)).join(' ')
+    this.remember(name, variant, nativeVariants)
     return variant === 'fused'
+  }
+
+  /** What the engine is told of an operation. */
+  attributesOf(operation: LoweredOperation): object {
+    const { contract, operands, attributes } = operation
+    if (contract.kind === 'composite') return flatAttributes(attributes)
+    const { name } = contract
+    if (!isConvolution(name)) return attributes
+    const shapes = Object.fromEntries(Object.entries(operands).map(([operand, { shape }]) => [operand, shape]))
+    const forced = this.forced[name]?.split(' ') ?? []
+    const usable = usableVariants(name, shapes, attributes)
+    const variant = usable.find((one) => forced.includes(one)) ?? usable[0]
+    this.remember(name, variant, convolutionVariants)
+    return { ...attributes, variant }
+  }
+
+  private remember(name: string, variant: string, known: readonly string[]): void {
+    const before = this.chosen[name]?.split(' ') ?? []
+    this.chosen[name] = known.filter((one) => one === variant || before.includes(one)).join(' ')
   }
 }
 

@@ -11,7 +11,7 @@ import { type Program, shapesOf } from '../../program/program.js'
 import type { Device, DeviceBuffer, DeviceInfo, Executable, MemoryUse, RunOptions } from '../device.js'
 import { expectKernels } from '../gaps.js'
 import type { NativeBuffer, NativeDevice, NativeExecutable, NativeInfo, NativeProgram } from './binding.js'
-import { flatAttributes, VariantChoice, type Variants } from './composites.js'
+import { VariantChoice, type Variants } from './composites.js'
 
 const count = (name: string, value: number, least: number): void => {
   if (!Number.isSafeInteger(value) || value < least) {
@@ -178,12 +178,15 @@ export class NativeEngine implements Device {
       return buffers.length + (place.kind === 'slot' ? place.slot : slots.length)
     }
     const native: NativeProgram = {
-      operations: operations.map(({ contract, operands, attributes }) => ({
-        kernel: contract.name,
+      operations: operations.map((operation) => ({
+        kernel: operation.contract.name,
         operands: Object.fromEntries(
-          Object.entries(operands).map(([name, tensor]) => [name, [storage(tensor), tensor.offset, tensor.shape]]),
+          Object.entries(operation.operands).map(([name, tensor]) => [
+            name,
+            [storage(tensor), tensor.offset, tensor.shape],
+          ]),
         ),
-        attributes: contract.kind === 'composite' ? flatAttributes(attributes) : attributes,
+        attributes: choice.attributesOf(operation),
       })),
       buffers: buffers.map((buffer) => buffer.memory),
       slots,

@@ -7,7 +7,7 @@ import { checkVariants } from './composites.js'
 import { NativeEngine } from './device.js'
 
 export interface NativeOptions {
-  /** forced variants by contract name: `fused` or `expanded` for a composite; kernels have one implementation each */
+  /** forced variants by contract name: `fused` or `expanded` for a composite, `direct` or `winograd` for a convolution */
   readonly variants?: Readonly<Record<string, string>>
 }
 
