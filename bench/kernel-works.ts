@@ -75,6 +75,20 @@ const D = 2
 /** Where float32 numbers are 8 apart. */
 const FAR = 2 ** 26
 
+/** A step of the optimizer. */
+const optimizerOperands = {
+  parameters: [P],
+  gradient: [P],
+  m: [P],
+  v: [P],
+  average: [P],
+  partials: [normBlocks(P)],
+  table: [1, 4],
+  state: [STATE_LENGTH],
+}
+const optimizerAttributes = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0, decoupled: false, clip: 1 }
+const optimizerValues = { v: [1e-4], partials: [0.1], table: [1e-6, 1, 1, 0.999], state: [1, 0] }
+
 /** Name of the row, and its work; every kernel of the registry has at least one. */
 export const kernelWorks: Readonly<Record<string, KernelWork>> = {
   'mat_mul/1024x1024x1024': product(1024, 1024, 1024),
@@ -86,28 +100,14 @@ export const kernelWorks: Readonly<Record<string, KernelWork>> = {
   'activation/silu': work('activation', { x: [B, H], y: [B, H] }, { activation: 'silu', beta: 1 }),
   'activation/gelu': work('activation', { x: [B, H], y: [B, H] }, { activation: 'gelu', beta: 1 }),
   'activation/tanh': work('activation', { x: [B, H], y: [B, H] }, { activation: 'tanh', beta: 1 }),
-  adam: work(
-    'adam',
-    {
-      parameters: [P],
-      gradient: [P],
-      m: [P],
-      v: [P],
-      average: [P],
-      partials: [normBlocks(P)],
-      table: [1, 4],
-      state: [STATE_LENGTH],
-    },
-    { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0, decoupled: false, clip: 1 },
-    { v: [1e-4], partials: [0.1], table: [1e-6, 1, 1, 0.999], state: [1, 0] },
+  adam: work('adam', optimizerOperands, optimizerAttributes, optimizerValues),
+  adam_mixed: work(
+    'adam_mixed',
+    { ...optimizerOperands, half: [P] },
+    { ...optimizerAttributes, growth: 2000 },
+    { ...optimizerValues, state: [1, 0, 0, 0, 16, 0] },
   ),
   convert: work('convert', { x: [H * H], y: [H * H] }, { to: 'f16' }),
-  loss_scale: work(
-    'loss_scale',
-    { partials: [normBlocks(H * H)], state: [STATE_LENGTH] },
-    { growth: 2000 },
-    { state: [1, 0, 0, 0, 16, 0] },
-  ),
   gradient_norm: work(
     'gradient_norm',
     { gradient: [P], row_loss: [B], state: [STATE_LENGTH], partials: [normBlocks(P)], loss_ring: [4096] },

@@ -49,12 +49,12 @@ export function dataBytes({ net }: NetWork): number {
   return 4 * (pool + STEPS * stepTable.columns)
 }
 
-type Make = (length: number, values?: Float32Array | Uint32Array) => DeviceBuffer
+type Make = (length: number, values?: Float32Array | Uint32Array, dtype?: 'f16') => DeviceBuffer
 
 export async function openOurs(device: Device, work: Work): Promise<Runner> {
   const buffers: DeviceBuffer[] = []
-  const make: Make = (length, values) => {
-    const buffer = device.createBuffer(length, values instanceof Uint32Array ? 'u32' : 'f32')
+  const make: Make = (length, values, dtype) => {
+    const buffer = device.createBuffer(length, dtype ?? (values instanceof Uint32Array ? 'u32' : 'f32'))
     buffers.push(buffer)
     if (values) buffer.write(values)
     return buffer
@@ -155,6 +155,7 @@ function stepProgram(
   const losses = make(4096)
   const builder = trainingProgram(field, makePool(net, field.dimension, make), settings, {
     parameters,
+    half: precision === 'mixed' ? make(P, field.initialise(1103, 1), 'f16') : null,
     m: make(P),
     v: make(P),
     average: make(P, field.initialise(1103, 1)),
@@ -187,9 +188,9 @@ function kernelProgram({ kernel, operands, attributes, values }: KernelWork, mak
         : all
           ? Float32Array.from(all)
           : normals(length, 0.1)
-    // what a kernel leaves in float16 lives within a program
-    const half = kernel === 'convert' && name === 'y'
-    return [name, half ? builder.temporary(shape, 'f16') : builder.tensor(make(length, filled), shape)] as const
+    const half = contract.operands[name].dtype === 'f16' || (kernel === 'convert' && name === 'y')
+    const buffer = half ? make(length, undefined, 'f16') : make(length, filled)
+    return [name, builder.tensor(buffer, shape)] as const
   })
   builder.add(contract, Object.fromEntries(tensors), attributes)
   return { builder }

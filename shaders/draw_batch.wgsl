@@ -5,6 +5,7 @@
 #include "permutation.wgsl"
 #include "pool.wgsl"
 #include "state.wgsl"
+#include "stored.wgsl"
 
 struct Uniforms {
   rows: u32,
@@ -38,7 +39,7 @@ override REPLACEMENT: bool = false;
 @group(0) @binding(2) var<storage, read> pool_condition: array<f32>;
 @group(0) @binding(3) var<storage, read> state: array<u32>;
 @group(0) @binding(4) var<storage, read> quantiles: array<f32>;
-@group(0) @binding(5) var<storage, read_write> x: array<f32>;
+@group(0) @binding(5) var<storage, read_write> x: array<Stored>;
 @group(0) @binding(6) var<storage, read_write> t: array<f32>;
 @group(0) @binding(7) var<storage, read_write> target_: array<f32>;
 @group(0) @binding(8) var<storage, read_write> condition: array<f32>;
@@ -124,10 +125,10 @@ fn main(
     if (COUPLING != FREE) { x_right = u.decay * pool_value(right, d, right_is_mirrored) + u.spread * noise; }
     let at = row * u.columns + d;
     if (TRIGONOMETRIC) {
-      x[at] = wave.y * x_left + wave.x * x_right;
+      x[at] = stored(wave.y * x_left + wave.x * x_right);
       target_[at] = 1.57079633 * (wave.y * x_right - wave.x * x_left);
     } else {
-      x[at] = x_left + time * (x_right - x_left);
+      x[at] = stored(x_left + time * (x_right - x_left));
       target_[at] = x_right - x_left;
     }
   }

@@ -1,10 +1,20 @@
-// linear_backward_weight.wgsl with x and dy in float16, and the results, in float32, divided by the loss scale of the state where
-// there is one. Parts of the batch are added up by linear_backward_weight_half_sum.wgsl.
+// linear_backward_weight.wgsl with x and dy in float16; what is written, in float32, is divided by the loss scale of the state
+// where there is one.
 #include "product.wgsl"
 #include "numeric.wgsl"
 #include "state.wgsl"
 
-struct Uniforms { rows: u32, columns: u32, inner: u32, part: u32, column_tiles: u32 }
+struct Uniforms {
+  rows: u32,
+  columns: u32,
+  inner: u32,
+  part: u32,
+  column_tiles: u32,
+  pitch: u32,
+  weight_at: u32,
+  bias_at: u32,
+  time_at: u32,
+}
 override SPLIT: bool = false;
 override HAS_TIME: bool = false;
 override HAS_STATE: bool = false;
@@ -25,11 +35,6 @@ fn unscale() -> f32 {
   return select(1.0, power_of_two(-i32(state[STATE_LOSS_EXPONENT])), HAS_STATE);
 }
 
-// a part holds [N, K] weights, N biases, N time weights
-fn part_start(group: vec3u) -> u32 {
-  return group.z * u.rows * (u.columns + 2u);
-}
-
 fn left(major: u32, minor: u32) -> Factor {
   return dy[major * (u.rows / FACTOR_WIDTH) + minor];
 }
@@ -40,7 +45,8 @@ fn right(major: u32, minor: u32) -> Factor {
 
 fn finish(row: u32, column: u32, group: vec3u, sum: f32) {
   let at = row * u.columns + column;
-  if (SPLIT) { parts[part_start(group) + at] = sum; } else { dweight[at] = sum * unscale(); }
+  let value = sum * unscale();
+  if (SPLIT) { parts[group.z * u.pitch + u.weight_at + at] = value; } else { dweight[at] = value; }
 }
 
 fn extent(group: vec3u) -> vec2u {
@@ -63,13 +69,14 @@ fn aside(group: vec3u, local: u32) -> bool {
       bias += value;
       if (HAS_TIME) { time += t[k] * value; }
     }
+    bias *= unscale();
+    time *= unscale();
     if (SPLIT) {
-      let biases = part_start(group) + u.rows * u.columns;
-      parts[biases + row] = bias;
-      parts[biases + u.rows + row] = time;
+      parts[group.z * u.pitch + u.bias_at + row] = bias;
+      if (HAS_TIME) { parts[group.z * u.pitch + u.time_at + row] = time; }
     } else {
-      dbias[row] = bias * unscale();
-      if (HAS_TIME) { dtime_weight[row] = time * unscale(); }
+      dbias[row] = bias;
+      if (HAS_TIME) { dtime_weight[row] = time; }
     }
   }
   return true;

@@ -3,7 +3,7 @@
 #include "product.wgsl"
 #include "whole_product.wgsl"
 
-struct Uniforms { rows: u32, columns: u32, inner: u32, times: u32, scale: f32 }
+struct Uniforms { rows: u32, columns: u32, inner: u32, weight_at: u32, times: u32, scale: f32 }
 @group(0) @binding(0) var<uniform> u: Uniforms;
 @group(0) @binding(1) var<storage, read> x: array<Factor>;
 @group(0) @binding(2) var<storage, read> weight: array<Factor>;
@@ -21,7 +21,7 @@ fn left(major: u32, minor: u32) -> Factor {
 }
 
 fn right(major: u32, minor: u32) -> Factor {
-  return weight[major * (u.inner / FACTOR_WIDTH) + minor];
+  return weight[u.weight_at / FACTOR_WIDTH + major * (u.inner / FACTOR_WIDTH) + minor];
 }
 
 fn finish(row: u32, column: u32, group: vec3u, sum: f32) {

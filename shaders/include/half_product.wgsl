@@ -2,7 +2,8 @@
 // invocations (half_sizes.wgsl); a team computes ROWS × COLUMNS *fragments* of 16 × 16 elements of the result. Both
 // factors pass through workgroup memory in slices of DEPTH inner indices. What a team does with a fragment is in
 // fragments_plain.wgsl, for any adapter, and in fragments_units.wgsl, by an adapter's matrix units; all indices are here,
-// for both, and so are tested wherever the plain one is. Beyond the edges the factors are zero.
+// for both, and so are tested wherever the plain one is. Past an edge a load is clamped, and past the last inner index both
+// factors are zero, so nothing branches in the loops.
 //
 // A fragments_*.wgsl defines
 //   Fragments                    what an invocation keeps of its team's fragments, in the address space of a function
@@ -31,6 +32,10 @@ fn half_product(group: vec3u, local: u32, team: u32, lane: u32) {
   let team_row = team / TEAM_COLUMNS * ROWS * FRAGMENT;
   let team_column = team % TEAM_COLUMNS * COLUMNS * FRAGMENT;
 
+  // the last Factors that there are
+  let last_row = u.rows - select(FACTOR_WIDTH, 1u, LEFT_DENSE_IN_K);
+  let last_column = u.columns - select(FACTOR_WIDTH, 1u, RIGHT_DENSE_IN_K);
+
   var fragments: Fragments;
   for (var first_k = span.x; first_k < span.y; first_k += DEPTH) {
     // the index along which a factor does not lie dense, and the other in Factors
@@ -38,25 +43,25 @@ fn half_product(group: vec3u, local: u32, team: u32, lane: u32) {
     for (var at = local; at < TILE_ROWS * DEPTH / FACTOR_WIDTH; at += THREADS) {
       let major = at / left_width;
       let minor = at % left_width;
-      let row = first_row + select(minor * FACTOR_WIDTH, major, LEFT_DENSE_IN_K);
       let k = first_k + select(major, minor * FACTOR_WIDTH, LEFT_DENSE_IN_K);
-      var value = Factor();
-      if (row < u.rows && k < span.y) {
-        value = left(select(k, row, LEFT_DENSE_IN_K), select(row, k, LEFT_DENSE_IN_K) / FACTOR_WIDTH);
-      }
-      left_tile[major * LEFT_PITCH / FACTOR_WIDTH + minor] = value;
+      let row_here = min(first_row + select(minor * FACTOR_WIDTH, major, LEFT_DENSE_IN_K), last_row);
+      let k_here = min(k, span.y - select(1u, FACTOR_WIDTH, LEFT_DENSE_IN_K));
+      let value =
+        left(select(k_here, row_here, LEFT_DENSE_IN_K), select(row_here, k_here, LEFT_DENSE_IN_K) / FACTOR_WIDTH);
+      left_tile[major * LEFT_PITCH / FACTOR_WIDTH + minor] = select(Factor(), value, k < span.y);
     }
     let right_width = select(TILE_COLUMNS, DEPTH, RIGHT_DENSE_IN_K) / FACTOR_WIDTH;
     for (var at = local; at < DEPTH * TILE_COLUMNS / FACTOR_WIDTH; at += THREADS) {
       let major = at / right_width;
       let minor = at % right_width;
-      let column = first_column + select(minor * FACTOR_WIDTH, major, RIGHT_DENSE_IN_K);
       let k = first_k + select(major, minor * FACTOR_WIDTH, RIGHT_DENSE_IN_K);
-      var value = Factor();
-      if (column < u.columns && k < span.y) {
-        value = right(select(k, column, RIGHT_DENSE_IN_K), select(column, k, RIGHT_DENSE_IN_K) / FACTOR_WIDTH);
-      }
-      right_tile[major * RIGHT_PITCH / FACTOR_WIDTH + minor] = value;
+      let column_here = min(first_column + select(minor * FACTOR_WIDTH, major, RIGHT_DENSE_IN_K), last_column);
+      let k_here = min(k, span.y - select(1u, FACTOR_WIDTH, RIGHT_DENSE_IN_K));
+      let value = right(
+        select(k_here, column_here, RIGHT_DENSE_IN_K),
+        select(column_here, k_here, RIGHT_DENSE_IN_K) / FACTOR_WIDTH,
+      );
+      right_tile[major * RIGHT_PITCH / FACTOR_WIDTH + minor] = select(Factor(), value, k < span.y);
     }
     workgroupBarrier();
     let depth = min(DEPTH, span.y - first_k);

@@ -1,7 +1,8 @@
 // The matrix product for GPUs: a workgroup of THREAD_ROWS × THREAD_COLUMNS invocations computes a tile of the result, each
 // invocation ROWS × COLUMNS elements of it in registers, THREAD_ROWS and THREAD_COLUMNS apart, so that neighbours touch
-// neighbouring addresses. Both factors pass through workgroup memory in slices of DEPTH inner indices. For what a
-// kernel defines, see product_lanes.wgsl.
+// neighbouring addresses. Both factors pass through workgroup memory in slices of DEPTH inner indices. Past an edge a load is
+// clamped, and past the last inner index the left factor is zero, so nothing branches in the loops. For what a kernel
+// defines, see product_lanes.wgsl.
 #include "scalar_factors.wgsl"
 override THREAD_ROWS: u32 = 16u;
 override THREAD_COLUMNS: u32 = 16u;
@@ -33,18 +34,14 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
     for (var at = local; at < DEPTH * TILE_ROWS; at += THREADS) {
       let row = select(at % TILE_ROWS, at / DEPTH, LEFT_DENSE_IN_K);
       let k = select(at / TILE_ROWS, at % DEPTH, LEFT_DENSE_IN_K);
-      var value = 0.0;
-      if (first_row + row < u.rows && first_k + k < span.y) { value = left_at(first_row + row, first_k + k); }
-      left_slice[k * LEFT_PITCH + row] = value;
+      let value = left_at(min(first_row + row, u.rows - 1u), min(first_k + k, span.y - 1u));
+      left_slice[k * LEFT_PITCH + row] = select(0.0, value, first_k + k < span.y);
     }
     for (var at = local; at < DEPTH * TILE_COLUMNS; at += THREADS) {
       let column = select(at % TILE_COLUMNS, at / DEPTH, RIGHT_DENSE_IN_K);
       let k = select(at / TILE_COLUMNS, at % DEPTH, RIGHT_DENSE_IN_K);
-      var value = 0.0;
-      if (first_column + column < u.columns && first_k + k < span.y) {
-        value = right_at(first_k + k, first_column + column);
-      }
-      right_slice[k * RIGHT_PITCH + column] = value;
+      right_slice[k * RIGHT_PITCH + column] =
+        right_at(min(first_k + k, span.y - 1u), min(first_column + column, u.columns - 1u));
     }
     workgroupBarrier();
     for (var k = 0u; k < DEPTH; k++) {

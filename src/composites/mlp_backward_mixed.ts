@@ -1,9 +1,10 @@
 /**
  * mlp_backward in mixed precision (Micikevicius et al. 2018): what passes between kernels (inputs of layers, pre-activations,
  * deltas) and the weights that the products read are float16; sums, biases, residuals, the loss and the gradient are
- * float32, and so are the parameters themselves. The loss is multiplied by the loss scale of the training state before its
- * gradient is stored, and the parameters' gradient is divided by it again. Target, gradient and row_loss are those of
- * mlp_backward.
+ * float32, and so are the parameters themselves. `half` is a copy of them in float16, which the optimizer keeps
+ * (adam_mixed). The loss is multiplied by the loss scale of the training state before its gradient is stored, and the
+ * parameters' gradient is divided by it again. Target, gradient and row_loss are those of mlp_backward; x may be float16,
+ * which saves its conversion where the network's input is x alone.
  */
 
 import { type Cost, expectShape, traffic } from '../kernels/contract.js'
@@ -14,16 +15,22 @@ import { linearForward } from '../kernels/linear_forward.js'
 import { linearLoss } from '../kernels/linear_loss.js'
 import { STATE_LENGTH } from '../kernels/state.js'
 import type { Composite, ProgramBuilder, Tensor } from '../program/program.js'
-import { keepsPreActivation, layerTensors, type MlpAttributes, mlpLayers } from './mlp.js'
+import { keepsPreActivation, layerTensors, type MlpAttributes, type MlpSpec, mlpLayers } from './mlp.js'
 import { mlpBackward, mlpStepFlops } from './mlp_backward.js'
 import { features } from './mlp_forward.js'
 
 export const mlpBackwardMixed: Composite<MlpAttributes> = {
   kind: 'composite',
   name: 'mlp_backward_mixed',
-  operands: { ...mlpBackward.operands, state: { access: 'read', dtype: 'u32' } },
-  check({ state, ...shapes }, attributes) {
+  operands: {
+    ...mlpBackward.operands,
+    x: { access: 'read', dtype: 'float' }, // [B, D]
+    half: { access: 'read', dtype: 'f16' }, // [P]
+    state: { access: 'read', dtype: 'u32' }, // [8]
+  },
+  check({ state, half, ...shapes }, attributes) {
     mlpBackward.check(shapes, attributes)
+    expectShape('mlp_backward_mixed', 'half', half, shapes.parameters!)
     expectShape('mlp_backward_mixed', 'state', state, [STATE_LENGTH])
   },
   cost: (shapes, { net }): Cost => ({ flops: mlpStepFlops(net, shapes.x![0]), bytes: traffic(shapes) }),
@@ -32,9 +39,9 @@ export const mlpBackwardMixed: Composite<MlpAttributes> = {
     const layers = mlpLayers(net)
     const last = layers.length - 1
     const { activation, beta } = net
-    const weights = layers.map((layer) => toHalf(builder, layerTensors(builder, o.parameters, layer).weight))
+    const weights = layers.map((layer) => layerTensors(builder, o.half, layer).weight)
 
-    const hidden = [toHalf(builder, features(builder, net, o))]
+    const hidden = [inputs(builder, net, o)]
     const saved: Tensor[] = []
     layers.slice(0, last).forEach((layer, i) => {
       const { bias, timeWeight } = layerTensors(builder, o.parameters, layer)
@@ -89,7 +96,10 @@ export const mlpBackwardMixed: Composite<MlpAttributes> = {
   },
 }
 
-function toHalf(builder: ProgramBuilder, x: Tensor): Tensor {
+/** The first layer's input in float16. */
+function inputs(builder: ProgramBuilder, net: MlpSpec, o: Record<string, Tensor>): Tensor {
+  const x = features(builder, net, o, 'f16')
+  if (x.dtype === 'f16') return x
   const y = builder.temporary(x.shape, 'f16')
   builder.add(convert, { x, y }, { to: 'f16' })
   return y

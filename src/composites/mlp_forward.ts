@@ -77,10 +77,18 @@ export function forwardHidden(
   return { hidden, saved }
 }
 
+/** Whether the first layer reads x as it is. */
+export const takesPlainInput = (net: MlpSpec): boolean => net.condition === 0 && net.frequencies.length === 0
+
 /** x itself where there is neither a condition nor a frequency. */
-export function features(builder: ProgramBuilder, net: MlpSpec, o: Record<string, Tensor>): Tensor {
-  if (net.condition === 0 && net.frequencies.length === 0) return o.x
-  const y = builder.temporary([o.x.shape[0], inputWidth(net)])
+export function features(
+  builder: ProgramBuilder,
+  net: MlpSpec,
+  o: Record<string, Tensor>,
+  dtype: 'f32' | 'f16' = 'f32',
+): Tensor {
+  if (takesPlainInput(net)) return o.x
+  const y = builder.temporary([o.x.shape[0], inputWidth(net)], dtype)
   const frequencies = net.frequencies.length > 0 ? builder.constant(net.frequencies) : undefined
   builder.add(inputFeatures, { x: o.x, condition: net.condition > 0 ? o.condition : undefined, frequencies, y }, {})
   return y

@@ -90,7 +90,9 @@ export function profileOf(
 
 /** The profile of a training step: of the programs that end in the optimizer. */
 export function stepProfile(times: DeviceTimes): Profile | null {
-  const programs = times.programs.filter(({ launches }) => launches.some(({ name }) => name === 'adam'))
+  const programs = times.programs.filter(({ launches }) =>
+    launches.some(({ name }) => name === 'adam' || name === 'adam_mixed'),
+  )
   return profileOf(
     times,
     programs,

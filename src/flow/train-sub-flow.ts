@@ -7,10 +7,11 @@
 import type { Device, DeviceBuffer, Executable } from '../device/device.js'
 import { TrainingError } from '../errors.js'
 import { adam, stepTable } from '../kernels/adam.js'
+import { adamMixed } from '../kernels/adam_mixed.js'
+import { convert } from '../kernels/convert.js'
 import { drawBatch, type Sampling } from '../kernels/draw_batch.js'
 import { seedWords } from '../kernels/draws.js'
 import { gradientNorm, normBlocks } from '../kernels/gradient_norm.js'
-import { lossScale } from '../kernels/loss_scale.js'
 import { type PoolAttributes, poolWords } from '../kernels/pool.js'
 import {
   FIRST_LOSS_EXPONENT,
@@ -181,6 +182,11 @@ export async function trainSubFlow(
     const parameters = make(P, start.parameters)
     const [m, v] = [make(P, start.m), make(P, start.v)]
     const average = start.average ? make(P, start.average) : null
+    const half = settings.precision === 'mixed' ? device.createBuffer(P, 'f16') : null
+    if (half) {
+      buffers.push(half)
+      await copyToHalf(device, parameters, half)
+    }
     const gradient = make(P)
     const part = (settings.microBatches ?? 1) > 1 ? make(P) : null
     const ring = make(LOSS_RING)
@@ -201,6 +207,7 @@ export async function trainSubFlow(
       m,
       v,
       average,
+      half,
       gradient,
       part,
       ring,
@@ -276,11 +283,25 @@ export async function trainSubFlow(
   }
 }
 
+/** The parameters in float16, rounded by the device, which rounds them after every step (adam_mixed). */
+async function copyToHalf(device: Device, parameters: DeviceBuffer, half: DeviceBuffer): Promise<void> {
+  const builder = new ProgramBuilder()
+  builder.add(convert, { x: builder.tensor(parameters), y: builder.tensor(half) }, { to: 'f16' })
+  const executable = await device.compile(builder.build())
+  try {
+    await executable.run()
+  } finally {
+    executable.dispose()
+  }
+}
+
 interface StepBuffers {
   readonly parameters: StorageBuffer
   readonly m: StorageBuffer
   readonly v: StorageBuffer
   readonly average: StorageBuffer | null
+  /** the parameters in float16, for mixed precision */
+  readonly half?: StorageBuffer | null
   readonly gradient: StorageBuffer
   /** gradients of the second micro-batch on */
   readonly part?: StorageBuffer | null
@@ -301,7 +322,9 @@ export function trainingProgram(
   const { dimension: D, condition: C, parameterLength: P } = field
   const { values, mirror } = data.reading ?? { values: 'floats', mirror: 0 }
   const builder = new ProgramBuilder()
-  const [x, target] = [builder.temporary([B, D]), builder.temporary([B, D])]
+  const mixed = settings.precision === 'mixed'
+  const x = builder.temporary([B, D], mixed && field.takesHalfInput ? 'f16' : 'f32')
+  const target = builder.temporary([B, D])
   const t = builder.temporary([B])
   const condition = C > 0 ? builder.temporary([B, C]) : undefined
   const rowLoss = builder.temporary([B])
@@ -351,33 +374,31 @@ export function trainingProgram(
     recompute: settings.recompute ?? false,
     microBatches: settings.microBatches ?? 1,
   }
-  const mixed = settings.precision === 'mixed'
+  const half = whole(on.half ?? null)
   if (mixed && !field.addMixedGradient) throw new TypeError('a network without a float16 path was to be trained in it')
-  if (mixed) field.addMixedGradient!(builder, operands, settings.scale)
+  if (mixed) field.addMixedGradient!(builder, { ...operands, half: half! }, settings.scale)
   else field.addGradient(builder, operands, settings.scale, mode)
   builder.add(gradientNorm, { gradient, row_loss: rowLoss, state, partials, loss_ring: builder.tensor(on.ring) }, {})
-  builder.add(
-    adam,
-    {
-      parameters,
-      gradient,
-      m: whole(on.m),
-      v: whole(on.v),
-      average: whole(on.average),
-      partials,
-      table: builder.tensor(on.table, [settings.steps, stepTable.columns]),
-      state,
-    },
-    {
-      beta1: optimizer.betas[0],
-      beta2: optimizer.betas[1],
-      epsilon: optimizer.eps,
-      weightDecay: optimizer.weightDecay,
-      decoupled: optimizer.optimizer === 'adamw',
-      clip: optimizer.clip,
-    },
-  )
-  if (mixed) builder.add(lossScale, { partials, state }, { growth: LOSS_SCALE_GROWTH })
+  const update = {
+    parameters,
+    gradient,
+    m: whole(on.m),
+    v: whole(on.v),
+    average: whole(on.average),
+    partials,
+    table: builder.tensor(on.table, [settings.steps, stepTable.columns]),
+    state,
+  }
+  const rule = {
+    beta1: optimizer.betas[0],
+    beta2: optimizer.betas[1],
+    epsilon: optimizer.eps,
+    weightDecay: optimizer.weightDecay,
+    decoupled: optimizer.optimizer === 'adamw',
+    clip: optimizer.clip,
+  }
+  if (mixed) builder.add(adamMixed, { ...update, half }, { ...rule, growth: LOSS_SCALE_GROWTH })
+  else builder.add(adam, update, rule)
   return builder
 }
 

@@ -68,6 +68,7 @@ export function planTraining(
     m: buffer(P),
     v: buffer(P),
     average: settings.optimizer.ema > 0 ? buffer(P) : null,
+    half: settings.precision === 'mixed' ? buffer(P, 'f16') : null,
     gradient: buffer(P),
     part: parts > 1 ? buffer(P) : null,
     ring: buffer(LOSS_RING),
@@ -75,7 +76,7 @@ export function planTraining(
     quantiles: settings.quantiles && buffer(settings.quantiles.length),
     state: buffer(STATE_LENGTH, 'u32'),
   }
-  const optimizer = 4 * sum(buffers.map(({ length }) => length))
+  const optimizer = sum(buffers.map(({ dtype, length }) => (dtype === 'f16' ? 2 : 4) * length))
   // without data, as many rows as a batch needs make the program
   const rows = count ?? settings.batch
   const reading = { values: pixels ? 'pixels' : 'floats', mirror: 0 } as const

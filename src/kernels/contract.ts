@@ -42,7 +42,7 @@ export type Shapes = Readonly<Record<string, Shape | undefined>>
 export interface Cost {
   /** multiply-add counted as two */
   readonly flops: number
-  /** compulsory traffic: each operand once */
+  /** compulsory traffic: each operand once, four bytes an element (but see `costOf`) */
   readonly bytes: number
 }
 
@@ -54,6 +54,18 @@ export interface Kernel<A extends object = Attributes> {
   check(shapes: Shapes, attributes: A): void
   cost(shapes: Shapes, attributes: A): Cost
   reference(operands: Record<string, ReferenceTensor>, attributes: A): void
+}
+
+/** The cost of an operation on these tensors: of those in float16 an element has two bytes. */
+export function costOf<A extends object>(
+  { cost }: Pick<Kernel<A>, 'cost'>,
+  tensors: Readonly<Record<string, { readonly shape: Shape; readonly dtype: DType } | undefined>>,
+  attributes: A,
+): Cost {
+  const given = Object.entries(tensors)
+  const { flops, bytes } = cost(Object.fromEntries(given.map(([name, tensor]) => [name, tensor?.shape])), attributes)
+  const halves = given.reduce((sum, [, tensor]) => sum + (tensor?.dtype === 'f16' ? size(tensor.shape) : 0), 0)
+  return { flops, bytes: bytes - 2 * halves }
 }
 
 export const size = (shape: Shape): number => shape.reduce((product, extent) => product * extent, 1)
@@ -86,6 +98,6 @@ export function expectBoth(kernel: string, a: string, b: string, shapes: Shapes)
   }
 }
 
-/** Bytes of all operands that are there, once each: every dtype has four bytes. */
+/** Bytes of all operands that are there, once each, four for an element: `costOf` knows of float16. */
 export const traffic = (shapes: Shapes): number =>
   Object.values(shapes).reduce((sum, shape) => sum + (shape === undefined ? 0 : 4 * size(shape)), 0)

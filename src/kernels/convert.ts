@@ -4,7 +4,7 @@
  */
 
 import { InvalidArgumentError } from '../errors.js'
-import { expectShape, type Kernel, size } from './contract.js'
+import { expectShape, type Kernel, traffic } from './contract.js'
 
 export interface ConvertAttributes {
   readonly to: 'f16' | 'f32'
@@ -21,7 +21,7 @@ export const convert: Kernel<ConvertAttributes> = {
     expectShape('convert', 'y', shapes.y, shapes.x!)
     if (to !== 'f16' && to !== 'f32') throw new InvalidArgumentError(`convert: to must be f16 or f32, but is ${to}.`)
   },
-  cost: (shapes) => ({ flops: 0, bytes: 6 * size(shapes.x!) }),
+  cost: (shapes) => ({ flops: 0, bytes: traffic(shapes) }),
   reference(o, { to }) {
     o.x.data.forEach((value, i) => {
       o.y.data[i] = to === 'f16' ? toHalf(value) : value

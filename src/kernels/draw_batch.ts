@@ -43,7 +43,7 @@ export const drawBatch: Kernel<DrawBatchAttributes> = {
     pool_condition: { access: 'read', optional: true }, // [n, C]
     state: { access: 'read', dtype: 'u32' }, // [8]
     quantiles: { access: 'read', optional: true }, // [Q], t = quantiles(u); left out: t = u
-    x: { access: 'write' }, // [B, D]
+    x: { access: 'write', dtype: 'float' }, // [B, D]
     t: { access: 'write' }, // [B]
     target: { access: 'write' }, // [B, D]
     condition: { access: 'write', optional: true }, // [B, C]

@@ -12,7 +12,7 @@ export const inputFeatures: Kernel = {
     x: { access: 'read' }, // [B, D]
     condition: { access: 'read', optional: true }, // [B, C]
     frequencies: { access: 'read', optional: true }, // [F], radians for one unit of x
-    y: { access: 'write' },
+    y: { access: 'write', dtype: 'float' },
   },
   check(shapes) {
     const [B, D] = extents('input_features', 'x', shapes.x, 2)

@@ -3,6 +3,7 @@
 import { accumulate } from './accumulate.js'
 import { activation } from './activation.js'
 import { adam } from './adam.js'
+import { adamMixed } from './adam_mixed.js'
 import { adaptiveControl } from './adaptive_control.js'
 import { adaptiveStage } from './adaptive_stage.js'
 import { attention } from './attention.js'
@@ -28,7 +29,6 @@ import { linearForward } from './linear_forward.js'
 import { linearLoss } from './linear_loss.js'
 import { linearTangent } from './linear_tangent.js'
 import { loadRows } from './load_rows.js'
-import { lossScale } from './loss_scale.js'
 import { matMul } from './mat_mul.js'
 import { normal } from './normal.js'
 import { rademacher } from './rademacher.js'
@@ -39,6 +39,7 @@ const all = [
   accumulate,
   activation,
   adam,
+  adamMixed,
   adaptiveControl,
   adaptiveStage,
   attention,
@@ -63,7 +64,6 @@ const all = [
   linearLoss,
   linearTangent,
   loadRows,
-  lossScale,
   matMul,
   normal,
   rademacher,

@@ -39,6 +39,13 @@ export interface GradientOperands extends FieldOperands {
   readonly part?: Tensor
 }
 
+/** x may be float16 where `takesHalfInput`. */
+export interface MixedOperands extends GradientOperands {
+  readonly state: Tensor
+  /** [P] in float16: a copy of the parameters */
+  readonly half: Tensor
+}
+
 /** How a gradient is computed, beside what it is. */
 export interface TrainingMode {
   /** seed and stream of dropout; null: none */
@@ -93,7 +100,9 @@ export interface VelocityField {
    * The same with activations and packed weights in float16, and the loss scale of the training state (kernels/state.ts).
    * Left out where a network has no such path.
    */
-  addMixedGradient?(builder: ProgramBuilder, operands: GradientOperands, scale: number): void
+  addMixedGradient?(builder: ProgramBuilder, operands: MixedOperands, scale: number): void
+  /** whether addMixedGradient reads x as it is, so that it can be drawn in float16 */
+  readonly takesHalfInput?: boolean
   /** out [B, D] = v */
   addVelocity(builder: ProgramBuilder, operands: FieldOperands & { out: Tensor }, scale: number): void
   /** out [B, D] = v, divergence [B]: exact, or by probes [T·B, D] */

@@ -15,7 +15,7 @@ import {
 } from '../composites/mlp.js'
 import { mlpBackward, mlpStepFlops } from '../composites/mlp_backward.js'
 import { mlpBackwardMixed } from '../composites/mlp_backward_mixed.js'
-import { mlpForward } from '../composites/mlp_forward.js'
+import { mlpForward, takesPlainInput } from '../composites/mlp_forward.js'
 import { mlpTangents } from '../composites/mlp_tangents.js'
 import { rk4Step } from '../composites/rk4_step.js'
 import { rk4 } from '../composites/tableaus.js'
@@ -57,6 +57,7 @@ export function mlpField(net: MlpSpec): VelocityField {
       builder.add(mlpBackward, { ...operands }, { net, scale }),
     addMixedGradient: (builder, { part: _, ...operands }, scale) =>
       builder.add(mlpBackwardMixed, { ...operands }, { net, scale }),
+    takesHalfInput: takesPlainInput(net),
     addVelocity: (builder, operands, scale) => builder.add(mlpForward, { ...operands }, { net, scale }),
     addDivergence: (builder, operands, scale) => builder.add(mlpTangents, { ...operands }, { net, scale }),
     addIntegration(builder, tableau, operands, scale, interval) {

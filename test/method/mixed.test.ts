@@ -8,9 +8,11 @@ import type { MlpSpec } from '../../src/composites/mlp.js'
 import type { Device } from '../../src/device/device.js'
 import { expectMixed } from '../../src/device/precision.js'
 import { openReference } from '../../src/device/reference/device.js'
+import { forgetful } from '../../src/device/webgpu/findings.js'
 import { openWebgpu } from '../../src/device/webgpu/index.js'
 import { freshState, type SubFlowSettings, type TrainingState, trainSubFlow } from '../../src/flow/train-sub-flow.js'
 import { type ActivationName, activations } from '../../src/kernels/activations.js'
+import { convert } from '../../src/kernels/convert.js'
 import { seedWords } from '../../src/kernels/draws.js'
 import { FIRST_LOSS_EXPONENT, STATE_LENGTH, stateWords } from '../../src/kernels/state.js'
 import { mlpField } from '../../src/nn/mlp.js'
@@ -64,7 +66,11 @@ async function gradientOf(device: Device, net: MlpSpec, exponent: number | null)
   }
   const mode = { draws: { ...seedWords(1), stream: 1 }, recompute: false, microBatches: 1 }
   if (exponent === null) field.addGradient(builder, operands, 0.7, mode)
-  else field.addMixedGradient!(builder, { ...operands, state: builder.tensor(state) }, 0.7)
+  else {
+    const half = builder.temporary([field.parameterLength], 'f16')
+    builder.add(convert, { x: operands.parameters, y: half }, { to: 'f16' })
+    field.addMixedGradient!(builder, { ...operands, half, state: builder.tensor(state) }, 0.7)
+  }
   const executable = await device.compile(builder.build())
   await executable.run()
   const [values, losses] = await Promise.all([gradient.read(), rowLoss.read()])
@@ -163,6 +169,14 @@ describe.skipIf(!name)(`mixed precision on ${name}`, { timeout: 600_000 }, () =>
 
     const { state } = await train(device, {}, mixed.checkpoints[0])
     expect(state).toEqual(mixed.state)
+  })
+
+  test('without checks it trains to what it does with them, and the program is proved first', async () => {
+    const fast = await openWebgpu({ adapter: name, fast: true, findings: forgetful() })
+    const [proved, checked] = [await train(fast, { steps: 10 }), await train(device, { steps: 10 })]
+    expect(distance(proved.state.parameters, checked.state.parameters)).toBeLessThan(1e-5)
+    expect(fast.memory().buffers).toBe(0)
+    await fast.dispose()
   })
 
   test('a loss scale that is too large halves until the gradient is finite; the steps are counted', async () => {

@@ -62,8 +62,9 @@ export async function runCase(device: Device, testCase: Case, variant?: string):
     const whole = builder.tensor(buffer, shape, ALIGNMENT)
     tensors[name] = half ? builder.temporary(shape, 'f16') : whole
     if (!half) continue
-    if (contract.operands[name].access === 'read') builder.add(convert, { x: whole, y: tensors[name] }, { to: 'f16' })
-    else halves.push({ x: tensors[name], y: whole })
+    const { access } = contract.operands[name]
+    if (access !== 'write') builder.add(convert, { x: whole, y: tensors[name] }, { to: 'f16' })
+    if (access !== 'read') halves.push({ x: tensors[name], y: whole })
   }
   builder.add(contract, tensors, testCase.attributes)
   for (const tensors of halves) builder.add(convert, tensors, { to: 'f32' })

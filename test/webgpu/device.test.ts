@@ -11,6 +11,7 @@ import { forgetful } from '../../src/device/webgpu/findings.js'
 import { listAdapters, openWebgpu } from '../../src/device/webgpu/index.js'
 import { variants } from '../../src/device/webgpu/variants.js'
 import { DeviceError, DeviceLostError } from '../../src/errors.js'
+import { toHalf } from '../../src/kernels/convert.js'
 import { kernels } from '../../src/kernels/registry.js'
 import { ProgramBuilder } from '../../src/program/program.js'
 import { casesOn } from '../parity/gaps.js'
@@ -218,6 +219,18 @@ describe.skipIf(!name)(`webgpu: what ${name} can be asked for`, { timeout }, () 
       if (before === undefined) delete process.env.VK_DRIVER_FILES
       else process.env.VK_DRIVER_FILES = before
     }
+  })
+
+  test('a buffer of float16 holds what float16 does, and is read and written as a whole', async () => {
+    const device = await openWebgpu({ adapter: name })
+    const values = [1, -0.1, 65504, 1e6, -1e6, 2 ** -24, 3 * 2 ** -25, -(2 ** -14), 0, 1000.4, 0.333251953125]
+    const buffer = device.createBuffer(values.length, 'f16')
+    expect(device.memory().bytes).toBe(4 * 6)
+    buffer.write(Float32Array.from(values))
+    expect([...(await buffer.read())]).toEqual(values.map(toHalf))
+    await expect(async () => buffer.read(0, 4)).rejects.toThrow(/part of a buffer of float16/)
+    buffer.dispose()
+    await device.dispose()
   })
 
   test('an unknown variant is refused', async () => {

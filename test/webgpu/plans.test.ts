@@ -6,8 +6,8 @@
 import { describe, expect, test } from 'vitest'
 import type { MlpSpec } from '../../src/composites/mlp.js'
 import { plan } from '../../src/device/webgpu/launches.js'
-import { partsOfGradients } from '../../src/device/webgpu/products.js'
 import type { Target } from '../../src/device/webgpu/variants.js'
+import { partsOfGradients } from '../../src/device/webgpu/weight-gradients.js'
 import { type LoweredOperation, lower } from '../../src/program/lower.js'
 import { stepOf } from './training-step.js'
 
@@ -24,27 +24,27 @@ const net = (layers: number, more: Partial<MlpSpec> = {}): MlpSpec => ({
 })
 
 const targets: Record<string, Target> = {
-  'a processor': { software: true, lanes: 8, workgroupBytes: 32768, f16: false, units: null, forced: {} },
+  'a processor': { software: true, lanes: 8, workgroupBytes: 32768, f16: true, units: null, forced: {} },
   'a processor without subgroups': {
     software: true,
     lanes: 0,
     workgroupBytes: 32768,
-    f16: false,
+    f16: true,
     units: null,
     forced: {},
   },
-  'a GPU': { software: false, lanes: 32, workgroupBytes: 49152, f16: false, units: null, forced: {} },
+  'a GPU': { software: false, lanes: 32, workgroupBytes: 49152, f16: true, units: null, forced: {} },
 }
 
-const bufferOf = (length: number, dtype: 'f32' | 'u32' = 'f32') => ({ length, dtype })
+const bufferOf = (length: number, dtype: 'f32' | 'u32' | 'f16' = 'f32') => ({ length, dtype })
 
 function shadersOf(operations: readonly LoweredOperation[], target: Target): string[] {
   const shared = partsOfGradients(operations, target)
   return operations.flatMap((one) => plan(one, target, shared).launches.map(({ shader }) => shader))
 }
 
-function launchesOf(spec: MlpSpec, batch: number, target: Target): string[] {
-  const { operations } = lower(stepOf(spec, batch, bufferOf).program, () => false)
+function launchesOf(spec: MlpSpec, batch: number, target: Target, precision?: 'mixed'): string[] {
+  const { operations } = lower(stepOf(spec, batch, bufferOf, precision).program, () => false)
   return shadersOf(operations, target)
 }
 
@@ -52,13 +52,26 @@ describe.each(Object.entries(targets))('webgpu: a training step on %s', (_, targ
   test.each([1, 2, 3, 4, 6])('of %i hidden layers has at most 3L + 6 dispatches', (layers) => {
     for (const more of [{}, { dimension: 43 }, { time: 'every' as const }, { hidden: new Array(layers).fill(37) }]) {
       expect(launchesOf(net(layers, more), 1000, target).length).toBeLessThanOrEqual(3 * layers + 6)
+      const mixed = launchesOf(net(layers, more), 1000, target, 'mixed')
+      expect(mixed.length).toBeLessThanOrEqual(3 * layers + 6)
+      // its products are of float16, and the optimizer leaves the next step's weights so
+      expect(mixed.filter((shader) => shader.endsWith('_half')).length).toBe(3 * layers + 2)
+      expect(mixed.at(-1)).toBe('adam_mixed')
     }
   })
 
+  test('with Fourier features takes one more, in either precision', () => {
+    const features = net(3, { frequencies: [1, 2], dimension: 43 })
+    expect(launchesOf(features, 1000, target).length).toBe(3 * 3 + 7)
+    expect(launchesOf(features, 1000, target, 'mixed').length).toBe(3 * 3 + 7)
+  })
+
   test('adds up the parts of its weight gradients where it takes the norm', () => {
-    const shaders = launchesOf(net(3, { hidden: [32, 32, 32] }), 1000, target)
-    expect(shaders).toContain('gradient_norm_parts')
-    expect(shaders).not.toContain('linear_backward_weight_sum')
+    for (const precision of [undefined, 'mixed'] as const) {
+      const shaders = launchesOf(net(3, { hidden: [32, 32, 32] }), 1000, target, precision)
+      expect(shaders).toContain('gradient_norm_parts')
+      expect(shaders).not.toContain('linear_backward_weight_sum')
+    }
   })
 
   test('of a batch that is one part leaves nothing to add up', () => {

@@ -1,8 +1,13 @@
 /** Profiles: what a program's launches cost, by the adapter's clock; and that they change nothing else. */
 
 import { describe, expect, test } from 'vitest'
+import { storesHalf } from '../../src/device/precision.js'
 import { type DeviceTimes, profileOf, profileText, stepProfile } from '../../src/device/profile.js'
 import { openWebgpu } from '../../src/device/webgpu/index.js'
+import { size } from '../../src/kernels/contract.js'
+import { convert } from '../../src/kernels/convert.js'
+import { linearForward } from '../../src/kernels/linear_forward.js'
+import { ProgramBuilder } from '../../src/program/program.js'
 import { adapterOrSkip } from './adapter.js'
 import { counting } from './programs.js'
 
@@ -72,6 +77,30 @@ describe.skipIf(!name)(`webgpu: profiles on ${name}`, { timeout: 600_000 }, () =
     expect(program.replays).toBe(50)
     expect(program.launches.map(({ name }) => name)).toEqual(['stage_combine', 'activation'])
     for (const { us } of program.launches) expect(us).toBeGreaterThan(0)
+  })
+
+  test('bytes are two for a number in float16, and four for one in float32', async (context) => {
+    const device = await openWebgpu({ adapter: name, profile: true })
+    if (!storesHalf(device)) {
+      await device.dispose()
+      context.skip()
+    }
+    const [B, K, N] = [8, 12, 20]
+    const builder = new ProgramBuilder()
+    const half = (...shape: number[]) => {
+      const tensor = builder.temporary(shape, 'f16')
+      builder.add(convert, { x: builder.constant(new Float32Array(size(shape)), shape), y: tensor }, { to: 'f16' })
+      return tensor
+    }
+    const operands = { x: half(B, K), weight: half(N, K), bias: builder.constant(new Float32Array(N)) }
+    const y = builder.temporary([B, N], 'f16')
+    builder.add(linearForward, { ...operands, y }, { activation: 'relu', beta: 1, scale: 1 })
+    const executable = await device.compile(builder.build())
+    await executable.run()
+    executable.dispose()
+    const [{ launches }] = (await device.profile())!.programs
+    await device.dispose()
+    expect(launches.map(({ bytes }) => bytes)).toEqual([6 * B * K, 6 * N * K, 2 * (B * K + N * K + B * N) + 4 * N])
   })
 
   test('nothing is timed where it was not asked for', async () => {

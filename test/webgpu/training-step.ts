@@ -2,7 +2,7 @@
 
 import { type MlpSpec, mlpParameterLength } from '../../src/composites/mlp.js'
 import type { DeviceBuffer } from '../../src/device/device.js'
-import { optimizerTable, type SubFlowSettings, trainingProgram } from '../../src/flow/train-sub-flow.js'
+import { optimizerTable, type Precision, type SubFlowSettings, trainingProgram } from '../../src/flow/train-sub-flow.js'
 import { stepTable } from '../../src/kernels/adam.js'
 import { STATE_LENGTH } from '../../src/kernels/state.js'
 import { mlpField } from '../../src/nn/mlp.js'
@@ -35,7 +35,8 @@ export interface Step<B extends StorageBuffer> {
 export function stepOf<B extends StorageBuffer>(
   net: MlpSpec,
   batch: number,
-  make: (length: number, dtype?: 'f32' | 'u32') => B,
+  make: (length: number, dtype?: 'f32' | 'u32' | 'f16') => B,
+  precision: Precision = 'float32',
 ): Step<B> {
   const P = mlpParameterLength(net)
   const field = mlpField(net)
@@ -62,11 +63,17 @@ export function stepOf<B extends StorageBuffer>(
     interpolant: 'linear',
     coupling: 'dependent',
     optimizer,
+    precision,
     scale: 1,
     seed: 7,
   }
   const { pool, ...rest } = buffers as unknown as Record<keyof Step<B>['buffers'], DeviceBuffer>
-  const program = trainingProgram(field, { pool, rows: POOL_ROWS }, settings, { ...rest, quantiles: null }).build()
+  const half = precision === 'mixed' ? make(P, 'f16') : null
+  const program = trainingProgram(field, { pool, rows: POOL_ROWS }, settings, {
+    ...rest,
+    half,
+    quantiles: null,
+  }).build()
   const values = {
     pool: Float32Array.from({ length: POOL_ROWS * net.dimension }, (_, i) => Math.sin(1 + i * i)),
     parameters: field.initialise(7, 1),

@@ -10,6 +10,7 @@ import { openWebgpu } from '../../src/device/webgpu/index.js'
 import type { Line } from '../../src/device/webgpu/line.js'
 import { candidatesFor, Tuner, withRows } from '../../src/device/webgpu/tuner.js'
 import { chooseVariant, type ProductShape, type Target } from '../../src/device/webgpu/variants.js'
+import { convert } from '../../src/kernels/convert.js'
 import { kernels } from '../../src/kernels/registry.js'
 import { mlpField } from '../../src/nn/mlp.js'
 import { type Operation, type Program, ProgramBuilder } from '../../src/program/program.js'
@@ -120,7 +121,10 @@ describe.skipIf(!name)(`webgpu: the tuner on ${name}`, { timeout: 600_000 }, () 
   })
   afterAll(() => device.dispose())
 
-  /** A tuner whose clock says that the n-th candidate of every question takes `times[n]`. */
+  /**
+   * A tuner whose clock says that the n-th candidate of every question takes `times[n]`, but for the round that warms up and
+   * one that somebody disturbs.
+   */
   function tunerWith(
     findings: Findings,
     times: readonly number[],
@@ -130,7 +134,11 @@ describe.skipIf(!name)(`webgpu: the tuner on ${name}`, { timeout: 600_000 }, () 
     const { compilesOn, line } = device as unknown as { compilesOn: CompilesOn; line: Line }
     const on = { ...compilesOn, target: { ...compilesOn.target, forced, ...played } }
     let calls = 0
-    const stopwatch = vi.fn(async () => times[Math.floor(calls++ / 4) % times.length])
+    const stopwatch = vi.fn(async () => {
+      const [round, candidate] = [Math.floor(calls / times.length) % 4, calls % times.length]
+      calls++
+      return round === 0 ? 0 : round === 2 ? 100 : times[candidate]
+    })
     const report = vi.fn()
     const tuner = new Tuner(on, line, findings, stopwatch, report)
     const chosen = async (program: Program): Promise<string> => {
@@ -239,10 +247,50 @@ describe.skipIf(!name)(`webgpu: the tuner on ${name}`, { timeout: 600_000 }, () 
     expect(await integrate(7, [1, 9, 9], { ...products, rk4_step: 'fused' })).toEqual({ variant: 'fused', calls: 0 })
   })
 
+  test('products of float16 are measured, remembered, and reported for their widths', async (context) => {
+    const { target } = (device as unknown as { compilesOn: CompilesOn }).compilesOn
+    if (!target.f16) context.skip()
+    // as on a GPU with room for two of the variants
+    const played = { software: false, workgroupBytes: 16384 }
+    const of = { ...forward(16, 16), half: true } as const
+    expect(candidatesFor(of, { ...target, ...played })).toEqual(['half64', 'half32'])
+    expect(candidatesFor(of, target)).toEqual(['half32'])
+    const layer = (B: number): Program => {
+      const builder = new ProgramBuilder()
+      const half = (...shape: number[]) => {
+        const tensor = builder.temporary(shape, 'f16')
+        builder.add(
+          convert,
+          { x: builder.constant(new Float32Array(shape[0] * shape[1]), shape), y: tensor },
+          { to: 'f16' },
+        )
+        return tensor
+      }
+      const operands = { x: half(B, 16), weight: half(16, 16), bias: builder.constant(new Float32Array(16)) }
+      const y = builder.temporary([B, 16], 'f16')
+      builder.add(kernels.get('linear_forward')!, { ...operands, y }, { activation: 'relu', beta: 1, scale: 1 })
+      return builder.build()
+    }
+    const findings = forgetful()
+    const { tuner, stopwatch, chosen } = tunerWith(findings, [4, 1], {}, played)
+    await tuner.decide(layer(40))
+    expect(stopwatch).toHaveBeenCalledTimes(8)
+    expect(await chosen(layer(40))).toBe('half32@16x16')
+    const later = tunerWith(findings, [1, 4], {}, played)
+    await later.tuner.decide(layer(7))
+    expect(later.stopwatch).not.toHaveBeenCalled()
+    expect(await later.chosen(layer(7))).toBe('half32@16x16')
+    // a run that goes on is told of it
+    const resumed = tunerWith(forgetful(), [1, 4], { linear_forward: 'lanes16@16x16 half32@16x16' }, played)
+    await resumed.tuner.decide(layer(7))
+    expect(resumed.stopwatch).not.toHaveBeenCalled()
+    expect(await resumed.chosen(layer(7))).toBe('half32@16x16')
+  })
+
   test('measures on a device, and a device that is told of the choices makes the same', async () => {
     const lines: string[] = []
     const findings = forgetful()
-    const open = (variants = {}, autotune = true) =>
+    const open = (variants = {}, autotune: 'on' | 'off' | 'again' = 'on') =>
       openWebgpu({ adapter: name, autotune, findings, variants, onWarning: (line) => lines.push(line) })
     const tuned = await open()
     const compile = async (on: Awaited<ReturnType<typeof open>>) => {
@@ -262,9 +310,18 @@ describe.skipIf(!name)(`webgpu: the tuner on ${name}`, { timeout: 600_000 }, () 
     expect(chosen.linear_forward).toMatch(/^\w+@64x16 \w+@2x64$/)
     expect(lines).toHaveLength(1)
     await tuned.dispose()
-    const resumed = await open(chosen, false)
+    const resumed = await open(chosen, 'off')
     expect(await compile(resumed)).toEqual(chosen)
     await resumed.dispose()
     expect(lines).toHaveLength(1)
+    // what is known is used, unless it is asked for anew
+    const known = await open()
+    expect(await compile(known)).toEqual(chosen)
+    await known.dispose()
+    expect(lines).toHaveLength(1)
+    const again = await open({}, 'again')
+    await compile(again)
+    await again.dispose()
+    expect(lines).toHaveLength(2)
   })
 })

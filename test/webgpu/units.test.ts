@@ -7,12 +7,11 @@
 import { describe, expect, test } from 'vitest'
 import { create } from 'webgpu'
 import { readShader } from '../../src/device/webgpu/adapter.js'
-import { halfPlanners } from '../../src/device/webgpu/half-launches.js'
 import { halfVariants } from '../../src/device/webgpu/half-variants.js'
 import { loadShader } from '../../src/device/webgpu/shaders.js'
 import { findUnits, hasUnits } from '../../src/device/webgpu/units.js'
 
-const kernels = Object.keys(halfPlanners)
+const kernels = ['linear_forward', 'linear_loss', 'linear_backward_input', 'linear_backward_weight']
 const features = ['shader-f16', 'subgroups', 'chromium-experimental-subgroup-matrix'] as GPUFeatureName[]
 
 // kept as long as the process lives: an instance that is collected before its devices ends the process
@@ -24,7 +23,7 @@ async function open(): Promise<{ adapter: GPUAdapter; gpu: GPUDevice }> {
 }
 
 async function errorsOf(gpu: GPUDevice, kernel: string, form: string, change = (code: string) => code) {
-  const { code } = await loadShader(readShader, `${kernel}_half`, form)
+  const { code } = await loadShader(readShader, `${kernel}_half`, { product: form })
   gpu.pushErrorScope('validation')
   const shader = gpu.createShaderModule({ code: change(code) })
   const { messages } = await shader.getCompilationInfo()
@@ -49,11 +48,11 @@ describe('the text of the matrix units', async () => {
   test.each(kernels)('%s as units64 becomes a pipeline', async (kernel) => {
     const { constants } = halfVariants.units64
     for (const form of ['units_wide', 'units']) {
-      const { code } = await loadShader(readShader, `${kernel}_half`, form)
+      const { code } = await loadShader(readShader, `${kernel}_half`, { product: form })
       const compute = { module: gpu.createShaderModule({ code }), entryPoint: 'main', constants }
       await gpu.createComputePipelineAsync({ layout: 'auto', compute })
     }
-    const { code } = await loadShader(readShader, `${kernel}_half`, 'units_wide')
+    const { code } = await loadShader(readShader, `${kernel}_half`, { product: 'units_wide' })
     const compute = { module: gpu.createShaderModule({ code }), entryPoint: 'main', constants: { TEAM_ROWS: 64 } }
     await expect(gpu.createComputePipelineAsync({ layout: 'auto', compute })).rejects.toThrow(/workgroup/i)
   })

@@ -26,7 +26,7 @@ class ReferenceBuffer implements DeviceBuffer {
     readonly dtype: DType,
     private readonly device: ReferenceDevice,
   ) {
-    this.data = dtype === 'f32' ? new Float32Array(length) : new Uint32Array(length)
+    this.data = dtype === 'u32' ? new Uint32Array(length) : new Float32Array(length)
   }
 
   write(values: Float32Array | Uint32Array, offset = 0): void {

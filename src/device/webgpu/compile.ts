@@ -3,8 +3,8 @@
  * uniforms of all launches in one buffer. Nothing is left for JavaScript to do in a replay but to record the dispatches.
  */
 
-import { DeviceError } from '../../errors.js'
-import { type DType, type Shapes, size } from '../../kernels/contract.js'
+import { DeviceError, LocalFlowError } from '../../errors.js'
+import { costOf, type DType, size } from '../../kernels/contract.js'
 import { type LoweredOperation, lower, type PlacedTensor } from '../../program/lower.js'
 import type { Program } from '../../program/program.js'
 import { mergeVariants } from '../device.js'
@@ -15,9 +15,9 @@ import { plan, plannedKernels } from './launches.js'
 import { usage, type WebgpuBuffer, type WebgpuMemory } from './memory.js'
 import type { Pipelines, Prepared } from './pipelines.js'
 import type { Launch, Plan, Planner, Scratch } from './plans.js'
-import { partsOfGradients, type SharedParts } from './products.js'
 import { packUniforms, type Shader, uniformBytes } from './shaders.js'
 import { choiceLabel, type Target } from './variants.js'
+import { partsOfGradients, type SharedParts } from './weight-gradients.js'
 
 /** Offsets of bindings are multiples of this many bytes on every adapter. */
 const OFFSET_BYTES = 256
@@ -105,7 +105,7 @@ export async function compileProgram(program: Program, on: CompilesOn): Promise<
       const scratch = Object.fromEntries(
         Object.entries(plans[i].scratch ?? {}).map(([name, scratch]) => [name, scratchBuffer(scratch)]),
       )
-      const cost = operation.contract.cost(shapesOf(operation), operation.attributes)
+      const cost = costOf(operation.contract, operation.operands, operation.attributes)
       plans[i].launches.forEach((launch, j) => {
         const { shader, layout, pipeline, identity } = prepared[i][j]
         const entries = bindings(operation, shader, { bufferOf, scratch, windows: plans[i].windows }, on)
@@ -128,9 +128,6 @@ export async function compileProgram(program: Program, on: CompilesOn): Promise<
     throw error
   }
 }
-
-const shapesOf = (operation: LoweredOperation): Shapes =>
-  Object.fromEntries(Object.entries(operation.operands).map(([name, { shape }]) => [name, shape]))
 
 /** The variants that were taken for products, by kernel; one kernel may take several at different widths. */
 class ProductChoices {
@@ -163,13 +160,6 @@ function packAll(launches: readonly (readonly [Launch, Prepared])[]): Uint8Array
 
 const bytesOf = (dtype: DType): number => (dtype === 'f16' ? 2 : 4)
 
-/** In words. */
-const windowOf = (buffer: GPUBuffer, first: number, length: number): GPUBufferBinding => ({
-  buffer,
-  offset: 4 * first,
-  size: 4 * length,
-})
-
 function bindings(
   operation: LoweredOperation,
   shader: Shader,
@@ -194,8 +184,12 @@ function bindings(
       )
     }
     access.set(buffer, { type, name })
-    if (part) return { binding: index, resource: windowOf(buffer, tensor.offset + part.first, part.length) }
     const width = bytesOf(tensor.dtype)
+    const start = width * tensor.offset + 4 * (part?.first ?? 0)
+    if (start % OFFSET_BYTES !== 0) {
+      throw new LocalFlowError(`${operation.contract.name}: operand ${name} begins at byte ${start} of its buffer.`)
+    }
+    if (part) return { binding: index, resource: { buffer, offset: start, size: 4 * part.length } }
     const bytes = width * size(tensor.shape)
     memory.withinLimit(
       'maxStorageBufferBindingSize',
@@ -203,6 +197,6 @@ function bindings(
       `${operation.contract.name}: operand ${name} of ${bytes} bytes`,
     )
     // a binding has a whole number of words
-    return { binding: index, resource: { buffer, offset: width * tensor.offset, size: 4 * Math.ceil(bytes / 4) } }
+    return { binding: index, resource: { buffer, offset: start, size: 4 * Math.ceil(bytes / 4) } }
   })
 }

@@ -23,6 +23,12 @@ export function forgetful(): Findings {
   }
 }
 
+/** The same findings, of which none is taken: what is found out replaces what was known. */
+export const foundAnew = (findings: Findings, kind: FindingKind): Findings => ({
+  get: (asked, key) => (asked === kind ? undefined : findings.get(asked, key)),
+  set: (asked, entries) => findings.set(asked, entries),
+})
+
 /** A short name for a text, different for different texts. */
 export async function hashOf(text: string): Promise<string> {
   const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(text))

@@ -7,21 +7,16 @@
 
 import { DeviceError } from '../../errors.js'
 import type { ActivationName } from '../../kernels/activations.js'
+import { size } from '../../kernels/contract.js'
 import type { LoweredOperation } from '../../program/lower.js'
-import { chooseHalfVariant, halfVariants } from './half-variants.js'
-import {
-  activationNumbers,
-  flag,
-  groupsFor,
-  type Launch,
-  type Plan,
-  type Planner,
-  partRows,
-  shapesOf,
-  times,
-} from './plans.js'
+import { halfVariants } from './half-variants.js'
+import { activationNumbers, flag, groupsFor, type Launch, type Plan, type Planner, shapesOf, times } from './plans.js'
 import type { UnitsProduct } from './units.js'
-import type { Constants, Target } from './variants.js'
+import { type Constants, chooseVariant, type ProductShape, type Target } from './variants.js'
+import type { WeightGradient } from './weight-gradients.js'
+
+/** Elements that a binding of float16 begins at a multiple of: 256 bytes. */
+const BINDING_HALVES = 128
 
 /** Whether an operation's factors are stored in float16. */
 export const isHalf = ({ contract, operands }: LoweredOperation): boolean =>
@@ -34,17 +29,19 @@ interface Chosen {
   readonly constants: Constants
 }
 
-/** `dense`: the widths along which the factors lie dense; four numbers are loaded at a time where they are multiples of it. */
-function choose({ contract }: LoweredOperation, target: Target, dense: readonly number[]): Chosen {
+function choose({ contract }: LoweredOperation, target: Target, of: Omit<ProductShape, 'kernel' | 'half'>): Chosen {
   if (!target.f16) {
     throw new DeviceError(
       `${contract.name} was given float16 operands, and this adapter has no shader-f16 (docs/gpu-servers.md says where ` +
         'drivers hide it).',
     )
   }
-  const variant = chooseHalfVariant(contract.name, target)
+  const variant = chooseVariant({ ...of, kernel: contract.name, half: true }, target)
   const { units, tile, constants } = halfVariants[variant]
-  const wide = dense.every((width) => width % 4 === 0)
+  // four numbers are loaded at a time where the widths along which the factors lie dense are multiples of it
+  const wide = [of.left === 'rows' ? of.rows : of.inner, of.right === 'columns' ? of.columns : of.inner].every(
+    (width) => width! % 4 === 0,
+  )
   const product = units ? unitsProduct(target.units!, wide) : wide ? 'half_wide' : 'half'
   return { variant, product, tile, constants: product === 'units_old' ? {} : constants }
 }
@@ -52,52 +49,69 @@ function choose({ contract }: LoweredOperation, target: Target, dense: readonly 
 const unitsProduct = (form: UnitsProduct, wide: boolean): UnitsProduct =>
   form === 'units_wide' && !wide ? 'units' : form
 
-/** Launch of a product that sums all inner indices in one workgroup. */
+interface Product {
+  readonly rows: number
+  readonly columns: number
+  readonly inner: number
+  readonly right: ProductShape['right']
+}
+
+/**
+ * Launch of a product with the weight as its right factor, that sums all inner indices in one workgroup. The weight is a
+ * window on the copy of all parameters and begins at a multiple of 64 elements, a binding at one of 128: what is between
+ * is a uniform.
+ */
 function product(
   operation: LoweredOperation,
-  { product, tile, constants: tiles }: Chosen,
-  [rows, columns, inner]: readonly [number, number, number],
+  target: Target,
+  { rows, columns, inner, right }: Product,
   constants: Constants,
   uniforms: Launch['uniforms'],
-): Launch {
+): Plan & { readonly variant: string } {
+  const {
+    variant,
+    product,
+    tile,
+    constants: tiles,
+  } = choose(operation, target, {
+    rows: null,
+    columns,
+    inner,
+    left: 'inner',
+    right,
+  })
   const rowTiles = Math.ceil(rows / tile[0])
   // whole_product.wgsl counts the tiles of rows along y and then z
   const alongY = Math.min(rowTiles, 32768)
-  return {
+  const { offset, shape } = operation.operands.weight
+  const before = offset % BINDING_HALVES
+  const launch: Launch = {
     shader: `${operation.contract.name}_half`,
     product,
     constants: { ...tiles, ...constants },
-    uniforms: { rows, columns, inner, ...uniforms },
+    uniforms: { rows, columns, inner, weight_at: before, ...uniforms },
     groups: [Math.ceil(columns / tile[1]), alongY, Math.ceil(rowTiles / alongY)],
   }
+  const weight = { operand: 'weight', first: -before / 2, length: Math.ceil((before + size(shape)) / 2) }
+  return { launches: [launch], variant, windows: { weight } }
 }
 
-function backwardWeight(operation: LoweredOperation, target: Target): Plan {
+/** A weight gradient's launch for any number of parts (weight-gradients.ts). */
+export function halfWeightGradient(operation: LoweredOperation, target: Target): WeightGradient {
   const shapes = shapesOf(operation)
   const [B, K] = shapes.x
   const N = shapes.dy[1]
-  const { variant, product, tile, constants } = choose(operation, target, [N, K])
-  const flags = { HAS_TIME: flag(shapes.t), HAS_STATE: flag(shapes.state) }
+  const of = { rows: N, columns: K, inner: null, left: 'rows', right: 'columns' } as const
+  const { variant, product, tile, constants } = choose(operation, target, of)
   const columnTiles = Math.ceil(K / tile[1])
-  const rowTiles = Math.ceil(N / tile[0])
-  const part = partRows(B, columnTiles * rowTiles, target)
-  const splits = Math.ceil(B / part)
-  const sums: Launch = {
+  return {
+    variant,
     shader: 'linear_backward_weight_half',
     product,
-    constants: { ...constants, SPLIT: splits > 1 ? 1 : 0, ...flags },
-    uniforms: { rows: N, columns: K, inner: B, part, column_tiles: columnTiles },
-    groups: [columnTiles + 1, rowTiles, splits],
+    constants: { ...constants, HAS_STATE: flag(shapes.state) },
+    uniforms: { rows: N, columns: K, inner: B, column_tiles: columnTiles },
+    groups: [columnTiles + 1, Math.ceil(N / tile[0])],
   }
-  if (splits === 1) return { launches: [sums], variant }
-  const length = N * (K + 2)
-  const total: Launch = {
-    shader: 'linear_backward_weight_half_sum',
-    constants: flags,
-    uniforms: { weights: N * K, rows: N, splits },
-    groups: groupsFor(length),
-  }
-  return { launches: [sums, total], variant, scratch: { parts: { elements: splits * length } } }
 }
 
 type Numbers = Readonly<Record<string, number>>
@@ -108,34 +122,28 @@ export const halfPlanners: Readonly<Record<string, Planner>> = {
     const a = operation.attributes as { activation: ActivationName; beta: number; scale: number }
     const constants = { ACTIVATION: activationNumbers[a.activation], HAS_Z: flag(z) }
     const uniforms = { times: times(t), beta: a.beta, scale: a.scale }
-    const chosen = choose(operation, target, [x[1]])
-    const launch = product(operation, chosen, [y[0], y[1], x[1]], constants, uniforms)
-    return { launches: [launch], variant: chosen.variant }
+    return product(operation, target, { rows: y[0], columns: y[1], inner: x[1], right: 'inner' }, constants, uniforms)
   },
 
   linear_loss: (operation, target) => {
     const { x, delta, t, state } = shapesOf(operation)
     const [B, D] = delta
     const { scale } = operation.attributes as Numbers
-    const chosen = choose(operation, target, [x[1]])
-    const residuals = product(operation, chosen, [B, D, x[1]], {}, { times: times(t), scale })
+    const of: Product = { rows: B, columns: D, inner: x[1], right: 'inner' }
+    const { launches, ...plan } = product(operation, target, of, {}, { times: times(t), scale })
     const rows: Launch = {
       shader: 'linear_loss_half_rows',
       constants: { HAS_STATE: flag(state) },
       uniforms: { rows: B, columns: D, scale, factor: 2 / (B * D * scale) },
       groups: groupsFor(B),
     }
-    return { launches: [residuals, rows], variant: chosen.variant, scratch: { residuals: { elements: B * D } } }
+    return { ...plan, launches: [...launches, rows], scratch: { residuals: { elements: B * D } } }
   },
 
   linear_backward_input: (operation, target) => {
     const { dy, dx } = shapesOf(operation)
     const { activation, beta } = operation.attributes as { activation: ActivationName; beta: number }
-    const chosen = choose(operation, target, [dy[1], dx[1]])
-    const constants = { ACTIVATION: activationNumbers[activation] }
-    const launch = product(operation, chosen, [dx[0], dx[1], dy[1]], constants, { beta })
-    return { launches: [launch], variant: chosen.variant }
+    const of: Product = { rows: dx[0], columns: dx[1], inner: dy[1], right: 'columns' }
+    return product(operation, target, of, { ACTIVATION: activationNumbers[activation] }, { beta })
   },
-
-  linear_backward_weight: backwardWeight,
 }

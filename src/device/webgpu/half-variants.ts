@@ -32,15 +32,15 @@ export const halfVariants: Readonly<Record<string, HalfVariant>> = {
   units128: square(true, 4, 16),
 }
 
-/** The variant for a product of float16 factors: what was forced, where this adapter has it, else units64 or half64. */
-export function chooseHalfVariant(kernel: string, { forced, units, software, workgroupBytes }: Target): string {
-  const wanted = forced[kernel]?.split(' ') ?? []
+/** The names of those that this adapter can run, the suggested one first. */
+export function usableHalfVariants({ units, software, workgroupBytes }: Target): string[] {
+  const suggested = units !== null ? 'units64' : software ? 'half32' : 'half64'
   const usable = (name: string): boolean => {
     const variant = halfVariants[name]
-    if (!variant || variant.workgroupBytes > workgroupBytes) return false
+    if (variant.workgroupBytes > workgroupBytes) return false
     if (!variant.units) return true
     // the oldest form has the sizes of one variant
     return units !== null && (units !== 'units_old' || name === 'units64')
   }
-  return wanted.find(usable) ?? (units !== null ? 'units64' : software ? 'half32' : 'half64')
+  return [suggested, ...Object.keys(halfVariants).filter((name) => name !== suggested && usable(name))]
 }

@@ -1,12 +1,23 @@
 /** The WebGPU device: opens an adapter and gives a Device that runs programs as WGSL. */
 
+import { invalid } from '../../errors.js'
 import type { Device } from '../device.js'
 import { openAdapter, readShader } from './adapter.js'
 import { fileFindings } from './cache-file.js'
 import { WebgpuDevice, type WebgpuDeviceOptions } from './device.js'
-import type { Findings } from './findings.js'
+import { type Findings, foundAnew } from './findings.js'
 
 export { type AdapterInfo, listAdapters } from './adapter.js'
+
+const autotunes = ['off', 'on', 'again'] as const
+export type Autotune = (typeof autotunes)[number]
+
+function autotuneOfEnvironment(): Autotune {
+  const given = process.env.LFM_AUTOTUNE || 'on'
+  const known = autotunes.find((one) => one === given)
+  if (!known) throw invalid('LFM_AUTOTUNE', `one of ${autotunes.join(', ')}`, given)
+  return known
+}
 
 export interface WebgpuOptions {
   /** part of the adapter's name; left out: the first of hardware, else of software */
@@ -17,8 +28,8 @@ export interface WebgpuOptions {
   readonly variants?: Readonly<Record<string, string>>
   /** time launches, where the adapter has a clock; see ../profile.ts */
   readonly profile?: boolean
-  /** measure variants and take the fastest; default: unless the environment says LFM_AUTOTUNE=off */
-  readonly autotune?: boolean
+  /** measure variants and take the fastest; again: whatever is known; default: what LFM_AUTOTUNE says (off, on, again), else on */
+  readonly autotune?: Autotune
   /** what is known of the adapter already; left out: the file under the user's cache folder */
   readonly findings?: Findings
   /** limits below the adapter's own, to see what a smaller one would do */
@@ -29,16 +40,19 @@ export interface WebgpuOptions {
 
 export async function openWebgpu(options: WebgpuOptions = {}): Promise<Device> {
   const { fast = false, variants = {}, profile = false, limits = {}, onWarning = () => undefined } = options
-  const { autotune = process.env.LFM_AUTOTUNE !== 'off' } = options
+  const { autotune = autotuneOfEnvironment() } = options
   const opened = await openAdapter(options.adapter, fast)
-  const findings = options.findings ?? fileFindings(opened.info, onWarning)
-  const safe = (): Promise<Device> => openWebgpu({ ...options, adapter: opened.info.name, fast: false, findings })
+  const known = options.findings ?? fileFindings(opened.info, onWarning)
+  const findings = autotune === 'again' ? foundAnew(known, 'tuned') : known
+  // the device for proofs takes what this one has found out
+  const proving = { fast: false, findings: known, autotune: autotune === 'off' ? 'off' : 'on' } as const
+  const safe = (): Promise<Device> => openWebgpu({ ...options, ...proving, adapter: opened.info.name })
   return WebgpuDevice.open(opened, readShader, {
     variants,
     profile,
     limits,
     findings,
     openSafe: fast ? safe : null,
-    onTuned: autotune ? onWarning : null,
+    onTuned: autotune === 'off' ? null : onWarning,
   })
 }

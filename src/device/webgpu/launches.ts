@@ -19,9 +19,11 @@ import {
   type Plan,
   type Planner,
   shapesOf,
+  storedAs,
 } from './plans.js'
-import { productPlanners, type SharedParts } from './products.js'
+import { productPlanners } from './products.js'
 import type { Constants, Target } from './variants.js'
+import type { SharedParts } from './weight-gradients.js'
 
 const couplingNumbers: Readonly<Record<string, number>> = { dependent: 0, shuffled: 1, independent: 2, free: 3 }
 
@@ -75,6 +77,34 @@ const gradientNorm: Planner = (operation, _target, shared) => {
     launches: [{ shader: 'gradient_norm_parts', constants: {}, uniforms: summing, groups }],
     scratch: { parts: parts.sums },
   }
+}
+
+/** adam and adam_mixed, which share a shader's text (shaders/include/adam_step.wgsl). */
+const optimizer: Planner = (operation) => {
+  const { parameters, average, partials } = shapesOf(operation)
+  const a = operation.attributes as Readonly<Record<string, number | undefined>> & Numbers
+  const [length] = parameters
+  const launch: Launch = {
+    shader: operation.contract.name,
+    elements: length % 4 === 0 ? 'wide' : 'scalar',
+    constants: { DECOUPLED: flag(operation.attributes.decoupled), HAS_AVERAGE: flag(average) },
+    uniforms: {
+      length,
+      partials: partials[0],
+      beta1: a.beta1,
+      beta2: a.beta2,
+      // rounded from float64: 1 − β₂ in float32 would be off by 3e-5 of itself
+      one_minus_beta1: 1 - a.beta1,
+      one_minus_beta2: 1 - a.beta2,
+      epsilon: a.epsilon,
+      weight_decay: a.weightDecay,
+      clip: a.clip,
+      growth: a.growth ?? 0,
+    },
+    // sixteen elements an invocation, since each workgroup first adds up the partial sums
+    groups: [Math.min(MAX_GROUPS, Math.ceil(length / 1024)), 1, 1],
+  }
+  return { launches: [launch] }
 }
 
 const planners: Readonly<Record<string, Planner>> = {
@@ -136,8 +166,10 @@ const planners: Readonly<Record<string, Planner>> = {
         ...seedUniforms(n),
       },
     )
-    if (!pieces) return plan
-    return { launches: plan.launches.map((launch) => ({ ...launch, pool: 'split' })), windows: pieces.windows }
+    const stored = storedAs(operation.operands.x)
+    if (!pieces) return { launches: plan.launches.map((launch) => ({ ...launch, stored })) }
+    const launches = plan.launches.map((launch) => ({ ...launch, stored, pool: 'split' as const }))
+    return { launches, windows: pieces.windows }
   },
 
   load_rows: (operation) => {
@@ -156,7 +188,7 @@ const planners: Readonly<Record<string, Planner>> = {
     const { x, condition, frequencies, y } = shapesOf(operation)
     const conditions = condition ? condition[1] : 0
     const lanes = Math.max(x[1], conditions)
-    return simple(
+    const { launches } = simple(
       operation,
       x[0] * lanes,
       {},
@@ -169,6 +201,7 @@ const planners: Readonly<Record<string, Planner>> = {
         lanes,
       },
     )
+    return { launches: launches.map((launch) => ({ ...launch, stored: storedAs(operation.operands.y) })) }
   },
 
   input_tangent: (operation) => {
@@ -189,12 +222,6 @@ const planners: Readonly<Record<string, Planner>> = {
     return { launches: [{ shader, constants: {}, uniforms: { length }, groups: groupsFor(length) }] }
   },
 
-  loss_scale: (operation) => {
-    const { growth } = operation.attributes as Numbers
-    const uniforms = { partials: operation.operands.partials.shape[0], growth }
-    return { launches: [{ shader: 'loss_scale', constants: {}, uniforms, groups: [1, 1, 1] }] }
-  },
-
   divergence: (operation) => {
     const { dv, divergence, probes } = shapesOf(operation)
     const batch = divergence[0]
@@ -203,31 +230,9 @@ const planners: Readonly<Record<string, Planner>> = {
 
   gradient_norm: gradientNorm,
 
-  adam: (operation) => {
-    const { parameters, average, partials } = shapesOf(operation)
-    const a = operation.attributes as Numbers
-    const [length] = parameters
-    const launch: Launch = {
-      shader: 'adam',
-      elements: length % 4 === 0 ? 'wide' : 'scalar',
-      constants: { DECOUPLED: flag(operation.attributes.decoupled), HAS_AVERAGE: flag(average) },
-      uniforms: {
-        length,
-        partials: partials[0],
-        beta1: a.beta1,
-        beta2: a.beta2,
-        // rounded from float64: 1 − β₂ in float32 would be off by 3e-5 of itself
-        one_minus_beta1: 1 - a.beta1,
-        one_minus_beta2: 1 - a.beta2,
-        epsilon: a.epsilon,
-        weight_decay: a.weightDecay,
-        clip: a.clip,
-      },
-      // sixteen elements an invocation, since each workgroup first adds up the partial sums
-      groups: [Math.min(MAX_GROUPS, Math.ceil(length / 1024)), 1, 1],
-    }
-    return { launches: [launch] }
-  },
+  adam: optimizer,
+
+  adam_mixed: optimizer,
 
   stage_combine: (operation) => {
     const { y, stages } = shapesOf(operation)
@@ -273,4 +278,8 @@ export const plannedKernels: ReadonlySet<string> = new Set(Object.keys(planners)
 
 /** The launches of one operation, whose kernel is there; `shared` is what it knows of the others of its program. */
 export const plan = (operation: LoweredOperation, target: Target, shared?: SharedParts): Plan =>
-  (isHalf(operation) ? halfPlanners : planners)[operation.contract.name](operation, target, shared)
+  ((isHalf(operation) ? halfPlanners[operation.contract.name] : undefined) ?? planners[operation.contract.name])(
+    operation,
+    target,
+    shared,
+  )

@@ -1,12 +1,14 @@
 /**
  * The memory of a WebGPU device: *buffers*, which outlive programs, and the GPU's own buffers, which executables
- * allocate as well. All are counted, kept within the adapter's limits, and freed at the latest with the device.
+ * allocate as well. All are counted, kept within the adapter's limits, and freed at the latest with the device. The host
+ * sees float16 as floats, and reads and writes such a buffer as a whole, since two numbers share a word.
  */
 
 import { DeviceError, InvalidArgumentError } from '../../errors.js'
 import type { DType } from '../../kernels/contract.js'
 import type { DeviceBuffer, MemoryUse } from '../device.js'
 import type { LimitName } from './adapter.js'
+import { fromHalves, toHalves } from './half-values.js'
 import { keepForLater, type Line } from './line.js'
 
 /** Flags of GPUBufferUsage and GPUMapMode: Node has no such globals. */
@@ -69,7 +71,7 @@ export class WebgpuMemory {
       throw new InvalidArgumentError(`A buffer has a whole number of elements, at least 1, not ${length}.`)
     }
     const flags = usage.storage | usage.copySource | usage.copyTarget
-    return new WebgpuBuffer(this, this.allocate(4 * length, flags), length, dtype)
+    return new WebgpuBuffer(this, this.allocate(4 * wordsOf(length, dtype), flags), length, dtype)
   }
 
   /** WebGPU memory starts as zeros, with every set of toggles that toggles.ts has. */
@@ -110,7 +112,7 @@ export class WebgpuMemory {
       throw new InvalidArgumentError(`A buffer of ${buffer.dtype} cannot take a ${values.constructor.name}.`)
     }
     // the caller may change the values before their turn comes
-    const kept = this.line.idle ? values : values.slice()
+    const kept = buffer.dtype === 'f16' ? packed(values as Float32Array) : this.line.idle ? values : values.slice()
     this.line
       .inLine(() => {
         if (!buffer.disposed) this.gpu.queue.writeBuffer(buffer.gpu, 4 * offset, kept as Float32Array<ArrayBuffer>)
@@ -121,21 +123,25 @@ export class WebgpuMemory {
   read(buffer: WebgpuBuffer, offset: number, length: number): Promise<Values> {
     within(buffer, offset, length, 'read')
     return this.line.inLine(async () => {
-      const bytes = await this.fetch(
-        (encoder, staging) => encoder.copyBufferToBuffer(buffer.gpu, 4 * offset, staging, 0, 4 * length),
-        4 * length,
+      const bytes = 4 * wordsOf(length, buffer.dtype)
+      return valuesOf(
+        await this.fetch(
+          (encoder, staging) => encoder.copyBufferToBuffer(buffer.gpu, 4 * offset, staging, 0, bytes),
+          bytes,
+        ),
+        buffer,
       )
-      return buffer.dtype === 'u32' ? new Uint32Array(bytes) : new Float32Array(bytes)
     })
   }
 
   /** All of a buffer, for who has the turn in the line. */
-  async fetchAll({ gpu, dtype }: WebgpuBuffer): Promise<Values> {
-    const bytes = await this.fetch(
+  async fetchAll(buffer: WebgpuBuffer): Promise<Values> {
+    const { gpu } = buffer
+    const copied = await this.fetch(
       (encoder, staging) => encoder.copyBufferToBuffer(gpu, 0, staging, 0, gpu.size),
       gpu.size,
     )
-    return dtype === 'u32' ? new Uint32Array(bytes) : new Float32Array(bytes)
+    return valuesOf(copied, buffer)
   }
 
   /** What commands leave in a buffer that the host can read. */
@@ -155,6 +161,9 @@ export class WebgpuMemory {
     const [source, target] = [this.own(from), this.own(to)]
     within(source, fromOffset, length, 'copy from')
     within(target, toOffset, length, 'copy to')
+    if (source.dtype === 'f16' || target.dtype === 'f16') {
+      throw new InvalidArgumentError('Buffers of float16 are not copied.')
+    }
     this.line
       .inLine(() => {
         if (source !== target) {
@@ -186,6 +195,21 @@ export function submit(gpu: GPUDevice, encode: (encoder: GPUCommandEncoder) => v
   gpu.queue.submit([encoder.finish()])
 }
 
+/** Words of so many elements. */
+const wordsOf = (length: number, dtype: DType): number => (dtype === 'f16' ? Math.ceil(length / 2) : length)
+
+/** Values in float16, with one behind them where the last word has room for it. */
+function packed(values: Float32Array): Uint16Array {
+  const words = new Uint16Array(2 * wordsOf(values.length, 'f16'))
+  words.set(toHalves(values))
+  return words
+}
+
+function valuesOf(bytes: ArrayBuffer, { dtype, length }: WebgpuBuffer): Values {
+  if (dtype === 'f16') return fromHalves(new Uint16Array(bytes, 0, length))
+  return dtype === 'u32' ? new Uint32Array(bytes) : new Float32Array(bytes)
+}
+
 function within(buffer: WebgpuBuffer, offset: number, length: number, what: string): void {
   if (buffer.disposed) throw new DeviceError(`Cannot ${what} a buffer that was disposed.`)
   if (
@@ -198,5 +222,8 @@ function within(buffer: WebgpuBuffer, offset: number, length: number, what: stri
     throw new InvalidArgumentError(
       `Cannot ${what} ${length} elements at ${offset}: the buffer has ${buffer.length} elements.`,
     )
+  }
+  if (buffer.dtype === 'f16' && length !== buffer.length) {
+    throw new InvalidArgumentError(`Cannot ${what} a part of a buffer of float16: all of it, or nothing.`)
   }
 }

@@ -26,7 +26,8 @@ export interface ShaderText {
   readonly hash: string
 }
 
-const shaderKeyOf = ({ shader, product, elements, pool }: Launch): string => [shader, product, elements, pool].join(' ')
+const shaderKeyOf = ({ shader, product, elements, pool, stored }: Launch): string =>
+  [shader, product, elements, pool, stored].join(' ')
 
 export class Pipelines {
   private readonly texts = new Map<string, Promise<ShaderText>>()
@@ -44,7 +45,7 @@ export class Pipelines {
   /** The text of a launch's shader. */
   text(launch: Launch): Promise<ShaderText> {
     return once(this.texts, shaderKeyOf(launch), async () => {
-      const shader = await loadShader(this.readShader, launch.shader, launch.product, launch.elements, launch.pool)
+      const shader = await loadShader(this.readShader, launch.shader, launch)
       return { shader, hash: await hashOf(shader.code) }
     })
   }

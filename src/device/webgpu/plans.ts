@@ -5,18 +5,13 @@
 
 import type { ActivationName } from '../../kernels/activations.js'
 import type { Shape } from '../../kernels/contract.js'
-import type { LoweredOperation } from '../../program/lower.js'
-import type { SharedParts } from './products.js'
-import type { Constants, Target, Variant } from './variants.js'
+import type { LoweredOperation, PlacedTensor } from '../../program/lower.js'
+import type { Includes } from './shaders.js'
+import type { Constants, Target } from './variants.js'
+import type { SharedParts } from './weight-gradients.js'
 
-export interface Launch {
+export interface Launch extends Includes {
   readonly shader: string
-  /** core that "product.wgsl" stands for */
-  readonly product?: string
-  /** what "elements.wgsl" and "activate.wgsl" stand for */
-  readonly elements?: Variant['elements']
-  /** whether the training pool has several bindings: what "pool_words.wgsl" stands for */
-  readonly pool?: 'split'
   readonly constants: Constants
   readonly uniforms: Readonly<Record<string, number | readonly number[]>>
   readonly groups: readonly [number, number, number]
@@ -60,6 +55,9 @@ export function groupsFor(elements: number, size = GROUP_SIZE): [number, number,
 
 export const shapesOf = (operation: LoweredOperation): Record<string, Shape> =>
   Object.fromEntries(Object.entries(operation.operands).map(([name, { shape }]) => [name, shape]))
+
+/** How a tensor that may be float16 is stored. */
+export const storedAs = ({ dtype }: PlacedTensor): 'f32' | 'f16' => (dtype === 'f16' ? 'f16' : 'f32')
 
 export const flag = (value: unknown): number => (value ? 1 : 0)
 

@@ -2,7 +2,8 @@
  * From the files of shaders/ to what a pipeline is made of. A *shader* is one .wgsl file; a line `#include "x.wgsl"` puts
  * shaders/include/x.wgsl in its place, once, and directives move to the top. A product kernel includes "product.wgsl",
  * "elements.wgsl" and "activate.wgsl", which are no files: the chosen variant says which of the product_*.wgsl,
- * elements_*.wgsl and activate_*.wgsl they stand for; so does "pool_words.wgsl", for a pool in one or several bindings.
+ * elements_*.wgsl and activate_*.wgsl they stand for. So it is with "pool_words.wgsl", for a pool in one or several bindings,
+ * and "stored.wgsl", for inputs of a network in float32 or float16.
  * Everything else that a pipeline varies in is a pipeline-overridable constant.
  *
  * The text is the only home of the interface: bindings and the fields of `Uniforms` are read from it. A binding is named
@@ -38,19 +39,29 @@ export type ReadShader = (path: string) => Promise<string>
 /** Numbers in an Element of the result: see elements_*.wgsl. */
 const resultWidths = { scalar: 1, dots: 1, wide: 4, thin: 4 }
 
+/** What the includes that are no files stand for. */
+export interface Includes {
+  readonly product?: string
+  readonly elements?: Variant['elements']
+  /** default 'whole' */
+  readonly pool?: 'whole' | 'split'
+  /** default 'f32' */
+  readonly stored?: 'f32' | 'f16'
+}
+
 export async function loadShader(
   read: ReadShader,
   name: string,
-  product?: string,
-  elements?: Variant['elements'],
-  pool: 'whole' | 'split' = 'whole',
+  { product, elements, pool = 'whole', stored = 'f32' }: Includes = {},
 ): Promise<Shader> {
   const files: Readonly<Record<string, string>> = {
     'product.wgsl': `product_${product}.wgsl`,
     'pool_words.wgsl': `pool_words_${pool}.wgsl`,
+    'stored.wgsl': `stored_${stored}.wgsl`,
     ...(elements && {
       'elements.wgsl': `elements_${elements}.wgsl`,
       'activate.wgsl': `activate_${resultWidths[elements]}.wgsl`,
+      'half_elements.wgsl': `half_elements_${resultWidths[elements]}.wgsl`,
     }),
   }
   const directives: string[] = []

@@ -34,9 +34,9 @@ import { choiceLabel, forcedVariant, type ProductShape, type Target, usableVaria
 const TUNING_MS = 1500
 /** Rows that are measured with. */
 const ROWS = { hardware: 8192, software: 256 }
-/** Replays in one measurement, of which there are ROUNDS. */
+/** Replays in one measurement. In each of ROUNDS all candidates have their turn, so that what else runs meets all of them. */
 const REPLAYS = { hardware: 8, software: 1 }
-const ROUNDS = 3
+const ROUNDS = 4
 /** Another variant is taken where it needs at most this share of the suggested one's time. */
 const WORTHWHILE = 0.95
 
@@ -166,7 +166,7 @@ export class Tuner {
     return hashOf(JSON.stringify([question.candidates, parts]))
   }
 
-  /** Compiles all candidates at the same time, then times one after the other. */
+  /** Compiles all candidates at the same time, then times them in turns: the least of the rounds counts, after one that warms up. */
   private async measure(question: Question): Promise<string> {
     const { memory, target } = this.on
     const [suggested] = question.candidates
@@ -189,11 +189,14 @@ export class Tuner {
       question.candidates.map((one) => compileProgram(program, { ...this.on, target: this.forcing(question, one) })),
     )
     const replays = REPLAYS[target.software ? 'software' : 'hardware']
-    const times: number[] = []
+    const times = question.candidates.map(() => Number.POSITIVE_INFINITY)
     try {
-      for (const one of compiled) {
-        if (one.status === 'rejected') throw one.reason
-        times.push(await this.time((pass) => record(pass, one.value.dispatches, replays)))
+      for (let round = 0; round < ROUNDS; round++) {
+        for (const [i, one] of compiled.entries()) {
+          if (one.status === 'rejected') throw one.reason
+          const time = await this.stopwatch((pass) => record(pass, one.value.dispatches, replays))
+          if (round > 0) times[i] = Math.min(times[i], time)
+        }
       }
     } finally {
       for (const one of compiled) {
@@ -206,14 +209,6 @@ export class Tuner {
     return least <= WORTHWHILE * times[0] ? question.candidates[times.indexOf(least)] : suggested
   }
 
-  /** The least of several rounds, after one that warms up. */
-  private async time(encode: (pass: GPUComputePassEncoder) => void): Promise<number> {
-    await this.stopwatch(encode)
-    let least = Number.POSITIVE_INFINITY
-    for (let round = 0; round < ROUNDS; round++) least = Math.min(least, await this.stopwatch(encode))
-    return least
-  }
-
   private forcing({ kernel }: Question, candidate: string): Target {
     return { ...this.on.target, ...this.choices, forced: { [kernel]: candidate } }
   }
@@ -224,7 +219,7 @@ export class Tuner {
   }
 }
 
-const classOf = (shape: ProductShape): string => `${shape.kernel}${choiceLabel(shape, '')}`
+const classOf = (shape: ProductShape): string => `${shape.kernel}${shape.half ? '_half' : ''}${choiceLabel(shape, '')}`
 
 /** The products that an operation's launches are, found by planning them. */
 function productsOf(operation: Operation, target: Target): ProductShape[] {
@@ -258,6 +253,8 @@ const flopsOf = ({ contract, operands, attributes }: Operation): number =>
  */
 export function candidatesFor(shape: ProductShape, target: Target): string[] {
   const [suggested, ...others] = usableVariants(shape, target)
+  // those of float16 all have workgroup memory
+  if (shape.half) return target.software ? [suggested] : [suggested, ...others]
   const quads = variants[suggested](target.lanes).elements !== 'scalar'
   const worthTrying = (name: string): boolean => {
     const { workgroupBytes, elements } = variants[name](target.lanes)
@@ -267,7 +264,17 @@ export function candidatesFor(shape: ProductShape, target: Target): string[] {
 }
 
 /** Operands that belong to the layer: they have no rows of the batch. */
-const rowless = new Set(['parameters', 'weight', 'bias', 'time_weight', 'dweight', 'dbias', 'dtime_weight', 'b'])
+const rowless = new Set([
+  'state',
+  'parameters',
+  'weight',
+  'bias',
+  'time_weight',
+  'dweight',
+  'dbias',
+  'dtime_weight',
+  'b',
+])
 
 /** The same operation on about so many rows, tangents counted. */
 export function withRows(operation: Operation, rows: number): Operation {

@@ -47,7 +47,7 @@ export async function findUnits(
 
 /** What the compiler of WGSL says against a form; null: nothing. */
 export async function complaint(gpu: GPUDevice, readShader: ReadShader, form: UnitsProduct): Promise<string | null> {
-  const { code } = await loadShader(readShader, 'linear_forward_half', form)
+  const { code } = await loadShader(readShader, 'linear_forward_half', { product: form })
   gpu.pushErrorScope('validation')
   gpu.createShaderModule({ label: form, code })
   return (await gpu.popErrorScope())?.message ?? null

@@ -10,7 +10,7 @@
 
 import { invalid } from '../../errors.js'
 import type { Operation } from '../../program/program.js'
-import { halfVariants } from './half-variants.js'
+import { halfVariants, usableHalfVariants } from './half-variants.js'
 import type { UnitsProduct } from './units.js'
 
 export type Constants = Readonly<Record<string, number>>
@@ -50,6 +50,8 @@ export interface ProductShape {
   /** along which index the factors lie dense in memory */
   readonly left: 'rows' | 'inner'
   readonly right: 'inner' | 'columns'
+  /** whether the factors are float16 */
+  readonly half?: true
 }
 
 export interface Variant {
@@ -199,8 +201,9 @@ export function choiceLabel({ kernel, rows, columns, inner, left, right }: Produ
   return `${variant}@${widths}${kernel === 'mat_mul' ? `,${left},${right}` : ''}`
 }
 
-/** The names of those that this adapter can run on this product, the suggested one first. */
+/** The names of those that this adapter can run on this product, the suggested one first; those of float16 have a table of their own. */
 export function usableVariants(shape: ProductShape, target: Target): string[] {
+  if (shape.half) return usableHalfVariants(target)
   const suggested = suggestVariant(shape, target)
   const usable = Object.keys(variants).filter((name) => isUsable(name, shape, target))
   return [suggested, ...usable.filter((name) => name !== suggested)]
@@ -216,7 +219,7 @@ function isUsable(name: string, shape: ProductShape, { lanes, workgroupBytes }: 
  * reports them (`choiceLabel`), for one; where it says nothing of this shape, the fastest known is taken.
  */
 export function chooseVariant(shape: ProductShape, target: Target): string {
-  const variant = forcedVariant(shape, target) ?? target.tuned?.(shape) ?? suggestVariant(shape, target)
+  const variant = forcedVariant(shape, target) ?? target.tuned?.(shape) ?? usableVariants(shape, target)[0]
   target.onChoice?.(shape, variant)
   return variant
 }
