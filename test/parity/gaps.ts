@@ -10,14 +10,12 @@ import { kernels } from '../../src/kernels/registry.js'
 import { cases } from './cases.js'
 import { type Case, runCase } from './harness.js'
 
-const convolutions = ['conv2d', 'conv2d_backward_input', 'conv2d_backward_weight']
-
 /** Only the WebGPU device stores anything in float16. */
 const forMixed = ['adam_mixed', 'convert']
 
 export const gaps: Readonly<Record<'native' | 'webgpu', readonly string[]>> = {
   native: [...forMixed],
-  webgpu: [...convolutions],
+  webgpu: [],
 }
 
 /** The cases that a device has the kernels for. */

@@ -52,6 +52,9 @@ const convolutions: readonly Convolution[] = [
   { B: 1, H: 6, W: 6, C: 5, N: 9, k: 3, padding: 0 },
   { B: 3, H: 9, W: 37, C: 17, N: 35, k: 3, beside: [3, 2], activation: 'silu', shift: 'rows', residual: 'whole' },
   { B: 2, H: 9, W: 4, C: 2, N: 3, k: 3, padding: 2, upsample: 2, stride: 2, xLayout: 'nchw' },
+  { B: 3, H: 5, W: 3, C: 4, N: 12, k: 3, padding: 0, upsample: 2, stride: 2, residual: 'half', activation: 'tanh' },
+  { B: 2, H: 4, W: 5, C: 12, N: 36, k: 3, padding: 2, combine: 'output', shift: 'rows', activation: 'silu' },
+  { B: 1, H: 5, W: 5, C: 8, N: 20, k: 3, combine: 'input', scale: 0.5 },
 ]
 
 interface Pictures {
@@ -100,7 +103,8 @@ function convolution(given: Convolution) {
   }
 }
 
-const SHIFT_FIRST = 5
+/** Columns in front of the shift, and behind: fours where the channels are, so that four can be loaded at a time. */
+const besideShift = (N: number): readonly [number, number] => (N % 4 === 0 ? [8, 4] : [5, 2])
 
 const forward = convolutions.map(convolution).map((one) =>
   testCase('conv2d', one.label, 4e-6, (v) => {
@@ -108,6 +112,7 @@ const forward = convolutions.map(convolution).map((one) =>
     const x = one.pictures(v, xLayout, H, W, C)
     const half = residual === 'half' ? 2 : 1
     const added = residual && one.pictures(v, yLayout, outH / half, outW / half, N)
+    const [before, after] = besideShift(N)
     const length = combine === 'input' ? B * H * W * C : B * outH * outW * N
     const attributes: Conv2dAttributes = {
       ...plainConvolution,
@@ -118,7 +123,7 @@ const forward = convolutions.map(convolution).map((one) =>
       yLayout,
       xFirst: x.first,
       yFirst: one.first(yLayout),
-      shiftFirst: shift ? SHIFT_FIRST : 0,
+      shiftFirst: shift ? before : 0,
       residualFirst: added ? added.first : 0,
       scale: one.scale,
       combine: combine ?? 'none',
@@ -131,7 +136,7 @@ const forward = convolutions.map(convolution).map((one) =>
         x: x.operand,
         weight: one.weight(v),
         bias: v.normal([N]),
-        ...(shift ? { shift: v.normal([shift === 'rows' ? B : 1, N + SHIFT_FIRST + 2]) } : {}),
+        ...(shift ? { shift: v.normal([shift === 'rows' ? B : 1, before + N + after]) } : {}),
         ...(added ? { residual: added.operand } : {}),
         ...(combine
           ? {
@@ -180,6 +185,7 @@ const backwardWeight = convolutions.map(convolution).map((one) =>
     const { B, H, W, C, N, k, outH, outW, xLayout, yLayout, shift } = one
     const x = one.pictures(v, xLayout, H, W, C)
     const dy = one.pictures(v, yLayout, outH, outW, N)
+    const [before, after] = besideShift(N)
     return {
       attributes: {
         ...plainBackwardWeight,
@@ -188,14 +194,14 @@ const backwardWeight = convolutions.map(convolution).map((one) =>
         dyLayout: yLayout,
         xFirst: x.first,
         dyFirst: dy.first,
-        shiftFirst: shift === 'rows' ? SHIFT_FIRST : 0,
+        shiftFirst: shift === 'rows' ? before : 0,
       },
       operands: {
         x: x.operand,
         dy: dy.operand,
         dweight: written([k, k, C, N]),
         dbias: written([N]),
-        ...(shift === 'rows' ? { dshift: written([B, N + SHIFT_FIRST + 2]) } : {}),
+        ...(shift === 'rows' ? { dshift: written([B, before + N + after]) } : {}),
       },
     }
   }),

@@ -8,6 +8,7 @@ import type { ActivationName } from '../../kernels/activations.js'
 import { size } from '../../kernels/contract.js'
 import { MOST_POOL_PIECES } from '../../kernels/pool.js'
 import type { LoweredOperation } from '../../program/lower.js'
+import { convolutionPlanners } from './convolutions.js'
 import { halfPlanners, isHalf } from './half-launches.js'
 import { picturePlanners } from './picture-launches.js'
 import {
@@ -115,6 +116,7 @@ const planners: Readonly<Record<string, Planner>> = {
   },
 
   ...productPlanners,
+  ...convolutionPlanners,
   ...picturePlanners,
 
   normal: (operation) => {

@@ -52,11 +52,18 @@ export interface ProductShape {
   readonly right: 'inner' | 'columns'
   /** whether the factors are float16 */
   readonly half?: true
+  /** of a convolution: whether all channels, and the windows of them, are dense and multiples of four */
+  readonly patches?: { readonly dense: boolean }
 }
 
 export interface Variant {
-  /** core that "product.wgsl" stands for: shaders/include/product_{product}.wgsl */
+  /**
+   * core that "product.wgsl" stands for: shaders/include/product_{product}.wgsl; of a convolution product_patches_{product}.wgsl
+   * or, of its weight gradient, product_taps_{product}.wgsl
+   */
   readonly product: string
+  /** whether it has those cores */
+  readonly convolves?: true
   /** what it loads and stores at a time: shaders/include/elements_{elements}.wgsl */
   readonly elements: 'scalar' | 'wide' | 'dots' | 'thin'
   /** rows and columns of the result that a workgroup computes */
@@ -84,8 +91,10 @@ export const FEW = 8
 const quads = (extent: number | null): boolean => extent !== null && extent % 4 === 0
 
 /** Whether all that lies dense in memory can be read and written four numbers at a time. */
-const isWide = ({ rows, columns, inner, left, right }: ProductShape): boolean =>
-  quads(columns) && quads(left === 'rows' ? rows : inner) && quads(right === 'columns' ? columns : inner)
+const isWide = ({ rows, columns, inner, left, right, patches }: ProductShape): boolean =>
+  patches
+    ? patches.dense
+    : quads(columns) && quads(left === 'rows' ? rows : inner) && quads(right === 'columns' ? columns : inner)
 
 const isThin = ({ rows, columns, inner }: ProductShape): boolean =>
   inner === null ? Math.min(rows!, columns) <= FEW : inner <= FEW && quads(columns)
@@ -122,6 +131,7 @@ const tile =
   (side: number, quads: number, depth: number): Row =>
   () => ({
     product: 'tile',
+    convolves: true,
     elements: 'wide',
     tile: [4 * side * quads, 4 * side * quads],
     constants: { SIDE: side, QUADS: quads, DEPTH: depth },
@@ -134,6 +144,7 @@ const lanes =
   (rows: number): Row =>
   (lanes) => ({
     product: 'lanes',
+    convolves: true,
     elements: 'wide',
     tile: [rows, 4 * lanes],
     constants: { LANES: lanes, ROWS: rows },
@@ -156,6 +167,7 @@ export const variants: Readonly<Record<string, Row>> = {
   subgroup32: subgroup(32, 4),
   storage: () => ({
     product: 'storage',
+    convolves: true,
     elements: 'scalar',
     tile: [32, 32],
     constants: {},
@@ -211,7 +223,12 @@ export function usableVariants(shape: ProductShape, target: Target): string[] {
 
 function isUsable(name: string, shape: ProductShape, { lanes, workgroupBytes }: Target): boolean {
   const variant = variants[name](lanes)
-  return (!variant.subgroups || lanes > 0) && variant.workgroupBytes <= workgroupBytes && variant.fits(shape)
+  return (
+    (!variant.subgroups || lanes > 0) &&
+    variant.workgroupBytes <= workgroupBytes &&
+    (!shape.patches || variant.convolves === true) &&
+    variant.fits(shape)
+  )
 }
 
 /**
@@ -241,7 +258,11 @@ export function forcedVariant(shape: ProductShape, target: Target): string | und
 
 /** What is taken where nothing was measured. */
 function suggestVariant(shape: ProductShape, { software, lanes }: Target): string {
-  const { columns } = shape
+  const { columns, patches } = shape
+  if (patches) {
+    if (!patches.dense || (software && lanes === 0)) return 'storage'
+    return software ? 'lanes16' : columns <= 32 ? 'tile32' : 'tile64'
+  }
   if (isThin(shape)) return 'thin'
   if (columns <= FEW) return variants.dots(lanes).fits(shape) ? 'dots' : 'narrow'
   if (!software) return `${isWide(shape) ? 'tile' : 'workgroup'}${columns <= 32 ? 32 : 64}`
