@@ -1,16 +1,23 @@
-// y = dropout(act((gamma·x̂ + beta)·(1 + scale) + shift)), after group_norm_statistics.wgsl: one invocation an element.
+// y = dropout(act((gamma·x̂ + beta)·(1 + scale) + shift)), after group_norm_statistics.wgsl: an invocation takes an Element of
+// channels through a span of pixels.
 #include "grid.wgsl"
 #include "activations.wgsl"
+#include "elements.wgsl"
+#include "activate.wgsl"
 #include "dropout.wgsl"
+#include "channels.wgsl"
 
 struct Uniforms {
-  length: u32,
   pixels: u32,
   channels: u32,
   groups: u32,
   group_channels: u32,
   x_channels: u32,
   x_first: u32,
+  // pixels of an invocation, and how many such spans a picture has
+  span: u32,
+  spans: u32,
+  invocations: u32,
   modulations: u32,
   modulation_columns: u32,
   modulation_first: u32,
@@ -23,13 +30,17 @@ struct Uniforms {
   keep_scale: f32,
 }
 @group(0) @binding(0) var<uniform> u: Uniforms;
-@group(0) @binding(1) var<storage, read> x: array<f32>;
-@group(0) @binding(2) var<storage, read> gamma: array<f32>;
-@group(0) @binding(3) var<storage, read> beta: array<f32>;
-@group(0) @binding(4) var<storage, read> modulation: array<f32>;
+@group(0) @binding(1) var<storage, read> x: array<Element>;
+@group(0) @binding(2) var<storage, read> gamma: array<Element>;
+@group(0) @binding(3) var<storage, read> beta: array<Element>;
+@group(0) @binding(4) var<storage, read> modulation: array<Element>;
 @group(0) @binding(5) var<storage, read> state: array<u32>;
 @group(0) @binding(6) var<storage, read> statistics: array<f32>;
-@group(0) @binding(7) var<storage, read_write> y: array<f32>;
+@group(0) @binding(7) var<storage, read_write> y: array<Element>;
+
+fn group_value(i: u32) -> f32 {
+  return statistics[i];
+}
 
 @compute @workgroup_size(GROUP_SIZE)
 fn main(
@@ -38,16 +49,27 @@ fn main(
   @builtin(local_invocation_index) local: u32,
 ) {
   let i = linear_index(group, groups, local);
-  if (i >= u.length) { return; }
-  let pixel = i / u.channels;
-  let c = i % u.channels;
-  let picture = pixel / u.pixels;
-  let at = 2u * picture * u.groups + c / u.group_channels;
-  var z = gamma[c] * (x[pixel * u.x_channels + u.x_first + c] - statistics[at]) * statistics[at + u.groups] + beta[c];
+  if (i >= u.invocations) { return; }
+  let columns = u.channels / WIDTH;
+  let column = i % columns;
+  let picture = i / columns / u.spans;
+  let first = i / columns % u.spans * u.span;
+  let at = 2u * picture * u.groups;
+  let mean = of_groups(at, column);
+  var factor = gamma[column];
+  var offset = beta[column];
   // none, one for all pictures, or one for each
   if (u.modulations > 0u) {
-    let row = select(picture, 0u, u.modulations == 1u) * u.modulation_columns + u.modulation_first;
-    z = z * (1.0 + modulation[row + c]) + modulation[row + u.channels + c];
+    let row = select(picture, 0u, u.modulations == 1u) * u.modulation_columns + u.modulation_first + column;
+    let scale = 1.0 + modulation[row];
+    factor *= scale;
+    offset = offset * scale + modulation[row + columns];
   }
-  y[i] = dropout(i) * activate(z, 1.0);
+  factor *= of_groups(at + u.groups, column);
+  for (var p = first; p < min(first + u.span, u.pixels); p++) {
+    let pixel = picture * u.pixels + p;
+    let z = factor * (x[pixel * u.x_channels + u.x_first + column] - mean) + offset;
+    let to = pixel * columns + column;
+    y[to] = dropout_each(to) * activate_each(z, 1.0);
+  }
 }

@@ -14,7 +14,7 @@ override HAS_MODULATION: bool = false;
 @group(0) @binding(1) var<storage, read> gamma: array<f32>;
 @group(0) @binding(2) var<storage, read> beta: array<f32>;
 @group(0) @binding(3) var<storage, read> modulation: array<f32>;
-@group(0) @binding(4) var<storage, read> sums: array<vec4f>;
+@group(0) @binding(4) var<storage, read> sums: array<f32>;
 @group(0) @binding(5) var<storage, read_write> dgamma: array<f32>;
 @group(0) @binding(6) var<storage, read_write> dbeta: array<f32>;
 @group(0) @binding(7) var<storage, read_write> dmodulation: array<f32>;
@@ -30,18 +30,18 @@ fn main(
   var of_gamma = 0.0;
   var of_beta = 0.0;
   for (var picture = 0u; picture < u.pictures; picture++) {
-    let sum = sums[picture * u.channels + c];
+    let sum = vec2f(sums[picture * u.channels + c], sums[(u.pictures + picture) * u.channels + c]);
     var scale = 1.0;
     if (u.modulations > 0u) {
       let row = select(picture, 0u, u.modulations == 1u) * u.modulation_columns + u.modulation_first;
       scale += modulation[row + c];
     }
-    of_gamma += scale * sum.w;
-    of_beta += scale * sum.z;
+    of_gamma += scale * sum.y;
+    of_beta += scale * sum.x;
     if (HAS_MODULATION) {
       let row = picture * u.modulation_columns + u.modulation_first;
-      dmodulation[row + c] = gamma[c] * sum.w + beta[c] * sum.z;
-      dmodulation[row + u.channels + c] = sum.z;
+      dmodulation[row + c] = gamma[c] * sum.y + beta[c] * sum.x;
+      dmodulation[row + u.channels + c] = sum.x;
     }
   }
   if (HAS_PARAMETERS) {

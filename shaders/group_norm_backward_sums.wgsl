@@ -1,7 +1,11 @@
-// For each channel c of each picture: z = scaled.x·x̂ + scaled.y, and Σ dz, Σ dz·x̂ over its positions, which all gradients
-// of group normalisation are made of: a workgroup takes 16 channels of a picture, 16 invocations a channel.
+// For each channel of each picture Σ dz and Σ dz·x̂ over its positions, which all gradients of group normalisation are made of,
+// and the z = factor·x̂ + offset of all its pixels. A workgroup takes eight Elements of channels of a picture, and eight
+// invocations share the pixels of each.
 #include "activations.wgsl"
+#include "elements.wgsl"
+#include "activate.wgsl"
 #include "dropout.wgsl"
+#include "channels.wgsl"
 
 struct Uniforms {
   pixels: u32,
@@ -22,45 +26,68 @@ struct Uniforms {
   keep_scale: f32,
 }
 @group(0) @binding(0) var<uniform> u: Uniforms;
-@group(0) @binding(1) var<storage, read> x: array<f32>;
-@group(0) @binding(2) var<storage, read> dy: array<f32>;
-@group(0) @binding(3) var<storage, read> gamma: array<f32>;
-@group(0) @binding(4) var<storage, read> beta: array<f32>;
-@group(0) @binding(5) var<storage, read> modulation: array<f32>;
+@group(0) @binding(1) var<storage, read> x: array<Element>;
+@group(0) @binding(2) var<storage, read> dy: array<Element>;
+@group(0) @binding(3) var<storage, read> gamma: array<Element>;
+@group(0) @binding(4) var<storage, read> beta: array<Element>;
+@group(0) @binding(5) var<storage, read> modulation: array<Element>;
 @group(0) @binding(6) var<storage, read> statistics: array<f32>;
 @group(0) @binding(7) var<storage, read> state: array<u32>;
-@group(0) @binding(8) var<storage, read_write> sums: array<vec4f>;
+// [Σ dz, Σ dz·x̂, factor, offset][pictures, channels]
+@group(0) @binding(8) var<storage, read_write> sums: array<Element>;
 
-var<workgroup> terms: array<vec2f, 256>;
+const SIDE = 8u;
+const SHARERS = 8u;
+var<workgroup> of_dz: array<Element, SIDE * SHARERS>;
+var<workgroup> along: array<Element, SIDE * SHARERS>;
 
-@compute @workgroup_size(256)
-fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
+fn group_value(i: u32) -> f32 {
+  return statistics[i];
+}
+
+@compute @workgroup_size(64)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let columns = u.channels / WIDTH;
   let picture = group.y;
-  let lane = local / 16u;
-  let c = min(group.x * 16u + local % 16u, u.channels - 1u);
-  let at = 2u * picture * u.groups + c / u.group_channels;
-  let mean = statistics[at];
-  let rstd = statistics[at + u.groups];
-  var factor = gamma[c];
-  var offset = beta[c];
+  let mine = group.x * SIDE + local % SIDE;
+  let column = min(mine, columns - 1u);
+  let at = 2u * picture * u.groups;
+  let mean = of_groups(at, column);
+  let rstd = of_groups(at + u.groups, column);
+  var factor = gamma[column];
+  var offset = beta[column];
   if (u.modulations > 0u) {
-    let row = select(picture, 0u, u.modulations == 1u) * u.modulation_columns + u.modulation_first;
-    let scale = 1.0 + modulation[row + c];
+    let row = select(picture, 0u, u.modulations == 1u) * u.modulation_columns + u.modulation_first + column;
+    let scale = 1.0 + modulation[row];
     factor *= scale;
-    offset = offset * scale + modulation[row + u.channels + c];
+    offset = offset * scale + modulation[row + columns];
   }
-  var sum = vec2f();
-  for (var p = lane; p < u.pixels; p += 16u) {
+  var sum = Element();
+  var product = Element();
+  for (var p = local / SIDE; p < u.pixels; p += SHARERS) {
     let pixel = picture * u.pixels + p;
-    let normal = (x[pixel * u.x_channels + u.x_first + c] - mean) * rstd;
-    let i = pixel * u.channels + c;
-    let dz = dropout(i) * dy[i] * derivative(factor * normal + offset, 1.0);
-    sum += vec2f(dz, dz * normal);
+    let normal = (x[pixel * u.x_channels + u.x_first + column] - mean) * rstd;
+    let i = pixel * columns + column;
+    let dz = dropout_each(i) * dy[i] * derivative_each(factor * normal + offset, 1.0);
+    sum += dz;
+    product += dz * normal;
   }
-  terms[local] = sum;
+  of_dz[local] = sum;
+  along[local] = product;
   workgroupBarrier();
-  if (lane == 0u && group.x * 16u + local < u.channels) {
-    for (var other = 1u; other < 16u; other++) { sum += terms[other * 16u + local]; }
-    sums[picture * u.channels + c] = vec4f(factor, offset, sum);
+  if (local >= SIDE || mine >= columns) { return; }
+  for (var i = 1u; i < SHARERS; i++) {
+    sum += of_dz[i * SIDE + local];
+    product += along[i * SIDE + local];
   }
+  let to = picture * columns + column;
+  let plane = groups.y * columns;
+  sums[to] = sum;
+  sums[plane + to] = product;
+  sums[2u * plane + to] = factor;
+  sums[3u * plane + to] = offset;
 }

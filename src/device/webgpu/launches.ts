@@ -10,6 +10,7 @@ import { MOST_POOL_PIECES } from '../../kernels/pool.js'
 import type { LoweredOperation } from '../../program/lower.js'
 import { convolutionPlanners } from './convolutions.js'
 import { halfPlanners, isHalf } from './half-launches.js'
+import { normPlanners } from './norm-launches.js'
 import { picturePlanners } from './picture-launches.js'
 import {
   activationNumbers,
@@ -117,6 +118,7 @@ const planners: Readonly<Record<string, Planner>> = {
 
   ...productPlanners,
   ...convolutionPlanners,
+  ...normPlanners,
   ...picturePlanners,
 
   normal: (operation) => {

@@ -1,51 +1,14 @@
-/** Launches of the kernels on pictures, convolutions aside: normalisation, attention, pooling, embeddings and losses. */
+/** Launches of the kernels on pictures, convolutions and normalisations aside: attention, pooling, embeddings and losses. */
 
 import type { AttentionAttributes } from '../../kernels/attention.js'
 import { type Shape, size } from '../../kernels/contract.js'
 import type { FlowLossAttributes } from '../../kernels/flow_loss.js'
-import type { GroupNormAttributes } from '../../kernels/group_norm.js'
-import type { GroupNormBackwardAttributes } from '../../kernels/group_norm_backward.js'
 import type { LoweredOperation } from '../../program/lower.js'
-import { activationNumbers, flag, groupsFor, type Launch, type Planner, shapesOf } from './plans.js'
+import { flag, groupsFor, type Launch, type Planner, shapesOf } from './plans.js'
 
 type Uniforms = Record<string, number>
 
 const attributesOf = <A>(operation: LoweredOperation): A => operation.attributes as unknown as A
-
-/** Pictures, positions, channels and groups of a normalisation. */
-function normExtents([B, H, W, C]: Shape, x: Shape, a: GroupNormAttributes): Uniforms & { pictures: number } {
-  return {
-    pictures: B,
-    pixels: H * W,
-    channels: C,
-    groups: a.groups,
-    group_channels: C / a.groups,
-    x_channels: x[3],
-    x_first: a.xFirst,
-  }
-}
-
-/** As include/dropout.wgsl wants them; elements are counted from the batch's first picture on. */
-const dropoutUniforms = (a: GroupNormAttributes, pictureSize: number): Uniforms => ({
-  seed_low: a.seedLow,
-  seed_high: a.seedHigh,
-  stream: a.stream,
-  block: a.block,
-  first_element: a.firstRow * pictureSize,
-  drop_below: Math.round(a.dropout * 2 ** 24),
-  keep_scale: 1 / (1 - a.dropout),
-})
-
-const modulationUniforms = (modulation: Shape | undefined, a: GroupNormAttributes): Uniforms => ({
-  modulations: modulation ? modulation[0] : 0,
-  modulation_columns: modulation ? modulation[1] : 0,
-  modulation_first: a.modulationFirst,
-})
-
-const only = ({ ...values }: Uniforms, ...left: string[]): Uniforms => {
-  for (const name of left) delete values[name]
-  return values
-}
 
 /** Positions of a tile, and channels that one workgroup adds up: see include/attention_tile.wgsl. */
 const SIDE = 16
@@ -119,72 +82,6 @@ export const picturePlanners: Readonly<Record<string, Planner>> = {
       weight: 1 / (columns * scale * scale),
     }
     return { launches: [{ shader: 'flow_loss', constants: {}, uniforms, groups: groupsFor(rows, 1) }] }
-  },
-
-  group_norm: (operation) => {
-    const { x, y, modulation } = shapesOf(operation)
-    const a = attributesOf<GroupNormAttributes>(operation)
-    const extents = normExtents(y, x, a)
-    const length = size(y)
-    const statistics: Launch = {
-      shader: 'group_norm_statistics',
-      constants: {},
-      uniforms: { ...only(extents, 'channels'), epsilon: a.epsilon },
-      groups: [a.groups, extents.pictures, 1],
-    }
-    const normalised: Launch = {
-      shader: 'group_norm',
-      constants: { ACTIVATION: activationNumbers[a.activation] },
-      uniforms: {
-        ...only(extents, 'pictures'),
-        ...modulationUniforms(modulation, a),
-        ...dropoutUniforms(a, length / extents.pictures),
-        length,
-      },
-      groups: groupsFor(length),
-    }
-    return { launches: [statistics, normalised] }
-  },
-
-  group_norm_backward: (operation) => {
-    const { x, dy, modulation, add, add2, dgamma, dmodulation } = shapesOf(operation)
-    const a = attributesOf<GroupNormBackwardAttributes>(operation)
-    const extents = normExtents(dy, x, a)
-    const { pictures, channels } = extents
-    const length = size(dy)
-    const constants = { ACTIVATION: activationNumbers[a.activation] }
-    const dropout = dropoutUniforms(a, length / pictures)
-    const launches: Launch[] = [
-      {
-        shader: 'group_norm_backward_sums',
-        constants,
-        uniforms: { ...only(extents, 'pictures'), ...modulationUniforms(modulation, a), ...dropout },
-        groups: [Math.ceil(channels / 16), pictures, 1],
-      },
-      {
-        shader: 'group_norm_backward',
-        constants,
-        uniforms: {
-          ...only(extents, 'pictures'),
-          ...dropout,
-          length,
-          add_channels: add ? add[3] : 0,
-          add_first: a.addFirst,
-          add2_channels: add2 ? add2[3] : 0,
-          add2_first: a.add2First,
-        },
-        groups: groupsFor(length),
-      },
-    ]
-    if (dgamma || dmodulation) {
-      launches.push({
-        shader: 'group_norm_backward_parameters',
-        constants: { HAS_PARAMETERS: flag(dgamma), HAS_MODULATION: flag(dmodulation) },
-        uniforms: { pictures, channels, ...modulationUniforms(modulation, a) },
-        groups: groupsFor(channels),
-      })
-    }
-    return { launches, scratch: { sums: { elements: 4 * pictures * channels } } }
   },
 
   attention: (operation) => {

@@ -5,6 +5,8 @@
  * elements_*.wgsl and activate_*.wgsl they stand for. So it is with "pool_words.wgsl", for a pool in one or several bindings,
  * and "stored.wgsl", for inputs of a network in float32 or float16.
  * Everything else that a pipeline varies in is a pipeline-overridable constant.
+ * elements_*.wgsl and activate_*.wgsl they stand for; so do "channels.wgsl" of kernels that normalise channels, and
+ * "pool_words.wgsl", for a pool in one or several bindings. Everything else that a pipeline varies in is a pipeline-overridable constant.
  *
  * The text is the only home of the interface: bindings and the fields of `Uniforms` are read from it. A binding is named
  * as the operand it takes, with an underscore after it where WGSL reserves the word.
@@ -62,6 +64,7 @@ export async function loadShader(
       'elements.wgsl': `elements_${elements}.wgsl`,
       'activate.wgsl': `activate_${resultWidths[elements]}.wgsl`,
       'half_elements.wgsl': `half_elements_${resultWidths[elements]}.wgsl`,
+      'channels.wgsl': `channels_${resultWidths[elements]}.wgsl`,
     }),
   }
   const directives: string[] = []
