@@ -15,7 +15,7 @@ const convolving = Object.keys(variants).filter((variant) => variants[variant](8
 /** Labels of dense cases: windows, odd extents with stride 2, enlarged with stride 2, an enlarged residual. */
 const dense = /16 → 32, windows|1 × 7 × 9, 3 × 3, 8 → 8|4 → 12, stride 2, enlarged|12 → 36/
 const few: Readonly<Record<string, RegExp>> = {
-  tile32: dense,
+  tile32: /16 → 32, windows|^conv2d_backward_input 1 × 7 × 9, 3 × 3, 8 → 8|^conv2d .*12 → 36/,
   tile64: /^conv2d_backward_input 1 × 7 × 9, 3 × 3, 8 → 8|^conv2d(_backward_weight)? .*4 → 12, stride 2, enlarged/,
   tile128: /16 → 32, windows/,
 }

@@ -102,6 +102,22 @@ describe('the operation that is measured', () => {
     })
   })
 
+  test('has fewer pictures, by their pixels', () => {
+    const pictures = {
+      x: [500, 16, 16, 32],
+      weight: [3, 3, 32, 64],
+      bias: [64],
+      shift: [500, 64],
+      y: [500, 16, 16, 64],
+    }
+    expect(shapes(withRows(operation('conv2d', pictures), 8192))).toEqual({
+      ...pictures,
+      x: [32, 16, 16, 32],
+      shift: [32, 64],
+      y: [32, 16, 16, 64],
+    })
+  })
+
   test('has fewer rows of a transposed factor', () => {
     const product = { a: [300, 5000], b: [300, 70], y: [5000, 70] }
     expect(shapes(withRows(operation('mat_mul', product, { transposeA: true, transposeB: false }), 256))).toEqual({

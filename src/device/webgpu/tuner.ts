@@ -255,6 +255,8 @@ export function candidatesFor(shape: ProductShape, target: Target): string[] {
   const [suggested, ...others] = usableVariants(shape, target)
   // those of float16 all have workgroup memory
   if (shape.half) return target.software ? [suggested] : [suggested, ...others]
+  // of convolutions the others take three times as long there (docs/performance.md)
+  if (target.software && shape.patches) return [suggested]
   const quads = variants[suggested](target.lanes).elements !== 'scalar'
   const worthTrying = (name: string): boolean => {
     const { workgroupBytes, elements } = variants[name](target.lanes)
@@ -276,7 +278,7 @@ const rowless = new Set([
   'b',
 ])
 
-/** The same operation on about so many rows, tangents counted. */
+/** The same operation on about so many rows, tangents counted; of a convolution pixels are the rows. */
 export function withRows(operation: Operation, rows: number): Operation {
   const { contract, operands, attributes } = operation
   const shapes = Object.entries(operands).filter(([name]) => !rowless.has(name))
@@ -284,7 +286,11 @@ export function withRows(operation: Operation, rows: number): Operation {
   // of a transposed factor the rows are the columns
   const batch = contract.name === 'mat_mul' ? operands.y!.shape[0] : Math.min(...firsts.filter((first) => first > 1))
   const most = contract.name === 'mat_mul' ? batch : Math.max(...firsts)
-  const few = Math.max(1, Math.floor((rows * batch) / most))
+  const pixels = Math.max(
+    1,
+    ...shapes.map(([, tensor]) => (tensor!.shape.length === 4 ? tensor!.shape[1] * tensor!.shape[2] : 1)),
+  )
+  const few = Math.max(1, Math.floor((rows * batch) / most / pixels))
   const changed = (name: string, shape: Shape): Shape => {
     const [first, ...rest] = shape
     if (name === 'a' && attributes.transposeA) return [first, few]
