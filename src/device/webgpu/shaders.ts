@@ -2,11 +2,9 @@
  * From the files of shaders/ to what a pipeline is made of. A *shader* is one .wgsl file; a line `#include "x.wgsl"` puts
  * shaders/include/x.wgsl in its place, once, and directives move to the top. A product kernel includes "product.wgsl",
  * "elements.wgsl" and "activate.wgsl", which are no files: the chosen variant says which of the product_*.wgsl,
- * elements_*.wgsl and activate_*.wgsl they stand for. So it is with "pool_words.wgsl", for a pool in one or several bindings,
- * and "stored.wgsl", for inputs of a network in float32 or float16.
+ * elements_*.wgsl and activate_*.wgsl they stand for. So it is with "channels.wgsl", of normalisations, "pool_words.wgsl",
+ * for a pool in one or several bindings, and "stored.wgsl", for inputs of a network in float32 or float16.
  * Everything else that a pipeline varies in is a pipeline-overridable constant.
- * elements_*.wgsl and activate_*.wgsl they stand for; so do "channels.wgsl" of kernels that normalise channels, and
- * "pool_words.wgsl", for a pool in one or several bindings. Everything else that a pipeline varies in is a pipeline-overridable constant.
  *
  * The text is the only home of the interface: bindings and the fields of `Uniforms` are read from it. A binding is named
  * as the operand it takes, with an underscore after it where WGSL reserves the word.
