@@ -38,23 +38,27 @@ void Reduction::run(Workers& workers) {
         add_columns(view.from(first, from).data, view.row_stride, depth, to - from,
                     time ? time + first : nullptr, accumulate, sums + column_sums + from, sums + time_sums + from);
       };
-      if (columns == OF_A && group == 0) add(a, 0, M);
+      // the last group has the partly filled panel, and so the least to do
+      if (columns == OF_A && group == groups - 1) add(a, 0, M);
       if (columns == OF_B) add(b, start, stop);
       Fetch fetch;
       if (i + 1 < strips) {
         const int64_t next = strip_start(i + 2) - strip_start(i + 1);
-        fetch.add(a.from(first + depth, 0).data, next * a.row_stride);
-        fetch.add(b.from(first + depth, 0).data, next * b.row_stride);
+        fetch.add(a.from(first + depth, 0).data, next, M, a.row_stride);
+        fetch.add(b.from(first + depth, start).data, next, stop - start, b.row_stride);
         fetch.spread(divide_up(stop - start, PANEL) * blocks * (depth / FETCH_DEPTH));
       }
       for (int64_t column = start; column < stop; column += PANEL) {
         const int64_t width = least<int64_t>(PANEL, stop - column);
         const int vectors = static_cast<int>(divide_up(width, W));
-        pack_strip(b.from(first, column), width, Strip{panel, depth});
+        const bool whole = width == PANEL;
+        const View right = whole ? b.from(first, column) : View::row_major(panel, PANEL);
+        if (!whole) pack_strip(b.from(first, column), width, Strip{panel, depth});
         for (int64_t block = 0; block < blocks; block++) {
           const int64_t m = block * M / blocks;
           micro_reduction[vectors - 1][(block + 1) * M / blocks - m - 1](depth, a.from(first, m).data, a.row_stride,
-                                                                         panel, accumulate, sums + at(m, column), fetch);
+                                                                         right.data, right.row_stride, accumulate,
+                                                                         sums + at(m, column), fetch);
         }
       }
     }

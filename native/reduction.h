@@ -3,8 +3,8 @@
  * gradients, and products with a large inner extent.
  *
  * The rows are cut into *slices*, whose number depends on the shapes alone. Each slice has its own sums, made strip by
- * strip: a panel of b is packed when its turn comes, while a is broadcast from where it lies, which the second-level
- * cache is fast enough for. The slices are added in order, so that the result does not depend on the number of threads,
+ * strip: both operands are read where they lie, a panel's columns of b from the first-level cache and a from the second,
+ * which is fast enough for it; only columns of b that fill no panel are packed. The slices are added in order, so that the result does not depend on the number of threads,
  * nor on caches. Within a slice the columns of b may be shared out as well (*groups*), which changes no sum.
  */
 #pragma once
@@ -16,7 +16,7 @@ namespace LFM_TARGET {
 
 /**
  * Rows of a strip. Of both operands a strip and the next one, which is coming, lie in the second-level cache beside the
- * sums; a packed panel of b fills a third of the first-level one. Constant, since the order of sums depends on it.
+ * sums; a panel's columns of b fill half of the first-level one. Constant, since the order of sums depends on it.
  */
 constexpr int64_t REDUCTION_ROWS = PANEL < 24 ? 8 * PANEL : 4 * PANEL;
 

@@ -47,8 +47,8 @@ void multiply_strip(int64_t depth, const float* a, int64_t stride, const float* 
 }
 
 template <int ROWS, int VECTORS>
-void reduce_strip(int64_t rows, const float* a, int64_t stride, const float* b, bool accumulate, float* c,
-                  Fetch& fetch) {
+void reduce_strip(int64_t rows, const float* a, int64_t a_stride, const float* b, int64_t b_stride, bool accumulate,
+                  float* c, Fetch& fetch) {
   V sum[ROWS][VECTORS];
   clear(sum);
   // what is added to at the end comes from a far cache: ask for it now
@@ -58,8 +58,8 @@ void reduce_strip(int64_t rows, const float* a, int64_t stride, const float* b, 
   }
   const auto step = [&]() __attribute__((always_inline)) {
     add_outer<1>(sum, a, b);
-    a += stride;
-    b += PANEL;
+    a += a_stride;
+    b += b_stride;
   };
   for (; rows >= FETCH_DEPTH; rows -= FETCH_DEPTH) {
     fetch.step();
@@ -134,8 +134,8 @@ void strip_reduction(const Strip& a, int64_t M, const Strip& b, int64_t N, bool 
       for (int64_t i = 0; i < blocks; i++) {
         const int64_t m = i * width / blocks;
         const int64_t count = (i + 1) * width / blocks - m;
-        micro_reduction[vectors - 1][count - 1](a.rows, a.panel(first) + m, PANEL, b.panel(column), accumulate,
-                                                c + column * M + (first + m) * PANEL, nothing);
+        micro_reduction[vectors - 1][count - 1](a.rows, a.panel(first) + m, PANEL, b.panel(column), PANEL,
+                                                accumulate, c + column * M + (first + m) * PANEL, nothing);
       }
     }
   }

@@ -29,28 +29,45 @@ struct Strip {
  */
 struct Fetch {
   static constexpr int MOST = 4;
+  static constexpr int64_t LINE = 16;  // floats
   struct Range {
     const float* at;
-    const float* end;
-    int64_t share;
+    const float* row_end;
+    /** floats of a row, and from its last line to the next row */
+    int64_t width, gap;
+    /** lines that are left, and those of one step */
+    int64_t lines, share;
   } ranges[MOST];
   int count = 0;
 
-  LFM_INLINE void add(const float* from, int64_t floats) {
-    if (count < MOST && floats > 0) ranges[count++] = {from, from + floats, 0};
+  /** `rows` rows of `width` floats, `pitch` apart. */
+  LFM_INLINE void add(const float* from, int64_t rows, int64_t width, int64_t pitch) {
+    if (count == MOST || rows <= 0 || width <= 0) return;
+    if (width == pitch) {
+      width = pitch = rows * width;
+      rows = 1;
+    }
+    const int64_t lines = divide_up(width, LINE);
+    ranges[count++] = {from, from + width, width, pitch - lines * LINE, rows * lines, 0};
   }
+  LFM_INLINE void add(const float* from, int64_t floats) { add(from, 1, floats, floats); }
   /** Spreads what was added over `steps` calls of step(). */
   LFM_INLINE void spread(int64_t steps) {
-    for (int i = 0; i < count; i++) {
-      ranges[i].share = round_up(divide_up(ranges[i].end - ranges[i].at, most<int64_t>(steps, 1)), 16);
-    }
+    for (int i = 0; i < count; i++) ranges[i].share = divide_up(ranges[i].lines, most<int64_t>(steps, 1));
   }
   LFM_INLINE void step() {
     for (int i = 0; i < count; i++) {
-      const float* at = ranges[i].at;
-      const float* const stop = at + least<int64_t>(ranges[i].share, ranges[i].end - at);
-      for (; at < stop; at += 16) __builtin_prefetch(at, 0, 3);
-      ranges[i].at = at < ranges[i].end ? at : ranges[i].end;
+      Range& range = ranges[i];
+      const int64_t lines = least(range.share, range.lines);
+      range.lines -= lines;
+      for (int64_t line = 0; line < lines; line++) {
+        __builtin_prefetch(range.at, 0, 3);
+        range.at += LINE;
+        if (range.at >= range.row_end) {
+          range.at += range.gap;
+          range.row_end = range.at + range.width;
+        }
+      }
     }
   }
 };
@@ -107,9 +124,9 @@ LFM_INLINE void strip_product(const Strip& a, const Packed& b, Epilogue epilogue
   }
 }
 
-/** c[m·PANEL + n] = or += Σ_r a[r·stride + m] b[r·PANEL + n] */
-typedef void (*ReductionKernel)(int64_t rows, const float* a, int64_t stride, const float* b, bool accumulate, float* c,
-                                Fetch& fetch);
+/** c[m·PANEL + n] = or += Σ_r a[r·a_stride + m] b[r·b_stride + n] */
+typedef void (*ReductionKernel)(int64_t rows, const float* a, int64_t a_stride, const float* b, int64_t b_stride,
+                                bool accumulate, float* c, Fetch& fetch);
 extern const ReductionKernel micro_reduction[BLOCK_VECTORS][BLOCK_ROWS];
 
 /**

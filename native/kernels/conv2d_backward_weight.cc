@@ -169,7 +169,7 @@ void sum_lines(const Plan& is, int64_t first, int64_t last, float* space, float*
               constexpr int64_t BLOCKS = divide_up(PANEL, BLOCK_ROWS);
               for (int64_t block = 0; block < BLOCKS; block++) {
                 const int64_t m = block * PANEL / BLOCKS, height = (block + 1) * PANEL / BLOCKS - m;
-                micro_reduction[vectors - 1][height - 1](rows, left + m, PANEL, right.panel(n), accumulate,
+                micro_reduction[vectors - 1][height - 1](rows, left + m, PANEL, right.panel(n), PANEL, accumulate,
                                                          to + m * PANEL, nothing);
               }
             }

@@ -86,15 +86,19 @@ struct DerivativeEpilogue {
 
   LFM_INLINE void announce(int64_t row, int64_t rows, Fetch& fetch) const {
     fetch.add(y + (first_row + row) * N, rows * N);
-    if (saved) fetch.add(saved + (first_row + row) % saved_rows * N, rows * N);
+    if (saved) fetch.add(saved + saved_row_of(first_row + row) * N, rows * N);
   }
+
+  /** row % saved_rows; a division only where rows of saved are used again */
+  LFM_INLINE int64_t saved_row_of(int64_t row) const { return row < saved_rows ? row : row % saved_rows; }
 
   template <class Act>
   LFM_INLINE void apply(const float* tile, int stride, int64_t row, int rows, int64_t column, int width) const {
     const V sharpness = set1(beta), factor = set1(scale);
     const int64_t first = first_row + row;
+    const int64_t first_saved = saved_row_of(first);
     for_vectors(width, [&](int v, int lanes) {
-      int64_t saved_row = saved ? first % saved_rows : 0;
+      int64_t saved_row = first_saved;
       for (int r = 0; r < rows; r++) {
         V value = load(tile + r * stride + v) * factor;
         if (saved) {
