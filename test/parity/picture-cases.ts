@@ -307,6 +307,7 @@ const attentions = [
   [3, 4, 4, 1, 64],
   [1, 16, 16, 1, 16],
   [1, 3, 6, 1, 300],
+  [2, 5, 9, 2, 12],
 ] as const
 
 const attended = attentions.flatMap(([B, H, W, heads, d]) => {

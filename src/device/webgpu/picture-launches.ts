@@ -5,6 +5,7 @@ import { type Shape, size } from '../../kernels/contract.js'
 import type { FlowLossAttributes } from '../../kernels/flow_loss.js'
 import type { LoweredOperation } from '../../program/lower.js'
 import { flag, groupsFor, type Launch, type Planner, shapesOf } from './plans.js'
+import type { Target } from './variants.js'
 
 type Uniforms = Record<string, number>
 
@@ -13,21 +14,30 @@ const attributesOf = <A>(operation: LoweredOperation): A => operation.attributes
 /** Positions of a tile, and channels that one workgroup adds up: see include/attention_tile.wgsl. */
 const SIDE = 16
 const MOST_CHANNELS = 128
+/** Shares of a head's channels that a lane has four of each of: see include/attention_lanes.wgsl. */
+const MOST_SHARES = 4
 
+/** The launch that shader `name` is of; the _lanes form on software adapters with subgroups, where four channels can be loaded. */
 function attentionLaunch(
+  name: string,
   qkv: Shape,
   { heads }: AttentionAttributes,
-): Pick<Launch, 'constants' | 'uniforms' | 'groups'> {
+  { software, lanes }: Target,
+): Launch {
   const [B, H, W, S] = qkv
   const positions = H * W
   const channels = S / 3
   const headChannels = channels / heads
-  const share = Math.min(MOST_CHANNELS, SIDE * Math.ceil(headChannels / SIDE))
-  return {
-    constants: { CHANNELS: share },
-    uniforms: { positions, heads, channels, head_channels: headChannels, scale: 1 / Math.sqrt(headChannels) },
-    groups: [Math.ceil(positions / SIDE), Math.ceil(headChannels / share), B * heads],
+  const tiles = Math.ceil(positions / SIDE)
+  const uniforms = { positions, heads, channels, head_channels: headChannels, scale: 1 / Math.sqrt(headChannels) }
+  const shares = Math.ceil(headChannels / 4 / lanes)
+  if (software && lanes > 0 && lanes <= SIDE && headChannels % 4 === 0 && shares <= MOST_SHARES) {
+    const constants = { LANES: lanes, SHARES: shares }
+    return { shader: `${name}_lanes`, constants, uniforms, groups: [tiles, 1, B * heads] }
   }
+  const share = Math.min(MOST_CHANNELS, SIDE * Math.ceil(headChannels / SIDE))
+  const groups = [tiles, Math.ceil(headChannels / share), B * heads] as const
+  return { shader: name, constants: { CHANNELS: share }, uniforms, groups }
 }
 
 export const picturePlanners: Readonly<Record<string, Planner>> = {
@@ -84,21 +94,18 @@ export const picturePlanners: Readonly<Record<string, Planner>> = {
     return { launches: [{ shader: 'flow_loss', constants: {}, uniforms, groups: groupsFor(rows, 1) }] }
   },
 
-  attention: (operation) => {
-    const launch = attentionLaunch(operation.operands.qkv.shape, attributesOf<AttentionAttributes>(operation))
-    return { launches: [{ shader: 'attention', ...launch }] }
-  },
+  attention: (operation, target) => ({
+    launches: [
+      attentionLaunch('attention', operation.operands.qkv.shape, attributesOf<AttentionAttributes>(operation), target),
+    ],
+  }),
 
-  attention_backward: (operation) => {
+  attention_backward: (operation, target) => {
     const { qkv, log_sum_exp } = shapesOf(operation)
-    const launch = attentionLaunch(qkv, attributesOf<AttentionAttributes>(operation))
+    const launch = attentionLaunch('attention_backward', qkv, attributesOf<AttentionAttributes>(operation), target)
     const { scale: _, ...uniforms } = launch.uniforms as Uniforms
     const rows = size(log_sum_exp)
-    const of = (keys: boolean): Launch => ({
-      shader: 'attention_backward',
-      ...launch,
-      constants: { ...launch.constants, OF_KEYS: flag(keys) },
-    })
+    const of = (keys: boolean): Launch => ({ ...launch, constants: { ...launch.constants, OF_KEYS: flag(keys) } })
     return {
       launches: [
         { shader: 'attention_backward_rows', constants: {}, uniforms: { ...uniforms, rows }, groups: groupsFor(rows) },
