@@ -19,15 +19,22 @@ const qkv = [B, 16, 16, 3 * 64]
 /** Parameters of the network, about. */
 const P = 1_110_000
 
-const convolution = (C: number, N: number, k: number, beside: 'nothing' | 'shift' | 'residual', rows = B): KernelWork =>
+const convolution = (
+  C: number,
+  N: number,
+  k: number,
+  beside: 'nothing' | 'shift' | 'residual',
+  rows = B,
+  H = 32,
+): KernelWork =>
   work(
     'conv2d',
     {
-      x: [rows, 32, 32, C],
+      x: [rows, H, H, C],
       weight: [k, k, C, N],
       bias: [N],
-      y: [rows, 32, 32, N],
-      ...(beside === 'residual' ? { residual: [rows, 32, 32, N] } : {}),
+      y: [rows, H, H, N],
+      ...(beside === 'residual' ? { residual: [rows, H, H, N] } : {}),
       ...(beside === 'shift' ? { shift: [rows, N] } : {}),
     },
     { ...plainConvolution, padding: (k - 1) / 2 },
@@ -76,6 +83,8 @@ export const convolutionWorks: Readonly<Record<string, BatchedWork>> = {
 export const pictureWorks: Readonly<Record<string, KernelWork>> = {
   'conv2d/64x64x3x3-residual': convolution(64, 64, 3, 'residual'),
   'conv2d/32x32x3x3': convolution(32, 32, 3, 'shift'),
+  'conv2d/128x128x3x3-16': convolution(128, 128, 3, 'shift', B, 16),
+  'conv2d/64x64x3x3-8': convolution(64, 64, 3, 'shift', B, 8),
   'conv2d/128x64x1x1': convolution(128, 64, 1, 'residual'),
   'conv2d/first': work(
     'conv2d',
@@ -106,6 +115,16 @@ export const pictureWorks: Readonly<Record<string, KernelWork>> = {
     'conv2d_backward_input',
     { dy: half, weight: [3, 3, 64, 64], dx: whole },
     { ...plainBackwardInput, stride: 2 },
+  ),
+  'conv2d_backward_input/128x128x3x3-16': work(
+    'conv2d_backward_input',
+    { dy: [B, 16, 16, 128], weight: [3, 3, 128, 128], dx: [B, 16, 16, 128] },
+    { ...plainBackwardInput },
+  ),
+  'conv2d_backward_weight/128x128x3x3-16': work(
+    'conv2d_backward_weight',
+    { x: [B, 16, 16, 128], dy: [B, 16, 16, 128], dweight: [3, 3, 128, 128], dbias: [128] },
+    { ...plainBackwardWeight },
   ),
   'conv2d_backward_weight/first': work(
     'conv2d_backward_weight',

@@ -209,6 +209,23 @@ void multiply_tiles(const float* tiles, int64_t tiles_stride, int64_t rows, cons
   }
 }
 
+void reduce_tiles(const float* left, int64_t left_stride, int64_t C, const float* right, int64_t right_stride, int64_t N,
+                  int64_t rows, bool accumulate, float* out, int64_t out_stride, Fetch& fetch) {
+  for (int64_t point = 0; point < PRODUCTS; point++, left += left_stride, right += right_stride, out += out_stride) {
+    for (int64_t column = 0; column < N; column += PANEL) {
+      const int vectors = static_cast<int>(divide_up(least<int64_t>(PANEL, N - column), W));
+      for (int64_t panel = 0; panel < C; panel += PANEL) {
+        const int64_t width = least<int64_t>(PANEL, C - panel), blocks = divide_up(width, BLOCK_ROWS);
+        for (int64_t i = 0; i < blocks; i++) {
+          const int64_t m = i * width / blocks, height = (i + 1) * width / blocks - m;
+          micro_reduction[vectors - 1][height - 1](rows, left + panel * rows + m, PANEL, right + column * rows, accumulate,
+                                                   out + column * C + (panel + m) * PANEL, fetch);
+        }
+      }
+    }
+  }
+}
+
 void finish_tiles(const float* products, int64_t stride, int64_t row, int64_t run, int vectors, float* lines) {
   const int64_t pixel = vectors * W, line = run * TILE * pixel;
   for (int64_t r = 0; r < run; r++) {

@@ -38,6 +38,17 @@ struct Tiles {
       : of(patches), down(divide_up(patches.outH, TILE)), across(divide_up(patches.outW, TILE)),
         count(patches.from.B * down * across) {}
 
+  /** Where the lines of a row of tiles begin, for the first tile there: a pixel of the output. */
+  int64_t pixel(int64_t tile) const {
+    const int64_t row = tile / across;
+    return (row / down * of.outH + row % down * TILE) * of.outW;
+  }
+  /** What the rows of tiles [first, last) are made from, about. */
+  void announce(int64_t first, int64_t last, Fetch& fetch) const {
+    if (of.halved) return;
+    fetch.add(of.from.data + pixel(first) * of.from.pixel, (pixel(last) - pixel(first)) * of.from.pixel);
+  }
+
   /**
    * Bᵀ d B of tiles [first, first + rows): for each product a strip of `rows` rows and C columns, `stride` floats from the
    * last. `zeros` are C of them, for pixels beyond the edge.
@@ -65,6 +76,10 @@ struct TileWeights {
 void multiply_tiles(const float* tiles, int64_t tiles_stride, int64_t rows, const TileWeights& weights, int64_t column,
                     float* out, int64_t out_stride, Fetch& fetch);
 
+/** Sums over `rows` tiles of left [C] and right [N], as strips of C rows, set or added to; `stride`s between products. */
+void reduce_tiles(const float* left, int64_t left_stride, int64_t C, const float* right, int64_t right_stride, int64_t N,
+                  int64_t rows, bool accumulate, float* out, int64_t out_stride, Fetch& fetch);
+
 /** Of tiles [row, row + run) of products, the pixels as TILE lines of run·TILE pixels of `vectors` vectors. */
 void finish_tiles(const float* products, int64_t stride, int64_t row, int64_t run, int vectors, float* lines);
 
@@ -79,13 +94,16 @@ struct TileProduct {
 
   /** How a block of tiles lies in a worker's memory. */
   struct Space {
-    /** tiles at most */
-    int64_t rows;
+    /** tiles that stay together, whole rows of them where these are short, and tiles of a block */
+    int64_t unit, rows;
     int64_t zeros, tiles_stride, products_stride, lines;
-    /** As many as fill a third of the second-level cache: no result depends on it. */
-    explicit Space(int64_t C) {
+
+    /** Two tiles of registers, or what fills the second-level cache: no result depends on it. */
+    Space(int64_t C, int64_t across) {
       const int64_t tile = PRODUCTS * (round_up(C, PANEL) + PANEL);
-      rows = most<int64_t>(1, caches().l2 / 4 / 3 / (tile * BLOCK_ROWS)) * BLOCK_ROWS;
+      rows = most<int64_t>(1, least<int64_t>(2 * BLOCK_ROWS, caches().l2 / 4 / tile));
+      unit = across <= rows ? across : 1;
+      rows -= rows % unit;
       zeros = round_up(C, PANEL);
       tiles_stride = Strip::floats(rows, C) + 16;
       products_stride = rows * PANEL + 16;
@@ -94,17 +112,20 @@ struct TileProduct {
     int64_t floats() const { return zeros + PRODUCTS * (tiles_stride + products_stride) + lines; }
   };
   /** floats that the weights and all workers need */
-  static int64_t scratch(int64_t C, int64_t N, int workers) {
-    return TileWeights::floats(C, N) + workers * Space(C).floats();
+  static int64_t scratch(const Tiles& tiles, int64_t N, int workers) {
+    const int64_t C = tiles.of.C;
+    return TileWeights::floats(C, N) + workers * Space(C, tiles.across).floats();
   }
 
   template <class Epilogue>
   LFM_INLINE void run(Workers& workers, const Epilogue& epilogue) const {
     const Patches& p = tiles.of;
-    const Space space(b.C);
-    const int64_t tasks = least(round_up(divide_up(tiles.count, space.rows), workers.count), tiles.count);
+    const Space space(b.C, tiles.across);
+    const int64_t units = tiles.count / space.unit;
+    const int64_t tasks = least(round_up(divide_up(units, space.rows / space.unit), workers.count), units);
+    const auto start = [&](int64_t task) { return task * units / tasks * space.unit; };
     parallel(workers, tasks, [&](int64_t task, int worker) {
-      const int64_t first = task * tiles.count / tasks, rows = (task + 1) * tiles.count / tasks - first;
+      const int64_t first = start(task), rows = start(task + 1) - first;
       float* const zeros = spaces + worker * space.floats();
       float* const left = zeros + space.zeros;
       float* const products = left + PRODUCTS * space.tiles_stride;
@@ -112,6 +133,13 @@ struct TileProduct {
       memset(zeros, 0, static_cast<size_t>(space.zeros) * sizeof(float));
       tiles.pack(first, rows, zeros, left, space.tiles_stride);
       Fetch fetch;
+      if (space.unit > 1) {
+        // whole lines: those that this block writes, and those that the thread's next one probably reads
+        epilogue.announce(tiles.pixel(first), tiles.pixel(first + rows) - tiles.pixel(first), fetch);
+        const int64_t later = least(task + workers.count, tasks - 1);
+        tiles.announce(start(later), start(later + 1), fetch);
+        fetch.spread(PRODUCTS * divide_up(b.N, PANEL) * divide_up(rows, BLOCK_ROWS) * (b.C / FETCH_DEPTH));
+      }
       for (int64_t column = 0; column < b.N; column += PANEL) {
         const int width = static_cast<int>(least<int64_t>(PANEL, b.N - column));
         const int vectors = (width + W - 1) / W;

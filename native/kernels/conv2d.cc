@@ -68,6 +68,13 @@ struct ConvolutionEpilogue {
   int activation;
   float beta, scale;
 
+  /** What the pixels from `row` on will touch. */
+  LFM_INLINE void announce(int64_t row, int64_t rows, Fetch& fetch) const {
+    if (y.channel != 1) return;
+    fetch.add(y.data + row * y.pixel, rows * y.pixel);
+    if (residual.data && !halved) fetch.add(residual.data + row * residual.pixel, rows * residual.pixel);
+  }
+
   template <class Act>
   LFM_INLINE void apply(const float* tile, int stride, int64_t row, int rows, int64_t column, int width) const {
     const V sharpness = set1(beta), inverse = set1(1.0f / beta), factor = set1(scale);
@@ -135,8 +142,8 @@ bool by_lines(const Call& call, const Patches& patches) {
 int64_t scratch(const Call& call, int workers) {
   const int64_t K = depth_of(call), N = call[WEIGHT].shape[3];
   const int64_t combined = call.choice(COMBINE) == INPUT ? round_up(call[X].size(), 16) : 0;
-  if (call.choice(VARIANT) == WINOGRAD) return combined + TileProduct::scratch(K / 9, N, workers);
   const Patches patches = patches_of(call);
+  if (call.choice(VARIANT) == WINOGRAD) return combined + TileProduct::scratch(Tiles(patches), N, workers);
   const int64_t product = by_lines(call, patches) ? round_up(K * N, 16) + LineProduct::scratch(Lines(patches), workers)
                                                   : PatchProduct::scratch(K, N, workers);
   return combined + Packed::floats(K, N) + product;

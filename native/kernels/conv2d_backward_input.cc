@@ -35,6 +35,13 @@ struct InputEpilogue {
   int activation;
   float beta, scale;
 
+  /** What the pixels from `row` on will touch. */
+  LFM_INLINE void announce(int64_t row, int64_t rows, Fetch& fetch) const {
+    if (dx.channel == 1) fetch.add(dx.data + row * dx.pixel, rows * dx.pixel);
+    if (saved.data) fetch.add(saved.data + row * saved.pixel, rows * saved.pixel);
+    if (add.data) fetch.add(add.data + row * add.pixel, rows * add.pixel);
+  }
+
   template <class Act>
   LFM_INLINE void apply(const float* tile, int stride, int64_t row, int rows, int64_t column, int width) const {
     const V sharpness = set1(beta), factor = set1(scale);
@@ -93,7 +100,7 @@ int64_t scratch(const Call& call, int workers) {
   const Sizes is(call);
   const Patches patches = patches_of(call, is);
   const int64_t weights = round_up(is.depth() * is.C, 16);
-  if (call.choice(VARIANT) == WINOGRAD) return weights + TileProduct::scratch(is.N, is.C, workers);
+  if (call.choice(VARIANT) == WINOGRAD) return weights + TileProduct::scratch(Tiles(patches), is.C, workers);
   const int64_t product = by_lines(is, patches) ? weights + LineProduct::scratch(Lines(patches), workers)
                                                 : PatchProduct::scratch(is.depth(), is.C, workers);
   return weights + Packed::floats(is.depth(), is.C) + product;

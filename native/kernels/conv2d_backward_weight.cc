@@ -5,7 +5,8 @@
  *
  * Where channels fill panels and the stride is 1, some lines of a picture at a time are packed as in lines.h, and those of
  * dy beside them with zeros where the lines of x are longer: then each tap is one reduction over all of these pixels, its
- * left operand being the lines from another pixel on. Else patches are gathered, strip by strip.
+ * left operand being the lines from another pixel on. Else patches are gathered, strip by strip. By Winograd (winograd.h) a
+ * slice sums the products of its tiles, block by block, and then makes taps of them.
  */
 
 #include "kernels/epilogue.h"
@@ -26,8 +27,8 @@ constexpr int64_t STRIP_ROWS = PANEL < 24 ? 8 * PANEL : 4 * PANEL;
 /** Pixels of the lines that are packed at a time, about: a panel of dy's stays in the first-level cache. */
 constexpr int64_t CHUNK_PIXELS = 256;
 
-/** Tiles of a block. */
-constexpr int64_t TILE_BLOCK = 28;
+/** Tiles of a block: between two of these, products ask for what the next one reads. */
+constexpr int64_t TILE_BLOCK = divide_up(32, FETCH_DEPTH) * FETCH_DEPTH;
 
 struct Plan {
   Pictures x, dy;
@@ -70,7 +71,9 @@ struct Plan {
   int64_t left_stride() const { return Strip::floats(block, C) + 16; }
   int64_t right_stride() const { return Strip::floats(block, N) + 16; }
   int64_t product_stride() const { return Strip::floats(C, N) + 16; }
-  int64_t scratch(int workers) const { return slices * slice + dy.B * picture + workers * space; }
+  /** Slices that are under way at a time. */
+  int64_t spaces(int workers) const { return least<int64_t>(workers, slices); }
+  int64_t scratch(int workers) const { return slices * slice + dy.B * picture + spaces(workers) * space; }
 };
 
 int64_t scratch(const Call& call, int workers) { return Plan(call).scratch(workers); }
@@ -189,17 +192,23 @@ void sum_tiles(const Plan& is, int64_t first, int64_t last, float* space, float*
   float* const right_space = left_space + PRODUCTS * is.left_stride();
   float* const products = right_space + PRODUCTS * is.right_stride();
   memset(space, 0, static_cast<size_t>(left_space - space) * sizeof(float));
-  const int64_t area = left.down * left.across, begin = first * area, count = last * area - begin;
-  const int64_t blocks = divide_up(count, is.block);
+  // whole rows of tiles, where these are short: memory is read in lines
+  const int64_t unit = left.across <= is.block ? left.across : 1;
+  const int64_t area = left.down * left.across, units = (last - first) * area / unit;
+  const int64_t blocks = divide_up(units, is.block / unit);
+  const auto start = [&](int64_t block) { return first * area + block * units / blocks * unit; };
   for (int64_t i = 0; i < blocks; i++) {
-    const int64_t tile = begin + i * count / blocks, rows = begin + (i + 1) * count / blocks - tile;
+    const int64_t tile = start(i), rows = start(i + 1) - tile;
     left.pack(tile, rows, space, left_space, is.left_stride());
     right.pack_gradient(tile, rows, space, right_space, is.right_stride(), pictures, is.picture);
-    for (int64_t point = 0; point < PRODUCTS; point++) {
-      strip_reduction(Strip{left_space + point * is.left_stride(), rows}, is.C,
-                      Strip{right_space + point * is.right_stride(), rows}, is.N, i > 0,
-                      products + point * is.product_stride());
+    Fetch fetch;
+    if (unit > 1 && i + 1 < blocks) {
+      left.announce(start(i + 1), start(i + 2), fetch);
+      right.announce(start(i + 1), start(i + 2), fetch);
+      fetch.spread(PRODUCTS * divide_up(is.N, PANEL) * divide_up(is.C, BLOCK_ROWS) * (rows / FETCH_DEPTH));
     }
+    reduce_tiles(left_space, is.left_stride(), is.C, right_space, is.right_stride(), is.N, rows, i > 0, products,
+                 is.product_stride(), fetch);
   }
   finish_taps(products, is.product_stride(), is.C, is.N, sums);
 }
@@ -209,9 +218,10 @@ void run(const Call& call, Workers& workers) {
   float* const sums = call.scratch;
   float* const pictures = sums + is.slices * is.slice;
   float* const spaces = pictures + is.dy.B * is.picture;
+  const bool few = is.slices < workers.count;
   parallel(workers, is.slices, [&](int64_t index, int worker) {
     const int64_t first = index * is.dy.B / is.slices, last = (index + 1) * is.dy.B / is.slices;
-    float* const space = spaces + worker * is.space;
+    float* const space = spaces + (few ? index : worker) * is.space;
     constexpr decltype(&sum_strips) ways[] = {sum_strips, sum_lines, sum_tiles};
     ways[is.way](is, first, last, space, sums + index * is.slice, pictures);
   });

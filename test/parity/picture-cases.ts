@@ -51,6 +51,7 @@ const convolutions: readonly Convolution[] = [
   { B: 3, H: 5, W: 6, C: 64, N: 32, k: 1, padding: 0, beside: [0, 32] },
   { B: 1, H: 6, W: 6, C: 5, N: 9, k: 3, padding: 0 },
   { B: 3, H: 9, W: 37, C: 17, N: 35, k: 3, beside: [3, 2], activation: 'silu', shift: 'rows', residual: 'whole' },
+  { B: 1, H: 6, W: 131, C: 4, N: 8, k: 3, scale: 2 },
   { B: 2, H: 9, W: 4, C: 2, N: 3, k: 3, padding: 2, upsample: 2, stride: 2, xLayout: 'nchw' },
   { B: 3, H: 5, W: 3, C: 4, N: 12, k: 3, padding: 0, upsample: 2, stride: 2, residual: 'half', activation: 'tanh' },
   { B: 2, H: 4, W: 5, C: 12, N: 36, k: 3, padding: 2, combine: 'output', shift: 'rows', activation: 'silu' },
