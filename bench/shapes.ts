@@ -9,7 +9,7 @@ import type { MlpSpec } from '../src/composites/mlp.js'
 import type { UnetSpec } from '../src/composites/unet.js'
 import type { ActivationName } from '../src/kernels/activations.js'
 import type { VelocityField } from '../src/nn/field.js'
-import { mlpField } from '../src/nn/mlp.js'
+import { mlpField, padded } from '../src/nn/mlp.js'
 import { unetField } from '../src/nn/unet.js'
 
 export interface MlpShape {
@@ -100,5 +100,9 @@ export const specOf = ({ dimension, width, layers, activation, beta }: Omit<MlpS
   frequencies: [],
 })
 
-export const fieldOf = (net: NetShape): VelocityField =>
-  net.kind === 'unet' ? unetField(net.spec) : mlpField(specOf(net))
+/** As the library makes it. */
+export function fieldOf(net: NetShape): VelocityField {
+  if (net.kind === 'unet') return unetField(net.spec)
+  const spec = specOf(net)
+  return mlpField(spec, padded(spec))
+}

@@ -20,19 +20,41 @@ import { mlpTangents } from '../composites/mlp_tangents.js'
 import { rk4Step } from '../composites/rk4_step.js'
 import { rk4 } from '../composites/tableaus.js'
 import { CheckpointError } from '../errors.js'
+import { activations } from '../kernels/activations.js'
 import { draw, seedWords, uniform } from '../kernels/draws.js'
 import type { NamedTensor, VelocityField } from './field.js'
 
 const columns = (layer: MlpLayer): number => layer.inputs + (layer.timeWeight === null ? 0 : 1)
 
-export function mlpField(net: MlpSpec): VelocityField {
-  const layers = mlpLayers(net)
-  const parameterLength = mlpParameterLength(net)
+/** A layer, and where it lies among the padded ones. */
+interface Placed extends MlpLayer {
+  /** from one output's weights to the next's */
+  readonly pitch: number
+}
+
+/**
+ * The same network with hidden widths that are multiples of four, so that devices read and write four numbers at a time.
+ * The units that are added have weights of zero, on the way in and out, and keep them: their values are act(0), so an
+ * activation that is not zero there is left as it is.
+ */
+export function padded(net: MlpSpec): MlpSpec {
+  if (activations[net.activation].value(0, net.beta) !== 0) return net
+  return { ...net, hidden: net.hidden.map((width) => 4 * Math.ceil(width / 4)) }
+}
+
+/** @param on how the network lies on a device, its hidden layers padded or not; files and counts know nothing of it */
+export function mlpField(net: MlpSpec, on: MlpSpec = net): VelocityField {
+  const onDevice = mlpLayers(on)
+  const layers = mlpLayers(net).map((layer, i): Placed => {
+    const { weight, bias, timeWeight, inputs: pitch } = onDevice[i]
+    return { ...layer, weight, bias, timeWeight, pitch }
+  })
+  const parameterLength = mlpParameterLength(on)
   return {
     dimension: net.dimension,
     condition: net.condition,
     parameterLength,
-    widest: Math.max(...layers.map((layer) => Math.max(layer.inputs, layer.outputs))),
+    widest: Math.max(...onDevice.map((layer) => Math.max(layer.inputs, layer.outputs))),
     parameterCount: mlpParameterCount(net),
     rowFlops: mlpRowFlops(net),
     initialise(seed, stream) {
@@ -40,29 +62,30 @@ export function mlpField(net: MlpSpec): VelocityField {
       const words = seedWords(seed)
       layers.forEach((layer, index) => {
         const bound = 1 / Math.sqrt(columns(layer))
-        const fill = (offset: number, length: number, part: number): void => {
+        const { inputs, outputs, pitch } = layer
+        const fill = (offset: number, length: number, part: number, place = (i: number): number => i): void => {
           for (let i = 0; i < length; i++) {
             const word = draw({ ...words, stream }, 'weight', i >> 2, index, part)[i & 3]
-            flat[offset + i] = bound * (2 * uniform(word) - 1)
+            flat[offset + place(i)] = bound * (2 * uniform(word) - 1)
           }
         }
-        fill(layer.weight, layer.inputs * layer.outputs, 0)
-        fill(layer.bias, layer.outputs, 1)
-        if (layer.timeWeight !== null) fill(layer.timeWeight, layer.outputs, 2)
+        fill(layer.weight, inputs * outputs, 0, (i) => Math.floor(i / inputs) * pitch + (i % inputs))
+        fill(layer.bias, outputs, 1)
+        if (layer.timeWeight !== null) fill(layer.timeWeight, outputs, 2)
       })
       return flat
     },
     // its layers are thin: the whole batch goes at once, and everything is kept
     addGradient: (builder, { state: _, part: __, ...operands }, scale) =>
-      builder.add(mlpBackward, { ...operands }, { net, scale }),
+      builder.add(mlpBackward, { ...operands }, { net: on, scale }),
     addMixedGradient: (builder, { part: _, ...operands }, scale) =>
-      builder.add(mlpBackwardMixed, { ...operands }, { net, scale }),
-    takesHalfInput: takesPlainInput(net),
-    addVelocity: (builder, operands, scale) => builder.add(mlpForward, { ...operands }, { net, scale }),
-    addDivergence: (builder, operands, scale) => builder.add(mlpTangents, { ...operands }, { net, scale }),
+      builder.add(mlpBackwardMixed, { ...operands }, { net: on, scale }),
+    takesHalfInput: takesPlainInput(on),
+    addVelocity: (builder, operands, scale) => builder.add(mlpForward, { ...operands }, { net: on, scale }),
+    addDivergence: (builder, operands, scale) => builder.add(mlpTangents, { ...operands }, { net: on, scale }),
     addIntegration(builder, tableau, operands, scale, interval) {
-      if (tableau === rk4) builder.add(rk4Step, { ...operands }, { net, scale, ...interval })
-      else fixedStep(builder, tableau, { ...operands }, { net, scale, ...interval })
+      if (tableau === rk4) builder.add(rk4Step, { ...operands }, { net: on, scale, ...interval })
+      else fixedStep(builder, tableau, { ...operands }, { net: on, scale, ...interval })
     },
     toTensors: (flat, prefix) => layers.flatMap((layer, i) => layerToTensors(flat, layer, `${prefix}layers.${i}.`)),
     fromTensors(tensors, prefix) {
@@ -76,12 +99,12 @@ export function mlpField(net: MlpSpec): VelocityField {
   }
 }
 
-function layerToTensors(flat: Float32Array, layer: MlpLayer, prefix: string): NamedTensor[] {
-  const { inputs, outputs, timeWeight } = layer
+function layerToTensors(flat: Float32Array, layer: Placed, prefix: string): NamedTensor[] {
+  const { inputs, outputs, timeWeight, pitch } = layer
   const width = columns(layer)
   const weight = new Float32Array(outputs * width)
   for (let n = 0; n < outputs; n++) {
-    const start = layer.weight + n * inputs
+    const start = layer.weight + n * pitch
     weight.set(flat.subarray(start, start + inputs), n * width + width - inputs)
     if (timeWeight !== null) weight[n * width] = flat[timeWeight + n]
   }
@@ -93,11 +116,11 @@ function layerToTensors(flat: Float32Array, layer: MlpLayer, prefix: string): Na
 
 function layerFromTensors(
   flat: Float32Array,
-  layer: MlpLayer,
+  layer: Placed,
   tensors: ReadonlyMap<string, NamedTensor>,
   prefix: string,
 ): void {
-  const { inputs, outputs, timeWeight } = layer
+  const { inputs, outputs, timeWeight, pitch } = layer
   const width = columns(layer)
   const take = (name: string, shape: readonly number[]): Float32Array => {
     const tensor = tensors.get(prefix + name)
@@ -111,7 +134,7 @@ function layerFromTensors(
   }
   const weight = take('weight', [outputs, width])
   for (let n = 0; n < outputs; n++) {
-    flat.set(weight.subarray(n * width + width - inputs, (n + 1) * width), layer.weight + n * inputs)
+    flat.set(weight.subarray(n * width + width - inputs, (n + 1) * width), layer.weight + n * pitch)
     if (timeWeight !== null) flat[timeWeight + n] = weight[n * width]
   }
   flat.set(take('bias', [outputs]), layer.bias)

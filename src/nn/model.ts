@@ -1,11 +1,12 @@
 /** From the section `model` of a config to a velocity field, for rows of a given shape. */
 
+import type { MlpSpec } from '../composites/mlp.js'
 import { type UnetSpec, unetProblem } from '../composites/unet.js'
 import { microBatchProblem } from '../composites/unet_backward.js'
 import type { ResolvedOptions, UnetModel } from '../config/index.js'
 import { ConfigError } from '../errors.js'
 import type { VelocityField } from './field.js'
-import { mlpField } from './mlp.js'
+import { mlpField, padded } from './mlp.js'
 import { unetField } from './unet.js'
 
 /**
@@ -14,7 +15,7 @@ import { unetField } from './unet.js'
  */
 export function fieldOf(model: ResolvedOptions['model'], rowShape: readonly number[]): VelocityField {
   if (model.kind === 'unet') return unetField(unetSpec(model, rowShape))
-  return mlpField({
+  const net: MlpSpec = {
     kind: 'mlp',
     dimension: rowShape.reduce((product, extent) => product * extent, 1),
     condition: 0,
@@ -23,7 +24,8 @@ export function fieldOf(model: ResolvedOptions['model'], rowShape: readonly numb
     beta: model.beta,
     time: model.time,
     frequencies: model.fourier,
-  })
+  }
+  return mlpField(net, padded(net))
 }
 
 function unetSpec({ kind, ...model }: UnetModel, rowShape: readonly number[]): UnetSpec {

@@ -1,0 +1,99 @@
+/**
+ * Hidden widths are padded to multiples of four on a device: the units that are added stay exactly zero through training, so
+ * that files and results are those of the network without them.
+ */
+
+import { expect, test } from 'vitest'
+import type { MlpSpec } from '../../src/composites/mlp.js'
+import type { Device } from '../../src/device/device.js'
+import { openReference } from '../../src/device/reference/device.js'
+import { freshState, type SubFlowSettings, trainSubFlow } from '../../src/flow/train-sub-flow.js'
+import { type ActivationName, activations } from '../../src/kernels/activations.js'
+import type { VelocityField } from '../../src/nn/field.js'
+import { mlpField, padded } from '../../src/nn/mlp.js'
+import { describeOn } from '../devices.js'
+
+const spec = (activation: ActivationName): MlpSpec => ({
+  kind: 'mlp',
+  dimension: 3,
+  condition: 0,
+  hidden: [6, 9],
+  activation,
+  beta: 1,
+  time: 'every',
+  frequencies: [],
+})
+
+const settings: SubFlowSettings = {
+  number: 1,
+  gamma: 0.3,
+  interpolant: 'linear',
+  coupling: 'dependent',
+  steps: 8,
+  batch: 40,
+  timesPerPair: 1,
+  quantiles: null,
+  sampling: 'epochs',
+  seed: 5,
+  scale: 1,
+  optimizer: {
+    optimizer: 'adam',
+    lr: 3e-3,
+    betas: [0.9, 0.999],
+    eps: 1e-8,
+    weightDecay: 0.01,
+    ema: 0.9,
+    clip: 1,
+    schedule: { kind: 'constant' },
+    warmup: 0,
+  },
+}
+
+async function train(device: Device, field: VelocityField): Promise<Float32Array> {
+  const rows = 100
+  const pool = device.createBuffer(3 * rows)
+  pool.write(Float32Array.from({ length: 3 * rows }, (_, i) => Math.sin(0.37 * i * i)))
+  const start = freshState(field.initialise(5, 1), settings.optimizer)
+  const { state } = await trainSubFlow(device, field, { pool, rows }, start, settings, { checkpointEvery: 0 })
+  pool.dispose()
+  return state.parameters
+}
+
+const restored = (field: VelocityField, flat: Float32Array): Float32Array => {
+  const tensors = field.toTensors(flat, '').map((tensor) => [tensor.name, tensor] as const)
+  return field.fromTensors(new Map(tensors), '')
+}
+
+test('an activation that is not zero at zero keeps its widths; the others get multiples of four', () => {
+  const names = Object.keys(activations) as ActivationName[]
+  expect(names.filter((name) => padded(spec(name)).hidden.join() === '6,9')).toEqual(['softplus'])
+  expect(padded(spec('relu')).hidden).toEqual([8, 12])
+})
+
+test('starting parameters and files are those of the network as it is', () => {
+  const [plain, on] = [mlpField(spec('silu')), mlpField(spec('silu'), padded(spec('silu')))]
+  expect(on.parameterLength).toBeGreaterThan(0)
+  expect(on.toTensors(on.initialise(3, 2), 'p.')).toEqual(plain.toTensors(plain.initialise(3, 2), 'p.'))
+  expect([on.parameterCount, on.rowFlops, on.stepFlops(7)]).toEqual([
+    plain.parameterCount,
+    plain.rowFlops,
+    plain.stepFlops(7),
+  ])
+})
+
+await describeOn(['reference', 'native', 'webgpu'], 'training with padded widths', (device) => {
+  test.each(['relu', 'elu', 'silu', 'gelu', 'tanh'] as const)(
+    '%s leaves what was added at zero',
+    async (activation) => {
+      const net = spec(activation)
+      const [plain, on] = [mlpField(net), mlpField(net, padded(net))]
+      const trained = await train(device(), on)
+      expect(trained.some((value) => value !== 0)).toBe(true)
+      expect(restored(on, trained)).toEqual(trained)
+      const exact = plain.toTensors(await train(openReference(), plain), '')
+      const got = on.toTensors(trained, '')
+      const differences = exact.flatMap(({ values }, i) => [...values].map((value, j) => value - got[i].values[j]))
+      expect(Math.hypot(...differences)).toBeLessThan(1e-3)
+    },
+  )
+})
