@@ -6,6 +6,7 @@
 import { describe, expect, test } from 'vitest'
 import type { MlpSpec } from '../../src/composites/mlp.js'
 import { plan } from '../../src/device/webgpu/launches.js'
+import { bearers, type Launch } from '../../src/device/webgpu/plans.js'
 import type { Target } from '../../src/device/webgpu/variants.js'
 import { partsOfGradients } from '../../src/device/webgpu/weight-gradients.js'
 import { type LoweredOperation, lower } from '../../src/program/lower.js'
@@ -87,4 +88,18 @@ test('a gradient that something else writes into as well is added up layer by la
   const shaders = shadersOf([...operations.slice(0, norm), add, ...operations.slice(norm)], targets['a GPU'])
   expect(shaders).toContain('linear_backward_weight_sum')
   expect(shaders).not.toContain('gradient_norm_parts')
+})
+
+test('flops and bytes are borne by the launches that are named as the contract, else by the first', () => {
+  const launch = (shader: string): Launch => ({ shader, constants: {}, uniforms: {}, groups: [1, 1, 1] })
+  const borne = (contract: string, ...shaders: string[]): number[] => {
+    const launches = shaders.map(launch)
+    const by = bearers(contract, launches)
+    return launches.flatMap((one, i) => (by.has(one) ? [i] : []))
+  }
+  expect(borne('linear_loss', 'linear_loss_half', 'linear_loss_half_rows')).toEqual([0])
+  expect(borne('group_norm', 'group_norm_moments', 'group_norm_statistics', 'group_norm')).toEqual([2])
+  const backward = ['attention_backward_rows', 'attention_backward_lanes', 'attention_backward_lanes']
+  expect(borne('attention_backward', ...backward)).toEqual([1, 2])
+  expect(borne('convert', 'convert_back')).toEqual([0])
 })

@@ -14,7 +14,7 @@ import type { CompiledProgram, Dispatch } from './executable.js'
 import { plan, plannedKernels } from './launches.js'
 import { usage, type WebgpuBuffer, type WebgpuMemory } from './memory.js'
 import type { Pipelines, Prepared } from './pipelines.js'
-import type { Launch, Plan, Planner, Scratch } from './plans.js'
+import { bearers, type Launch, type Plan, type Planner, type Scratch } from './plans.js'
 import { packUniforms, type Shader, uniformBytes } from './shaders.js'
 import { choiceLabel, type Target } from './variants.js'
 import { partsOfGradients, type SharedParts } from './weight-gradients.js'
@@ -106,6 +106,7 @@ export async function compileProgram(program: Program, on: CompilesOn): Promise<
         Object.entries(plans[i].scratch ?? {}).map(([name, scratch]) => [name, scratchBuffer(scratch)]),
       )
       const cost = costOf(operation.contract, operation.operands, operation.attributes)
+      const bearing = bearers(operation.contract.name, plans[i].launches)
       plans[i].launches.forEach((launch, j) => {
         const { shader, layout, pipeline, identity } = prepared[i][j]
         const entries = bindings(operation, shader, { bufferOf, scratch, windows: plans[i].windows }, on)
@@ -114,8 +115,8 @@ export async function compileProgram(program: Program, on: CompilesOn): Promise<
           resource: { buffer: uniformBuffer, offset: OFFSET_BYTES * dispatches.length, size: uniformBytes(shader) },
         })
         const bindGroup = gpu.createBindGroup({ layout, entries })
-        // further launches of an operation only sum up what the first one left
-        const { flops, bytes } = j === 0 ? cost : { flops: 0, bytes: 0 }
+        const share = bearing.has(launch) ? 1 / bearing.size : 0
+        const [flops, bytes] = [share * cost.flops, share * cost.bytes]
         const sizes = entries.map(({ resource }) => (resource as GPUBufferBinding).size ?? 0)
         const { shader: name, groups } = launch
         dispatches.push({ pipeline, bindGroup, groups, name, flops, bytes, identity, sizes })

@@ -56,6 +56,18 @@ export function groupsFor(elements: number, size = GROUP_SIZE): [number, number,
 export const shapesOf = (operation: LoweredOperation): Record<string, Shape> =>
   Object.fromEntries(Object.entries(operation.operands).map(([name, { shape }]) => [name, shape]))
 
+/** Ways to implement a contract, after its name in a shader's. */
+const implementations = /_(half|thin|lanes|parts)$/
+
+/**
+ * Which of an operation's launches do what its contract counts: those named as the contract, else the first. The others prepare
+ * for them, or add up what they left.
+ */
+export function bearers(contract: string, launches: readonly Launch[]): ReadonlySet<Launch> {
+  const named = launches.filter(({ shader }) => shader.replace(implementations, '') === contract)
+  return new Set(named.length > 0 ? named : launches.slice(0, 1))
+}
+
 /** How a tensor that may be float16 is stored. */
 export const storedAs = ({ dtype }: PlacedTensor): 'f32' | 'f16' => (dtype === 'f16' ? 'f16' : 'f32')
 
