@@ -49,6 +49,28 @@ describe.skipIf(!name)(`webgpu: limits on ${name}`, { timeout: 600_000 }, () => 
     await expect(training).rejects.toThrow(/allows 64.0 KiB \(maxStorageBufferBindingSize\)/)
   })
 
+  const unet = {
+    model: { kind: 'unet', width: 8, multipliers: [1, 2], depth: 1, attention: [], headChannels: 8, groups: 4 },
+    train: { ...base.train, batch: 16 },
+  } as const
+
+  test.each([
+    [
+      'train.batch',
+      { train: { ...unet.train, batch: 1000 } },
+      /train\.batch 1000 needs a buffer of .* train\.microBatches: 2/s,
+    ],
+    ['model.width', { model: { ...unet.model, width: 64 } }, /model\.width makes a network that needs a buffer of/],
+  ])('%s of a UNet is named before training', async (_, options, message) => {
+    const pictures = { values: new Uint8Array(1000 * 64).fill(20), shape: [1000, 1, 8, 8] }
+    const training = on({ maxStorageBufferBindingSize: 262144 }, (device) =>
+      trainFlow(device, pictures, null, resolveOptions({ ...base, ...unet, ...options }), {}),
+    )
+    await expect(training).rejects.toThrow(ConfigError)
+    await expect(training).rejects.toThrow(message)
+    await expect(training).rejects.toThrow(/allows 256 KiB \(maxStorageBufferBindingSize\)/)
+  })
+
   test('data that no buffer holds are named by data.train', async () => {
     const limits = { maxBufferSize: 131072 }
     await expect(train(limits, {}, 20_000)).rejects.toThrow(/data\.train needs a buffer of 156 KiB.*\(maxBufferSize\)/)
