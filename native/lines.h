@@ -24,8 +24,17 @@ struct Segment {
 constexpr int64_t MOST_SEGMENTS = 512;
 
 /** c[rows × vectors·W] = Σ over segments, a's rows PANEL apart and `shift` floats on, b packed, its depth front to back. */
-typedef void (*SegmentKernel)(const Segment* segments, int64_t count, int64_t shift, const float* b, float* c);
+typedef void (*SegmentKernel)(const Segment* segments, int64_t count, int64_t shift, const float* b, float* c,
+                              Fetch& fetch);
 extern const SegmentKernel micro_segments[BLOCK_VECTORS][BLOCK_ROWS];
+
+/**
+ * c[m·PANEL + n] = or += Σ a[m] b[n] over `lines` lines of `width` pixels: those of a line PANEL apart, the lines of a
+ * `pitch` apart, those of b without a gap.
+ */
+typedef void (*LineReduction)(int64_t lines, int64_t width, const float* a, int64_t pitch, const float* b,
+                              bool accumulate, float* c, Fetch& fetch);
+extern const LineReduction micro_lines[BLOCK_VECTORS][BLOCK_ROWS];
 
 LFM_INLINE int64_t floor_half(int64_t at, int64_t step) { return step == 1 ? at : at >> 1; }
 
@@ -49,6 +58,8 @@ struct Lines {
 
   /** Whether a line of the input has a pixel that is not zero. */
   bool there(int64_t line) const { return of.place(line, of.from.H) >= 0; }
+  /** Adds what lines [from, to) of a picture are packed from to what is fetched. */
+  void announce(const float* picture, int64_t from, int64_t to, Fetch& fetch) const;
   /** Line `line` of a picture, with `stride` floats from one panel of a class to the next. */
   void pack(const float* picture, int64_t line, float* to, int64_t stride) const;
 
@@ -110,13 +121,19 @@ struct LineProduct {
         }
         packed_until = most(packed_until, top + p.kh - 1);
         const int64_t row = (b_index * p.outH + y) * p.outW;
+        // what this line writes, and what the next one has packed first
+        Fetch fetch;
+        lines.announce(picture, packed_until + 1, packed_until + 1 + p.step, fetch);
+        epilogue.announce(row, p.outW, fetch);
+        fetch.spread(divide_up(b.columns, PANEL) * tiles * (k / PANEL));
         for (int64_t column = 0; column < b.columns; column += PANEL) {
           const int width = static_cast<int>(least<int64_t>(PANEL, b.columns - column));
           const int vectors = (width + W - 1) / W;
           for (int64_t i = 0; i < tiles; i++) {
             const int64_t x = i * p.outW / tiles;
             const int height = static_cast<int>((i + 1) * p.outW / tiles - x);
-            micro_segments[vectors - 1][height - 1](segments, count, x * PANEL, b.data + column * b.depth, tile);
+            micro_segments[vectors - 1][height - 1](segments, count, x * PANEL, b.data + column * b.depth, tile,
+                                                      fetch);
             epilogue(tile, vectors * W, row + x, height, column, width);
           }
         }

@@ -8,6 +8,7 @@
 #include "kernels/epilogue.h"
 #include "kernels/state.h"
 #include "patches.h"
+#include "simd/interleave.h"
 #include "simd/philox.h"
 
 namespace lfm {
@@ -34,13 +35,24 @@ struct Dropout {
     for (uint64_t group = begin / 4; to < out + count; group += W, to += 4 * W) {
       const Words words =
           draw(seed, PURPOSE_DROPOUT, lane_numbers(static_cast<uint32_t>(group)), set1_uint(step), block);
-      for (int w = 0; w < 4; w++) {
-        uint32_t lanes[W];
-        memcpy(lanes, &words.word[w], sizeof lanes);
-        for (int lane = 0; lane < W; lane++) to[4 * lane + w] = lanes[lane] >> 8 < threshold ? 0.0f : kept;
-      }
+      // word w of a group stands at its place w: the four words are interleaved
+      U factor[4];
+      for (int w = 0; w < 4; w++) factor[w] = factors_of(words.word[w]);
+      U even[2], odd[2], ordered[4];
+      interleave(factor[0], factor[2], even[0], even[1]);
+      interleave(factor[1], factor[3], odd[0], odd[1]);
+      interleave(even[0], odd[0], ordered[0], ordered[1]);
+      interleave(even[1], odd[1], ordered[2], ordered[3]);
+      for (int v = 0; v < 4; v++) store(to + v * W, as_float((I)ordered[v]));
     }
   }
+
+  /** The bits of each factor: zero where a word is below the threshold. */
+  LFM_INLINE U factors_of(U word) const {
+    const I dropped = (I)(word >> 8) < set1_int(static_cast<int32_t>(threshold));
+    return (U)(~dropped & as_int(set1(kept)));
+  }
+
   /** Floats of a buffer for so many elements, and where in it `out` is. */
   static int64_t room(int64_t count) { return round_up(count + 8 * W, 16); }
   static float* start(float* buffer) { return buffer + 4 * W; }

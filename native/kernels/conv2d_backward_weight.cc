@@ -4,9 +4,9 @@
  * slice has its own sums, and the slices are added in order.
  *
  * Where channels fill panels and the stride is 1, some lines of a picture at a time are packed as in lines.h, and those of
- * dy beside them with zeros where the lines of x are longer: then each tap is one reduction over all of these pixels, its
- * left operand being the lines from another pixel on. Else patches are gathered, strip by strip. By Winograd (winograd.h) a
- * slice sums the products of its tiles, block by block, and then makes taps of them.
+ * dy beside them: then each tap is one reduction over all of these pixels, its left operand being the lines from another
+ * pixel on. Else patches are gathered, strip by strip. By Winograd (winograd.h) a slice sums the products of its tiles, block
+ * by block, and then makes taps of them.
  */
 
 #include "kernels/epilogue.h"
@@ -59,8 +59,8 @@ struct Plan {
       space = round_up(most(C, N), PANEL) + PRODUCTS * (left_stride() + right_stride() + product_stride());
     } else if (way == LINES) {
       length = Lines(patches).length;
-      chunk = least(dy.H, most<int64_t>(1, CHUNK_PIXELS / length));
-      space = lines_floats() + Strip::floats(chunk * length, N) + picture;
+      chunk = least(dy.H, most<int64_t>(1, CHUNK_PIXELS / dy.W));
+      space = lines_floats() + Strip::floats(chunk * dy.W, N) + picture;
     } else {
       space = Strip::floats(STRIP_ROWS, K) + Strip::floats(STRIP_ROWS, N) + picture;
     }
@@ -129,24 +129,12 @@ void sum_strips(const Plan& is, int64_t first, int64_t last, float* space, float
   }
 }
 
-/** Lines [y, y + count) of picture b of dy as a strip, each filled up with zeros to the length of a line of x. */
-void pack_lines(const Plan& is, int64_t b, int64_t y, int64_t count, const Strip& out) {
-  for (int64_t line = 0; line < count; line++) {
-    const int64_t row = line * is.length;
-    pack_dy(is, (b * is.dy.H + y + line) * is.dy.W, Strip{out.data + row * PANEL, is.dy.W}, out.rows);
-    for (int64_t n = 0; n < is.N; n += PANEL) {
-      float* const rest = out.panel(n) + (row + is.dy.W) * PANEL;
-      for (int64_t v = 0; v < (is.length - is.dy.W) * PANEL; v += W) store(rest + v, zero());
-    }
-  }
-}
-
 /** A slice's sums, by lines: pictures [first, last). */
 void sum_lines(const Plan& is, int64_t first, int64_t last, float* space, float* sums, float* pictures) {
   const Lines lines(is.patches);
   float* const dy_space = space + is.lines_floats();
   float* const unused = space + is.space - is.picture;
-  Fetch nothing;
+  const int64_t blocks = divide_up(PANEL, BLOCK_ROWS);
   for (int64_t b = first; b < last; b++) {
     const float* const picture = is.x.data + b * is.x.picture;
     for (int64_t y = 0; y < is.dy.H; y += is.chunk) {
@@ -155,12 +143,21 @@ void sum_lines(const Plan& is, int64_t first, int64_t last, float* space, float*
       for (int64_t line = 0; line < packed; line++) {
         lines.pack(picture, y + line + is.patches.offset_y, space + line * is.length * PANEL, panel_floats);
       }
-      // the last pixels of the last line have no tap to the right of them, and are zeros in dy
-      const int64_t rows = count * is.length - (is.kw - 1);
-      const Strip right{dy_space, count * is.length};
-      pack_lines(is, b, y, count, right);
+      const Strip right{dy_space, count * is.dy.W};
+      pack_dy(is, (b * is.dy.H + y) * is.dy.W, right);
       add_rows(is, right, 0, right.rows, y > 0, pictures + b * is.picture, unused);
       const bool accumulate = b > first || y > 0;
+      // what the next chunk is packed from, of the next picture where this one ends
+      Fetch fetch;
+      const bool ends = y + count == is.dy.H;
+      if (!ends || b + 1 < last) {
+        const int64_t next = ends ? 0 : y + count, lines_of_dy = least(is.chunk, is.dy.H - next);
+        const int64_t already = ends ? is.patches.offset_y : next + is.kh - 1 + is.patches.offset_y;
+        const int64_t until = next + lines_of_dy + is.kh - 1 + is.patches.offset_y;
+        lines.announce(is.x.data + (b + ends) * is.x.picture, already, until, fetch);
+        fetch.add(is.dy.data + ((b + ends) * is.area + next * is.dy.W) * is.dy.pixel, lines_of_dy * is.dy.W * is.dy.pixel);
+        fetch.spread(divide_up(is.N, PANEL) * is.kh * is.kw * lines.panels * blocks * count);
+      }
       for (int64_t n = 0; n < is.N; n += PANEL) {
         const int vectors = static_cast<int>(divide_up(least<int64_t>(PANEL, is.N - n), W));
         float* const own = sums + n * is.K;
@@ -169,11 +166,10 @@ void sum_lines(const Plan& is, int64_t first, int64_t last, float* space, float*
             for (int64_t panel = 0; panel < lines.panels; panel++) {
               const float* const left = space + panel * panel_floats + (i * is.length + j) * PANEL;
               float* const to = own + ((i * is.kw + j) * is.C + panel * PANEL) * PANEL;
-              constexpr int64_t BLOCKS = divide_up(PANEL, BLOCK_ROWS);
-              for (int64_t block = 0; block < BLOCKS; block++) {
-                const int64_t m = block * PANEL / BLOCKS, height = (block + 1) * PANEL / BLOCKS - m;
-                micro_reduction[vectors - 1][height - 1](rows, left + m, PANEL, right.panel(n), PANEL, accumulate,
-                                                         to + m * PANEL, nothing);
+              for (int64_t block = 0; block < blocks; block++) {
+                const int64_t m = block * PANEL / blocks, height = (block + 1) * PANEL / blocks - m;
+                micro_lines[vectors - 1][height - 1](count, is.dy.W, left + m, is.length * PANEL, right.panel(n),
+                                                     accumulate, to + m * PANEL, fetch);
               }
             }
           }

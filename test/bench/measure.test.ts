@@ -55,7 +55,11 @@ describe('bench: times', () => {
 
 describe('bench: rows for a slow side', () => {
   /** 20 ms for a call and 1 ms for each row. */
-  const search = async (rows: number, cap: number): Promise<{ found: number; tried: number[]; open: number }> => {
+  const search = async (
+    rows: number,
+    cap: number,
+    first = 32,
+  ): Promise<{ found: number; tried: number[]; open: number }> => {
     let now = 0
     let open = 0
     const tried: number[] = []
@@ -74,7 +78,7 @@ describe('bench: rows for a slow side', () => {
       },
       rows,
       cap,
-      32,
+      first,
       () => now,
     )
     return { found, tried, open }
@@ -90,6 +94,11 @@ describe('bench: rows for a slow side', () => {
     expect(found).toBeGreaterThanOrEqual(370)
     expect(found).toBeLessThanOrEqual(380)
     expect(open).toBe(0)
+  })
+
+  it('are looked for from the smallest size on', async () => {
+    expect((await search(64, 2000, 1)).tried).toEqual([1, 4, 16, 64])
+    expect((await search(64, 2000)).tried).toEqual([32, 64])
   })
 
   it('are at least one', async () => {
