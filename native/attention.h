@@ -14,6 +14,37 @@ namespace LFM_TARGET {
 /** Queries of a block: two tiles. */
 constexpr int64_t QUERIES = 2 * BLOCK_ROWS;
 
+/**
+ * What the task after this one reads: rows far apart, which no processor guesses. Some of them are asked for behind every
+ * tile of this task's products.
+ */
+struct Ahead {
+  static constexpr int MOST = 3;
+  struct Rows {
+    const float* at;
+    int64_t stride, floats;
+  } parts[MOST];
+  int count = 0;
+  int64_t left = 0, share = 0;
+
+  LFM_INLINE void add(const float* rows, int64_t stride, int64_t floats) { parts[count++] = {rows, stride, floats}; }
+  /** Spreads `rows` rows of each part over so many steps. */
+  LFM_INLINE void spread(int64_t rows, int64_t steps) {
+    left = rows;
+    share = divide_up(rows, most<int64_t>(steps, 1));
+  }
+  LFM_INLINE void step() {
+    const int64_t now = least(left, share);
+    left -= now;
+    for (int i = 0; i < count; i++) {
+      Rows& part = parts[i];
+      for (int64_t r = 0; r < now; r++, part.at += part.stride) {
+        for (int64_t c = 0; c < part.floats; c += 16) __builtin_prefetch(part.at + c, 0, 3);
+      }
+    }
+  }
+};
+
 /** The heads of qkv [B, H, W, 3·C]: N positions, d channels of a head. */
 struct Heads {
   enum Part { Q, K, VALUES };
@@ -27,11 +58,25 @@ struct Heads {
   int64_t offset(int64_t b, int64_t head, Part part) const { return b * N * 3 * C + (3 * head + part) * d; }
   /** [N, d] */
   View view(int64_t b, int64_t head, Part part) const { return View::row_major(data + offset(b, head, part), 3 * C); }
+  /** 1/√d, which queries are multiplied with when they are packed. */
   float scale() const {
     float lanes[W];
     store(lanes, set1(1.0f) / sqrt(set1(static_cast<float>(d))));
     return lanes[0];
   }
+  /** Queries [first, first + out.rows), scaled. */
+  void pack_queries(int64_t b, int64_t head, int64_t first, const Strip& out) const {
+    pack_strip(view(b, head, Q).from(first, 0), d, out);
+    const V factor = set1(scale());
+    for (int64_t i = 0; i < Strip::floats(out.rows, d); i += W) store(out.data + i, load(out.data + i) * factor);
+  }
+
+  /** Adds q, k and v of a task to what is asked for; there may be no such task. */
+  void announce(int64_t task, Ahead& ahead) const {
+    if (task < B * heads) ahead.add(data + offset(task / heads, task % heads, Q), 3 * C, 3 * d);
+  }
+  /** Tiles of the products with all queries of a head. */
+  int64_t tiles() const { return divide_up(N, QUERIES) * divide_up(N, PANEL) * (QUERIES / BLOCK_ROWS); }
 
   /** A part as a right operand [d, N], and as [N, d]. */
   Packed pack_turned(int64_t b, int64_t head, Part part, float* to) const {
@@ -45,19 +90,26 @@ struct Heads {
     return packed;
   }
 
-  /** out [rows, N] = scale · queries · keys. */
-  void scores(const Strip& queries, const Packed& keys, const Strip& out) const { product(queries, keys, out, scale()); }
-
-  /** out = factor · a · b, as a strip. */
-  static void product(const Strip& a, const Packed& b, const Strip& out, float factor) {
-    const V scaled = set1(factor);
-    strip_product(a, b, [&](const float* tile, int stride, int64_t row, int height, int64_t column, int width) {
-      for (int r = 0; r < height; r++) {
-        // a tile is one panel of the result, or of a narrow one its few columns
-        float* const to = out.at(row + r, column);
-        for (int v = 0; v < width; v += W) store(to + v, load(tile + r * stride + v) * scaled);
+  /** out = a·b, as a strip. A tile is one panel of the result, so that it is written where it belongs. */
+  static void product(const Strip& a, const Packed& b, const Strip& out, Ahead& ahead) {
+    if (b.dots() || b.columns % PANEL != 0) {
+      strip_product(a, b, [&](const float* tile, int stride, int64_t row, int height, int64_t column, int width) {
+        for (int r = 0; r < height; r++) {
+          for (int v = 0; v < width; v += W) store(out.at(row + r, column) + v, load(tile + r * stride + v));
+        }
+      });
+      return;
+    }
+    Fetch nothing;
+    const int64_t tiles = divide_up(a.rows, BLOCK_ROWS);
+    for (int64_t column = 0; column < b.columns; column += PANEL) {
+      for (int64_t i = 0; i < tiles; i++) {
+        const int64_t row = i * a.rows / tiles, height = (i + 1) * a.rows / tiles - row;
+        micro_strip[BLOCK_VECTORS - 1][height - 1](b.depth, a.data + row * PANEL, a.rows * PANEL,
+                                                   b.data + column * b.depth, out.at(row, column), nothing);
+        ahead.step();
       }
-    });
+    }
   }
 };
 
@@ -72,36 +124,52 @@ LFM_INLINE void along_row(const Strip& strip, int64_t r, int64_t N, Function fun
   }
 }
 
-/** exp(score − greatest) in place; returns log Σ exp(score), and 1/Σ exp(score − greatest). */
-inline float softmax_row(const Strip& scores, int64_t r, int64_t N, float& inverse) {
-  V greatest = set1(-3.4e38f);
-  along_row(scores, r, N, [&](float* at, int lanes) {
-    if (lanes < W) {
-      // beyond the last key: nothing
-      float values[W];
-      store(values, set1(-3.4e38f));
-      memcpy(values, at, static_cast<size_t>(lanes) * sizeof(float));
-      store(at, load(values));
-    }
-    greatest = max(greatest, load(at));
-  });
+/** The greatest of all lanes. */
+LFM_INLINE float horizontal_max(V v) {
   float lanes[W];
-  store(lanes, greatest);
-  float top = lanes[0];
-  for (int i = 1; i < W; i++) top = lanes[i] > top ? lanes[i] : top;
-  V sum = zero();
-  along_row(scores, r, N, [&](float* at, int) {
-    const V value = exp_of_negative(load(at) - set1(top));
-    store(at, value);
-    sum = sum + value;
-  });
-  // what lies beyond the last key is e^−87 or less, but a score far below the greatest is no more
-  const float total = horizontal_sum(sum);
-  store(lanes, log(set1(total)));
-  const float logarithm = lanes[0];
-  store(lanes, set1(1.0f) / set1(total));
-  inverse = lanes[0];
-  return top + logarithm;
+  store(lanes, v);
+  for (int half = W / 2; half > 0; half /= 2) {
+    for (int i = 0; i < half; i++) lanes[i] = lanes[i] < lanes[i + half] ? lanes[i + half] : lanes[i];
+  }
+  return lanes[0];
+}
+
+/**
+ * exp(score − greatest) of each of at most QUERIES rows in place; log_sum_exp[r] = log Σ exp(score), and inverse[r] =
+ * 1/Σ exp(score − greatest), which has room for whole vectors.
+ */
+inline void softmax_rows(const Strip& scores, int64_t N, float* log_sum_exp, float* inverse) {
+  float tops[QUERIES], totals[QUERIES + W];
+  for (int64_t r = scores.rows; r < QUERIES + W; r++) totals[r] = 1;
+  for (int64_t r = 0; r < scores.rows; r++) {
+    V greatest = set1(-3.4e38f);
+    along_row(scores, r, N, [&](float* at, int lanes) __attribute__((always_inline)) {
+      if (lanes < W) {
+        // beyond the last key: nothing
+        float values[W];
+        store(values, set1(-3.4e38f));
+        memcpy(values, at, static_cast<size_t>(lanes) * sizeof(float));
+        store(at, load(values));
+      }
+      greatest = max(greatest, load(at));
+    });
+    tops[r] = horizontal_max(greatest);
+    const V top = set1(tops[r]);
+    V sum = zero();
+    along_row(scores, r, N, [&](float* at, int) __attribute__((always_inline)) {
+      const V value = exp_of_negative(load(at) - top);
+      store(at, value);
+      sum = sum + value;
+    });
+    // what lies beyond the last key is e^−87 or less, but a score far below the greatest is no more
+    totals[r] = horizontal_sum(sum);
+  }
+  for (int64_t r = 0; r < scores.rows; r += W) {
+    const int lanes = static_cast<int>(least<int64_t>(W, scores.rows - r));
+    const V total = load(totals + r);
+    store(inverse + r, set1(1.0f) / total);
+    store_lanes(log_sum_exp + r, load_lanes(tops + r, lanes) + log(total), lanes);
+  }
 }
 
 }  // namespace LFM_TARGET

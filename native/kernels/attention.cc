@@ -31,13 +31,16 @@ void run(const Call& call, Workers& workers) {
     space += Packed::floats(is.N, is.d);
     float* const scores_space = space + Strip::floats(QUERIES, is.d);
     float* const log_sum_exp = call[LOG_SUM_EXP].floats() + task * is.N;
+    Ahead ahead;
+    is.announce(task + workers.count, ahead);
+    ahead.spread(is.N, is.tiles());
     for (int64_t first = 0; first < is.N; first += QUERIES) {
       const int64_t rows = least<int64_t>(QUERIES, is.N - first);
       const Strip queries{space, rows}, scores{scores_space, rows};
-      pack_strip(is.view(b, head, Heads::Q).from(first, 0), is.d, queries);
-      is.scores(queries, keys, scores);
-      float inverse[QUERIES];
-      for (int64_t r = 0; r < rows; r++) log_sum_exp[first + r] = softmax_row(scores, r, is.N, inverse[r]);
+      is.pack_queries(b, head, first, queries);
+      Heads::product(queries, keys, scores, ahead);
+      float inverse[QUERIES + W];
+      softmax_rows(scores, is.N, log_sum_exp + first, inverse);
       strip_product(scores, values, [&](const float* tile, int stride, int64_t row, int height, int64_t column,
                                         int width) {
         for (int r = 0; r < height; r++) {

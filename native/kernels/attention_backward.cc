@@ -1,6 +1,7 @@
 /**
  * Gradient of self-attention; contract and reference in src/kernels/attention_backward.ts. A task is one head of one
- * picture. A block of queries at a time has its probabilities, computed again, and their gradients as strips.
+ * picture. A block of queries at a time has its probabilities, computed again, and their gradients as strips: ds of the
+ * scores of scaled queries, so that dk = dsᵀ(q/√d) needs no factor and dq = ds k/√d gets it at its end.
  */
 
 #include "attention.h"
@@ -44,7 +45,7 @@ int64_t scratch(const Call& call, int workers) {
 void run(const Call& call, Workers& workers) {
   const Heads is(call[QKV], call.choice(HEADS));
   const Spaces at(is);
-  const float scale = is.scale();
+  const V scale = set1(is.scale());
   parallel(workers, is.B * is.heads, [&](int64_t task, int worker) {
     const int64_t b = task / is.heads, head = task % is.heads;
     float* const space = call.scratch + worker * at.all;
@@ -56,27 +57,37 @@ void run(const Call& call, Workers& workers) {
     const float *const y = call[Y].floats() + own, *const dy = call[DY].floats() + own;
     float* const dqkv = call[DQKV].floats();
 
+    Ahead ahead;
+    const int64_t next = task + workers.count;
+    is.announce(next, ahead);
+    if (next < is.B * is.heads) {
+      const int64_t place = next / is.heads * is.N * is.C + next % is.heads * is.d;
+      ahead.add(call[Y].floats() + place, is.C, is.d);
+      ahead.add(call[DY].floats() + place, is.C, is.d);
+    }
+    ahead.spread(is.N, 2 * is.tiles());
+
     for (int64_t first = 0; first < is.N; first += QUERIES) {
       const int64_t rows = least<int64_t>(QUERIES, is.N - first);
       const Strip queries{space + at.queries, rows}, dys{space + at.dy, rows};
       const Strip p{space + at.scores, rows}, ds{space + at.products, rows};
-      pack_strip(is.view(b, head, Heads::Q).from(first, 0), is.d, queries);
+      is.pack_queries(b, head, first, queries);
       pack_strip(View::row_major(dy, is.C).from(first, 0), is.d, dys);
-      is.scores(queries, keys, p);
-      Heads::product(dys, values, ds, 1.0f);
+      Heads::product(queries, keys, p, ahead);
+      Heads::product(dys, values, ds, ahead);
       for (int64_t r = 0; r < rows; r++) {
         V sum = zero();
         for_vectors(static_cast<int>(is.d), [&](int c, int lanes) {
           const int64_t i = (first + r) * is.C + c;
           sum = fma(load_lanes(dy + i, lanes), load_lanes(y + i, lanes), sum);
         });
-        const V along = set1(horizontal_sum(sum)), logarithm = set1(log_sum_exp[first + r]), factor = set1(scale);
+        const V along = set1(horizontal_sum(sum)), logarithm = set1(log_sum_exp[first + r]);
         for (int64_t column = 0; column < is.N; column += PANEL) {
           float *const pr = p.panel(column) + r * PANEL, *const dr = ds.panel(column) + r * PANEL;
           for (int v = 0; v < PANEL && column + v < is.N; v += W) {
             const V probability = exp_of_negative(min(set1(0.0f), load(pr + v) - logarithm));
             store(pr + v, probability);
-            store(dr + v, probability * (load(dr + v) - along) * factor);
+            store(dr + v, probability * (load(dr + v) - along));
           }
         }
       }
@@ -85,7 +96,9 @@ void run(const Call& call, Workers& workers) {
         for (int r = 0; r < height; r++) {
           float* const to =
               dqkv + is.offset(b, head, Heads::Q) + (first + row + r) * 3 * is.C + column;
-          for_vectors(width, [&](int v, int lanes) { store_lanes(to + v, load(tile + r * stride + v), lanes); });
+          for_vectors(width, [&](int v, int lanes) __attribute__((always_inline)) {
+            store_lanes(to + v, load(tile + r * stride + v) * scale, lanes);
+          });
         }
       });
       strip_reduction(ds, is.N, queries, is.d, first > 0, space + at.dkeys);
