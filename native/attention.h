@@ -14,37 +14,6 @@ namespace LFM_TARGET {
 /** Queries of a block: two tiles. */
 constexpr int64_t QUERIES = 2 * BLOCK_ROWS;
 
-/**
- * What the task after this one reads: rows far apart, which no processor guesses. Some of them are asked for behind every
- * tile of this task's products.
- */
-struct Ahead {
-  static constexpr int MOST = 3;
-  struct Rows {
-    const float* at;
-    int64_t stride, floats;
-  } parts[MOST];
-  int count = 0;
-  int64_t left = 0, share = 0;
-
-  LFM_INLINE void add(const float* rows, int64_t stride, int64_t floats) { parts[count++] = {rows, stride, floats}; }
-  /** Spreads `rows` rows of each part over so many steps. */
-  LFM_INLINE void spread(int64_t rows, int64_t steps) {
-    left = rows;
-    share = divide_up(rows, most<int64_t>(steps, 1));
-  }
-  LFM_INLINE void step() {
-    const int64_t now = least(left, share);
-    left -= now;
-    for (int i = 0; i < count; i++) {
-      Rows& part = parts[i];
-      for (int64_t r = 0; r < now; r++, part.at += part.stride) {
-        for (int64_t c = 0; c < part.floats; c += 16) __builtin_prefetch(part.at + c, 0, 3);
-      }
-    }
-  }
-};
-
 /** The heads of qkv [B, H, W, 3·C]: N positions, d channels of a head. */
 struct Heads {
   enum Part { Q, K, VALUES };
@@ -71,12 +40,14 @@ struct Heads {
     for (int64_t i = 0; i < Strip::floats(out.rows, d); i += W) store(out.data + i, load(out.data + i) * factor);
   }
 
-  /** Adds q, k and v of a task to what is asked for; there may be no such task. */
-  void announce(int64_t task, Ahead& ahead) const {
-    if (task < B * heads) ahead.add(data + offset(task / heads, task % heads, Q), 3 * C, 3 * d);
+  /** Adds q, k and v of a task to what is fetched: rows far apart, which no processor guesses. There may be no such task. */
+  void announce(int64_t task, Fetch& fetch) const {
+    if (task < B * heads) fetch.add(data + offset(task / heads, task % heads, Q), N, 3 * d, 3 * C);
   }
-  /** Tiles of the products with all queries of a head. */
-  int64_t tiles() const { return divide_up(N, QUERIES) * divide_up(N, PANEL) * (QUERIES / BLOCK_ROWS); }
+  /** Steps of what is fetched in the tiles of a product with all queries of a head. */
+  int64_t steps() const {
+    return divide_up(N, QUERIES) * divide_up(N, PANEL) * (QUERIES / BLOCK_ROWS) * (d / FETCH_DEPTH);
+  }
 
   /** A part as a right operand [d, N], and as [N, d]. */
   Packed pack_turned(int64_t b, int64_t head, Part part, float* to) const {
@@ -91,7 +62,7 @@ struct Heads {
   }
 
   /** out = a·b, as a strip. A tile is one panel of the result, so that it is written where it belongs. */
-  static void product(const Strip& a, const Packed& b, const Strip& out, Ahead& ahead) {
+  static void product(const Strip& a, const Packed& b, const Strip& out, Fetch& fetch) {
     if (b.dots() || b.columns % PANEL != 0) {
       strip_product(a, b, [&](const float* tile, int stride, int64_t row, int height, int64_t column, int width) {
         for (int r = 0; r < height; r++) {
@@ -100,14 +71,12 @@ struct Heads {
       });
       return;
     }
-    Fetch nothing;
     const int64_t tiles = divide_up(a.rows, BLOCK_ROWS);
     for (int64_t column = 0; column < b.columns; column += PANEL) {
       for (int64_t i = 0; i < tiles; i++) {
         const int64_t row = i * a.rows / tiles, height = (i + 1) * a.rows / tiles - row;
         micro_strip[BLOCK_VECTORS - 1][height - 1](b.depth, a.data + row * PANEL, a.rows * PANEL,
-                                                   b.data + column * b.depth, out.at(row, column), nothing);
-        ahead.step();
+                                                   b.data + column * b.depth, out.at(row, column), fetch);
       }
     }
   }

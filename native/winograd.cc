@@ -218,8 +218,8 @@ void reduce_tiles(const float* left, int64_t left_stride, int64_t C, const float
         const int64_t width = least<int64_t>(PANEL, C - panel), blocks = divide_up(width, BLOCK_ROWS);
         for (int64_t i = 0; i < blocks; i++) {
           const int64_t m = i * width / blocks, height = (i + 1) * width / blocks - m;
-          micro_reduction[vectors - 1][height - 1](rows, left + panel * rows + m, PANEL, right + column * rows, accumulate,
-                                                   out + column * C + (panel + m) * PANEL, fetch);
+          micro_reduction[vectors - 1][height - 1](rows, left + panel * rows + m, PANEL, right + column * rows, PANEL,
+                                                   accumulate, out + column * C + (panel + m) * PANEL, fetch);
         }
       }
     }

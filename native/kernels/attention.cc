@@ -31,14 +31,14 @@ void run(const Call& call, Workers& workers) {
     space += Packed::floats(is.N, is.d);
     float* const scores_space = space + Strip::floats(QUERIES, is.d);
     float* const log_sum_exp = call[LOG_SUM_EXP].floats() + task * is.N;
-    Ahead ahead;
-    is.announce(task + workers.count, ahead);
-    ahead.spread(is.N, is.tiles());
+    Fetch fetch;
+    is.announce(task + workers.count, fetch);
+    fetch.spread(is.steps());
     for (int64_t first = 0; first < is.N; first += QUERIES) {
       const int64_t rows = least<int64_t>(QUERIES, is.N - first);
       const Strip queries{space, rows}, scores{scores_space, rows};
       is.pack_queries(b, head, first, queries);
-      Heads::product(queries, keys, scores, ahead);
+      Heads::product(queries, keys, scores, fetch);
       float inverse[QUERIES + W];
       softmax_rows(scores, is.N, log_sum_exp + first, inverse);
       strip_product(scores, values, [&](const float* tile, int stride, int64_t row, int height, int64_t column,

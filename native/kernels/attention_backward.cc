@@ -57,15 +57,15 @@ void run(const Call& call, Workers& workers) {
     const float *const y = call[Y].floats() + own, *const dy = call[DY].floats() + own;
     float* const dqkv = call[DQKV].floats();
 
-    Ahead ahead;
+    Fetch fetch;
     const int64_t next = task + workers.count;
-    is.announce(next, ahead);
+    is.announce(next, fetch);
     if (next < is.B * is.heads) {
       const int64_t place = next / is.heads * is.N * is.C + next % is.heads * is.d;
-      ahead.add(call[Y].floats() + place, is.C, is.d);
-      ahead.add(call[DY].floats() + place, is.C, is.d);
+      fetch.add(call[Y].floats() + place, is.N, is.d, is.C);
+      fetch.add(call[DY].floats() + place, is.N, is.d, is.C);
     }
-    ahead.spread(is.N, 2 * is.tiles());
+    fetch.spread(2 * is.steps());
 
     for (int64_t first = 0; first < is.N; first += QUERIES) {
       const int64_t rows = least<int64_t>(QUERIES, is.N - first);
@@ -73,8 +73,8 @@ void run(const Call& call, Workers& workers) {
       const Strip p{space + at.scores, rows}, ds{space + at.products, rows};
       is.pack_queries(b, head, first, queries);
       pack_strip(View::row_major(dy, is.C).from(first, 0), is.d, dys);
-      Heads::product(queries, keys, p, ahead);
-      Heads::product(dys, values, ds, ahead);
+      Heads::product(queries, keys, p, fetch);
+      Heads::product(dys, values, ds, fetch);
       for (int64_t r = 0; r < rows; r++) {
         V sum = zero();
         for_vectors(static_cast<int>(is.d), [&](int c, int lanes) {
