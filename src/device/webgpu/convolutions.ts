@@ -11,16 +11,7 @@ import type { Conv2dBackwardInputAttributes } from '../../kernels/conv2d_backwar
 import type { Conv2dBackwardWeightAttributes } from '../../kernels/conv2d_backward_weight.js'
 import type { Layout } from '../../kernels/pictures.js'
 import type { LoweredOperation } from '../../program/lower.js'
-import {
-  activationNumbers,
-  flag,
-  groupsFor,
-  type Launch,
-  type Plan,
-  type Planner,
-  partRows,
-  shapesOf,
-} from './plans.js'
+import { activationNumbers, flag, groupsFor, type Launch, type Plan, type Planner, shapesOf } from './plans.js'
 import { type Constants, chooseVariant, type Target, type Variant, variants } from './variants.js'
 
 type Uniforms = Record<string, number>
@@ -247,8 +238,16 @@ const backwardInput: Planner = (operation, target) => {
   return { launches: [launch], variant: core.variant }
 }
 
-/** Pixels of a part, at most: shaders find one by its distance from the first in float32. */
+/** Pixels of a part: fewer are not worth their sum; in more, shaders could not find one by its distance in float32. */
+const LEAST_PART = 64
 const MOST_PART = 2 ** 19
+/** Workgroups, of 64 to 256 invocations, that keep an adapter busy; parts are made until there are so many. */
+const BUSY = { hardware: 1024, software: 8 }
+
+function partPixels(pixels: number, tiles: number, { software }: Target): number {
+  const wanted = Math.ceil(BUSY[software ? 'software' : 'hardware'] / tiles)
+  return Math.min(MOST_PART, Math.ceil(pixels / Math.min(wanted, Math.ceil(pixels / LEAST_PART))))
+}
 
 const backwardWeight: Planner = (operation, target): Plan => {
   const o = shapesOf(operation)
@@ -262,7 +261,7 @@ const backwardWeight: Planner = (operation, target): Plan => {
   const core = chooseCore(operation, target, { core: 'taps', rows, columns: N, inner: null, dense, quads })
   const [rowTiles, columnTiles] = [Math.ceil(rows / core.tile[0]), Math.ceil(N / core.tile[1])]
   const pixels = dy.B * dy.H * dy.W
-  const part = Math.min(partRows(pixels, rowTiles * columnTiles, target), MOST_PART)
+  const part = partPixels(pixels, rowTiles * columnTiles, target)
   const count = Math.ceil(pixels / part)
   const products: Launch = {
     shader: 'conv2d_backward_weight',
