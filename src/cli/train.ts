@@ -268,9 +268,10 @@ class Session {
       const summary = this.summary(timings, chain, losses)
       printJson(profile ? { ...summary, profile } : summary)
     } else {
+      const flows = config.flow.gammas.length
       process.stdout.write(
-        `Trained ${config.flow.gammas.length} sub-flows, ${timings.stepsTaken} steps of ${config.train.batch} rows, in ` +
-          `${clock(wall)} on ${device.info.name}.\nReport: ${path}\n`,
+        `Trained ${flows === 1 ? 'one sub-flow' : `${flows} sub-flows`}, ${timings.stepsTaken} steps of ` +
+          `${config.train.batch} rows, in ${clock(wall)} on ${device.info.name}.\nReport: ${path}\n`,
       )
       if (profile) printProfile(profile, 'a training step')
     }
