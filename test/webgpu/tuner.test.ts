@@ -8,8 +8,10 @@ import type { WebgpuDevice } from '../../src/device/webgpu/device.js'
 import { type Findings, forgetful } from '../../src/device/webgpu/findings.js'
 import { openWebgpu } from '../../src/device/webgpu/index.js'
 import type { Line } from '../../src/device/webgpu/line.js'
+import type { Pipelines, Prepared } from '../../src/device/webgpu/pipelines.js'
+import type { Launch } from '../../src/device/webgpu/plans.js'
 import { candidatesFor, Tuner, withRows } from '../../src/device/webgpu/tuner.js'
-import { chooseVariant, type ProductShape, type Target } from '../../src/device/webgpu/variants.js'
+import { chooseVariant, type ProductShape, type Target, variants } from '../../src/device/webgpu/variants.js'
 import { convert } from '../../src/kernels/convert.js'
 import { kernels } from '../../src/kernels/registry.js'
 import { mlpField } from '../../src/nn/mlp.js'
@@ -146,9 +148,19 @@ describe.skipIf(!name)(`webgpu: the tuner on ${name}`, { timeout: 600_000 }, () 
     times: readonly number[],
     forced: Target['forced'] = {},
     played: Partial<Target> = {},
+    refused: (launch: Launch) => boolean = () => false,
   ) {
     const { compilesOn, line } = device as unknown as { compilesOn: CompilesOn; line: Line }
-    const on = { ...compilesOn, target: { ...compilesOn.target, forced, ...played } }
+    const { pipelines } = compilesOn
+    const prepare = async (launch: Launch): Promise<Prepared> => {
+      if (refused(launch)) throw new Error('no such pipeline')
+      return pipelines.prepare(launch)
+    }
+    const on = {
+      ...compilesOn,
+      pipelines: { prepare, text: (launch: Launch) => pipelines.text(launch) } as Pipelines,
+      target: { ...compilesOn.target, forced, ...played },
+    }
     let calls = 0
     const stopwatch = vi.fn(async () => {
       const [round, candidate] = [Math.floor(calls / times.length) % 4, calls % times.length]
@@ -222,6 +234,32 @@ describe.skipIf(!name)(`webgpu: the tuner on ${name}`, { timeout: 600_000 }, () 
       await forced.tuner.decide(program)
       expect(forced.stopwatch).not.toHaveBeenCalled()
       expect(await forced.chosen(program)).toBe('storage')
+    })
+  })
+
+  test('what a driver does not compile is no candidate; where it compiles none, that is the error', async (context) => {
+    const [suggested, second, ...more] = candidates()
+    if (!second || more.length > 0) context.skip()
+    const { target } = (device as unknown as { compilesOn: CompilesOn }).compilesOn
+    const constants = (variant: string) => JSON.stringify(variants[variant](target.lanes).constants)
+    const refusing = (...names: string[]) =>
+      tunerWith(forgetful(), [4], {}, {}, ({ constants: given }) =>
+        names.some(
+          (variant) => JSON.stringify({ ...given, ...JSON.parse(constants(variant)) }) === JSON.stringify(given),
+        ),
+      )
+    for (const [refused, taken] of [
+      [second, suggested],
+      [suggested, second],
+    ]) {
+      const { tuner, chosen } = refusing(refused)
+      await withProgram(100, [64, 64], async (program) => {
+        await tuner.decide(program)
+        expect(await chosen(program)).toBe(`${taken}@64x64`)
+      })
+    }
+    await withProgram(100, [64, 64], async (program) => {
+      await expect(refusing(suggested, second).tuner.decide(program)).rejects.toThrow('no such pipeline')
     })
   })
 
