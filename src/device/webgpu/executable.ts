@@ -15,7 +15,7 @@ import { type Recorded, record } from './record.js'
 const SUBMISSION_MS = 25
 /** Expected time below which waiting by polling is better than a timer, and the most that is slept at a time. */
 const LEAST_SLEEP_MS = 4
-const MOST_SLEEP_MS = 1000
+const MOST_SLEEP_MS = 10_000
 /** Share of the expected time that is slept: an expectation that was too long shrinks to the truth by this factor. */
 const SLEPT = 0.8
 /** Dispatches in one submission, so that encoding never blocks the event loop for long. */
