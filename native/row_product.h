@@ -56,8 +56,8 @@ struct RowProduct {
         dot_rows_of_task(first, count, epilogue);
         return then(first, count);
       }
-      // after this task, the thread's next one is probably a turn further
-      const int64_t later = least(task + workers.count, tasks - 1);
+      // the thread's next one
+      const int64_t later = least(task + 1, tasks - 1);
       const int64_t blocks = divide_up(count, block_rows(b.depth, b.columns));
       for (int64_t i = 0; i < blocks; i++) {
         const int64_t row = i * count / blocks, end = (i + 1) * count / blocks;

@@ -51,6 +51,7 @@ ThreadPool& ThreadPool::get() {
 
 ThreadPool::ThreadPool(int threads) {
   count = threads;
+  ranges_.reset(new Range[static_cast<size_t>(threads)]);
   run = [](Workers* self, int64_t tasks, Task task, void* context) {
     static_cast<ThreadPool*>(self)->share(tasks, task, context);
   };
@@ -60,18 +61,23 @@ ThreadPool::ThreadPool(int threads) {
 }
 
 void ThreadPool::take_tasks(int worker) {
-  for (;;) {
-    const int64_t index = counter_.next.fetch_add(1, std::memory_order_relaxed);
-    if (index >= tasks_) return;
-    task_(context_, index, worker);
+  for (int turn = 0; turn < count; turn++) {
+    Range& range = ranges_[(worker + turn) % count];
+    while (range.next.load(std::memory_order_relaxed) < range.end) {
+      const int64_t index = range.next.fetch_add(1, std::memory_order_relaxed);
+      if (index >= range.end) break;
+      task_(context_, index, worker);
+    }
   }
 }
 
 void ThreadPool::share(int64_t tasks, Task task, void* context) {
-  tasks_ = tasks;
   task_ = task;
   context_ = context;
-  counter_.next.store(0, std::memory_order_relaxed);
+  for (int worker = 0; worker < count; worker++) {
+    ranges_[worker].next.store(worker * tasks / count, std::memory_order_relaxed);
+    ranges_[worker].end = (worker + 1) * tasks / count;
+  }
   // these are sequentially consistent with a worker's own: of two that announce and then look, one sees the other
   open_.flag.store(true, std::memory_order_seq_cst);
   loop_.number.fetch_add(1, std::memory_order_seq_cst);

@@ -1,13 +1,15 @@
 /**
  * Threads that share the loops of kernels. They are started on first use and live as long as the process: between loops
  * they spin for some microseconds, since the next kernel follows at once, and then sleep. One loop runs at a time
- * (whoever runs programs holds `ThreadPool::turn`). Tasks are handed out by a counter; which thread does which is left
+ * (whoever runs programs holds `ThreadPool::turn`). Each thread begins with its own range of the tasks, so that what it
+ * left in its cache in the loop before is where it goes on; then it helps the others. Which thread does which is left
  * to chance, so kernels must not let results depend on it.
  */
 #pragma once
 
 #include <atomic>
 #include <condition_variable>
+#include <memory>
 #include <mutex>
 
 #include "kernel.h"
@@ -28,9 +30,12 @@ class ThreadPool : public Workers {
   void work(int worker);
   void take_tasks(int worker);
 
-  struct alignas(64) {
+  /** the tasks of one thread that nobody has taken yet */
+  struct alignas(64) Range {
     std::atomic<int64_t> next{0};
-  } counter_;
+    int64_t end = 0;
+  };
+  std::unique_ptr<Range[]> ranges_;
   struct alignas(64) {
     std::atomic<uint64_t> number{0};
   } loop_;
@@ -41,7 +46,6 @@ class ThreadPool : public Workers {
   struct alignas(64) {
     std::atomic<int> threads{0};
   } inside_;
-  int64_t tasks_ = 0;
   Task task_ = nullptr;
   void* context_ = nullptr;
   std::atomic<int> sleeping_{0};

@@ -20,7 +20,7 @@ enum { PARAMETERS, X, TIME, CONDITION, TARGET_OUT, GRADIENT, ROW_LOSS };
 
 constexpr int64_t FEW_INPUTS = 64;
 /** Lanes for large batches, rows of a lane from which on there are more than a few, and rows of the smallest strips. */
-constexpr int64_t MOST_LANES = 32, FEW_LANES = 8, LANE_ROWS = 512, LEAST_STRIP = 32;
+constexpr int64_t MOST_LANES = 32, FEW_LANES = 8, LANE_ROWS = 512, LEAST_STRIP = 64;
 
 /** Where a lane keeps the sums of one layer. */
 struct LayerSums {

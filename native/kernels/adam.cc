@@ -43,7 +43,7 @@ void run(const Call& call, Workers& workers) {
   float *const v = call[SQUARE].floats(), *const average = call[AVERAGE].floats();
   const float* const gradient = call[GRADIENT].floats();
 
-  parallel_ranges(workers, call[PARAMETERS].size(), 8192, [&](int64_t first, int64_t last) {
+  parallel_ranges(workers, call[PARAMETERS].size(), 2048, [&](int64_t first, int64_t last) {
     for (int64_t i = first; i < last; i += W) {
       const int lanes = static_cast<int>(least<int64_t>(W, last - i));
       const V p = load_lanes(parameters + i, lanes);

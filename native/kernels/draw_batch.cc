@@ -47,27 +47,27 @@ void run(const Call& call, Workers& workers) {
   const uint32_t per_epoch = epochs ? n / pairs : 1;
   const Permutation rows = Permutation::of(seed, PURPOSE_SHUFFLE_ROWS, step / per_epoch, n);
   const Permutation batch = Permutation::of(seed, PURPOSE_SHUFFLE_BATCH, step, pairs);
-  const auto row_of = [&](uint32_t p, uint32_t word) {
-    return epochs ? rows.at(step % per_epoch * pairs + p) : below(word, n);
-  };
+  const uint32_t start = step % per_epoch * pairs;
   const Pool pool{call[POOL], call.choice(VALUES) == PIXELS, call.word(MIRROR)};
 
-  parallel_ranges(workers, P, W * most<int64_t>(1, 512 / (W * M)), [&](int64_t begin, int64_t end) {
+  parallel_ranges(workers, P, W * most<int64_t>(1, 128 / (W * M)), [&](int64_t begin, int64_t end) {
     for (int64_t p = begin; p < end; p += W) {
       const int lanes = static_cast<int>(least<int64_t>(W, end - p));
       const U pair = lane_numbers(static_cast<uint32_t>(p));
       const Words row_words = draw(seed, PURPOSE_ROW, pair, set1_uint(step), 0);
+      const U others = coupling == SHUFFLED ? batch.at(pair) : pair;
+      const U left_rows = epochs ? rows.at(pair + start) : pair;
+      const U right_rows = epochs && coupling == SHUFFLED ? rows.at(others + start) : left_rows;
       uint32_t left[W], right[W];
       bool left_mirrored[W] = {}, right_mirrored[W] = {};
       for (int lane = 0; lane < lanes; lane++) {
-        const uint32_t number = static_cast<uint32_t>(p + lane);
-        left[lane] = row_of(number, row_words.word[0][lane]);
+        left[lane] = epochs ? left_rows[lane] : below(row_words.word[0][lane], n);
         right[lane] = left[lane];
         if (coupling == SHUFFLED) {
-          const uint32_t other = batch.at(number);
+          const uint32_t other = others[lane];
           uint32_t words[4] = {};
           if (!epochs) draw_one(seed, PURPOSE_ROW, other, step, 0, words);
-          right[lane] = row_of(other, words[0]);
+          right[lane] = epochs ? right_rows[lane] : below(words[0], n);
           if (pool.mirror > 0) {
             draw_one(seed, PURPOSE_MIRROR, other, step, 0, words);
             right_mirrored[lane] = words[0] & 1;

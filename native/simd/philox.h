@@ -97,22 +97,32 @@ struct Permutation {
     return p;
   }
 
-  uint32_t at(uint32_t x) const {
-    uint32_t value = x;
-    do {
-      uint32_t left = value >> half;
-      uint32_t right = value & mask;
-      for (int round = 0; round < 8; round++) {
-        uint32_t f = (right ^ keys[round]) * 0x9e3779b1u;
-        f = (f ^ (f >> 15)) * 0x85ebca77u;
-        f = (f ^ (f >> 13)) & mask;
-        const uint32_t next = left ^ f;
-        left = right;
-        right = next;
-      }
-      value = (left << half) | right;
-    } while (value >= n);
-    return value;
+  /** Where the number in each lane goes; of one that is not below n, some number that is. */
+  U at(U x) const {
+    U value = network(x & (U)(x < n));
+    for (;;) {
+      const U walking = (U)(value >= n);
+      uint32_t any = 0;
+      for (int lane = 0; lane < W; lane++) any |= walking[lane];
+      if (!any) return value;
+      value = (network(value) & walking) | (value & ~walking);
+    }
+  }
+
+ private:
+  /** A permutation of [0, 4^half). */
+  LFM_INLINE U network(U value) const {
+    U left = value >> half;
+    U right = value & mask;
+    for (int round = 0; round < 8; round++) {
+      U f = (right ^ keys[round]) * 0x9e3779b1u;
+      f = (f ^ (f >> 15)) * 0x85ebca77u;
+      f = (f ^ (f >> 13)) & mask;
+      const U next = left ^ f;
+      left = right;
+      right = next;
+    }
+    return (left << half) | right;
   }
 };
 
