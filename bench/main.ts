@@ -173,7 +173,12 @@ async function main(): Promise<void> {
           }),
       )
       print('')
+      const roundTrip = device.kind === 'native' ? loadAddon().lineRoundTrip() : 0
       await runRounds(`${suites[suite]}, ${device.kind}`, groups, pace.rounds)
+      if (roundTrip > 0) {
+        const [before, after] = [roundTrip, loadAddon().lineRoundTrip()].map((ns) => ns.toFixed(0))
+        print(`  a cache line went from core to core and back in ${before} ns before these, in ${after} after`)
+      }
       for (const line of footprints) print(line)
       if (profiled && !rows.some((row) => row.profile && row.device === device.kind)) {
         note(`no profile on ${device.kind}: it cannot time its launches one by one.`)

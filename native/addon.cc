@@ -6,6 +6,7 @@
 
 #include <napi.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstring>
 #include <map>
@@ -152,7 +153,10 @@ class Executable : public Napi::ObjectWrap<Executable> {
   std::shared_ptr<Commands> commands;
 
  private:
-  /** run(times, stop); `stop` is one word, which ends the run after the replay it is in once it is not 0. */
+  /**
+   * run(times, stop, clock); `stop` is one word, which ends the run after the replay it is in once it is not 0; `clock` is
+   * left out, or has a number for each operation, to which its microseconds are added.
+   */
   Napi::Value run(const Napi::CallbackInfo& info) {
     const int64_t times = whole(info[0], "times", 0, int64_t{1} << 40);
     if (!info[1].IsTypedArray() || info[1].As<Napi::TypedArray>().TypedArrayType() != napi_int32_array ||
@@ -165,10 +169,22 @@ class Executable : public Napi::ObjectWrap<Executable> {
     const Napi::Int32Array word = info[1].As<Napi::Int32Array>();
     static_assert(sizeof(std::atomic<int32_t>) == sizeof(int32_t), "JavaScript writes the word by Atomics.store");
     const auto* stop = reinterpret_cast<const std::atomic<int32_t>*>(word.Data());
-    const auto work = [program = program, times, stop](const std::atomic<int32_t>& closing) {
-      return program->run(times, *stop, closing);
+    Napi::Object used = word;
+    double* clock = nullptr;
+    if (!info[2].IsUndefined()) {
+      if (!info[2].IsTypedArray() || info[2].As<Napi::TypedArray>().TypedArrayType() != napi_float64_array ||
+          info[2].As<Napi::TypedArray>().ElementLength() != program->calls()) {
+        throw type_error(info.Env(), "clock must be a Float64Array with an element for each operation.");
+      }
+      clock = info[2].As<Napi::Float64Array>().Data();
+      used = Napi::Array::New(info.Env(), 2);
+      used.Set(0u, word);
+      used.Set(1u, info[2]);
+    }
+    const auto work = [program = program, times, stop, clock](const std::atomic<int32_t>& closing) {
+      return program->run(times, *stop, closing, clock);
     };
-    return commands->push(work, word);
+    return commands->push(work, used);
   }
 
   void dispose(const Napi::CallbackInfo&) { program.reset(); }
@@ -404,6 +420,47 @@ Napi::Value fma_peak(const Napi::CallbackInfo& call) {
   return Napi::Number::New(call.Env(), context.rate.load() / 1e9);
 }
 
+/**
+ * lineRoundTrip(): nanoseconds in which two threads hand a cache line over and back, the quickest of some tries; 0 where
+ * there is one thread. A virtual machine's cores may be under one cache or not, and that may change while it runs.
+ */
+Napi::Value line_round_trip(const Napi::CallbackInfo& call) {
+  constexpr int TRIES = 20, TRIPS = 100;
+  using Clock = std::chrono::steady_clock;
+  ThreadPool& pool = ThreadPool::get();
+  if (pool.count == 1) return Napi::Number::New(call.Env(), 0);
+  std::lock_guard<std::mutex> turn(pool.turn);
+  struct alignas(64) Context {
+    std::atomic<int64_t> line{0};
+    double best = 1e9;
+  } context;
+  const auto task = [](void* pointer, int64_t index, int) {
+    Context& c = *static_cast<Context*>(pointer);
+    int64_t at = 0;
+    if (index == 1) {
+      // answers every odd number with the next, until it is told to end
+      for (int64_t seen = 0; seen >= 0; seen = c.line.load(std::memory_order_acquire)) {
+        if (seen % 2 == 1) c.line.store(seen + 1, std::memory_order_release);
+      }
+      return;
+    }
+    const Clock::time_point begin = Clock::now();
+    // threads that share a core with others wait for them at every trip
+    for (int i = 0; i < TRIES && (i == 0 || Clock::now() - begin < std::chrono::milliseconds(5)); i++) {
+      const Clock::time_point start = Clock::now();
+      for (int trip = 0; trip < TRIPS; trip++, at += 2) {
+        c.line.store(at + 1, std::memory_order_release);
+        while (c.line.load(std::memory_order_acquire) != at + 2) {
+        }
+      }
+      c.best = std::min(c.best, std::chrono::duration<double, std::nano>(Clock::now() - start).count() / TRIPS);
+    }
+    c.line.store(-1, std::memory_order_release);
+  };
+  pool.run(&pool, 2, task, &context);
+  return Napi::Number::New(call.Env(), context.best);
+}
+
 /** testMath(name, x): a function of native/simd/math.h on each element, for its accuracy test. */
 Napi::Value test_math(const Napi::CallbackInfo& call) {
   const std::string name = call[0].As<Napi::String>().Utf8Value();
@@ -449,6 +506,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("Device", Device::define(env));
   exports.Set("info", Napi::Function::New<guarded<info>>(env, "info"));
   exports.Set("fmaPeak", Napi::Function::New<guarded<fma_peak>>(env, "fmaPeak"));
+  exports.Set("lineRoundTrip", Napi::Function::New<guarded<line_round_trip>>(env, "lineRoundTrip"));
   exports.Set("testMath", Napi::Function::New<guarded<test_math>>(env, "testMath"));
   exports.Set("testQuota", Napi::Function::New<guarded<test_quota>>(env, "testQuota"));
   exports.Set("testPhilox", Napi::Function::New<guarded<test_philox>>(env, "testPhilox"));

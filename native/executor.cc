@@ -3,6 +3,7 @@
 #include "executor.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cstdlib>
 #include <cstring>
 #include <new>
@@ -110,13 +111,29 @@ bool Program::usable() const {
   return std::none_of(memory_.begin(), memory_.end(), [](const auto& allocation) { return allocation->doomed; });
 }
 
-int64_t Program::run(int64_t times, const std::atomic<int32_t>& stop, const std::atomic<int32_t>& closing) {
+void Program::run_timed(ThreadPool& pool, double* clock) const {
+  using Clock = std::chrono::steady_clock;
+  Clock::time_point last = Clock::now();
+  for (const Step& step : steps_) {
+    step.kernel->run(step.call, pool);
+    const Clock::time_point now = Clock::now();
+    *clock++ += std::chrono::duration<double, std::micro>(now - last).count();
+    last = now;
+  }
+}
+
+int64_t Program::run(int64_t times, const std::atomic<int32_t>& stop, const std::atomic<int32_t>& closing,
+                     double* clock) {
   ThreadPool& pool = ThreadPool::get();
   std::lock_guard<std::mutex> turn(pool.turn);
   const FlushSubnormals flush;
   for (int64_t done = 0; done < times; done++) {
     if (stop.load(std::memory_order_relaxed) || closing.load(std::memory_order_relaxed)) return done;
-    for (const Step& step : steps_) step.kernel->run(step.call, pool);
+    if (clock) {
+      run_timed(pool, clock);
+    } else {
+      for (const Step& step : steps_) step.kernel->run(step.call, pool);
+    }
   }
   return times;
 }

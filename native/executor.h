@@ -51,6 +51,8 @@ struct Window {
   std::vector<int64_t> shape;
 };
 
+class ThreadPool;
+
 class Program {
  public:
   explicit Program(std::shared_ptr<Ledger> ledger) : ledger_(std::move(ledger)) {}
@@ -62,8 +64,12 @@ class Program {
   /** Allocates the scratch memory that the calls share. */
   void finish();
 
-  /** Replays `times` times, or until one of the two words is set between two replays; the number of replays done. */
-  int64_t run(int64_t times, const std::atomic<int32_t>& stop, const std::atomic<int32_t>& closing);
+  /**
+   * Replays `times` times, or until one of the two words is set between two replays; the number of replays done. `clock`,
+   * where it is given, has a number for each call, to which the microseconds that it took are added.
+   */
+  int64_t run(int64_t times, const std::atomic<int32_t>& stop, const std::atomic<int32_t>& closing, double* clock);
+  size_t calls() const { return steps_.size(); }
   /** Whether all memory that a run touches is there. */
   bool usable() const;
 
@@ -72,6 +78,8 @@ class Program {
     const Kernel* kernel;
     Call call;
   };
+  void run_timed(ThreadPool& pool, double* clock) const;
+
   std::shared_ptr<Ledger> ledger_;
   std::vector<Step> steps_;
   std::vector<std::shared_ptr<Allocation>> memory_;

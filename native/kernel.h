@@ -45,7 +45,10 @@ struct Call {
   uint32_t word(int i) const { return static_cast<uint32_t>(attributes[i].number); }
 };
 
-/** Threads that share a loop. Which thread does which task is not defined; results must not depend on it. */
+/**
+ * Threads that share a loop. Which thread does which task is not defined, and results must not depend on it; the one after
+ * a task is the likeliest to be the same thread's next.
+ */
 struct Workers {
   int count = 1;
   using Task = void (*)(void* context, int64_t index, int worker);

@@ -136,7 +136,7 @@ struct TileProduct {
       if (space.unit > 1) {
         // whole lines: those that this block writes, and those that the thread's next one probably reads
         epilogue.announce(tiles.pixel(first), tiles.pixel(first + rows) - tiles.pixel(first), fetch);
-        const int64_t later = least(task + workers.count, tasks - 1);
+        const int64_t later = least(task + 1, tasks - 1);
         tiles.announce(start(later), start(later + 1), fetch);
         fetch.spread(PRODUCTS * divide_up(b.N, PANEL) * divide_up(rows, BLOCK_ROWS) * (b.C / FETCH_DEPTH));
       }

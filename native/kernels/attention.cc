@@ -32,7 +32,7 @@ void run(const Call& call, Workers& workers) {
     float* const scores_space = space + Strip::floats(QUERIES, is.d);
     float* const log_sum_exp = call[LOG_SUM_EXP].floats() + task * is.N;
     Fetch fetch;
-    is.announce(task + workers.count, fetch);
+    is.announce(task + 1, fetch);
     fetch.spread(is.steps());
     for (int64_t first = 0; first < is.N; first += QUERIES) {
       const int64_t rows = least<int64_t>(QUERIES, is.N - first);

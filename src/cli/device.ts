@@ -48,7 +48,7 @@ export async function readProfile(device: Device, of: (times: DeviceTimes) => Pr
 const noClock = ({ kind, info }: Device): string =>
   kind === 'webgpu'
     ? `No profile: the adapter ${info.name} has no timestamps (feature timestamp-query).`
-    : `No profile: the ${kind} device does not time its kernels one by one; --device webgpu does.`
+    : `No profile: the ${kind} device does not time its kernels one by one; --device native and webgpu do.`
 
 export const printProfile = (profile: Profile, what: string): void => {
   process.stdout.write(`${profileText(profile, what)}\n`)

@@ -87,7 +87,7 @@ async function openWebgpuDevice({ onWarning = warnOnStderr, ...options }: Device
   return openWebgpu({ ...options, onWarning })
 }
 
-async function openNativeDevice({ variants }: DeviceOptions): Promise<Device> {
+async function openNativeDevice({ variants, profile }: DeviceOptions): Promise<Device> {
   const { openNative } = await import('./native/index.js')
-  return openNative({ variants })
+  return openNative({ variants, profile })
 }

@@ -161,6 +161,34 @@ await describeOn(['native'], 'engine', (device) => {
     dispose()
   })
 
+  test('a profile has the operations of each program that ran, and is asked for when a device is opened', async () => {
+    expect(await device().profile()).toBeNull()
+    const profiled = await openNative({ profile: true })
+    const { x, y, program, dispose } = await accumulation(profiled, 1000)
+    const { program: unused } = await accumulation(profiled, 10)
+    x.write(new Float32Array(1000).fill(1))
+    await Promise.all([program.run(30), program.run(12)])
+    const { programs } = (await profiled.profile())!
+    expect(programs).toHaveLength(1)
+    expect(programs[0].replays).toBe(42)
+    expect(programs[0].launches.map(({ name, flops }) => [name, flops])).toEqual([
+      ['stage_combine', 2000],
+      ['stage_combine', 2000],
+    ])
+    for (const { us } of programs[0].launches) expect(us).toBeGreaterThan(0)
+    expect([...(await y.read(999, 1))]).toEqual([42])
+    dispose()
+    unused.dispose()
+    await profiled.dispose()
+  })
+
+  test('the way of a cache line from core to core and back takes some time', () => {
+    const { info, lineRoundTrip } = loadAddon()
+    const ns = lineRoundTrip()
+    if (info().threads === 1) expect(ns).toBe(0)
+    else expect(ns).toBeGreaterThan(1)
+  })
+
   test('memory is counted and comes back', async () => {
     const before = device().memory()
     const { dispose } = await accumulation(device(), 1 << 20)

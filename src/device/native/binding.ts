@@ -24,8 +24,11 @@ export interface NativeBuffer {
 }
 
 export interface NativeExecutable {
-  /** Resolves to the number of replays done: fewer than `times` once the one word of `stop` is not 0. */
-  run(times: number, stop: Int32Array): Promise<number>
+  /**
+   * Resolves to the number of replays done: fewer than `times` once the one word of `stop` is not 0. The microseconds of
+   * each operation are added to `clock`, where it is given.
+   */
+  run(times: number, stop: Int32Array, clock?: Float64Array): Promise<number>
   dispose(): void
 }
 
@@ -65,6 +68,10 @@ export interface Addon {
   info(): NativeInfo
   /** GFLOP/s of a multiply-add loop in registers on so many threads; blocks for so many milliseconds */
   fmaPeak(milliseconds: number, threads: number): number
+  /**
+   * nanoseconds in which two threads hand a cache line over and back, 0 where there is one; blocks for some milliseconds
+   */
+  lineRoundTrip(): number
   /** a vector function of native/simd/math.h on each element, for its test */
   testMath(name: string, x: Float32Array): Float32Array
   testPhilox(counter: Uint32Array, key: Uint32Array): Uint32Array

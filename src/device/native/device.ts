@@ -6,10 +6,11 @@
 
 import { DeviceError, DeviceLostError, show } from '../../errors.js'
 import type { DType } from '../../kernels/contract.js'
-import { lower, type PlacedTensor } from '../../program/lower.js'
+import { type LoweredOperation, lower, type PlacedTensor } from '../../program/lower.js'
 import { type Program, shapesOf } from '../../program/program.js'
 import type { Device, DeviceBuffer, DeviceInfo, Executable, MemoryUse, RunOptions } from '../device.js'
 import { expectKernels } from '../gaps.js'
+import type { DeviceTimes, TimedLaunch } from '../profile.js'
 import type { NativeBuffer, NativeDevice, NativeExecutable, NativeInfo, NativeProgram } from './binding.js'
 import { VariantChoice, type Variants } from './composites.js'
 
@@ -62,6 +63,14 @@ class EngineBuffer implements DeviceBuffer {
   }
 }
 
+/** What the operations of a program have taken so far, all replays together. */
+interface ProgramClock {
+  replays: number
+  /** microseconds of each operation */
+  readonly us: Float64Array
+  readonly launches: readonly Omit<TimedLaunch, 'us'>[]
+}
+
 class EngineExecutable implements Executable {
   private disposed = false
 
@@ -71,6 +80,7 @@ class EngineExecutable implements Executable {
     private readonly buffers: readonly EngineBuffer[],
     readonly launches: number,
     readonly variants: Variants,
+    private readonly clock: ProgramClock | undefined,
   ) {}
 
   async run(times = 1, { signal }: RunOptions = {}): Promise<void> {
@@ -84,7 +94,9 @@ class EngineExecutable implements Executable {
     }
     signal?.addEventListener('abort', abort, { once: true })
     try {
-      if ((await this.program.run(times, stop)) < times) throw signal?.reason
+      const done = await this.program.run(times, stop, this.clock?.us)
+      if (this.clock) this.clock.replays += done
+      if (done < times) throw signal?.reason
     } finally {
       signal?.removeEventListener('abort', abort)
     }
@@ -98,17 +110,28 @@ class EngineExecutable implements Executable {
   }
 }
 
+const clockOf = (operations: readonly LoweredOperation[]): ProgramClock => ({
+  replays: 0,
+  us: new Float64Array(operations.length),
+  launches: operations.map(({ contract, operands, attributes }) => {
+    const shapes = Object.fromEntries(Object.entries(operands).map(([name, { shape }]) => [name, shape]))
+    return { name: contract.name, ...contract.cost(shapes, attributes) }
+  }),
+})
+
 export class NativeEngine implements Device {
   readonly kind = 'native'
   readonly info: DeviceInfo
   readonly kernels: ReadonlySet<string>
   private readonly live = new Set<EngineBuffer | EngineExecutable>()
+  private readonly clocks: ProgramClock[] = []
   private disposed = false
 
   constructor(
     private readonly native: NativeDevice,
     info: NativeInfo,
     private readonly variants: Variants,
+    private readonly profiled: boolean,
   ) {
     const { cpuTarget, threads, name, supportedTargets, cacheSizes } = info
     this.kernels = new Set(info.kernels)
@@ -198,13 +221,23 @@ export class NativeEngine implements Device {
     } catch (error) {
       throw new DeviceError(`The program could not be compiled. ${(error as Error).message}`)
     }
-    const executable = new EngineExecutable(this, compiled, buffers, operations.length, choice.chosen)
+    const clock = this.profiled ? clockOf(operations) : undefined
+    if (clock) this.clocks.push(clock)
+    const executable = new EngineExecutable(this, compiled, buffers, operations.length, choice.chosen, clock)
     this.live.add(executable)
     return executable
   }
 
-  async profile(): Promise<null> {
-    return null
+  async profile(): Promise<DeviceTimes | null> {
+    if (!this.profiled) return null
+    await this.native.finish()
+    const programs = this.clocks
+      .filter(({ replays }) => replays > 0)
+      .map(({ replays, us, launches }) => ({
+        replays,
+        launches: launches.map((launch, i) => ({ ...launch, us: us[i] / replays })),
+      }))
+    return { emptyDispatchUs: null, recordUs: null, programs }
   }
 
   memory(): MemoryUse {

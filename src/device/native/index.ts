@@ -9,10 +9,12 @@ import { NativeEngine } from './device.js'
 export interface NativeOptions {
   /** forced variants by contract name: `fused` or `expanded` for a composite, `direct` or `winograd` for a convolution */
   readonly variants?: Readonly<Record<string, string>>
+  /** time every operation of every run: see ../profile.ts */
+  readonly profile?: boolean
 }
 
 /** Opens the native device. Throws DeviceError where the addon is missing, or LFM_CPU or LFM_THREADS cannot be followed. */
-export async function openNative({ variants = {} }: NativeOptions = {}): Promise<Device> {
+export async function openNative({ variants = {}, profile = false }: NativeOptions = {}): Promise<Device> {
   checkVariants(variants)
   const addon = loadAddon()
   let info: NativeInfo
@@ -21,5 +23,5 @@ export async function openNative({ variants = {} }: NativeOptions = {}): Promise
   } catch (error) {
     throw new DeviceError((error as Error).message)
   }
-  return new NativeEngine(new addon.Device(), info, variants)
+  return new NativeEngine(new addon.Device(), info, variants, profile)
 }
