@@ -160,7 +160,7 @@ async function changeWhenHarder(
 }
 
 /** The data of a run, which have the part. Throws CheckpointError or DataError where they do not. */
-async function dataOf(run: Run, part: Part): Promise<LoadedData> {
+export async function dataOf(run: Run, part: Part): Promise<LoadedData> {
   const raw = run.manifest.config.raw as { data?: unknown }
   if (raw.data === undefined || !run.extra.configPath) {
     throw new CheckpointError(
