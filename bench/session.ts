@@ -11,7 +11,7 @@ import type { Profile } from '../src/device/profile.js'
 import { DeviceError } from '../src/errors.js'
 import { type Case, flopsOf, type NetWork, rowsOn, type Work } from './cases.js'
 import { leastStepBytes } from './least-bytes.js'
-import { calibrate, fittingRows, quote, type Runner, timed, timeOnce } from './measure.js'
+import { CRAWL, calibrate, fittingRows, quote, type Runner, timed, timeOnce } from './measure.js'
 import { dataBytes, openOurs } from './ours.js'
 import type { Peer } from './peers/peer.js'
 import { profileWork } from './profile.js'
@@ -44,6 +44,9 @@ export interface Footprint {
 /** Milliseconds between two sides: the threads of onnxruntime and OpenMP spin for a while after their work is done. */
 const SETTLE = 10
 
+/** Rounds in which a side takes part that needs minutes for all. */
+const CRAWLING_ROUNDS = 3
+
 /** One runner of a group with its samples, milliseconds of one repetition in each round. */
 interface Side {
   readonly peer: string | null
@@ -51,6 +54,8 @@ interface Side {
   readonly work: Work
   readonly runner: Runner
   readonly n: number
+  /** one repetition takes longer than CRAWL */
+  readonly crawls: boolean
   readonly samples: number[]
   /** of our own sides: the peak around each sample */
   readonly peaks: number[]
@@ -117,11 +122,12 @@ export class CaseGroup implements Group {
 
   async round(): Promise<void> {
     for (const side of this.sides) {
+      if (side.crawls && side.samples.length === CRAWLING_ROUNDS) continue
       await rest(SETTLE)
       if (side.n > 1) await side.runner.run(1)
       const peak = side.peer === null ? this.peak : null
       const before = await peak?.()
-      side.samples.push(await timeOnce(side.runner, side.n))
+      side.samples.push(await (side.crawls ? timed(side.runner, 1) : timeOnce(side.runner, side.n)))
       if (peak) side.peaks.push((before! + (await peak())) / 2)
     }
   }
@@ -145,8 +151,16 @@ export class CaseGroup implements Group {
 
   private async add(peer: string | null, rows: number, open: (rows: number) => Promise<Runner>): Promise<void> {
     const runner = await open(rows)
-    const n = await calibrate(runner, this.pace.round)
-    this.sides.push({ peer, rows, work: this.measured.work(rows), runner, n, samples: [], peaks: [] })
+    const first = await timed(runner, 1)
+    const crawls = first > CRAWL
+    if (crawls) {
+      const whom = peer ?? this.device.kind
+      this.note(
+        `${this.name}: ${whom} takes ${(first / 1000).toFixed(0)} s for B ${rows}, so only ${CRAWLING_ROUNDS} times.`,
+      )
+    }
+    const n = crawls ? 1 : await calibrate(runner, this.pace.round)
+    this.sides.push({ peer, rows, work: this.measured.work(rows), runner, n, crawls, samples: [], peaks: [] })
   }
 
   /** What our own training step takes beside its time; `before` are the device's bytes before it was opened. */

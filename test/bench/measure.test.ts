@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { calibrate, fittingRows, quote, type Runner, timeOnce } from '../../bench/measure.js'
+import { CRAWL, calibrate, fittingRows, quote, type Runner, timeOnce } from '../../bench/measure.js'
 
 /** A runner on a clock of its own: a call costs `call` milliseconds, a repetition `each`. */
 function simulated(call: number, each: number): { runner: Runner; clock: () => number; ran: number[] } {
@@ -87,6 +87,12 @@ describe('bench: rows for a slow side', () => {
   it('are all of them where they fit', async () => {
     expect(await search(1000, 2000)).toMatchObject({ found: 1000, open: 0 })
     expect(await search(7, 2000)).toMatchObject({ found: 7, tried: [7] })
+  })
+
+  it('are found by one repetition where it takes very long', async () => {
+    const { runner, clock, ran } = simulated(0, 1.5 * CRAWL)
+    expect(await fittingRows(async () => runner, 64, 500, 1, clock)).toBe(1)
+    expect(ran).toEqual([1])
   })
 
   it('are fewer where they do not, and the overhead of small sizes does not count against them', async () => {
