@@ -54,10 +54,13 @@ export async function barsFigure({ title, bars, unit, scale = 'linear', width = 
 
   const left = Math.min(320, LABEL_GAP + LETTER * Math.max(...labels.map((label) => label.length)))
   const keyed = groups.length > 1
-  const head = (title ? 24 : 4) + (keyed ? 22 : 0)
+  const lines = keyed ? keyLines(groups, width + VALUE_ROOM) : []
+  const head = (title ? 24 : 4) + (keyed ? 6 + KEY_LINE * lines.length : 0)
   const marks: Mark[] = []
   if (title) marks.push(text(title, 0, 14, { size: SIZE.title, bold: true }))
-  if (keyed) marks.push(...key(groups, left, title ? 36 : 14))
+  lines.forEach((line, i) => {
+    marks.push(...key(groups, line, left, (title ? 36 : 14) + i * KEY_LINE))
+  })
 
   const inside: Mark[] = []
   let y = 6
@@ -120,16 +123,36 @@ function barMarks({ value }: Bar, y: number, color: string, start: number): Mark
   ]
 }
 
-/** Coloured squares with the groups' names, in one line from x. */
-function key(groups: readonly string[], x: number, y: number): Mark[] {
+const KEY_LINE = 16
+
+const keyWidth = (group: string): number => 26 + LETTER * group.length
+
+/** The groups, as many in a line as have room in it. */
+function keyLines(groups: readonly string[], room: number): string[][] {
+  const lines: string[][] = [[]]
+  let at = 0
+  for (const group of groups) {
+    if (at > 0 && at + keyWidth(group) > room) {
+      lines.push([])
+      at = 0
+    }
+    lines[lines.length - 1].push(group)
+    at += keyWidth(group)
+  }
+  return lines
+}
+
+/** Coloured squares with the names of some groups, in one line from x. */
+function key(groups: readonly string[], line: readonly string[], x: number, y: number): Mark[] {
   let at = x
-  return groups.flatMap((group, i) => {
+  return line.flatMap((group) => {
     const place = at
-    at += 26 + LETTER * group.length
+    at += keyWidth(group)
+    const color = SERIES[groups.indexOf(group)]
     return [
       {
         type: 'rect',
-        encode: { enter: { x: { value: place }, y: { value: y - 9 }, ...sized(10, 10), fill: { value: SERIES[i] } } },
+        encode: { enter: { x: { value: place }, y: { value: y - 9 }, ...sized(10, 10), fill: { value: color } } },
       } satisfies Mark,
       text(group, place + 15, y),
     ]

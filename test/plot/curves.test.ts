@@ -80,6 +80,16 @@ describe('barsFigure', () => {
     expect(lengths[1] / lengths[0]).toBeCloseTo(4, 6)
   })
 
+  it('breaks a key that is wider than the figure into lines', async () => {
+    const groups = ['native', 'webgpu', 'pytorch', 'onnxruntime', 'tfjs-cpu', 'tfjs-wasm', 'tfjs-webgpu']
+    const svg = await barsFigure({ unit: 's', bars: groups.map((group) => ({ label: 'step', group, value: 1 })) })
+    const width = Number(/<svg[^>]* width="(\d+)/.exec(svg)![1])
+    for (const group of groups) {
+      const [, x] = new RegExp(`translate\\(([\\d.]+),[\\d.]+\\)"[^>]*>${group}<`).exec(svg)!
+      expect(Number(x) + 5 * group.length).toBeLessThan(width)
+    }
+  })
+
   it('refuses what has no length', async () => {
     await expect(barsFigure({ unit: 's', bars: [] })).rejects.toThrow(/at least one bar/)
     const zero = [{ label: 'a', group: 'b', value: 0 }]
