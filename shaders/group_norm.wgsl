@@ -6,6 +6,7 @@
 #include "activate.wgsl"
 #include "dropout.wgsl"
 #include "channels.wgsl"
+#include "modulated.wgsl"
 
 struct Uniforms {
   pixels: u32,
@@ -56,19 +57,11 @@ fn main(
   let first = i / columns % u.spans * u.span;
   let at = 2u * picture * u.groups;
   let mean = of_groups(at, column);
-  var factor = gamma[column];
-  var offset = beta[column];
-  // none, one for all pictures, or one for each
-  if (u.modulations > 0u) {
-    let row = select(picture, 0u, u.modulations == 1u) * u.modulation_columns + u.modulation_first + column;
-    let scale = 1.0 + modulation[row];
-    factor *= scale;
-    offset = offset * scale + modulation[row + columns];
-  }
-  factor *= of_groups(at + u.groups, column);
+  let affine = modulated(picture, column);
+  let factor = affine.factor * of_groups(at + u.groups, column);
   for (var p = first; p < min(first + u.span, u.pixels); p++) {
     let pixel = picture * u.pixels + p;
-    let z = factor * (x[pixel * u.x_channels + u.x_first + column] - mean) + offset;
+    let z = factor * (x[pixel * u.x_channels + u.x_first + column] - mean) + affine.offset;
     let to = pixel * columns + column;
     y[to] = dropout_each(to) * activate_each(z, 1.0);
   }

@@ -6,6 +6,7 @@
 #include "activate.wgsl"
 #include "dropout.wgsl"
 #include "channels.wgsl"
+#include "modulated.wgsl"
 
 struct Uniforms {
   pixels: u32,
@@ -58,21 +59,14 @@ fn main(
   let at = 2u * picture * u.groups;
   let mean = of_groups(at, column);
   let rstd = of_groups(at + u.groups, column);
-  var factor = gamma[column];
-  var offset = beta[column];
-  if (u.modulations > 0u) {
-    let row = select(picture, 0u, u.modulations == 1u) * u.modulation_columns + u.modulation_first + column;
-    let scale = 1.0 + modulation[row];
-    factor *= scale;
-    offset = offset * scale + modulation[row + columns];
-  }
+  let affine = modulated(picture, column);
   var sum = Element();
   var product = Element();
   for (var p = local / SIDE; p < u.pixels; p += SHARERS) {
     let pixel = picture * u.pixels + p;
     let normal = (x[pixel * u.x_channels + u.x_first + column] - mean) * rstd;
     let i = pixel * columns + column;
-    let dz = dropout_each(i) * dy[i] * derivative_each(factor * normal + offset, 1.0);
+    let dz = dropout_each(i) * dy[i] * derivative_each(affine.factor * normal + affine.offset, 1.0);
     sum += dz;
     product += dz * normal;
   }
@@ -88,6 +82,6 @@ fn main(
   let plane = groups.y * columns;
   sums[to] = sum;
   sums[plane + to] = product;
-  sums[2u * plane + to] = factor;
-  sums[3u * plane + to] = offset;
+  sums[2u * plane + to] = affine.factor;
+  sums[3u * plane + to] = affine.offset;
 }

@@ -5,7 +5,7 @@
 
 import { optimizer } from '../../bench/ours.js'
 import { normals } from '../../bench/values.js'
-import { type UnetSpec, unetDimension, unetPlan } from '../../src/composites/unet.js'
+import { unetDimension, unetPlan } from '../../src/composites/unet.js'
 import type { DeviceBuffer } from '../../src/device/device.js'
 import { openReference } from '../../src/device/reference/device.js'
 import { optimizerTable } from '../../src/flow/train-sub-flow.js'
@@ -15,25 +15,9 @@ import { STATE_LENGTH } from '../../src/kernels/state.js'
 import { wholeBatch } from '../../src/nn/field.js'
 import { unetField } from '../../src/nn/unet.js'
 import { ProgramBuilder, type Tensor } from '../../src/program/program.js'
+import { smallUnet } from '../small-unet.js'
 
-/** Two levels with attention on the lower one, and groups of two channels. */
-export const net: UnetSpec = {
-  kind: 'unet',
-  channels: 2,
-  height: 8,
-  breadth: 8,
-  condition: 0,
-  width: 8,
-  multipliers: [1, 2],
-  depth: 1,
-  attention: [4],
-  headChannels: 8,
-  groups: 4,
-  dropout: 0,
-  scaleShift: false,
-  residualResampling: false,
-}
-
+export const net = smallUnet
 export const RATE = 0.01
 const B = 3
 const D = unetDimension(net)

@@ -16,28 +16,13 @@ import { LocalFlow, trainFlow } from '../../src/flow/local-flow.js'
 import { unetField } from '../../src/nn/unet.js'
 import { ProgramBuilder, type Tensor } from '../../src/program/program.js'
 import { describeOn } from '../devices.js'
+import { smallUnet } from '../small-unet.js'
 
 const engines = ['native', 'webgpu'] as const
 
-const plain: UnetSpec = {
-  kind: 'unet',
-  channels: 2,
-  height: 8,
-  breadth: 8,
-  condition: 0,
-  width: 8,
-  multipliers: [1, 2],
-  depth: 1,
-  attention: [4],
-  headChannels: 8,
-  groups: 4,
-  dropout: 0,
-  scaleShift: false,
-  residualResampling: false,
-}
 const nets: Record<string, UnetSpec> = {
-  plain: { ...plain, dropout: 0.2 },
-  'scale and shift, residual resampling': { ...plain, scaleShift: true, residualResampling: true, depth: 2 },
+  plain: { ...smallUnet, dropout: 0.2 },
+  'scale and shift, residual resampling': { ...smallUnet, scaleShift: true, residualResampling: true, depth: 2 },
 }
 
 const B = 4
@@ -225,16 +210,14 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }))
 await describeOn(engines, 'a Local Flow on pictures', (device, kind) => {
   test('learns, samples, scores and is saved', async () => {
     const losses: number[][] = [[], []]
-    // a software adapter learns less, in seconds
-    const [steps, rows] = kind === 'webgpu' ? [80, 64] : [150, 256]
-    const raw = { ...options, train: { ...options.train, steps }, device: kind }
-    const { flow } = await trainFlow(device(), bars(rows), null, resolveOptions(raw), raw, {
+    const raw = { ...options, device: kind }
+    const { flow } = await trainFlow(device(), bars(256), null, resolveOptions(raw), raw, {
       onLosses: (subFlow, _, values) => losses[subFlow - 1].push(...values),
     })
     const mean = (values: number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length
     // a zero field has the loss of its targets: about 1 + the pictures' mean square in the free sub-flow
-    expect(mean(losses[1].slice(0, 5))).toBeGreaterThan(1)
-    expect(mean(losses[1].slice(-20))).toBeLessThan(0.62)
+    expect(mean(losses[1].slice(0, 5))).toBeGreaterThan(1.2)
+    expect(mean(losses[1].slice(-20))).toBeLessThan(0.6)
 
     const { values, shape } = await flow.sample(6, { seed: 1 })
     expect(shape).toEqual([6, 1, 8, 8])
