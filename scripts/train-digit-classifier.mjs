@@ -10,8 +10,8 @@ import { fileURLToPath } from 'node:url'
 import { writeFileAtomic } from '../dist/checkpoint/atomic.js'
 import { encodeSafetensors } from '../dist/checkpoint/safetensors.js'
 import { readIdxPictures } from '../dist/data/idx.js'
-import { permutation, RandomStream } from '../dist/data/random.js'
 import { DIGIT_SIDE, digitForward, digitInput, digitLayers } from '../dist/metrics/digit-classifier.js'
+import { permutation, RandomStream } from '../dist/random/stream.js'
 
 const folder = process.argv[2] ?? fileURLToPath(new URL('../data/mnist', import.meta.url))
 const output = fileURLToPath(new URL('../assets/digit-classifier.safetensors', import.meta.url))

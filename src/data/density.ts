@@ -5,7 +5,7 @@
  */
 
 import { InvalidArgumentError, invalid } from '../errors.js'
-import { streams } from './random.js'
+import { streams } from '../random/stream.js'
 
 export interface Sampler {
   /** The number of values in a row. */

@@ -1,8 +1,8 @@
 /** The normal distribution N(m, S) as a density: the data set whose every property is known in closed form. */
 
 import { DataError, InvalidArgumentError, invalid } from '../errors.js'
+import { RandomStream } from '../random/stream.js'
 import { checkRows, type Density, rowCount } from './density.js'
-import { RandomStream } from './random.js'
 
 /** The lower triangle L of S = L·Lᵀ, [d][d], or null where S is not positive definite. */
 export function cholesky(matrix: readonly (readonly number[])[]): number[][] | null {

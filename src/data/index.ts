@@ -1,5 +1,6 @@
 /** Data sets: what is read, drawn, split, standardised and written. `data` of the public interface. */
 
+export { permutation } from '../random/stream.js'
 export { readCifar10 } from './cifar10.js'
 export { csvText, readCsv, type Table, writeCsv } from './csv.js'
 export type { Density, Entropy, EntropyOptions, Sampler } from './density.js'
@@ -11,7 +12,6 @@ export { type ImageFolderOptions, readImageFolder } from './image-folder.js'
 export { type LoadedData, loadData, readTable } from './load.js'
 export { decodeNpy, encodeNpy, readNpy, writeNpy } from './npy.js'
 export type { Pictures } from './pictures.js'
-export { permutation } from './random.js'
 export { applyScaler, fitScaler, logDeterminant, type Scaler, undoScaler } from './scaler.js'
 export { type PartSizes, type Parts, partCounts, split } from './split.js'
 export { checkTensor, type Tensor } from './tensor.js'

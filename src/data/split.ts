@@ -6,7 +6,7 @@
  */
 
 import { DataError } from '../errors.js'
-import { permutation } from './random.js'
+import { permutation } from '../random/stream.js'
 import { type Tensor, takeRows } from './tensor.js'
 
 /** Counts (whole numbers), fractions (below 1), 0 for none; `train` left out: all rows that the others leave. */

@@ -5,8 +5,8 @@
  */
 
 import { invalid } from '../errors.js'
+import { RandomStream } from '../random/stream.js'
 import { checkRows, type Density, type Entropy, estimateEntropy, rowCount, type Sampler } from './density.js'
-import { RandomStream } from './random.js'
 
 export interface ToySet {
   readonly description: string

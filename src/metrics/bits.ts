@@ -4,8 +4,8 @@
  * values bounds that of the bytes: bits a dimension ≤ nll/(D ln 2) + log₂ 127.5.
  */
 
-import { RandomStream, streams } from '../data/random.js'
 import { rowLength, type Tensor } from '../data/tensor.js'
+import { RandomStream, streams } from '../random/stream.js'
 
 /** Pictures of bytes with the noise of a seed, in [−1, 1] up to half a cell; row i depends on the seed and i alone. */
 export function dequantise(

@@ -3,13 +3,13 @@
  * beside the training pictures that are nearest to them, and the way between pairs of noises.
  */
 
-import { RandomStream, streams } from '../data/random.js'
 import { rowLength, type Tensor } from '../data/tensor.js'
 import type { LocalFlow, Samples } from '../flow/local-flow.js'
 import { type PixelTensor, quantise } from '../metrics/features.js'
 import { nearestRows } from '../metrics/neighbours.js'
 import type { Evaluations } from '../ode/solver.js'
 import { tilesPng } from '../plot/index.js'
+import { RandomStream, streams } from '../random/stream.js'
 
 /** Samples of the grid: eight rows of eight. */
 export const PICTURE_GRID = 64

@@ -6,7 +6,7 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { build } from 'vite'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { readCheckpointTensors, readManifest } from '../../src/checkpoint/index.js'
-import { RandomStream } from '../../src/data/random.js'
+import { RandomStream } from '../../src/random/stream.js'
 
 const dir = mkdtempSync(join(tmpdir(), 'lfm-kill-'))
 const program = join(dir, 'writer.mjs')

@@ -9,8 +9,8 @@ import {
   split,
   undoScaler,
 } from '../../src/data/index.js'
-import { RandomStream, streams } from '../../src/data/random.js'
 import { DataError, InvalidArgumentError } from '../../src/errors.js'
+import { RandomStream, streams } from '../../src/random/stream.js'
 
 const rows = (n: number) => ({ values: Float32Array.from({ length: 2 * n }, (_, i) => i >> 1), shape: [n, 2] })
 const firsts = (x: { values: ArrayLike<number> } | null) =>

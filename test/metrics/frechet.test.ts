@@ -2,9 +2,9 @@
 
 import { expect, test } from 'vitest'
 import { gaussian } from '../../src/data/index.js'
-import { RandomStream } from '../../src/data/random.js'
 import { symmetricEigen } from '../../src/metrics/eigen.js'
 import { fid, frechetDistance, momentsOf } from '../../src/metrics/frechet.js'
+import { RandomStream } from '../../src/random/stream.js'
 
 const random = new RandomStream(7)
 function symmetric(d: number): Float64Array {

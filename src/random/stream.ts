@@ -1,15 +1,24 @@
 /**
- * Random numbers of the host, for data only: shuffles, toy sets, points of a picture. Every number is a pure function of
+ * Random numbers of the host: shuffles, toy sets, points of a picture, directions of a metric. Every number is a pure function of
  * (seed, stream, row, position in the row), so row i of a sample is the same however many rows are drawn, and streams
  * with other numbers (train, validation, test …) never share a draw. Draws of training live on the device and use other
  * counters of the same generator.
  */
 
 import { invalid } from '../errors.js'
-import { philox4x32 } from '../random/philox.js'
+import { philox4x32 } from './philox.js'
 
 /** Which independent sequence of a seed is drawn from. */
-export const streams = { sample: 0, train: 1, validation: 2, test: 3, entropy: 4, shuffle: 5, dequantise: 6 } as const
+export const streams = {
+  sample: 0,
+  train: 1,
+  validation: 2,
+  test: 3,
+  entropy: 4,
+  shuffle: 5,
+  dequantise: 6,
+  metric: 7,
+} as const
 
 /** The high half of the last counter word: keeps host draws apart from the device's, whose last words stay small. */
 const hostDomain = 0xda7a0000
