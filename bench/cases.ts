@@ -5,8 +5,8 @@
 
 import type { Device } from '../src/device/device.js'
 import { LocalFlowError } from '../src/errors.js'
-import type { Trace } from '../src/flow/transport.js'
-import { blockRows } from '../src/flow/transport.js'
+import type { Trace } from '../src/model/transport.js'
+import { blockRows } from '../src/model/transport.js'
 import { type KernelWork, kernelCost, kernelWorks, layerProducts } from './kernel-works.js'
 import { convolutionWorks, pictureWorks } from './picture-works.js'
 import { fieldOf, type NetShape, pictureShapes, shapes } from './shapes.js'

@@ -4,12 +4,12 @@
  * repeated for ever without a value that overflows or a kernel that runs out of work.
  */
 
-import { rk4 } from '../src/composites/tableaus.js'
 import type { Attributes, Cost, Shape } from '../src/kernels/contract.js'
 import { seedWords } from '../src/kernels/draws.js'
 import { normBlocks } from '../src/kernels/gradient_norm.js'
 import { kernels } from '../src/kernels/registry.js'
 import { STATE_LENGTH } from '../src/kernels/state.js'
+import { rk4 } from '../src/ode/tableaus.js'
 import { aligned } from '../src/program/program.js'
 import type { MlpShape } from './shapes.js'
 

@@ -3,10 +3,10 @@
  * pass needs of the forward pass.
  */
 
-import { keepsPreActivation } from '../src/composites/mlp.js'
-import { keptShapes } from '../src/composites/residual_block.js'
-import { allModules, type UnetModule, type UnetSpec, unetPlan } from '../src/composites/unet.js'
 import { size } from '../src/kernels/contract.js'
+import { keepsPreActivation } from '../src/networks/mlp/spec.js'
+import { keptShapes } from '../src/networks/unet/residual_block.js'
+import { allModules, type UnetModule, type UnetSpec, unetPlan } from '../src/networks/unet/spec.js'
 import type { NetWork } from './cases.js'
 import { fieldOf, type MlpShape, specOf } from './shapes.js'
 

@@ -1,19 +1,14 @@
 /** Opens a work on one of this library's devices: programs as the library itself builds them, compiled once, replayed. */
 
-import { rk4 } from '../src/composites/tableaus.js'
 import type { Device, DeviceBuffer } from '../src/device/device.js'
-import {
-  optimizerTable,
-  type SubFlowSettings,
-  type TrainingBuffers,
-  trainingProgram,
-} from '../src/flow/train-sub-flow.js'
 import { stepTable } from '../src/kernels/adam.js'
 import { size } from '../src/kernels/contract.js'
 import { packPixels, poolWords } from '../src/kernels/pool.js'
 import { kernels } from '../src/kernels/registry.js'
 import { FIRST_LOSS_EXPONENT, STATE_LENGTH, stateWords } from '../src/kernels/state.js'
-import type { VelocityField } from '../src/nn/field.js'
+import { optimizerTable, type SubFlowSettings, type TrainingBuffers, trainingProgram } from '../src/learn/fit.js'
+import type { VelocityField } from '../src/networks/network.js'
+import { rk4 } from '../src/ode/tableaus.js'
 import { ProgramBuilder } from '../src/program/program.js'
 import type { NetWork, Work } from './cases.js'
 import type { KernelWork } from './kernel-works.js'

@@ -5,12 +5,12 @@
  * (examples/cifar10.yaml).
  */
 
-import type { MlpSpec } from '../src/composites/mlp.js'
-import type { UnetSpec } from '../src/composites/unet.js'
 import type { ActivationName } from '../src/kernels/activations.js'
-import type { VelocityField } from '../src/nn/field.js'
-import { mlpField, padded } from '../src/nn/mlp.js'
-import { unetField } from '../src/nn/unet.js'
+import { mlpField, padded } from '../src/networks/mlp/mlp.js'
+import type { MlpSpec } from '../src/networks/mlp/spec.js'
+import type { VelocityField } from '../src/networks/network.js'
+import type { UnetSpec } from '../src/networks/unet/spec.js'
+import { unetField } from '../src/networks/unet/unet.js'
 
 export interface MlpShape {
   readonly kind: 'mlp'

@@ -1,5 +1,5 @@
 /**
- * What the fused MLP composites share: the network as a Call describes it (src/composites/mlp.ts), its packed weights,
+ * What the fused MLP composites share: the network as a Call describes it (src/networks/mlp/spec.ts), its packed weights,
  * and the passes of one strip of rows through it, by one thread. Weights are packed once a call by all threads; after that
  * strips are independent of each other.
  */

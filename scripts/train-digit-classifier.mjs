@@ -7,9 +7,9 @@
 
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { writeFileAtomic } from '../dist/checkpoint/atomic.js'
 import { encodeSafetensors } from '../dist/checkpoint/safetensors.js'
 import { readIdxPictures } from '../dist/data/idx.js'
+import { writeFileAtomic } from '../dist/files/atomic.js'
 import { DIGIT_SIDE, digitForward, digitInput, digitLayers } from '../dist/metrics/digit-classifier.js'
 import { permutation, RandomStream } from '../dist/random/stream.js'
 

@@ -18,6 +18,8 @@ export {
   LocalFlowError,
   TrainingError,
 } from './errors.js'
+export * as metrics from './metrics/index.js'
+export type { Evaluations, SolverSettings } from './ode/solver.js'
 export {
   type CarryOptions,
   LocalFlow,
@@ -27,6 +29,4 @@ export {
   type Samples,
   type TrainArguments,
   type TrajectoryOptions,
-} from './flow/local-flow.js'
-export * as metrics from './metrics/index.js'
-export type { Evaluations, SolverSettings } from './ode/solver.js'
+} from './run/local-flow.js'

@@ -1,6 +1,6 @@
 /** The UNet that engines and the bench's peers are held against the reference with. */
 
-import type { UnetSpec } from '../src/composites/unet.js'
+import type { UnetSpec } from '../src/networks/unet/spec.js'
 
 /** Two levels with attention on the lower one, and groups of two channels. */
 export const smallUnet: UnetSpec = {

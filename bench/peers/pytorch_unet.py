@@ -1,5 +1,5 @@
 """The UNet of the bench in PyTorch: guided-diffusion's modules under guided-diffusion's names, so that the library's own
-tensors load into it (src/nn/unet.ts). Plain changes of size and the time as a shift only.
+tensors load into it (src/networks/unet/unet.ts). Plain changes of size and the time as a shift only.
 """
 
 import math

@@ -1,5 +1,5 @@
 /**
- * The UNet (src/composites/unet.ts) in TensorFlow.js, as its users would write it: convolutions with fused bias, group
+ * The UNet (src/networks/unet/spec.ts) in TensorFlow.js, as its users would write it: convolutions with fused bias, group
  * normalisation from moments, attention as two products around a softmax, nearest-neighbour enlargement in front of a
  * convolution, dropout in training. It walks the plan of the library's own network, so that both have the same layers,
  * and can be given its flat parameters; `test/bench/tfjs-unet.test.ts` holds the two against each other. Plain changes of
@@ -7,6 +7,7 @@
  */
 
 import type * as Core from '@tensorflow/tfjs-core'
+import { plainNorm } from '../../src/kernels/group_norm.js'
 import {
   type AttentionBlock,
   type ConvolutionLayer,
@@ -16,8 +17,7 @@ import {
   type UnetModule,
   type UnetSpec,
   unetPlan,
-} from '../../src/composites/unet.js'
-import { plainNorm } from '../../src/kernels/group_norm.js'
+} from '../../src/networks/unet/spec.js'
 import type { Tf, TfjsField } from './tfjs-field.js'
 
 /** A convolution in front of which nothing changes, a normalisation, and so on: a function of pictures. */

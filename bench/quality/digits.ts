@@ -15,7 +15,7 @@ import type { LoadedData } from '../../src/data/load.js'
 import type { Device } from '../../src/device/device.js'
 import { openDevice } from '../../src/device/select.js'
 import { LocalFlowError } from '../../src/errors.js'
-import { LocalFlow } from '../../src/flow/local-flow.js'
+import { LocalFlow } from '../../src/run/local-flow.js'
 import { flowOn, openRun, type Run } from '../../src/run/run.js'
 
 const help = `npm run quality:digits -- RUN [RUN ...] [--results FILE]

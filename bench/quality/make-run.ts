@@ -5,8 +5,8 @@ import { fileURLToPath } from 'node:url'
 import { applyOverrides, readConfig, resolveConfig } from '../../src/config/index.js'
 import { loadData } from '../../src/data/load.js'
 import type { Device } from '../../src/device/device.js'
-import { type LocalFlow, trainFlow } from '../../src/flow/local-flow.js'
-import type { Progress } from '../../src/flow/train-chain.js'
+import type { Progress } from '../../src/recipes/local-flow.js'
+import { type LocalFlow, trainFlow } from '../../src/run/local-flow.js'
 import type { Likelihood, Part, Picture, Row } from './results.js'
 
 export const baseConfig = fileURLToPath(new URL('reference.yaml', import.meta.url))

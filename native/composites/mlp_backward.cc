@@ -1,5 +1,5 @@
 /**
- * Gradient of the flow-matching loss; contract and expansion in src/composites/mlp_backward.ts.
+ * Gradient of the flow-matching loss; contract and expansion in src/networks/mlp/mlp_backward.ts.
  *
  * A strip of rows goes forward through all layers, through the loss and back again while it is in one thread's cache; dz
  * of a layer takes the place of its output. Weight gradients are sums over rows: the batch is cut into *lanes*, ranges of

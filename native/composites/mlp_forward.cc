@@ -1,4 +1,4 @@
-/** v(x, t, condition), strip by strip; contract and expansion in src/composites/mlp_forward.ts. */
+/** v(x, t, condition), strip by strip; contract and expansion in src/networks/mlp/mlp_forward.ts. */
 
 #include "kernels/kernels.h"
 #include "mlp.h"

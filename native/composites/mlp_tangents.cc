@@ -1,4 +1,4 @@
-/** Velocity and divergence, strip by strip; contract and expansion in src/composites/mlp_tangents.ts. */
+/** Velocity and divergence, strip by strip; contract and expansion in src/networks/mlp/mlp_tangents.ts. */
 
 #include "kernels/kernels.h"
 #include "mlp.h"

@@ -1,5 +1,5 @@
 /**
- * Classical Runge–Kutta steps; contract and expansion in src/composites/rk4_step.ts. A strip of rows goes through all
+ * Classical Runge–Kutta steps; contract and expansion in src/ode/rk4_step.ts. A strip of rows goes through all
  * steps, stages and layers on one thread: nothing waits for another strip.
  */
 

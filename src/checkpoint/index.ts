@@ -1,6 +1,6 @@
 /** Checkpoints on disk: the safetensors format, atomic files, and the run folder with its manifest. */
 
-export { writeFileAtomic } from './atomic.js'
+export { writeFileAtomic } from '../files/atomic.js'
 export {
   type CheckpointContent,
   type FileEntry,

@@ -10,9 +10,9 @@ import { createHash, randomBytes } from 'node:crypto'
 import { access, constants, mkdir, open, readdir, readFile, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
-import { reasonOf } from '../data/files.js'
 import { CheckpointError, InvalidArgumentError, show } from '../errors.js'
-import { syncFolder, temporaryName, writeFileAtomic, writeNewFile } from './atomic.js'
+import { syncFolder, temporaryName, writeFileAtomic, writeNewFile } from '../files/atomic.js'
+import { reasonOf } from '../files/reasons.js'
 import { decodeSafetensors, encodeSafetensors, type Safetensors, type StoredTensor } from './safetensors.js'
 
 /** Version of the manifest's and the files' layout; a folder with a greater one is refused. */

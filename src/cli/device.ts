@@ -3,7 +3,7 @@
 import type { Device, DeviceKind } from '../device/device.js'
 import { type DeviceTimes, type Profile, profileText } from '../device/profile.js'
 import { openDevice } from '../device/select.js'
-import type { LocalFlow } from '../flow/local-flow.js'
+import type { LocalFlow } from '../run/local-flow.js'
 import { flowOn, type Run } from '../run/run.js'
 import { note } from './terminal.js'
 

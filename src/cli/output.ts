@@ -2,8 +2,8 @@
 
 import { access, constants, stat } from 'node:fs/promises'
 import { dirname, extname } from 'node:path'
-import { cannotWrite } from '../data/files.js'
 import { DataError, invalid } from '../errors.js'
+import { cannotWrite } from '../files/reasons.js'
 
 /**
  * The writer for a file by its extension; '' is one for a folder.

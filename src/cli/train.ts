@@ -11,10 +11,10 @@ import { type Device, type DeviceKind, mergeVariants } from '../device/device.js
 import { stepProfile } from '../device/profile.js'
 import { openDevice } from '../device/select.js'
 import { CheckpointError, ConfigError, DataError, LocalFlowError, TrainingError } from '../errors.js'
-import { chainRows, checkBatch, type LocalFlow, trainFlow } from '../flow/local-flow.js'
-import type { ChainState, TrainedChain } from '../flow/train-chain.js'
-import { bytesText } from '../flow/training-plan.js'
-import { describeModel, fieldOf } from '../nn/model.js'
+import { bytesText } from '../learn/plan.js'
+import { describeModel, fieldOf } from '../networks/registry.js'
+import type { ChainState, TrainedChain } from '../recipes/local-flow.js'
+import { chainRows, checkBatch, type LocalFlow, trainFlow } from '../run/local-flow.js'
 import {
   describeSolver,
   drawPictures,

@@ -5,7 +5,7 @@
  * form and resolves it again when it is loaded.
  */
 
-export type { DataConfig } from './data-schema.js'
+export type { DataConfig } from '../data/schema.js'
 export { type ConfigKey, configKeys } from './keys.js'
 export { applyOverrides, parseConfig, readConfig } from './read.js'
 export {

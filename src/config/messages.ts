@@ -2,8 +2,8 @@
 
 import { z } from 'zod'
 import { ConfigError, show } from '../errors.js'
+import { either } from '../schema/words.js'
 import { descend, formsOf, keysOf, kindOf, pathText, unwrap, valueAt, wordsOf } from './keys.js'
-import { either } from './words.js'
 
 /** Levenshtein's distance: the least number of letters to insert, remove or change. */
 function editDistance(a: string, b: string): number {

@@ -2,8 +2,8 @@
 
 import { readFile } from 'node:fs/promises'
 import { parseDocument, parse as parseYaml } from 'yaml'
-import { reasonOf } from '../data/files.js'
 import { ConfigError, show } from '../errors.js'
+import { reasonOf } from '../files/reasons.js'
 import { failure } from './messages.js'
 
 const isMapping = (value: unknown): value is Record<string, unknown> =>

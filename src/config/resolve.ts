@@ -4,9 +4,9 @@
  */
 
 import type { z } from 'zod'
+import type { DataConfig } from '../data/schema.js'
 import { toySets } from '../data/toy.js'
-import { type Gammas, scheduleGammas } from '../flow/schedule.js'
-import type { DataConfig } from './data-schema.js'
+import { type Gammas, scheduleGammas } from '../recipes/schedule.js'
 import { check, failure } from './messages.js'
 import {
   activationPattern,

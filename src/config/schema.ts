@@ -1,9 +1,9 @@
 /** The schema: every key of a config but those of its data, with description and default. */
 
 import { z } from 'zod'
-import type { Gammas } from '../flow/schedule.js'
-import { dataSchema } from './data-schema.js'
-import { choice, count, flag, key, listOf, notNegative, offOr, oneOrEach, positive } from './words.js'
+import { dataSchema } from '../data/schema.js'
+import type { Gammas } from '../recipes/schedule.js'
+import { choice, count, flag, key, listOf, notNegative, offOr, oneOrEach, positive } from '../schema/words.js'
 
 export const plainActivations = ['relu', 'elu', 'silu', 'gelu', 'tanh'] as const
 export const activationPattern = new RegExp(`^(?:(${plainActivations.join('|')})|softplus(\\d+(?:\\.\\d+)?)?)$`)

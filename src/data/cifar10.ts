@@ -6,7 +6,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { DataError } from '../errors.js'
-import { cannotRead } from './files.js'
+import { cannotRead } from '../files/reasons.js'
 import { joinPictures, type Pictures } from './pictures.js'
 
 const PIXELS = 3 * 32 * 32

@@ -8,9 +8,9 @@ import { createReadStream } from 'node:fs'
 import { pipeline } from 'node:stream'
 import { parse } from 'csv-parse'
 import { parse as parseSync } from 'csv-parse/sync'
-import { writeFileAtomic } from '../checkpoint/atomic.js'
 import { DataError, show } from '../errors.js'
-import { cannotRead, cannotWrite } from './files.js'
+import { writeFileAtomic } from '../files/atomic.js'
+import { cannotRead, cannotWrite } from '../files/reasons.js'
 import { rowLength, type Tensor } from './tensor.js'
 
 export interface Table {

@@ -7,7 +7,7 @@ import { readFile } from 'node:fs/promises'
 import { promisify } from 'node:util'
 import { gunzip } from 'node:zlib'
 import { DataError } from '../errors.js'
-import { cannotRead } from './files.js'
+import { cannotRead } from '../files/reasons.js'
 import { checkLabels, type Pictures } from './pictures.js'
 
 const unpack = promisify(gunzip)

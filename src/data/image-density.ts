@@ -11,9 +11,9 @@
 
 import { readFile } from 'node:fs/promises'
 import { DataError, InvalidArgumentError } from '../errors.js'
+import { cannotRead } from '../files/reasons.js'
 import { RandomStream } from '../random/stream.js'
 import { checkRows, type Density, type EntropyOptions, estimateEntropy, rowCount } from './density.js'
-import { cannotRead } from './files.js'
 
 export interface ImageDensity extends Density {
   readonly width: number

@@ -7,7 +7,7 @@ import { readdir, readFile } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { extname, join } from 'node:path'
 import { DataError } from '../errors.js'
-import { cannotRead } from './files.js'
+import { cannotRead } from '../files/reasons.js'
 import { evenly, type Pictures, shrink } from './pictures.js'
 import type { Tensor } from './tensor.js'
 

@@ -5,9 +5,9 @@
  */
 
 import { readFile } from 'node:fs/promises'
-import { writeFileAtomic } from '../checkpoint/atomic.js'
 import { DataError, show } from '../errors.js'
-import { cannotRead, cannotWrite } from './files.js'
+import { writeFileAtomic } from '../files/atomic.js'
+import { cannotRead, cannotWrite } from '../files/reasons.js'
 import type { Tensor } from './tensor.js'
 
 type Source = { readonly length: number; readonly [index: number]: number | bigint }

@@ -1,7 +1,7 @@
 /** Mixed precision needs a device that stores float16; this says before training where one does not, and what to do. */
 
 import { DeviceError } from '../errors.js'
-import type { VelocityField } from '../nn/field.js'
+import type { VelocityField } from '../networks/network.js'
 import type { Device } from './device.js'
 
 /** Whether a device stores float16. */

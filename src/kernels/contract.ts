@@ -2,7 +2,7 @@
  * What a kernel is. A *kernel* is one launch with a contract: named operands (tensors) with the way each is accessed,
  * attributes (numbers and names that are fixed when a program is compiled), a check of shapes, its cost, and a
  * *reference*: plain loops in float64 that say what the result is. WGSL and C++ implementations of the same name are
- * tested against the reference. A *composite* (src/composites/) is a contract whose reference is its expansion into
+ * tested against the reference. A *composite* (src/networks/, src/ode/) is a contract whose reference is its expansion into
  * kernels, and which a device may take whole.
  *
  * Shapes are written with one letter each: B rows of a batch, D data dimension, C condition dimension, K inputs and N

@@ -1,6 +1,6 @@
 /**
  * What the convolution kernels share: attributes, the extents that follow from them, and their cost. A weight is
- * [kh, kw, C, N] on a device: C channels in, N out (files hold PyTorch's [N, C, kh, kw]; src/nn/unet.ts translates). The
+ * [kh, kw, C, N] on a device: C channels in, N out (files hold PyTorch's [N, C, kh, kw]; src/networks/unet/unet.ts translates). The
  * picture may be enlarged in front of the convolution (`upsample` 2: each pixel becomes 2 × 2, nearest neighbour); no
  * enlarged picture is stored. Beyond the picture's edge, `padding` pixels on each side are zero.
  */

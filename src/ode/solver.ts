@@ -3,8 +3,8 @@
  * controls the step of every row by rtol and atol.
  */
 
-import { dopri5, fixedStepTableaus, type Tableau } from '../composites/tableaus.js'
 import { invalid } from '../errors.js'
+import { dopri5, fixedStepTableaus, type Tableau } from './tableaus.js'
 
 export interface SolverSettings {
   readonly solver: 'euler' | 'midpoint' | 'rk4' | 'dopri5'

@@ -4,12 +4,12 @@
  */
 
 import { rowLength, type Tensor } from '../data/tensor.js'
-import type { LocalFlow, Samples } from '../flow/local-flow.js'
 import { type PixelTensor, quantise } from '../metrics/features.js'
 import { nearestRows } from '../metrics/neighbours.js'
 import type { Evaluations } from '../ode/solver.js'
 import { tilesPng } from '../plot/index.js'
 import { RandomStream, streams } from '../random/stream.js'
+import type { LocalFlow, Samples } from './local-flow.js'
 
 /** Samples of the grid: eight rows of eight. */
 export const PICTURE_GRID = 64

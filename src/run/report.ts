@@ -6,12 +6,11 @@
 
 import { readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type Content, writeFileAtomic } from '../checkpoint/atomic.js'
-import { cannotWrite } from '../data/files.js'
 import { isPictureShape } from '../data/pictures.js'
 import type { Tensor } from '../data/tensor.js'
-import { leastLoss } from '../flow/interpolant.js'
-import type { LocalFlow } from '../flow/local-flow.js'
+import { type Content, writeFileAtomic } from '../files/atomic.js'
+import { cannotWrite } from '../files/reasons.js'
+import { leastLoss } from '../learn/interpolant.js'
 import { type Evaluations, isAdaptive, type SolverSettings } from '../ode/solver.js'
 import {
   chainFigure,
@@ -22,6 +21,7 @@ import {
   renderPng,
   renderReport,
 } from '../plot/index.js'
+import type { LocalFlow } from './local-flow.js'
 import { drawPictureFiles, PICTURE_GRID } from './picture-report.js'
 
 /** A report without its pictures: plain data that a manifest holds. */

@@ -6,11 +6,11 @@ import { openOurs } from '../../bench/ours.js'
 import { convolutionWorks, pictureWorks } from '../../bench/picture-works.js'
 import { CaseGroup, paces } from '../../bench/session.js'
 import { type PictureShape, pictureShapes, shapes } from '../../bench/shapes.js'
-import { unetPlan, unetRowFlops } from '../../src/composites/unet.js'
 import type { Device } from '../../src/device/device.js'
 import { openReference } from '../../src/device/reference/device.js'
 import { DeviceError } from '../../src/errors.js'
 import { kernels } from '../../src/kernels/registry.js'
+import { unetPlan, unetRowFlops } from '../../src/networks/unet/spec.js'
 
 const convolutions = Object.entries(convolutionWorks).map(([name, { work }]) => [name, work(3)] as const)
 const works = { ...kernelWorks, ...pictureWorks, ...Object.fromEntries(convolutions) }

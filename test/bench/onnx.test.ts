@@ -4,7 +4,7 @@ import { layerWeight, onnxModel } from '../../bench/peers/onnx-model.js'
 import { type MlpShape, specOf } from '../../bench/shapes.js'
 import { normals } from '../../bench/values.js'
 import { openReference } from '../../src/device/reference/device.js'
-import { mlpField } from '../../src/nn/mlp.js'
+import { mlpField } from '../../src/networks/mlp/mlp.js'
 import { ProgramBuilder } from '../../src/program/program.js'
 
 /** The same network as the ONNX file has it, on the reference device. */

@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest'
 import type { Conversation } from '../../bench/peers/conversation.js'
 import { MissingPeer } from '../../bench/peers/peer.js'
 import { startPyTorch } from '../../bench/peers/pytorch.js'
-import { unetField } from '../../src/nn/unet.js'
+import { unetField } from '../../src/networks/unet/unet.js'
 import { batch, type Computed, distance, net, ours, parameters, RATE } from './small-unet.js'
 
 const wanted = await ours()

@@ -5,9 +5,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 import { resolveOptions } from '../../src/config/index.js'
-import { chainSettings, planChain } from '../../src/flow/local-flow.js'
-import { bytesText, checkMemory } from '../../src/flow/training-plan.js'
-import { fieldOf } from '../../src/nn/model.js'
+import { bytesText, checkMemory } from '../../src/learn/plan.js'
+import { fieldOf } from '../../src/networks/registry.js'
+import { chainSettings, planChain } from '../../src/run/local-flow.js'
 import { lfm } from './lfm.js'
 
 const work = mkdtempSync(join(tmpdir(), 'lfm-dry-'))

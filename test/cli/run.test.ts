@@ -6,7 +6,7 @@ import { beforeAll, describe, expect, it } from 'vitest'
 import { readCheckpointTensors, readManifest } from '../../src/checkpoint/index.js'
 import { resolveConfig } from '../../src/config/index.js'
 import { loadData, readTable } from '../../src/data/load.js'
-import { LocalFlow } from '../../src/flow/local-flow.js'
+import { LocalFlow } from '../../src/run/local-flow.js'
 import { built, type Ended, engine, json, lfm, readText, tensorBits, workFolder } from './lfm.js'
 
 const work = workFolder({

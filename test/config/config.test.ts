@@ -9,7 +9,7 @@ import {
   resolveOptions,
 } from '../../src/config/index.js'
 import { ConfigError } from '../../src/errors.js'
-import { scheduleGammas } from '../../src/flow/schedule.js'
+import { scheduleGammas } from '../../src/recipes/schedule.js'
 
 /** The issues of a refused config. */
 function issuesOf(run: () => unknown): readonly string[] {

@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it, test } from 'vitest'
 import { readConfig, resolveConfig } from '../../src/config/index.js'
-import { checkTraining, fieldOf } from '../../src/nn/model.js'
+import { checkTraining, fieldOf } from '../../src/networks/registry.js'
 
 const folder = fileURLToPath(new URL('../../examples/', import.meta.url))
 const resolved = async (name: string) => resolveConfig(await readConfig(join(folder, name)), name)

@@ -134,8 +134,12 @@ const anchors = (page: string): string[] =>
 
 test('docs/kernels.md has a row for every kernel and composite', () => {
   const rows = [...read('docs/kernels.md').matchAll(/^\| `(\w+)` \|/gm)].map(([, name]) => name)
-  const composites = readdirSync(join(root, 'src/composites'))
-    .flatMap((file) => [...read(`src/composites/${file}`).matchAll(/kind: 'composite',\s+name: '(\w+)'/g)])
+  const composites = ['src/networks', 'src/ode']
+    .flatMap((folder) =>
+      readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' }).map((f) => `${folder}/${f}`),
+    )
+    .filter((file) => file.endsWith('.ts'))
+    .flatMap((file) => [...read(file).matchAll(/kind: 'composite',\s+name: '(\w+)'/g)])
     .map(([, name]) => name)
   expect(composites.length).toBeGreaterThan(0)
   expect([...rows].sort()).toEqual([...kernels.keys(), ...composites].sort())

@@ -4,12 +4,12 @@
  */
 
 import { expect, test } from 'vitest'
-import type { MlpSpec } from '../../src/composites/mlp.js'
 import type { Device, DeviceKind } from '../../src/device/device.js'
 import { openDevice } from '../../src/device/select.js'
 import { TrainingError } from '../../src/errors.js'
-import { type ChainSettings, type ChainState, trainChain } from '../../src/flow/train-chain.js'
-import { mlpField } from '../../src/nn/mlp.js'
+import { mlpField } from '../../src/networks/mlp/mlp.js'
+import type { MlpSpec } from '../../src/networks/mlp/spec.js'
+import { type ChainSettings, type ChainState, trainChain } from '../../src/recipes/local-flow.js'
 import { describeOn } from '../devices.js'
 
 const net: MlpSpec = {

@@ -5,7 +5,7 @@
 
 import { expect, test } from 'vitest'
 import { gaussian } from '../../src/data/gaussian.js'
-import { LocalFlow, type TrainArguments } from '../../src/flow/local-flow.js'
+import { LocalFlow, type TrainArguments } from '../../src/run/local-flow.js'
 import { describeOn } from '../devices.js'
 
 /** A well-conditioned covariance with correlations everywhere, and a mean off the origin. */

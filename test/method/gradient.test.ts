@@ -4,12 +4,12 @@
  */
 
 import { describe, expect, test } from 'vitest'
-import { type MlpSpec, mlpLayers, mlpParameterCount } from '../../src/composites/mlp.js'
 import type { Device } from '../../src/device/device.js'
 import { openReference } from '../../src/device/reference/device.js'
 import type { ActivationName } from '../../src/kernels/activations.js'
-import { wholeBatch } from '../../src/nn/field.js'
-import { mlpField } from '../../src/nn/mlp.js'
+import { mlpField } from '../../src/networks/mlp/mlp.js'
+import { type MlpSpec, mlpLayers, mlpParameterCount } from '../../src/networks/mlp/spec.js'
+import { wholeBatch } from '../../src/networks/network.js'
 import { ProgramBuilder } from '../../src/program/program.js'
 import { describeOn } from '../devices.js'
 

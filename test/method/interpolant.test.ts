@@ -1,9 +1,9 @@
 /** Closed forms of interpolants and couplings, against the figures of the paper's analysis and against sampling. */
 
 import { expect, test } from 'vitest'
-import { leastLoss, ouStep, type SubFlowKind, targetSpread } from '../../src/flow/interpolant.js'
-import { betaQuantiles } from '../../src/flow/quantiles.js'
 import { drawBatch } from '../../src/kernels/draw_batch.js'
+import { leastLoss, ouStep, type SubFlowKind, targetSpread } from '../../src/learn/interpolant.js'
+import { betaQuantiles } from '../../src/learn/quantiles.js'
 
 const kind = (
   gamma: number | null,

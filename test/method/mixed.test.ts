@@ -4,18 +4,18 @@
  */
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { MlpSpec } from '../../src/composites/mlp.js'
 import type { Device } from '../../src/device/device.js'
 import { expectMixed } from '../../src/device/precision.js'
 import { openReference } from '../../src/device/reference/device.js'
 import { forgetful } from '../../src/device/webgpu/findings.js'
 import { openWebgpu } from '../../src/device/webgpu/index.js'
-import { freshState, type SubFlowSettings, type TrainingState, trainSubFlow } from '../../src/flow/train-sub-flow.js'
 import { type ActivationName, activations } from '../../src/kernels/activations.js'
 import { convert } from '../../src/kernels/convert.js'
 import { seedWords } from '../../src/kernels/draws.js'
 import { FIRST_LOSS_EXPONENT, STATE_LENGTH, stateWords } from '../../src/kernels/state.js'
-import { mlpField } from '../../src/nn/mlp.js'
+import { freshState, type SubFlowSettings, type TrainingState, trainSubFlow } from '../../src/learn/fit.js'
+import { mlpField } from '../../src/networks/mlp/mlp.js'
+import type { MlpSpec } from '../../src/networks/mlp/spec.js'
 import { ProgramBuilder } from '../../src/program/program.js'
 import { adapterOrSkip } from '../webgpu/adapter.js'
 

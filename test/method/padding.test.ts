@@ -4,13 +4,13 @@
  */
 
 import { expect, test } from 'vitest'
-import type { MlpSpec } from '../../src/composites/mlp.js'
 import type { Device } from '../../src/device/device.js'
 import { openReference } from '../../src/device/reference/device.js'
-import { freshState, type SubFlowSettings, trainSubFlow } from '../../src/flow/train-sub-flow.js'
 import { type ActivationName, activations } from '../../src/kernels/activations.js'
-import type { VelocityField } from '../../src/nn/field.js'
-import { mlpField, padded } from '../../src/nn/mlp.js'
+import { freshState, type SubFlowSettings, trainSubFlow } from '../../src/learn/fit.js'
+import { mlpField, padded } from '../../src/networks/mlp/mlp.js'
+import type { MlpSpec } from '../../src/networks/mlp/spec.js'
+import type { VelocityField } from '../../src/networks/network.js'
 import { describeOn } from '../devices.js'
 
 const spec = (activation: ActivationName): MlpSpec => ({

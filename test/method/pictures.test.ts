@@ -4,14 +4,14 @@
  */
 
 import { expect, test } from 'vitest'
-import type { MlpSpec } from '../../src/composites/mlp.js'
 import type { Device } from '../../src/device/device.js'
-import { LocalFlow, type TrainArguments } from '../../src/flow/local-flow.js'
-import { uploadPool } from '../../src/flow/pool.js'
-import { pushForward } from '../../src/flow/push-forward.js'
-import { type ChainHooks, type ChainState, trainChain } from '../../src/flow/train-chain.js'
 import { pixelValue } from '../../src/kernels/pool.js'
-import { mlpField } from '../../src/nn/mlp.js'
+import { uploadPool } from '../../src/learn/pool.js'
+import { mlpField } from '../../src/networks/mlp/mlp.js'
+import type { MlpSpec } from '../../src/networks/mlp/spec.js'
+import { type ChainHooks, type ChainState, trainChain } from '../../src/recipes/local-flow.js'
+import { pushForward } from '../../src/recipes/push-forward.js'
+import { LocalFlow, type TrainArguments } from '../../src/run/local-flow.js'
 import { describeOn } from '../devices.js'
 
 /** Pictures of 3 rows of 5 pixels, so that a row of values is no multiple of a word. */

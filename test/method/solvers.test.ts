@@ -4,10 +4,10 @@
  */
 
 import { expect, test } from 'vitest'
-import type { MlpSpec } from '../../src/composites/mlp.js'
 import type { Device } from '../../src/device/device.js'
-import { type Link, type Trace, Transport, wholePath } from '../../src/flow/transport.js'
-import { mlpField } from '../../src/nn/mlp.js'
+import { type Link, type Trace, Transport, wholePath } from '../../src/model/transport.js'
+import { mlpField } from '../../src/networks/mlp/mlp.js'
+import type { MlpSpec } from '../../src/networks/mlp/spec.js'
 import type { SolverSettings } from '../../src/ode/solver.js'
 import { describeOn } from '../devices.js'
 

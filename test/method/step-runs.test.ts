@@ -11,8 +11,8 @@ import {
   type TrainingHooks,
   type TrainingState,
   trainSubFlow,
-} from '../../src/flow/train-sub-flow.js'
-import { mlpField } from '../../src/nn/mlp.js'
+} from '../../src/learn/fit.js'
+import { mlpField } from '../../src/networks/mlp/mlp.js'
 import { describeOn } from '../devices.js'
 
 const field = mlpField({

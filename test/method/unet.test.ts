@@ -4,14 +4,20 @@
  */
 
 import { describe, expect, test } from 'vitest'
-import { fixedStep } from '../../src/composites/fixed_step.js'
-import { euler, midpoint, rk4, type Tableau } from '../../src/composites/tableaus.js'
-import { type UnetSpec, unetDimension, unetParameterCount, unetPlan, unetProblem } from '../../src/composites/unet.js'
-import { microBatchProblem } from '../../src/composites/unet_backward.js'
-import { blockRows } from '../../src/flow/transport.js'
 import { stageCombine } from '../../src/kernels/stage_combine.js'
-import type { TrainingMode } from '../../src/nn/field.js'
-import { unetField } from '../../src/nn/unet.js'
+import { blockRows } from '../../src/model/transport.js'
+import type { TrainingMode } from '../../src/networks/network.js'
+import {
+  type UnetSpec,
+  unetDimension,
+  unetParameterCount,
+  unetPlan,
+  unetProblem,
+} from '../../src/networks/unet/spec.js'
+import { unetField } from '../../src/networks/unet/unet.js'
+import { microBatchProblem } from '../../src/networks/unet/unet_backward.js'
+import { fixedStep } from '../../src/ode/fixed_step.js'
+import { euler, midpoint, rk4, type Tableau } from '../../src/ode/tableaus.js'
 import { aligned, ProgramBuilder, type StorageBuffer } from '../../src/program/program.js'
 import { float64Program, type Memory } from '../float64.js'
 

@@ -5,15 +5,15 @@
  */
 
 import { expect, test } from 'vitest'
-import { inputWidth, type MlpSpec, mlpLayers, mlpParameterLength } from '../../src/composites/mlp.js'
-import { mlpBackward } from '../../src/composites/mlp_backward.js'
-import { mlpForward } from '../../src/composites/mlp_forward.js'
-import { mlpTangents } from '../../src/composites/mlp_tangents.js'
-import { rk4Step } from '../../src/composites/rk4_step.js'
 import type { Device, DeviceBuffer, Executable } from '../../src/device/device.js'
 import { openDevice } from '../../src/device/select.js'
 import { type ActivationName, activations } from '../../src/kernels/activations.js'
 import { type Shape, size } from '../../src/kernels/contract.js'
+import { mlpBackward } from '../../src/networks/mlp/mlp_backward.js'
+import { mlpForward } from '../../src/networks/mlp/mlp_forward.js'
+import { mlpTangents } from '../../src/networks/mlp/mlp_tangents.js'
+import { inputWidth, type MlpSpec, mlpLayers, mlpParameterLength } from '../../src/networks/mlp/spec.js'
+import { rk4Step } from '../../src/ode/rk4_step.js'
 import { ALIGNMENT, aligned, type Composite, ProgramBuilder, type Tensor } from '../../src/program/program.js'
 import { compare } from './harness.js'
 

@@ -1,12 +1,12 @@
 /** Lowering: composites expand, temporaries share memory only when their lives do not meet. */
 
 import { expect, test } from 'vitest'
-import { type MlpSpec, mlpParameterLength } from '../../src/composites/mlp.js'
-import { mlpBackward } from '../../src/composites/mlp_backward.js'
 import { LocalFlowError } from '../../src/errors.js'
 import { activation } from '../../src/kernels/activation.js'
 import { convert } from '../../src/kernels/convert.js'
 import { linearForward } from '../../src/kernels/linear_forward.js'
+import { mlpBackward } from '../../src/networks/mlp/mlp_backward.js'
+import { type MlpSpec, mlpParameterLength } from '../../src/networks/mlp/spec.js'
 import { lower, type PlacedTensor } from '../../src/program/lower.js'
 import { ProgramBuilder } from '../../src/program/program.js'
 

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
 import { resolveOptions } from '../../src/config/index.js'
-import { LocalFlow } from '../../src/flow/local-flow.js'
+import { LocalFlow } from '../../src/run/local-flow.js'
 import { finalLosses, leastLosses, removeReport, thinned, writeLosses } from '../../src/run/report.js'
 import { openRun, readState } from '../../src/run/run.js'
 

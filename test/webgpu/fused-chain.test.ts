@@ -5,12 +5,12 @@
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { shapes, specOf } from '../../bench/shapes.js'
-import { mlpParameterLength } from '../../src/composites/mlp.js'
 import type { Device, Executable } from '../../src/device/device.js'
 import { openWebgpu } from '../../src/device/webgpu/index.js'
 import { mlpTile } from '../../src/device/webgpu/mlp-tile.js'
-import { type Trace, Transport, wholePath } from '../../src/flow/transport.js'
-import { mlpField } from '../../src/nn/mlp.js'
+import { type Trace, Transport, wholePath } from '../../src/model/transport.js'
+import { mlpField } from '../../src/networks/mlp/mlp.js'
+import { mlpParameterLength } from '../../src/networks/mlp/spec.js'
 import type { SolverSettings } from '../../src/ode/solver.js'
 import { adapterOrSkip } from './adapter.js'
 

@@ -5,8 +5,8 @@ import { resolveOptions } from '../../src/config/index.js'
 import type { Device } from '../../src/device/device.js'
 import { openWebgpu, type WebgpuOptions } from '../../src/device/webgpu/index.js'
 import { ConfigError } from '../../src/errors.js'
-import { LocalFlow, trainFlow } from '../../src/flow/local-flow.js'
 import { data } from '../../src/index.js'
+import { LocalFlow, trainFlow } from '../../src/run/local-flow.js'
 import { adapterOrSkip } from './adapter.js'
 
 const name = await adapterOrSkip()

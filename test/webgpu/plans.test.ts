@@ -4,11 +4,11 @@
  */
 
 import { describe, expect, test } from 'vitest'
-import type { MlpSpec } from '../../src/composites/mlp.js'
 import { plan } from '../../src/device/webgpu/launches.js'
 import { bearers, type Launch } from '../../src/device/webgpu/plans.js'
 import type { Target } from '../../src/device/webgpu/variants.js'
 import { partsOfGradients } from '../../src/device/webgpu/weight-gradients.js'
+import type { MlpSpec } from '../../src/networks/mlp/spec.js'
 import { type LoweredOperation, lower } from '../../src/program/lower.js'
 import { stepOf } from './training-step.js'
 

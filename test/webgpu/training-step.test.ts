@@ -4,10 +4,10 @@
  */
 
 import { describe, expect, test } from 'vitest'
-import type { MlpSpec } from '../../src/composites/mlp.js'
 import type { Device } from '../../src/device/device.js'
 import { openReference } from '../../src/device/reference/device.js'
 import { openWebgpu } from '../../src/device/webgpu/index.js'
+import type { MlpSpec } from '../../src/networks/mlp/spec.js'
 import { compare } from '../parity/harness.js'
 import { adapterOrSkip } from './adapter.js'
 import { stepOf } from './training-step.js'

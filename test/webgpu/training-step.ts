@@ -1,11 +1,11 @@
 /** A training step as the library builds it, on memory that the caller brings. */
 
-import { type MlpSpec, mlpParameterLength } from '../../src/composites/mlp.js'
 import type { DeviceBuffer } from '../../src/device/device.js'
-import { optimizerTable, type Precision, type SubFlowSettings, trainingProgram } from '../../src/flow/train-sub-flow.js'
 import { stepTable } from '../../src/kernels/adam.js'
 import { STATE_LENGTH } from '../../src/kernels/state.js'
-import { mlpField } from '../../src/nn/mlp.js'
+import { optimizerTable, type Precision, type SubFlowSettings, trainingProgram } from '../../src/learn/fit.js'
+import { mlpField } from '../../src/networks/mlp/mlp.js'
+import { type MlpSpec, mlpParameterLength } from '../../src/networks/mlp/spec.js'
 import type { Program, StorageBuffer } from '../../src/program/program.js'
 
 const POOL_ROWS = 2000

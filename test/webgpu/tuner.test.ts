@@ -1,7 +1,6 @@
 /** The autotuner: what it asks, what it remembers, and that its choice is used, reported and reproduced. */
 
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
-import { rk4 } from '../../src/composites/tableaus.js'
 import type { DeviceBuffer } from '../../src/device/device.js'
 import { type CompilesOn, compileProgram } from '../../src/device/webgpu/compile.js'
 import type { WebgpuDevice } from '../../src/device/webgpu/device.js'
@@ -14,7 +13,8 @@ import { candidatesFor, Tuner, withRows } from '../../src/device/webgpu/tuner.js
 import { chooseVariant, type ProductShape, type Target, variants } from '../../src/device/webgpu/variants.js'
 import { convert } from '../../src/kernels/convert.js'
 import { kernels } from '../../src/kernels/registry.js'
-import { mlpField } from '../../src/nn/mlp.js'
+import { mlpField } from '../../src/networks/mlp/mlp.js'
+import { rk4 } from '../../src/ode/tableaus.js'
 import { type Operation, type Program, ProgramBuilder } from '../../src/program/program.js'
 import { adapterOrSkip } from './adapter.js'
 

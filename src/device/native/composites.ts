@@ -3,11 +3,11 @@
  * *variant* is `fused` or `expanded`; those of convolutions are in convolutions.ts. The engine's attributes are flat: a network becomes lists and numbers.
  */
 
-import type { IntegrationAttributes } from '../../composites/fixed_step.js'
-import type { MlpAttributes } from '../../composites/mlp.js'
-import type { NetworkSpec } from '../../composites/networks.js'
 import { DeviceError, invalid } from '../../errors.js'
 import { kernels } from '../../kernels/registry.js'
+import type { NetworkSpec } from '../../networks/by-spec.js'
+import type { MlpAttributes } from '../../networks/mlp/spec.js'
+import type { IntegrationAttributes } from '../../ode/fixed_step.js'
 import type { LoweredOperation } from '../../program/lower.js'
 import type { Operation } from '../../program/program.js'
 import { convolutionVariants, isConvolution, usableVariants } from './convolutions.js'

@@ -9,8 +9,8 @@
  * The choice looks at the adapter and at the network, never at the number of rows.
  */
 
-import { inputWidth, type MlpAttributes } from '../../composites/mlp.js'
 import { DeviceError, invalid } from '../../errors.js'
+import { inputWidth, type MlpAttributes } from '../../networks/mlp/spec.js'
 import type { LoweredOperation } from '../../program/lower.js'
 import { type Operation, type Program, ProgramBuilder, type Tensor } from '../../program/program.js'
 import { layeredPlanners, layeredRk4, type MlpIntegration } from './layered.js'

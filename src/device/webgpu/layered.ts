@@ -6,15 +6,15 @@
  * (`divergence_stage`). Both are kernels of this device alone: what they compute is part of rk4_step's contract.
  */
 
-import type { IntegrationAttributes } from '../../composites/fixed_step.js'
-import { inputWidth, keepsPreActivation, layerTensors, type MlpAttributes, mlpLayers } from '../../composites/mlp.js'
-import { rk4 } from '../../composites/tableaus.js'
 import { LocalFlowError } from '../../errors.js'
 import { type Kernel, traffic } from '../../kernels/contract.js'
 import { inputFeatures } from '../../kernels/input_features.js'
 import { inputTangent } from '../../kernels/input_tangent.js'
 import { linearForward } from '../../kernels/linear_forward.js'
 import { linearTangent } from '../../kernels/linear_tangent.js'
+import { inputWidth, keepsPreActivation, layerTensors, type MlpAttributes, mlpLayers } from '../../networks/mlp/spec.js'
+import type { IntegrationAttributes } from '../../ode/fixed_step.js'
+import { rk4 } from '../../ode/tableaus.js'
 import { aligned, type ProgramBuilder, type Tensor } from '../../program/program.js'
 import { flag, groupsFor, type Planner, shapesOf } from './plans.js'
 import { type ProductShape, usableVariants, variants } from './variants.js'

@@ -3,7 +3,7 @@
  * in workgroup memory. Its size follows from the adapter's memory and from the network, never from the number of rows.
  */
 
-import { inputWidth, type MlpSpec } from '../../composites/mlp.js'
+import { inputWidth, type MlpSpec } from '../../networks/mlp/spec.js'
 import type { Constants } from './variants.js'
 
 /** Invocations of a workgroup: what every adapter allows. */

@@ -1,0 +1,171 @@
+/**
+ * What training will take, before it begins: parameters, floating-point operations, and the memory of a training step. The
+ * memory is that of the step's own program, lowered as a device would do it: buffers that stay, and the slots that
+ * temporaries share by their lifetimes. A device's scratch memory inside a kernel is not in it.
+ */
+
+import os from 'node:os'
+import type { ResolvedOptions } from '../config/index.js'
+import type { DeviceInfo, DeviceKind } from '../device/device.js'
+import { ConfigError } from '../errors.js'
+import { stepTable } from '../kernels/adam.js'
+import { MOST_POOL_PIECES, poolWords } from '../kernels/pool.js'
+import { STATE_LENGTH } from '../kernels/state.js'
+import type { VelocityField } from '../networks/network.js'
+import { lower } from '../program/lower.js'
+import type { StorageBuffer } from '../program/program.js'
+import { type SubFlowSettings, trainingProgram } from './fit.js'
+import { LOSS_RING } from './step-runs.js'
+
+export interface TrainingPlan {
+  /** trainable parameters of one sub-flow */
+  readonly parameters: number
+  /** products of one row's forward pass, and of a training step, multiply-add counted as two */
+  readonly rowFlops: number
+  readonly stepFlops: number
+  readonly memory: {
+    /** bytes that stay through a sub-flow's training: parameters, moments, average, gradient, table, losses */
+    readonly optimizer: number
+    /** bytes of the training rows on the device; 0 where their number is not known */
+    readonly pool: number
+    /** bytes of the temporaries' shared slots and of constants */
+    readonly activations: number
+    /** the largest single buffer, bytes, the training rows aside */
+    readonly largest: number
+    /** the same for each kind: parameters, the table of learning rates, what a step computes */
+    readonly buffers: { readonly parameters: number; readonly table: number; readonly activations: number }
+    /** all of it */
+    readonly peak: number
+  }
+}
+
+export interface PlannedRows {
+  /** n; null where the data are not there */
+  readonly count: number | null
+  readonly pixels: boolean
+}
+
+const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0)
+
+/** The plan of the sub-flow with the most steps. */
+export function planTraining(
+  field: VelocityField,
+  settings: Omit<SubFlowSettings, 'scale'>,
+  { count, pixels }: PlannedRows,
+  device: DeviceKind,
+  kind: ResolvedOptions['model']['kind'],
+): TrainingPlan {
+  const buffers: StorageBuffer[] = []
+  const buffer = (length: number, dtype: StorageBuffer['dtype'] = 'f32') => {
+    const made: StorageBuffer = { dtype, length }
+    buffers.push(made)
+    return made
+  }
+  const P = field.parameterLength
+  const parts = settings.microBatches ?? 1
+  const on = {
+    parameters: buffer(P),
+    m: buffer(P),
+    v: buffer(P),
+    average: settings.optimizer.ema > 0 ? buffer(P) : null,
+    half: settings.precision === 'mixed' ? buffer(P, 'f16') : null,
+    gradient: buffer(P),
+    part: parts > 1 ? buffer(P) : null,
+    ring: buffer(LOSS_RING),
+    table: buffer(settings.steps * stepTable.columns),
+    quantiles: settings.quantiles && buffer(settings.quantiles.length),
+    state: buffer(STATE_LENGTH, 'u32'),
+  }
+  const optimizer = sum(buffers.map(({ dtype, length }) => (dtype === 'f16' ? 2 : 4) * length))
+  // without data, as many rows as a batch needs make the program
+  const rows = count ?? settings.batch
+  const reading = { values: pixels ? 'pixels' : 'floats', mirror: 0 } as const
+  const pool: StorageBuffer = {
+    dtype: pixels ? 'u32' : 'f32',
+    length: rows * poolWords(field.dimension, reading.values),
+  }
+  const program = trainingProgram(field, { pool, rows, reading }, { ...settings, scale: 1 }, on)
+  // the native engine's fused composites keep what is inside them in scratch memory
+  const { slots, constants } = lower(program.build(), () => device === 'native' && kind === 'mlp')
+  const bytes = device === 'reference' ? 8 : 4
+  const activations = bytes * (sum(slots) + constants.length)
+  const buffersOf = {
+    parameters: 4 * P,
+    table: 4 * on.table.length,
+    activations: Math.max(0, ...slots.map((length) => bytes * length)),
+  }
+  const poolBytes = count === null ? 0 : 4 * pool.length
+  return {
+    parameters: field.parameterCount,
+    rowFlops: field.rowFlops,
+    stepFlops: field.stepFlops(settings.batch),
+    memory: {
+      optimizer,
+      pool: poolBytes,
+      activations,
+      largest: Math.max(buffersOf.parameters, buffersOf.table, buffersOf.activations),
+      buffers: buffersOf,
+      peak: optimizer + poolBytes + activations,
+    },
+  }
+}
+
+const UNITS = ['bytes', 'KiB', 'MiB', 'GiB', 'TiB']
+
+/** 1536 → '1.5 KiB' */
+export function bytesText(bytes: number): string {
+  const power = Math.min(UNITS.length - 1, Math.floor(Math.log2(Math.max(bytes, 1)) / 10))
+  const value = bytes / 1024 ** power
+  return `${power === 0 ? value : value.toFixed(value < 10 ? 2 : value < 100 ? 1 : 0)} ${UNITS[power]}`
+}
+
+/** Bytes that this process may have: the machine's, or a container's limit. */
+const machineBytes = (): number => {
+  const limit = process.constrainedMemory()
+  return limit > 0 && limit < os.totalmem() ? limit : os.totalmem()
+}
+
+/**
+ * Throws ConfigError where a training step needs more memory than a device has: than the machine, for all that compute on the
+ * processor, or than a buffer may have on an adapter.
+ */
+export function checkMemory(
+  { memory }: TrainingPlan,
+  { train, model }: Pick<ResolvedOptions, 'train' | 'model'>,
+  { type, name, details }: Pick<DeviceInfo, 'type' | 'name' | 'details'>,
+  available = machineBytes(),
+): void {
+  const remedies = [
+    'a smaller train.batch',
+    ...(model.kind === 'unet'
+      ? [`train.microBatches: ${2 * train.microBatches}`, ...(train.recompute ? [] : ['train.recompute: true'])]
+      : []),
+  ]
+  const remedy = `Take ${remedies.join(', or ')}.`
+  if (type !== 'hardware' && memory.peak > available) {
+    throw new ConfigError(
+      `train.batch ${train.batch} needs ${bytesText(memory.peak)} (${bytesText(memory.activations)} of them for what a ` +
+        `step computes), but this machine has ${bytesText(available)}. ${remedy}`,
+    )
+  }
+  const { parameters, table, activations } = memory.buffers
+  const width = model.kind === 'unet' ? 'model.width' : 'model.hidden'
+  const steps = Math.max(...train.steps)
+  const needs: readonly (readonly [what: string, bytes: number, remedy: string])[] = [
+    [`${width} makes a network that`, parameters, `Take a smaller ${width}.`],
+    [`train.batch ${train.batch}`, activations, remedy],
+    [`train.steps ${steps}`, table, 'Take fewer train.steps, and more sub-flows in their place.'],
+    ['data.train', memory.pool, 'Take fewer rows (data.train), or another device.'],
+  ]
+  for (const [what, bytes, remedy] of needs) {
+    for (const limit of ['maxBufferSize', 'maxStorageBufferBindingSize']) {
+      const most = details[limit]
+      // a device splits the training rows where it can bind no more at a time
+      const parts = bytes === memory.pool && limit === 'maxStorageBufferBindingSize' ? MOST_POOL_PIECES : 1
+      if (typeof most !== 'number' || bytes <= parts * most) continue
+      throw new ConfigError(
+        `${what} needs a buffer of ${bytesText(bytes)}, but '${name}' allows ${bytesText(most)} (${limit}). ${remedy}`,
+      )
+    }
+  }
+}

@@ -1,0 +1,436 @@
+/**
+ * Carries rows through sub-flows: the one integrator behind push, sampling, encoding, decoding, trajectories and
+ * likelihoods. A *path* is a list of legs, each a part [start, end] of one sub-flow's time; forward legs (0 → 1) lead from
+ * data to noise. Rows go in blocks of a fixed size through programs that are built once. With a log-determinant the state
+ * is (x, ∫ div v dt) along the path (Grathwohl et al. 2019).
+ */
+
+import { type Device, type DeviceBuffer, type DeviceInfo, type Executable, mergeVariants } from '../device/device.js'
+import { LocalFlowError } from '../errors.js'
+import { adaptiveControl } from '../kernels/adaptive_control.js'
+import { adaptiveStage } from '../kernels/adaptive_stage.js'
+import { seedWords } from '../kernels/draws.js'
+import { normal } from '../kernels/normal.js'
+import { rademacher } from '../kernels/rademacher.js'
+import type { VelocityField } from '../networks/network.js'
+import { type Evaluations, isAdaptive, type SolverSettings, tableauOf } from '../ode/solver.js'
+import { dopri5 } from '../ode/tableaus.js'
+import { ALIGNMENT, aligned, ProgramBuilder, type Tensor } from '../program/program.js'
+
+/** A trained sub-flow on a device. */
+export interface Link {
+  readonly field: VelocityField
+  readonly parameters: DeviceBuffer
+  /** output scale of its network */
+  readonly scale: number
+}
+
+export interface Leg {
+  readonly link: Link
+  /** local time, 0 at the data side, 1 at the noise side */
+  readonly start: number
+  readonly end: number
+  /** whether the state after this leg is wanted */
+  readonly keep: boolean
+}
+
+/** How ∫ div v dt is found; null: not at all. */
+export type Trace =
+  | null
+  | { readonly kind: 'exact' }
+  | { readonly kind: 'hutchinson'; readonly probes: number; readonly seed: number }
+
+export interface TransportOptions {
+  readonly legs: readonly Leg[]
+  readonly solver: SolverSettings
+  readonly trace: Trace
+  /** rows in a block */
+  readonly rows: number
+  /** where rows come from: written by the caller into `input`, or standard normals of a seed */
+  readonly source: { readonly kind: 'input' } | { readonly kind: 'noise'; readonly seed: number }
+}
+
+export interface TransportResult {
+  /** one for each kept leg, [rows, D] */
+  readonly states: Float32Array[]
+  /** [rows], where a trace was asked for */
+  readonly logDet: Float32Array | null
+  /** evaluations of each row, summed over the legs */
+  readonly evaluations: Evaluations
+}
+
+/** Attempted steps between two looks at which rows are done. */
+const ATTEMPTS_PER_LOOK = 4
+/** No row of a well-posed flow needs this many; more means a field that cannot be integrated to the tolerance. */
+const MOST_ATTEMPTS = 20_000
+/** Share of a leg that dopri5 tries first. */
+const FIRST_STEP = 0.05
+/** Elements that the largest temporary of a block may have: 64 MiB, or less where an adapter binds less at a time. */
+const BLOCK_ELEMENTS = 16 * 1024 * 1024
+const MOST_BLOCK_ROWS = 16_384
+/**
+ * Rows of a block for each thread of a processor: enough for its matrix products, few enough for its caches. A carry is
+ * stopped between two blocks, so this is also how long an abort has to wait.
+ */
+const BLOCK_ROWS_PER_THREAD = 256
+
+/** Flops of one evaluation of a block on a processor: a tenth of a second or so, and enough to share out. */
+const BLOCK_FLOPS = 2e10
+/** Flops of a row's evaluation from which on a block has no more rows than it must. */
+const HEAVY_ROW = 1e6
+
+/**
+ * Rows in a block for n rows: bounded by memory for T tangents and by the device's threads, where one is given, and even, so that
+ * the last block is not nearly empty. Blocks of light rows are multiples of 64; of heavy ones (pictures through a UNet) only
+ * as many as windows on them need to begin at multiples of 64 elements.
+ */
+export function blockRows(n: number, field: VelocityField, trace: Trace, info?: DeviceInfo): number {
+  const tangents = trace === null ? 1 : trace.kind === 'exact' ? field.dimension : trace.probes
+  const wanted = info?.type === 'cpu' ? BLOCK_ROWS_PER_THREAD * (info.threads ?? 1) : MOST_BLOCK_ROWS
+  const binding = info?.details.maxStorageBufferBindingSize
+  const elements = typeof binding === 'number' ? Math.min(BLOCK_ELEMENTS, Math.floor(binding / 4)) : BLOCK_ELEMENTS
+  const heavy = field.rowFlops > HEAVY_ROW
+  const grain = heavy ? ALIGNMENT / divisorWith(ALIGNMENT, field.dimension) : ALIGNMENT
+  const affordable = info && info.type !== 'hardware' ? Math.floor(BLOCK_FLOPS / field.rowFlops) : MOST_BLOCK_ROWS
+  const bounds = [MOST_BLOCK_ROWS, wanted, Math.floor(elements / (field.widest * tangents))]
+  const most = Math.max(grain, Math.min(...bounds, ...(heavy ? [affordable] : [])))
+  const blocks = Math.ceil(n / most)
+  return Math.ceil(Math.ceil(n / blocks) / grain) * grain
+}
+
+/** Greatest common divisor of a power of two and a whole number. */
+const divisorWith = (power: number, n: number): number => (n % power === 0 ? power : divisorWith(power / 2, n))
+
+export class Transport {
+  /** [rows, D]; the caller writes or copies the block's rows here where the source is 'input' */
+  readonly input: DeviceBuffer
+  /** [rows, C], for fields with a condition */
+  readonly condition: DeviceBuffer | null
+  /** the kept states on the device, in the order of the legs */
+  readonly outputs: DeviceBuffer[]
+  private readonly buffers: DeviceBuffer[] = []
+  private readonly executables: Executable[] = []
+  private readonly first: DeviceBuffer
+  private readonly logDet: DeviceBuffer | null
+  private readonly probes: DeviceBuffer | null
+  /** chosen variants of kernels and composites */
+  variants: Readonly<Record<string, string>> = {}
+  private runBlock!: (count: number, signal?: AbortSignal) => Promise<Evaluations>
+
+  private constructor(
+    private readonly device: Device,
+    private readonly options: TransportOptions,
+  ) {
+    const { field } = options.legs[0].link
+    const { rows, trace } = options
+    this.input = this.buffer(rows * field.dimension)
+    this.condition = field.condition > 0 ? this.buffer(rows * field.condition) : null
+    this.outputs = options.legs.filter((leg) => leg.keep).map(() => this.buffer(rows * field.dimension))
+    this.first = this.buffer(1, 'u32')
+    this.logDet = trace ? this.buffer(rows) : null
+    this.probes = trace?.kind === 'hutchinson' ? this.buffer(trace.probes * rows * field.dimension) : null
+  }
+
+  static async open(device: Device, options: TransportOptions): Promise<Transport> {
+    const transport = new Transport(device, options)
+    try {
+      transport.runBlock = isAdaptive(options.solver) ? await transport.adaptive() : await transport.fixed()
+    } catch (error) {
+      transport.dispose()
+      throw error
+    }
+    return transport
+  }
+
+  /**
+   * Carries one block. `first` is the number of its first row (what noise and probes are drawn by), `count` ≤ rows.
+   * Rows beyond `count` are carried too and mean nothing.
+   */
+  async block(first: number, count: number, signal?: AbortSignal): Promise<Evaluations> {
+    this.first.write(Uint32Array.of(first))
+    return this.runBlock(count, signal)
+  }
+
+  /** Carries n rows block by block; `load` fills `input` (and `condition`) for rows [first, first + count). */
+  async run(
+    n: number,
+    load: (first: number, count: number) => void,
+    { signal, onProgress }: { signal?: AbortSignal; onProgress?: (done: number) => void } = {},
+  ): Promise<TransportResult> {
+    const { field } = this.options.legs[0].link
+    const states = this.outputs.map(() => hostArray(n, field.dimension))
+    const logDet = this.logDet ? hostArray(n, 1) : null
+    let evaluations = 0
+    let most = 0
+    for (let first = 0; first < n; first += this.options.rows) {
+      signal?.throwIfAborted()
+      const count = Math.min(this.options.rows, n - first)
+      load(first, count)
+      const spent = await this.block(first, count, signal)
+      evaluations += spent.mean * count
+      most = Math.max(most, spent.max)
+      for (const [i, output] of this.outputs.entries()) {
+        states[i].set((await output.read(0, count * field.dimension)) as Float32Array, first * field.dimension)
+      }
+      if (logDet) logDet.set((await this.logDet!.read(0, count)) as Float32Array, first)
+      onProgress?.(first + count)
+    }
+    return { states, logDet, evaluations: { mean: evaluations / n, max: most } }
+  }
+
+  dispose(): void {
+    for (const executable of this.executables) executable.dispose()
+    for (const buffer of this.buffers) buffer.dispose()
+    this.executables.length = 0
+    this.buffers.length = 0
+  }
+
+  /** All steps of all legs in one program. */
+  private async fixed(): Promise<Transport['runBlock']> {
+    const { legs, solver, rows } = this.options
+    const { dimension } = legs[0].link.field
+    const tableau = tableauOf(solver)
+    const builder = new ProgramBuilder()
+    let y = this.source(builder)
+    const probes = this.drawProbes(builder)
+    let logDet = this.logDet ? builder.constant(new Float32Array(rows), [rows, 1]) : undefined
+    let output = 0
+    legs.forEach((leg, index) => {
+      const out = leg.keep
+        ? builder.tensor(this.outputs[output++], [rows, dimension])
+        : builder.temporary([rows, dimension])
+      const last = index === legs.length - 1
+      const logDetOut = this.logDet
+        ? last
+          ? builder.tensor(this.logDet, [rows, 1])
+          : builder.temporary([rows, 1])
+        : undefined
+      leg.link.field.addIntegration(
+        builder,
+        tableau,
+        {
+          parameters: builder.tensor(leg.link.parameters),
+          y,
+          condition: this.conditionTensor(builder),
+          probes,
+          log_det: logDet,
+          out,
+          log_det_out: logDetOut,
+        },
+        leg.link.scale,
+        { start: leg.start, end: leg.end, steps: stepsOf(leg, solver) },
+      )
+      y = out
+      logDet = logDetOut
+    })
+    const executable = await this.compile(builder)
+    const spent = legs.reduce((sum, leg) => sum + stepsOf(leg, solver) * tableau.nodes.length, 0)
+    return async (_count, signal) => {
+      await executable.run(1, { signal })
+      return { mean: spent, max: spent }
+    }
+  }
+
+  /** Two programs a leg: the first stage, and one attempted step that is replayed until every row is through. */
+  private async adaptive(): Promise<Transport['runBlock']> {
+    const { legs, solver, rows, source } = this.options
+    const { dimension } = legs[0].link.field
+    const S = dopri5.nodes.length
+    const y = this.buffer(rows * dimension)
+    const stages = this.buffer(S * aligned(rows * dimension))
+    const rates = this.logDet ? this.buffer(S * aligned(rows)) : null
+    const [t, h] = [this.buffer(rows), this.buffer(rows)]
+    const evaluations = this.buffer(rows, 'u32')
+
+    const opening = new ProgramBuilder()
+    if (source.kind === 'noise') this.drawNoise(opening, opening.tensor(y, [rows, dimension]))
+    this.drawProbes(opening)
+    const open = opening.operations.length > 0 ? await this.compile(opening) : null
+
+    const evaluate = (builder: ProgramBuilder, leg: Leg, s: number, x: Tensor, time: Tensor): void => {
+      const operands = {
+        parameters: builder.tensor(leg.link.parameters),
+        x,
+        t: time,
+        condition: this.conditionTensor(builder),
+        out: builder.tensor(stages, [rows, dimension], s * aligned(rows * dimension)),
+      }
+      if (!rates) {
+        leg.link.field.addVelocity(builder, operands, leg.link.scale)
+        return
+      }
+      const divergence = builder.tensor(rates, [rows], s * aligned(rows))
+      leg.link.field.addDivergence(
+        builder,
+        { ...operands, probes: this.probesTensor(builder), divergence },
+        leg.link.scale,
+      )
+    }
+
+    const programs = new Map<string, { begin: Executable; attempt: Executable }>()
+    const compiled: { leg: Leg; begin: Executable; attempt: Executable }[] = []
+    for (const leg of legs) {
+      const key = `${legs.findIndex((other) => other.link === leg.link)} ${leg.start} ${leg.end}`
+      let pair = programs.get(key)
+      if (!pair) {
+        const begin = new ProgramBuilder()
+        evaluate(begin, leg, 0, begin.tensor(y, [rows, dimension]), begin.tensor(t, [rows]))
+
+        const attempt = new ProgramBuilder()
+        const state = attempt.tensor(y, [rows, dimension])
+        const allStages = attempt.tensor(stages, [S, aligned(rows * dimension)])
+        const [times, step] = [attempt.tensor(t, [rows]), attempt.tensor(h, [rows])]
+        let x = state
+        for (let s = 1; s < S; s++) {
+          x = attempt.temporary([rows, dimension])
+          const stageTime = attempt.temporary([rows])
+          attempt.add(
+            adaptiveStage,
+            { y: state, stages: allStages, t: times, h: step, out: x, stage_time: stageTime },
+            { coefficients: dopri5.a[s], node: dopri5.nodes[s] },
+          )
+          evaluate(attempt, leg, s, x, stageTime)
+        }
+        let carried = {}
+        if (this.logDet && rates) {
+          const logDet = attempt.tensor(this.logDet, [rows, 1])
+          const allRates = attempt.tensor(rates, [S, aligned(rows)])
+          const next = attempt.temporary([rows, 1])
+          attempt.add(
+            adaptiveStage,
+            { y: logDet, stages: allRates, t: times, h: step, out: next, stage_time: attempt.temporary([rows]) },
+            { coefficients: dopri5.weights, node: 1 },
+          )
+          carried = { log_det: logDet, log_det_new: next, log_det_stages: allRates }
+        }
+        attempt.add(
+          adaptiveControl,
+          // the last stage's input is the fifth-order solution (first same as last)
+          {
+            y: state,
+            y_new: x,
+            stages: allStages,
+            t: times,
+            h: step,
+            ...carried,
+            evaluations: attempt.tensor(evaluations),
+          },
+          {
+            error: dopri5.error!,
+            rtol: solver.rtol,
+            atol: solver.atol,
+            start: leg.start,
+            end: leg.end,
+            cost: S - 1,
+          },
+        )
+        pair = { begin: await this.compile(begin), attempt: await this.compile(attempt) }
+        programs.set(key, pair)
+      }
+      compiled.push({ leg, ...pair })
+    }
+
+    return async (count, signal) => {
+      if (source.kind === 'input') this.device.copy(this.input, 0, y, 0, rows * dimension)
+      await open?.run(1, { signal })
+      this.logDet?.write(new Float32Array(rows))
+      // every leg evaluates its first stage once
+      evaluations.write(new Uint32Array(rows).fill(legs.length))
+      let output = 0
+      for (const { leg, begin, attempt } of compiled) {
+        t.write(new Float32Array(rows).fill(leg.start))
+        // rows that nobody asked for stay where they are
+        h.write(new Float32Array(rows).fill(FIRST_STEP * (leg.end - leg.start), 0, count))
+        await begin.run(1, { signal })
+        for (let attempts = 0; ; attempts += ATTEMPTS_PER_LOOK) {
+          await attempt.run(ATTEMPTS_PER_LOOK, { signal })
+          if (((await h.read(0, count)) as Float32Array).every((step) => step === 0)) break
+          if (attempts > MOST_ATTEMPTS) throw this.stoppedShort(count, leg)
+        }
+        const reached = (await t.read(0, count)) as Float32Array
+        const short = reached.reduce((sum, time) => sum + (time === Math.fround(leg.end) ? 0 : 1), 0)
+        if (short > 0) throw this.stoppedShort(short, leg)
+        if (leg.keep) this.device.copy(y, 0, this.outputs[output++], 0, rows * dimension)
+      }
+      const spent = (await evaluations.read(0, count)) as Uint32Array
+      return { mean: spent.reduce((sum, e) => sum + e, 0) / count, max: spent.reduce((a, b) => Math.max(a, b), 0) }
+    }
+  }
+
+  private stoppedShort(rows: number, leg: Leg): LocalFlowError {
+    const { rtol, atol } = this.options.solver
+    return new LocalFlowError(
+      `dopri5 could not carry ${rows} rows from t = ${leg.start} to ${leg.end} within rtol ${rtol} and atol ${atol}: the ` +
+        'step became too small or the velocity is not finite. Loosen the tolerances, or use rk4 with more steps.',
+    )
+  }
+
+  private source(builder: ProgramBuilder): Tensor {
+    const shape = [this.options.rows, this.options.legs[0].link.field.dimension]
+    if (this.options.source.kind === 'input') return builder.tensor(this.input, shape)
+    const y = builder.temporary(shape)
+    this.drawNoise(builder, y)
+    return y
+  }
+
+  private drawNoise(builder: ProgramBuilder, y: Tensor): void {
+    if (this.options.source.kind !== 'noise') return
+    builder.add(normal, { first: builder.tensor(this.first), y }, { ...seedWords(this.options.source.seed), stream: 0 })
+  }
+
+  private drawProbes(builder: ProgramBuilder): Tensor | undefined {
+    const { trace } = this.options
+    const probes = this.probesTensor(builder)
+    if (!probes || trace?.kind !== 'hutchinson') return undefined
+    builder.add(
+      rademacher,
+      { first: builder.tensor(this.first), y: probes },
+      { ...seedWords(trace.seed), stream: 0, probes: trace.probes },
+    )
+    return probes
+  }
+
+  private probesTensor(builder: ProgramBuilder): Tensor | undefined {
+    const { trace, rows, legs } = this.options
+    if (!this.probes || trace?.kind !== 'hutchinson') return undefined
+    return builder.tensor(this.probes, [trace.probes * rows, legs[0].link.field.dimension])
+  }
+
+  private conditionTensor(builder: ProgramBuilder): Tensor | undefined {
+    const { rows, legs } = this.options
+    return this.condition ? builder.tensor(this.condition, [rows, legs[0].link.field.condition]) : undefined
+  }
+
+  private async compile(builder: ProgramBuilder): Promise<Executable> {
+    const executable = await this.device.compile(builder.build())
+    this.executables.push(executable)
+    this.variants = mergeVariants(this.variants, executable.variants)
+    return executable
+  }
+
+  private buffer(length: number, dtype: 'f32' | 'u32' = 'f32'): DeviceBuffer {
+    const buffer = this.device.createBuffer(length, dtype)
+    this.buffers.push(buffer)
+    return buffer
+  }
+}
+
+/** Memory for n rows of `width` values. Throws LocalFlowError where there is not that much. */
+function hostArray(n: number, width: number): Float32Array {
+  try {
+    return new Float32Array(n * width)
+  } catch {
+    throw new LocalFlowError(`${n} rows of ${width} values do not fit into memory; ask for fewer rows at a time.`)
+  }
+}
+
+/** Steps of a fixed-step solver for a leg: its share of the sub-flow's, at least one. */
+const stepsOf = (leg: Leg, solver: SolverSettings): number =>
+  Math.max(1, Math.ceil(solver.steps * Math.abs(leg.end - leg.start) - 1e-9))
+
+/** The legs from data to noise through all links, or back; only the last state is kept. */
+export function wholePath(links: readonly Link[], direction: 'encode' | 'decode'): Leg[] {
+  const order = direction === 'encode' ? links : [...links].reverse()
+  const [start, end] = direction === 'encode' ? [0, 1] : [1, 0]
+  return order.map((link, i) => ({ link, start, end, keep: i === order.length - 1 }))
+}

@@ -1,0 +1,134 @@
+/**
+ * The MLP velocity field: [t, x, condition, Fourier features] → hidden layers → v. Builds programs from the MLP composites,
+ * starts parameters, and translates between the device's flat layout and files. In a file a layer that sees the time has
+ * it as the first column of its weight, so that a PyTorch module fed with cat([t, x, …]) loads it as it is.
+ */
+
+import { CheckpointError } from '../../errors.js'
+import { activations } from '../../kernels/activations.js'
+import { draw, seedWords, uniform } from '../../kernels/draws.js'
+import { fixedStep } from '../../ode/fixed_step.js'
+import { rk4Step } from '../../ode/rk4_step.js'
+import { rk4 } from '../../ode/tableaus.js'
+import type { NamedTensor, VelocityField } from '../network.js'
+import { mlpBackward, mlpStepFlops } from './mlp_backward.js'
+import { mlpBackwardMixed } from './mlp_backward_mixed.js'
+import { mlpForward, takesPlainInput } from './mlp_forward.js'
+import { mlpTangents } from './mlp_tangents.js'
+import { type MlpLayer, type MlpSpec, mlpLayers, mlpParameterCount, mlpParameterLength, mlpRowFlops } from './spec.js'
+
+const columns = (layer: MlpLayer): number => layer.inputs + (layer.timeWeight === null ? 0 : 1)
+
+/** A layer, and where it lies among the padded ones. */
+interface Placed extends MlpLayer {
+  /** from one output's weights to the next's */
+  readonly pitch: number
+}
+
+/**
+ * The same network with hidden widths that are multiples of four, so that devices read and write four numbers at a time.
+ * The units that are added have weights of zero, on the way in and out, and keep them: their values are act(0), so an
+ * activation that is not zero there is left as it is.
+ */
+export function padded(net: MlpSpec): MlpSpec {
+  if (activations[net.activation].value(0, net.beta) !== 0) return net
+  return { ...net, hidden: net.hidden.map((width) => 4 * Math.ceil(width / 4)) }
+}
+
+/** @param on how the network lies on a device, its hidden layers padded or not; files and counts know nothing of it */
+export function mlpField(net: MlpSpec, on: MlpSpec = net): VelocityField {
+  const onDevice = mlpLayers(on)
+  const layers = mlpLayers(net).map((layer, i): Placed => {
+    const { weight, bias, timeWeight, inputs: pitch } = onDevice[i]
+    return { ...layer, weight, bias, timeWeight, pitch }
+  })
+  const parameterLength = mlpParameterLength(on)
+  return {
+    dimension: net.dimension,
+    condition: net.condition,
+    parameterLength,
+    widest: Math.max(...onDevice.map((layer) => Math.max(layer.inputs, layer.outputs))),
+    parameterCount: mlpParameterCount(net),
+    rowFlops: mlpRowFlops(net),
+    initialise(seed, stream) {
+      const flat = new Float32Array(parameterLength)
+      const words = seedWords(seed)
+      layers.forEach((layer, index) => {
+        const bound = 1 / Math.sqrt(columns(layer))
+        const { inputs, outputs, pitch } = layer
+        const fill = (offset: number, length: number, part: number, place = (i: number): number => i): void => {
+          for (let i = 0; i < length; i++) {
+            const word = draw({ ...words, stream }, 'weight', i >> 2, index, part)[i & 3]
+            flat[offset + place(i)] = bound * (2 * uniform(word) - 1)
+          }
+        }
+        fill(layer.weight, inputs * outputs, 0, (i) => Math.floor(i / inputs) * pitch + (i % inputs))
+        fill(layer.bias, outputs, 1)
+        if (layer.timeWeight !== null) fill(layer.timeWeight, outputs, 2)
+      })
+      return flat
+    },
+    // its layers are thin: the whole batch goes at once, and everything is kept
+    addGradient: (builder, { state: _, part: __, ...operands }, scale) =>
+      builder.add(mlpBackward, { ...operands }, { net: on, scale }),
+    addMixedGradient: (builder, { part: _, ...operands }, scale) =>
+      builder.add(mlpBackwardMixed, { ...operands }, { net: on, scale }),
+    takesHalfInput: takesPlainInput(on),
+    addVelocity: (builder, operands, scale) => builder.add(mlpForward, { ...operands }, { net: on, scale }),
+    addDivergence: (builder, operands, scale) => builder.add(mlpTangents, { ...operands }, { net: on, scale }),
+    addIntegration(builder, tableau, operands, scale, interval) {
+      if (tableau === rk4) builder.add(rk4Step, { ...operands }, { net: on, scale, ...interval })
+      else fixedStep(builder, tableau, { ...operands }, { net: on, scale, ...interval })
+    },
+    toTensors: (flat, prefix) => layers.flatMap((layer, i) => layerToTensors(flat, layer, `${prefix}layers.${i}.`)),
+    fromTensors(tensors, prefix) {
+      const flat = new Float32Array(parameterLength)
+      layers.forEach((layer, i) => {
+        layerFromTensors(flat, layer, tensors, `${prefix}layers.${i}.`)
+      })
+      return flat
+    },
+    stepFlops: (B) => mlpStepFlops(net, B),
+  }
+}
+
+function layerToTensors(flat: Float32Array, layer: Placed, prefix: string): NamedTensor[] {
+  const { inputs, outputs, timeWeight, pitch } = layer
+  const width = columns(layer)
+  const weight = new Float32Array(outputs * width)
+  for (let n = 0; n < outputs; n++) {
+    const start = layer.weight + n * pitch
+    weight.set(flat.subarray(start, start + inputs), n * width + width - inputs)
+    if (timeWeight !== null) weight[n * width] = flat[timeWeight + n]
+  }
+  return [
+    { name: `${prefix}weight`, shape: [outputs, width], values: weight },
+    { name: `${prefix}bias`, shape: [outputs], values: flat.slice(layer.bias, layer.bias + outputs) },
+  ]
+}
+
+function layerFromTensors(
+  flat: Float32Array,
+  layer: Placed,
+  tensors: ReadonlyMap<string, NamedTensor>,
+  prefix: string,
+): void {
+  const { inputs, outputs, timeWeight, pitch } = layer
+  const width = columns(layer)
+  const take = (name: string, shape: readonly number[]): Float32Array => {
+    const tensor = tensors.get(prefix + name)
+    if (!tensor || tensor.shape.join() !== shape.join()) {
+      throw new CheckpointError(
+        `The checkpoint is of another architecture: ${prefix}${name} should have the shape [${shape.join(', ')}], but ` +
+          `${tensor ? `has [${tensor.shape.join(', ')}]` : 'is not there'}. Load it with the model settings it was trained with.`,
+      )
+    }
+    return tensor.values
+  }
+  const weight = take('weight', [outputs, width])
+  for (let n = 0; n < outputs; n++) {
+    flat.set(weight.subarray(n * width + width - inputs, (n + 1) * width), layer.weight + n * pitch)
+    if (timeWeight !== null) flat[timeWeight + n] = weight[n * width]
+  }
+  flat.set(take('bias', [outputs]), layer.bias)
+}

@@ -1,0 +1,95 @@
+/** The velocity v(x, t, condition) of an MLP for B rows: out [B, D]. */
+
+import { type Cost, expectShape, traffic } from '../../kernels/contract.js'
+import { inputFeatures } from '../../kernels/input_features.js'
+import { linearForward } from '../../kernels/linear_forward.js'
+import type { Composite, ProgramBuilder, Tensor } from '../../program/program.js'
+import {
+  checkMlpInputs,
+  inputWidth,
+  keepsPreActivation,
+  layerTensors,
+  type MlpAttributes,
+  type MlpSpec,
+  mlpLayers,
+  mlpRowFlops,
+} from './spec.js'
+
+export const mlpForward: Composite<MlpAttributes> = {
+  kind: 'composite',
+  name: 'mlp_forward',
+  operands: {
+    parameters: { access: 'read' }, // [P]
+    x: { access: 'read' }, // [B, D]
+    t: { access: 'read' }, // [B] or [1]
+    condition: { access: 'read', optional: true }, // [B, C]
+    out: { access: 'write' }, // [B, D]
+  },
+  check(shapes, { net }) {
+    const B = checkMlpInputs('mlp_forward', shapes, net)
+    expectShape('mlp_forward', 'out', shapes.out, [B, net.dimension])
+  },
+  cost: (shapes, { net }): Cost => ({ flops: shapes.x![0] * mlpRowFlops(net), bytes: traffic(shapes) }),
+  expand(builder, o, { net, scale }) {
+    const { hidden } = forwardHidden(builder, net, o, false)
+    const layers = mlpLayers(net)
+    const last = layerTensors(builder, o.parameters, layers[layers.length - 1])
+    builder.add(
+      linearForward,
+      {
+        x: hidden[hidden.length - 1],
+        weight: last.weight,
+        bias: last.bias,
+        t: last.timeWeight && o.t,
+        time_weight: last.timeWeight,
+        y: o.out,
+      },
+      { activation: 'identity', beta: 1, scale },
+    )
+  },
+}
+
+/**
+ * The input features and all hidden layers. `hidden[i]` is the input of layer i (so `hidden[L]` is the last layer's);
+ * `saved[i]` is what the activation's derivative of hidden layer i is a function of, kept only where asked for.
+ */
+export function forwardHidden(
+  builder: ProgramBuilder,
+  net: MlpSpec,
+  o: Record<string, Tensor>,
+  keep: boolean,
+): { hidden: Tensor[]; saved: Tensor[] } {
+  const B = o.x.shape[0]
+  const hidden = [features(builder, net, o)]
+  const saved: Tensor[] = []
+  for (const layer of mlpLayers(net).slice(0, -1)) {
+    const { weight, bias, timeWeight } = layerTensors(builder, o.parameters, layer)
+    const y = builder.temporary([B, layer.outputs])
+    const z = keep && keepsPreActivation(net) ? builder.temporary([B, layer.outputs]) : undefined
+    builder.add(
+      linearForward,
+      { x: hidden[hidden.length - 1], weight, bias, t: timeWeight && o.t, time_weight: timeWeight, y, z },
+      { activation: net.activation, beta: net.beta, scale: 1 },
+    )
+    hidden.push(y)
+    saved.push(z ?? y)
+  }
+  return { hidden, saved }
+}
+
+/** Whether the first layer reads x as it is. */
+export const takesPlainInput = (net: MlpSpec): boolean => net.condition === 0 && net.frequencies.length === 0
+
+/** x itself where there is neither a condition nor a frequency. */
+export function features(
+  builder: ProgramBuilder,
+  net: MlpSpec,
+  o: Record<string, Tensor>,
+  dtype: 'f32' | 'f16' = 'f32',
+): Tensor {
+  if (takesPlainInput(net)) return o.x
+  const y = builder.temporary([o.x.shape[0], inputWidth(net)], dtype)
+  const frequencies = net.frequencies.length > 0 ? builder.constant(net.frequencies) : undefined
+  builder.add(inputFeatures, { x: o.x, condition: net.condition > 0 ? o.condition : undefined, frequencies, y }, {})
+  return y
+}

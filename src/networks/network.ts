@@ -1,0 +1,128 @@
+/**
+ * A *velocity field* v(x, t, condition) as the method sees it: how many parameters it has, how they start, how they are
+ * written to files, and the operations it adds to a program. The rest of the library knows networks by this
+ * interface alone.
+ */
+
+import type { DrawAttributes } from '../kernels/draws.js'
+import type { Tableau } from '../ode/tableaus.js'
+import type { ProgramBuilder, Tensor } from '../program/program.js'
+
+/** A named array as it stands in a file: unpadded, row-major, in PyTorch's layout. */
+export interface NamedTensor {
+  readonly name: string
+  readonly shape: readonly number[]
+  readonly values: Float32Array
+}
+
+export interface FieldOperands {
+  /** [P], flat */
+  readonly parameters: Tensor
+  /** [B, D] */
+  readonly x: Tensor
+  /** [B], or [1] for all rows */
+  readonly t: Tensor
+  /** [B, C], for a field with a condition */
+  readonly condition?: Tensor
+}
+
+export interface GradientOperands extends FieldOperands {
+  /** [B, D] */
+  readonly target: Tensor
+  /** [P] */
+  readonly gradient: Tensor
+  /** [B] */
+  readonly row_loss: Tensor
+  /** u32 [8]: dropout needs the step, mixed precision the loss scale */
+  readonly state?: Tensor
+  /** [P], zero in the gaps of the layout: where the batch goes in several parts */
+  readonly part?: Tensor
+}
+
+/** x may be float16 where `takesHalfInput`. */
+export interface MixedOperands extends GradientOperands {
+  readonly state: Tensor
+  /** [P] in float16: a copy of the parameters */
+  readonly half: Tensor
+}
+
+/** How a gradient is computed, beside what it is. */
+export interface TrainingMode {
+  /** seed and stream of dropout; null: none */
+  readonly draws: DrawAttributes | null
+  /** compute the inside of blocks again in the backward pass, instead of keeping it */
+  readonly recompute: boolean
+  /** parts of equal size that a batch goes through the network in */
+  readonly microBatches: number
+}
+
+/** The whole batch at once, everything kept. */
+export const wholeBatch: TrainingMode = { draws: null, recompute: false, microBatches: 1 }
+
+export interface IntegrationOperands {
+  readonly parameters: Tensor
+  /** [B, D], the state at `start` */
+  readonly y: Tensor
+  readonly condition?: Tensor
+  /** [T·B, D], ±1; left out: the exact trace */
+  readonly probes?: Tensor
+  /** [B, 1]; together with log_det_out, or not at all */
+  readonly log_det?: Tensor
+  /** [B, D], the state at `end` */
+  readonly out: Tensor
+  readonly log_det_out?: Tensor
+}
+
+export interface Interval {
+  readonly start: number
+  readonly end: number
+  readonly steps: number
+}
+
+export interface VelocityField {
+  /** D */
+  readonly dimension: number
+  /** C */
+  readonly condition: number
+  /** elements of the flat parameter tensor on a device */
+  readonly parameterLength: number
+  /** values for one row in the widest tensor of a forward pass: what a block of rows needs memory for */
+  readonly widest: number
+  /** trainable parameters */
+  readonly parameterCount: number
+  /** Flat starting parameters [P]: uniform on ±1/√(inputs of the layer), PyTorch's default. */
+  initialise(seed: number, stream: number): Float32Array
+  /** products of one row's forward pass, multiply-add counted as two */
+  readonly rowFlops: number
+  /** gradient [P] of the flow-matching loss and row_loss [B] for target [B, D] */
+  addGradient(builder: ProgramBuilder, operands: GradientOperands, scale: number, mode: TrainingMode): void
+  /**
+   * The same with activations and packed weights in float16, and the loss scale of the training state (kernels/state.ts).
+   * Left out where a network has no such path.
+   */
+  addMixedGradient?(builder: ProgramBuilder, operands: MixedOperands, scale: number): void
+  /** whether addMixedGradient reads x as it is, so that it can be drawn in float16 */
+  readonly takesHalfInput?: boolean
+  /** out [B, D] = v */
+  addVelocity(builder: ProgramBuilder, operands: FieldOperands & { out: Tensor }, scale: number): void
+  /** out [B, D] = v, divergence [B]: exact, or by probes [T·B, D] */
+  addDivergence(
+    builder: ProgramBuilder,
+    operands: FieldOperands & { probes?: Tensor; out: Tensor; divergence: Tensor },
+    scale: number,
+  ): void
+  /** `steps` steps of a fixed-step method */
+  addIntegration(
+    builder: ProgramBuilder,
+    tableau: Tableau,
+    operands: IntegrationOperands,
+    scale: number,
+    interval: Interval,
+  ): void
+  /** The parameters under their file names, `prefix` in front. */
+  toTensors(flat: Float32Array, prefix: string): NamedTensor[]
+  /** The inverse of toTensors. Throws CheckpointError where a name is missing or a shape does not fit. */
+  fromTensors(tensors: ReadonlyMap<string, NamedTensor>, prefix: string): Float32Array
+  /** products of one training step of B rows, multiply-add counted as two */
+  stepFlops(B: number): number
+}

@@ -1,0 +1,298 @@
+/**
+ * The layers of a UNet as operations: convolutions, normalisations and attention over *windows* (a picture tensor and the
+ * first of its channels that belong to the layer), forward and backward. Parameters and gradients are windows of one flat
+ * tensor each, of the same layout. Where no gradient tensor is given, only the gradient of the input is computed.
+ */
+
+import { attention } from '../../kernels/attention.js'
+import { attentionBackward } from '../../kernels/attention_backward.js'
+import { type Conv2dAttributes, conv2d, plainConvolution } from '../../kernels/conv2d.js'
+import { conv2dBackwardInput, plainBackwardInput } from '../../kernels/conv2d_backward_input.js'
+import {
+  type Conv2dBackwardWeightAttributes,
+  conv2dBackwardWeight,
+  plainBackwardWeight,
+} from '../../kernels/conv2d_backward_weight.js'
+import type { ConvolutionGeometry } from '../../kernels/convolution.js'
+import { type GroupNormAttributes, groupNorm, plainNorm } from '../../kernels/group_norm.js'
+import { type GroupNormBackwardAttributes, groupNormBackward } from '../../kernels/group_norm_backward.js'
+import type { ProgramBuilder, Tensor } from '../../program/program.js'
+import type { AttentionBlock, ConvolutionLayer, LinearLayer, NormLayer, ResampleLayer, UnetSpec } from './spec.js'
+
+/** Channels from `first` on of a tensor [B, H, W, S]; how many is known from the layer. */
+export interface Window {
+  readonly tensor: Tensor
+  readonly first: number
+}
+
+export const dense = (tensor: Tensor): Window => ({ tensor, first: 0 })
+
+export const geometries = {
+  none: { stride: 1, padding: 1, upsample: 1 },
+  down: { stride: 2, padding: 1, upsample: 1 },
+  up: { stride: 1, padding: 1, upsample: 2 },
+} as const
+/** A 1 × 1 convolution. */
+export const point: ConvolutionGeometry = { stride: 1, padding: 0, upsample: 1 }
+
+/** Parameters, or gradients, of one layer. */
+export const convolutionTensors = (
+  builder: ProgramBuilder,
+  flat: Tensor,
+  { weight, bias, k, C, N }: ConvolutionLayer,
+) => ({
+  weight: builder.view(flat, [k, k, C, N], weight),
+  bias: builder.view(flat, [N], bias),
+})
+export const normTensors = (builder: ProgramBuilder, flat: Tensor, { gamma, beta, C }: NormLayer) => ({
+  gamma: builder.view(flat, [C], gamma),
+  beta: builder.view(flat, [C], beta),
+})
+export const linearTensors = (
+  builder: ProgramBuilder,
+  flat: Tensor,
+  { weight, bias, inputs, outputs }: LinearLayer,
+) => ({
+  weight: builder.view(flat, [outputs, inputs], weight),
+  bias: builder.view(flat, [outputs], bias),
+})
+
+export interface ConvolutionCall {
+  readonly geometry: ConvolutionGeometry
+  readonly x: Window
+  readonly y: Window
+  readonly shift?: Tensor
+  readonly residual?: Window
+  readonly stages?: Tensor
+  readonly attributes?: Partial<Conv2dAttributes>
+}
+
+export function addConvolution(
+  builder: ProgramBuilder,
+  parameters: Tensor,
+  layer: ConvolutionLayer,
+  { geometry, x, y, shift, residual, stages, attributes }: ConvolutionCall,
+): void {
+  builder.add(
+    conv2d,
+    {
+      x: x.tensor,
+      ...convolutionTensors(builder, parameters, layer),
+      shift,
+      residual: residual?.tensor,
+      stages,
+      y: y.tensor,
+    },
+    {
+      ...plainConvolution,
+      ...geometry,
+      xFirst: x.first,
+      yFirst: y.first,
+      residualFirst: residual?.first ?? 0,
+      ...attributes,
+    },
+  )
+}
+
+/** dx of a convolution, `add` included. */
+export function addConvolutionInput(
+  builder: ProgramBuilder,
+  parameters: Tensor,
+  layer: ConvolutionLayer,
+  geometry: ConvolutionGeometry,
+  dy: Window,
+  dx: Window,
+  add?: Window,
+): void {
+  const { weight } = convolutionTensors(builder, parameters, layer)
+  builder.add(
+    conv2dBackwardInput,
+    { dy: dy.tensor, weight, add: add?.tensor, dx: dx.tensor },
+    { ...plainBackwardInput, ...geometry, dyFirst: dy.first, dxFirst: dx.first, addFirst: add?.first ?? 0 },
+  )
+}
+
+/** dweight and dbias of a convolution, and dshift where it has one; nothing without a gradient tensor. */
+export function addConvolutionWeight(
+  builder: ProgramBuilder,
+  gradient: Tensor | undefined,
+  layer: ConvolutionLayer,
+  geometry: ConvolutionGeometry,
+  x: Window,
+  dy: Window,
+  dshift?: Tensor,
+  attributes: Partial<Conv2dBackwardWeightAttributes> = {},
+): void {
+  if (!gradient) return
+  const { weight, bias } = convolutionTensors(builder, gradient, layer)
+  builder.add(
+    conv2dBackwardWeight,
+    { x: x.tensor, dy: dy.tensor, dweight: weight, dbias: bias, dshift },
+    { ...plainBackwardWeight, ...geometry, xFirst: x.first, dyFirst: dy.first, ...attributes },
+  )
+}
+
+export interface NormCall {
+  readonly x: Window
+  readonly y: Tensor
+  readonly statistics: Tensor
+  readonly modulation?: Tensor
+  readonly state?: Tensor
+  readonly attributes: Partial<GroupNormAttributes>
+}
+
+export function addNorm(
+  builder: ProgramBuilder,
+  parameters: Tensor,
+  layer: NormLayer,
+  { groups }: UnetSpec,
+  { x, y, statistics, modulation, state, attributes }: NormCall,
+): void {
+  builder.add(
+    groupNorm,
+    { x: x.tensor, ...normTensors(builder, parameters, layer), modulation, state, y, statistics },
+    { ...plainNorm, groups, xFirst: x.first, ...attributes },
+  )
+}
+
+export interface NormBackwardCall extends Omit<NormCall, 'y' | 'attributes'> {
+  readonly dy: Tensor
+  readonly dx: Tensor
+  readonly add?: Window
+  readonly add2?: Window
+  readonly dmodulation?: Tensor
+  readonly attributes: Partial<GroupNormBackwardAttributes>
+}
+
+export function addNormBackward(
+  builder: ProgramBuilder,
+  parameters: Tensor,
+  gradient: Tensor | undefined,
+  layer: NormLayer,
+  { groups }: UnetSpec,
+  { x, statistics, modulation, state, dy, dx, add, add2, dmodulation, attributes }: NormBackwardCall,
+): void {
+  const into = gradient && normTensors(builder, gradient, layer)
+  builder.add(
+    groupNormBackward,
+    {
+      x: x.tensor,
+      dy,
+      ...normTensors(builder, parameters, layer),
+      modulation,
+      statistics,
+      state,
+      add: add?.tensor,
+      add2: add2?.tensor,
+      dx,
+      dgamma: into?.gamma,
+      dbeta: into?.beta,
+      dmodulation,
+    },
+    {
+      ...plainNorm,
+      groups,
+      xFirst: x.first,
+      addFirst: add?.first ?? 0,
+      add2First: add2?.first ?? 0,
+      ...attributes,
+    },
+  )
+}
+
+/** What the backward pass of an attention block needs of the forward pass. */
+export interface AttentionKept {
+  readonly x: Window
+  readonly normal: Tensor
+  readonly statistics: Tensor
+  readonly qkv: Tensor
+  readonly mixed: Tensor
+  readonly logSumExp: Tensor
+}
+
+/** y = x + proj(attention(qkv(norm(x)))). */
+export function addAttention(
+  builder: ProgramBuilder,
+  parameters: Tensor,
+  block: AttentionBlock,
+  net: UnetSpec,
+  x: Window,
+  y: Window,
+): AttentionKept {
+  const { H, W, C, heads } = block
+  const B = x.tensor.shape[0]
+  const kept: AttentionKept = {
+    x,
+    normal: builder.temporary([B, H, W, C]),
+    statistics: builder.temporary([B, 2, net.groups]),
+    qkv: builder.temporary([B, H, W, 3 * C]),
+    mixed: builder.temporary([B, H, W, C]),
+    logSumExp: builder.temporary([B, heads, H * W]),
+  }
+  const { normal, statistics, qkv, mixed, logSumExp } = kept
+  addNorm(builder, parameters, block.norm, net, { x, y: normal, statistics, attributes: { activation: 'identity' } })
+  addConvolution(builder, parameters, block.qkv, { geometry: point, x: dense(normal), y: dense(qkv) })
+  builder.add(attention, { qkv, y: mixed, log_sum_exp: logSumExp }, { heads })
+  addConvolution(builder, parameters, block.proj, { geometry: point, x: dense(mixed), y, residual: x })
+  return kept
+}
+
+/** dx [B, H, W, C] of an attention block. */
+export function addAttentionBackward(
+  builder: ProgramBuilder,
+  parameters: Tensor,
+  gradient: Tensor | undefined,
+  block: AttentionBlock,
+  net: UnetSpec,
+  { x, normal, statistics, qkv, mixed, logSumExp }: AttentionKept,
+  dy: Window,
+  add: Window | undefined,
+): Tensor {
+  const shape = mixed.shape
+  const dmixed = builder.temporary(shape)
+  addConvolutionInput(builder, parameters, block.proj, point, dy, dense(dmixed))
+  addConvolutionWeight(builder, gradient, block.proj, point, dense(mixed), dy)
+  const dqkv = builder.temporary(qkv.shape)
+  builder.add(attentionBackward, { qkv, y: mixed, log_sum_exp: logSumExp, dy: dmixed, dqkv }, { heads: block.heads })
+  const dnormal = builder.temporary(shape)
+  addConvolutionInput(builder, parameters, block.qkv, point, dense(dqkv), dense(dnormal))
+  addConvolutionWeight(builder, gradient, block.qkv, point, dense(normal), dense(dqkv))
+  const dx = builder.temporary(shape)
+  addNormBackward(builder, parameters, gradient, block.norm, net, {
+    x,
+    statistics,
+    dy: dnormal,
+    dx,
+    add: dy,
+    add2: add,
+    attributes: { activation: 'identity' },
+  })
+  return dx
+}
+
+/** The convolution of a plain change of size. */
+export function addResample(
+  builder: ProgramBuilder,
+  parameters: Tensor,
+  layer: ResampleLayer,
+  x: Window,
+  y: Window,
+): void {
+  addConvolution(builder, parameters, layer.conv, { geometry: geometries[layer.kind], x, y })
+}
+
+/** dx [B, H, W, C] of a plain change of size. */
+export function addResampleBackward(
+  builder: ProgramBuilder,
+  parameters: Tensor,
+  gradient: Tensor | undefined,
+  { kind, H, W, C, conv }: ResampleLayer,
+  x: Window,
+  dy: Window,
+  add: Window | undefined,
+): Tensor {
+  const dx = builder.temporary([dy.tensor.shape[0], H, W, C])
+  addConvolutionInput(builder, parameters, conv, geometries[kind], dy, dense(dx), add)
+  addConvolutionWeight(builder, gradient, conv, geometries[kind], x, dy)
+  return dx
+}

@@ -1,0 +1,240 @@
+/**
+ * Gradient of the flow-matching loss of a UNet: with v = unet_forward(x, t), dropout on, row_loss[b] = Σ_d (v − target)² /
+ * (D·scale²), loss = mean row_loss, gradient = ∂loss/∂parameters. The forward pass is part of it.
+ *
+ * The batch may go through the network in `microBatches` parts of equal size one after another, whose gradients add up in
+ * `gradient`; `part` [P] takes those of the second part on, and must be zero in the gaps of the flat layout. With `recompute`
+ * nothing is kept of a residual block's inside: the backward pass computes it again. Neither changes the result, but for
+ * rounding. Gaps of the flat layout are left as they are (zero).
+ */
+
+import { InvalidArgumentError } from '../../errors.js'
+import { accumulate } from '../../kernels/accumulate.js'
+import { type Cost, expectShape, traffic } from '../../kernels/contract.js'
+import { conv2dBackwardInput, plainBackwardInput } from '../../kernels/conv2d_backward_input.js'
+import type { DrawAttributes } from '../../kernels/draws.js'
+import { flowLoss } from '../../kernels/flow_loss.js'
+import { linearBackwardInput } from '../../kernels/linear_backward_input.js'
+import { linearBackwardWeight } from '../../kernels/linear_backward_weight.js'
+import { ALIGNMENT, type Composite, type ProgramBuilder, type Tensor } from '../../program/program.js'
+import {
+  type AttentionKept,
+  addAttentionBackward,
+  addConvolutionWeight,
+  addNormBackward,
+  addResampleBackward,
+  convolutionTensors,
+  dense,
+  geometries,
+  linearTensors,
+  type Window,
+} from './layers.js'
+import type { Kept, ResidualBlockAttributes } from './residual_block.js'
+import { residualBlockBackward } from './residual_block_backward.js'
+import { type LinearLayer, type UnetPlan, type UnetSpec, unetDimension, unetPlan, unetStepFlops } from './spec.js'
+import {
+  addEmbedding,
+  addLast,
+  addPass,
+  asPictures,
+  checkUnetInputs,
+  type EmbeddingKept,
+  type Pass,
+  type Taped,
+  type UnetAttributes,
+} from './unet_forward.js'
+
+export interface UnetBackwardAttributes extends UnetAttributes {
+  /** seed and stream of dropout; null: no dropout */
+  readonly draws: DrawAttributes | null
+  readonly recompute: boolean
+  readonly microBatches: number
+}
+
+interface BackwardOperands {
+  readonly parameters: Tensor
+  readonly embedding: Tensor
+  readonly state?: Tensor
+  /** left out: only the gradient of the input is wanted */
+  readonly gradient?: Tensor
+  readonly dembedding?: Tensor
+}
+
+/**
+ * The backward pass from dlast [B, C, H, W], the gradient of the last convolution's output, to the first convolution's
+ * output; returns the gradient there.
+ */
+export function addPassBackward(
+  builder: ProgramBuilder,
+  plan: UnetPlan,
+  o: BackwardOperands,
+  pass: Pass,
+  dlast: Tensor,
+  training: ResidualBlockAttributes['training'],
+): Tensor {
+  const { net } = plan
+  const { parameters, gradient } = o
+  const dnormal = builder.temporary(pass.normal.shape)
+  const { weight } = convolutionTensors(builder, parameters, plan.last)
+  builder.add(conv2dBackwardInput, { dy: dlast, weight, dx: dnormal }, { ...plainBackwardInput, dyLayout: 'nchw' })
+  addConvolutionWeight(builder, gradient, plan.last, geometries.none, dense(pass.normal), dense(dlast), undefined, {
+    dyLayout: 'nchw',
+  })
+  const dfeatures = builder.temporary(pass.features.shape)
+  addNormBackward(builder, parameters, gradient, plan.lastNorm, net, {
+    x: dense(pass.features),
+    statistics: pass.statistics,
+    dy: dnormal,
+    dx: dfeatures,
+    attributes: {},
+  })
+
+  // gradients of the skips, as decoder steps find them
+  const skips = new Map<number, Window>()
+  let dy = dense(dfeatures)
+  for (const taped of [...pass.tape].reverse()) {
+    const add = taped.skipIn === null ? undefined : skips.get(taped.skipIn)
+    const dx = addModuleBackward(builder, plan.net, o, taped, dy, add, training)
+    if (taped.joins) skips.set(taped.joins.skip, { tensor: dx, first: taped.joins.channels })
+    dy = dense(dx)
+  }
+  return dy.tensor
+}
+
+function addModuleBackward(
+  builder: ProgramBuilder,
+  net: UnetSpec,
+  o: BackwardOperands,
+  { module, x, kept }: Taped,
+  dy: Window,
+  add: Window | undefined,
+  training: ResidualBlockAttributes['training'],
+): Tensor {
+  const { parameters, gradient } = o
+  if (module.kind === 'attention') {
+    return addAttentionBackward(builder, parameters, gradient, module, net, kept as AttentionKept, dy, add)
+  }
+  if (module.kind !== 'residual') return addResampleBackward(builder, parameters, gradient, module, x, dy, add)
+  const { H, W, C } = module
+  const dx = builder.temporary([x.tensor.shape[0], H, W, C])
+  builder.add(
+    residualBlockBackward,
+    { ...o, x: x.tensor, ...(kept as Kept | null), dy: dy.tensor, add: add?.tensor, dx },
+    {
+      net,
+      block: module,
+      xFirst: x.first,
+      yFirst: 0,
+      dyFirst: dy.first,
+      addFirst: add?.first ?? 0,
+      training,
+    },
+  )
+  return dx
+}
+
+/** Gradients of the time's layers from that of `embedding` [B, M]. */
+function addEmbeddingBackward(
+  builder: ProgramBuilder,
+  plan: UnetPlan,
+  parameters: Tensor,
+  gradient: Tensor,
+  { sinusoids, z1, h1, z2, h2 }: EmbeddingKept,
+  dembedding: Tensor,
+): void {
+  const weights = (layer: LinearLayer, x: Tensor, dy: Tensor): void => {
+    const { weight, bias } = linearTensors(builder, gradient, layer)
+    builder.add(linearBackwardWeight, { x, dy, dweight: weight, dbias: bias }, {})
+  }
+  const input = (layer: LinearLayer, dy: Tensor, saved: Tensor): Tensor => {
+    const dx = builder.temporary(saved.shape)
+    const { weight } = linearTensors(builder, parameters, layer)
+    builder.add(linearBackwardInput, { dy, weight, saved, dx }, { activation: 'silu', beta: 1 })
+    return dx
+  }
+  weights(plan.embedding, h2, dembedding)
+  const dz2 = input(plan.embedding, dembedding, z2)
+  weights(plan.time2, h1, dz2)
+  weights(plan.time1, sinusoids, input(plan.time2, dz2, z1))
+}
+
+/** What hinders a batch of B rows from going in so many parts; null where nothing does. */
+export function microBatchProblem(net: UnetSpec, B: number, microBatches: number): string | null {
+  if (microBatches === 1) return null
+  const rows = B / microBatches
+  if (!Number.isInteger(rows)) {
+    return `train.microBatches must divide train.batch, but ${B} is no multiple of ${microBatches}.`
+  }
+  const widths = [unetDimension(net), unetPlan(net).embedding.outputs]
+  if (widths.every((width) => (rows * width) % ALIGNMENT === 0)) return null
+  return (
+    `train.microBatches makes parts of ${rows} rows, but ${rows} × ${widths.join(` and ${rows} × `)} must be multiples of ` +
+    `${ALIGNMENT}; choose it so that a part has more factors of two.`
+  )
+}
+
+export const unetBackward: Composite<UnetBackwardAttributes> = {
+  kind: 'composite',
+  name: 'unet_backward',
+  operands: {
+    parameters: { access: 'read' }, // [P]
+    x: { access: 'read' }, // [B, D]
+    t: { access: 'read' }, // [B]
+    state: { access: 'read', dtype: 'u32', optional: true },
+    target: { access: 'read' }, // [B, D]
+    gradient: { access: 'write' }, // [P]
+    part: { access: 'write', optional: true }, // [P]
+    row_loss: { access: 'write' }, // [B]
+  },
+  check(shapes, { net, microBatches }) {
+    const B = checkUnetInputs('unet_backward', shapes, net)
+    expectShape('unet_backward', 't', shapes.t, [B])
+    expectShape('unet_backward', 'target', shapes.target, [B, unetDimension(net)])
+    expectShape('unet_backward', 'gradient', shapes.gradient, shapes.parameters!)
+    expectShape('unet_backward', 'row_loss', shapes.row_loss, [B])
+    const problem = microBatchProblem(net, B, microBatches)
+    if (problem) throw new InvalidArgumentError(`unet_backward: ${problem}`)
+    if (microBatches > 1) expectShape('unet_backward', 'part', shapes.part, shapes.parameters!)
+  },
+  cost: (shapes, { net }): Cost => ({ flops: unetStepFlops(net, shapes.x![0]), bytes: traffic(shapes) }),
+  expand(builder, o, { net, scale, draws, recompute, microBatches }) {
+    const plan = unetPlan(net)
+    const D = unetDimension(net)
+    const M = plan.embedding.outputs
+    const B = o.x.shape[0]
+    const rows = B / microBatches
+    const kept = addEmbedding(builder, plan, o.parameters, o.t)
+    const dembedding = builder.temporary([B, M])
+    const partOf = (tensor: Tensor, width: number, i: number): Tensor =>
+      microBatches === 1 ? tensor : builder.view(tensor, [rows, width], i * rows * width)
+
+    for (let i = 0; i < microBatches; i++) {
+      const gradient = i === 0 ? o.gradient : o.part
+      const training = draws && { ...draws, firstRow: i * rows }
+      const x = asPictures(builder, partOf(o.x, D, i), net)
+      const operands = { parameters: o.parameters, embedding: partOf(kept.embedding, M, i), state: o.state }
+      const pass = addPass(builder, plan, operands, x, { keep: recompute ? 'inputs' : 'all', training })
+      const v = builder.temporary([rows, D])
+      addLast(builder, plan, o.parameters, pass, asPictures(builder, v, net), scale)
+      const delta = builder.temporary([rows, D])
+      builder.add(
+        flowLoss,
+        { v, target: partOf(o.target, D, i), delta, row_loss: o.row_loss },
+        { scale, firstRow: i * rows },
+      )
+      const dfirst = addPassBackward(
+        builder,
+        plan,
+        { ...operands, gradient, dembedding: partOf(dembedding, M, i) },
+        pass,
+        asPictures(builder, delta, net),
+        training,
+      )
+      addConvolutionWeight(builder, gradient, plan.first, geometries.none, dense(x), dense(dfirst), undefined, {
+        xLayout: 'nchw',
+      })
+      if (i > 0) builder.add(accumulate, { part: o.part, total: o.gradient }, {})
+    }
+    addEmbeddingBackward(builder, plan, o.parameters, o.gradient, kept, dembedding)
+  },
+}

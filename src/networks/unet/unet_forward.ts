@@ -1,0 +1,281 @@
+/**
+ * The velocity v(x, t, condition) of a UNet for B pictures: out [B, D] = scale·v, rows of data in the layout [C, H, W].
+ *
+ * For a Runge–Kutta method around the network, `stages` [S, stride ≥ B·D] holds velocities of earlier stages: the network
+ * sees x + Σ_s inputCoefficients_s·stage_s, combined by the first convolution, and where `base` [B, D] is given the last
+ * convolution writes out = base + Σ_s outputCoefficients_s·stage_s + scale·v. Empty coefficients: nothing is added.
+ */
+
+import { type Cost, expectShape, extents, type Shapes, traffic } from '../../kernels/contract.js'
+import type { Conv2dAttributes } from '../../kernels/conv2d.js'
+import { linearForward } from '../../kernels/linear_forward.js'
+import { timeEmbedding } from '../../kernels/time_embedding.js'
+import type { Composite, ProgramBuilder, Tensor } from '../../program/program.js'
+import {
+  type AttentionKept,
+  addAttention,
+  addConvolution,
+  addNorm,
+  addResample,
+  dense,
+  geometries,
+  linearTensors,
+  type Window,
+} from './layers.js'
+import { type Kept, keptOperands, keptShapes, type ResidualBlockAttributes, residualBlock } from './residual_block.js'
+import {
+  outputExtents,
+  type UnetModule,
+  type UnetPlan,
+  type UnetSpec,
+  unetDimension,
+  unetPlan,
+  unetRowFlops,
+} from './spec.js'
+
+export interface UnetAttributes {
+  readonly net: UnetSpec
+  /** multiplies the last convolution's output; 1 without output scaling */
+  readonly scale: number
+}
+
+export interface UnetForwardAttributes extends UnetAttributes {
+  readonly inputCoefficients: readonly number[]
+  readonly outputCoefficients: readonly number[]
+}
+
+/** Checks parameters [P], x [B, D] and t [B] or [1] against the network; returns B. */
+export function checkUnetInputs(composite: string, shapes: Shapes, net: UnetSpec): number {
+  const [B] = extents(composite, 'x', shapes.x, 2)
+  expectShape(composite, 'x', shapes.x, [B, unetDimension(net)])
+  expectShape(composite, 'parameters', shapes.parameters, [unetPlan(net).parameterLength])
+  expectShape(composite, 't', shapes.t, [shapes.t?.[0] === 1 ? 1 : B])
+  return B
+}
+
+/** Tensors on the way to `embedding` that the backward pass needs. */
+export interface EmbeddingKept {
+  readonly sinusoids: Tensor
+  readonly z1: Tensor
+  readonly h1: Tensor
+  readonly z2: Tensor
+  readonly h2: Tensor
+  readonly embedding: Tensor
+}
+
+/** embedding = W₃ silu(W₂ silu(W₁ sinusoids(t))), biases included: the shifts of all residual blocks. */
+export function addEmbedding(builder: ProgramBuilder, plan: UnetPlan, parameters: Tensor, t: Tensor): EmbeddingKept {
+  const [R] = t.shape
+  const { time1, time2, embedding: last } = plan
+  const kept: EmbeddingKept = {
+    sinusoids: builder.temporary([R, time1.inputs]),
+    z1: builder.temporary([R, time1.outputs]),
+    h1: builder.temporary([R, time1.outputs]),
+    z2: builder.temporary([R, time2.outputs]),
+    h2: builder.temporary([R, time2.outputs]),
+    embedding: builder.temporary([R, last.outputs]),
+  }
+  const { sinusoids, z1, h1, z2, h2, embedding } = kept
+  const silu = { activation: 'silu', beta: 1, scale: 1 } as const
+  builder.add(timeEmbedding, { t, y: sinusoids }, {})
+  builder.add(linearForward, { x: sinusoids, ...linearTensors(builder, parameters, time1), y: h1, z: z1 }, silu)
+  builder.add(linearForward, { x: h1, ...linearTensors(builder, parameters, time2), y: h2, z: z2 }, silu)
+  builder.add(
+    linearForward,
+    { x: h2, ...linearTensors(builder, parameters, last), y: embedding },
+    { ...silu, activation: 'identity' },
+  )
+  return kept
+}
+
+/** One module of a forward pass, with what its backward pass needs. */
+export interface Taped {
+  readonly module: UnetModule
+  readonly x: Window
+  readonly kept: Kept | AttentionKept | null
+  /** the skip that this module's input is, where it is one */
+  readonly skipIn: number | null
+  /** for the first module of a decoder step: the skip it sees behind `channels` of the decoder's own */
+  readonly joins: { readonly skip: number; readonly channels: number } | null
+}
+
+export interface Pass {
+  readonly tape: readonly Taped[]
+  /** [B, H, W, C]: what the last normalisation sees */
+  readonly features: Tensor
+  readonly normal: Tensor
+  readonly statistics: Tensor
+}
+
+export interface PassOptions {
+  /** what a backward pass over residual blocks needs: kept, or computed again by them */
+  readonly keep: 'all' | 'inputs'
+  readonly training: ResidualBlockAttributes['training']
+  /** of the first convolution, and the stages that it combines */
+  readonly first?: Partial<Conv2dAttributes>
+  readonly stages?: Tensor
+}
+
+/** All layers but the last convolution. x [B, C, H, W]. */
+export function addPass(
+  builder: ProgramBuilder,
+  plan: UnetPlan,
+  o: { parameters: Tensor; embedding: Tensor; state?: Tensor },
+  x: Tensor,
+  { keep, training, first, stages }: PassOptions,
+): Pass {
+  const { net, encoder, middle, decoder } = plan
+  const [B] = x.shape
+  const tape: Taped[] = []
+
+  // Decoder step j sees skip last − j behind its own channels; the tensor of both is there before either part is.
+  const last = encoder.length
+  const joined = decoder.map(({ modules: [block] }) => {
+    const { H, W, C } = block
+    return builder.temporary([B, H, W, C])
+  })
+  const skipChannels = [plan.first.N, ...encoder.map(({ C }) => C)]
+  const ownChannels = decoder.map(({ modules: [{ C }] }, j) => C - skipChannels[last - j])
+  const skipWindow = (i: number): Window => ({ tensor: joined[last - i], first: ownChannels[last - i] })
+
+  const run = (modules: readonly UnetModule[], input: Window, output: Window, at: Partial<Taped>): void => {
+    modules.forEach((module, i) => {
+      const from = i === 0 ? input : dense(tapeEnd)
+      const [H, W, C] = outputOf(module)
+      const to = i === modules.length - 1 ? output : dense(builder.temporary([B, H, W, C]))
+      const kept = addModule(builder, o, module, plan.net, from, to, keep, training)
+      tape.push({ module, x: from, kept, skipIn: null, joins: null, ...(i === 0 ? at : {}) })
+      tapeEnd = to.tensor
+    })
+  }
+  let tapeEnd: Tensor = x
+
+  addFirst(builder, o.parameters, plan, x, skipWindow(0), first, stages)
+  encoder.forEach(({ modules }, i) => {
+    run(modules, skipWindow(i), skipWindow(i + 1), { skipIn: i })
+  })
+  run(middle.modules, skipWindow(last), { tensor: joined[0], first: 0 }, { skipIn: last })
+  let features = joined[0]
+  decoder.forEach(({ modules, H, W, C: channels }, j) => {
+    const next = joined[j + 1] ?? builder.temporary([B, H, W, channels])
+    run(modules, dense(joined[j]), { tensor: next, first: 0 }, { joins: { skip: last - j, channels: ownChannels[j] } })
+    features = next
+  })
+
+  const normal = builder.temporary(features.shape)
+  const statistics = builder.temporary([B, 2, net.groups])
+  addNorm(builder, o.parameters, plan.lastNorm, net, { x: dense(features), y: normal, statistics, attributes: {} })
+  return { tape, features, normal, statistics }
+}
+
+function outputOf(module: UnetModule): [number, number, number] {
+  if (module.kind === 'residual') return [...outputExtents(module), module.N]
+  const scale = module.kind === 'attention' ? 1 : module.kind === 'down' ? 1 / 2 : 2
+  return [module.H * scale, module.W * scale, module.C]
+}
+
+function addFirst(
+  builder: ProgramBuilder,
+  parameters: Tensor,
+  plan: UnetPlan,
+  x: Tensor,
+  y: Window,
+  attributes: Partial<Conv2dAttributes> | undefined,
+  stages: Tensor | undefined,
+): void {
+  addConvolution(builder, parameters, plan.first, {
+    geometry: geometries.none,
+    x: dense(x),
+    y,
+    stages,
+    attributes: { xLayout: 'nchw', ...attributes },
+  })
+}
+
+function addModule(
+  builder: ProgramBuilder,
+  o: { parameters: Tensor; embedding: Tensor; state?: Tensor },
+  module: UnetModule,
+  net: UnetSpec,
+  x: Window,
+  y: Window,
+  keep: PassOptions['keep'],
+  training: PassOptions['training'],
+): Taped['kept'] {
+  if (module.kind === 'attention') return addAttention(builder, o.parameters, module, net, x, y)
+  if (module.kind !== 'residual') {
+    addResample(builder, o.parameters, module, x, y)
+    return null
+  }
+  const shapes = keptShapes(x.tensor.shape[0], { net, block: module })
+  const kept =
+    keep === 'all'
+      ? (Object.fromEntries(keptOperands.map((name) => [name, builder.temporary(shapes[name])])) as unknown as Kept)
+      : null
+  builder.add(
+    residualBlock,
+    { ...o, x: x.tensor, ...kept, y: y.tensor },
+    { net, block: module, xFirst: x.first, yFirst: y.first, training },
+  )
+  return kept
+}
+
+/** The last convolution: out [B, C, H, W]. */
+export function addLast(
+  builder: ProgramBuilder,
+  plan: UnetPlan,
+  parameters: Tensor,
+  { normal }: Pass,
+  out: Tensor,
+  scale: number,
+  extra: { base?: Tensor; stages?: Tensor; coefficients?: readonly number[] } = {},
+): void {
+  const { base, stages, coefficients = [] } = extra
+  addConvolution(builder, parameters, plan.last, {
+    geometry: geometries.none,
+    x: dense(normal),
+    y: dense(out),
+    residual: base && dense(base),
+    stages,
+    attributes: { yLayout: 'nchw', scale, combine: stages ? 'output' : 'none', coefficients },
+  })
+}
+
+/** Rows [B, D] of data as pictures. */
+export const asPictures = (builder: ProgramBuilder, rows: Tensor, { channels, height, breadth }: UnetSpec): Tensor =>
+  builder.view(rows, [rows.shape[0], channels, height, breadth])
+
+export const unetForward: Composite<UnetForwardAttributes> = {
+  kind: 'composite',
+  name: 'unet_forward',
+  operands: {
+    parameters: { access: 'read' }, // [P]
+    x: { access: 'read' }, // [B, D]
+    t: { access: 'read' }, // [B] or [1]
+    stages: { access: 'read', optional: true }, // [S, stride]
+    base: { access: 'read', optional: true }, // [B, D]
+    out: { access: 'write' }, // [B, D]
+  },
+  check(shapes, { net }) {
+    const B = checkUnetInputs('unet_forward', shapes, net)
+    expectShape('unet_forward', 'out', shapes.out, [B, unetDimension(net)])
+    if (shapes.base) expectShape('unet_forward', 'base', shapes.base, [B, unetDimension(net)])
+  },
+  cost: (shapes, { net }): Cost => ({ flops: shapes.x![0] * unetRowFlops(net), bytes: traffic(shapes) }),
+  expand(builder, o, { net, scale, inputCoefficients, outputCoefficients }) {
+    const plan = unetPlan(net)
+    const { embedding } = addEmbedding(builder, plan, o.parameters, o.t)
+    const combines = (coefficients: readonly number[]): boolean => coefficients.some((c) => c !== 0)
+    const pass = addPass(builder, plan, { parameters: o.parameters, embedding }, asPictures(builder, o.x, net), {
+      keep: 'inputs',
+      training: null,
+      ...(combines(inputCoefficients)
+        ? { stages: o.stages, first: { combine: 'input', coefficients: inputCoefficients } }
+        : {}),
+    })
+    addLast(builder, plan, o.parameters, pass, asPictures(builder, o.out, net), scale, {
+      base: o.base && asPictures(builder, o.base, net),
+      ...(combines(outputCoefficients) ? { stages: o.stages, coefficients: outputCoefficients } : {}),
+    })
+  },
+}
