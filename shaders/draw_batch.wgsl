@@ -1,9 +1,12 @@
 // Draws one training batch: see src/kernels/draw_batch.ts. One invocation four neighbouring columns of a row, since one
 // Philox block gives four normals; the first of a row writes its time, and all of a row share its condition.
+#include "condition.wgsl"
 #include "grid.wgsl"
 #include "normals.wgsl"
+#include "path.wgsl"
 #include "permutation.wgsl"
 #include "pool.wgsl"
+#include "right.wgsl"
 #include "state.wgsl"
 #include "stored.wgsl"
 
@@ -19,30 +22,32 @@ struct Uniforms {
   times_per_pair: u32,
   batches_per_epoch: u32,
   quantiles: u32,
+  path_knots: u32,
   seed_low: u32,
   seed_high: u32,
   stream: u32,
   decay: f32,
   spread: f32,
+  left_decay: f32,
+  left_spread: f32,
 }
 
-const DEPENDENT = 0u;
+const OWN = 0u;
 const SHUFFLED = 1u;
 const INDEPENDENT = 2u;
-const FREE = 3u;
-override COUPLING: u32 = DEPENDENT;
-override TRIGONOMETRIC: bool = false;
+const NONE = 3u;
+const STORED = 4u;
+override PAIRING: u32 = OWN;
+override LEFT_NOISE: bool = false;
 override REPLACEMENT: bool = false;
 
 @group(0) @binding(0) var<uniform> u: Uniforms;
 @group(0) @binding(1) var<storage, read> pool: array<u32>;
-@group(0) @binding(2) var<storage, read> pool_condition: array<f32>;
 @group(0) @binding(3) var<storage, read> state: array<u32>;
 @group(0) @binding(4) var<storage, read> quantiles: array<f32>;
 @group(0) @binding(5) var<storage, read_write> x: array<Stored>;
 @group(0) @binding(6) var<storage, read_write> t: array<f32>;
 @group(0) @binding(7) var<storage, read_write> target_: array<f32>;
-@group(0) @binding(8) var<storage, read_write> condition: array<f32>;
 
 // the two permutations' keys are the same for all rows: drawn once in a group
 var<workgroup> row_keys: PermutationKeys;
@@ -58,7 +63,7 @@ fn left_row(pair: u32, step: u32) -> u32 {
 }
 
 fn right_row(left: u32, pair: u32, step: u32) -> u32 {
-  switch COUPLING {
+  switch PAIRING {
     case SHUFFLED: { return left_row(permute(pair, u.pairs, batch_keys), step); }
     case INDEPENDENT: { return below(draw(seed(), u.stream, PURPOSE_ROW, pair, step, 0u).y, u.pool_rows); }
     default: { return left; }
@@ -71,7 +76,7 @@ fn mirror_words(pair: u32, step: u32) -> vec4u {
 }
 
 fn right_mirrored(left: bool, pair: u32, step: u32) -> bool {
-  switch COUPLING {
+  switch PAIRING {
     case SHUFFLED: { return (mirror_words(permute(pair, u.pairs, batch_keys), step).x & 1u) == 1u; }
     case INDEPENDENT: { return (mirror_words(pair, step).y & 1u) == 1u; }
     default: { return left; }
@@ -97,7 +102,7 @@ fn main(
     if (!REPLACEMENT) {
       row_keys = permutation_keys(seed(), u.stream, PURPOSE_SHUFFLE_ROWS, step / u.batches_per_epoch);
     }
-    if (COUPLING == SHUFFLED) { batch_keys = permutation_keys(seed(), u.stream, PURPOSE_SHUFFLE_BATCH, step); }
+    if (PAIRING == SHUFFLED) { batch_keys = permutation_keys(seed(), u.stream, PURPOSE_SHUFFLE_BATCH, step); }
   }
   workgroupBarrier();
 
@@ -112,24 +117,27 @@ fn main(
   let right_is_mirrored = right_mirrored(left_is_mirrored, pair, step);
   let time = time_of(uniform_from(draw(seed(), u.stream, PURPOSE_TIME, row, step, 0u).x));
   let z = normals(draw(seed(), u.stream, PURPOSE_NOISE, pair, step, block));
-  let wave = sine_cosine_of_product(1.57079633, time);
+  var z_left = vec4f();
+  if (LEFT_NOISE) { z_left = normals(draw(seed(), u.stream, PURPOSE_LEFT_NOISE, pair, step, block)); }
+  let at = path_at(time);
 
   if (block == 0u) { t[row] = time; }
-  for (var c = block; c < u.conditions; c += u.blocks) {
-    condition[row * u.conditions + c] = pool_condition[left * u.conditions + c];
-  }
+  copy_condition(row, left, block);
   for (var d = 4u * block; d < min(4u * block + 4u, u.columns); d++) {
     let noise = z[d % 4u];
-    let x_left = pool_value(left, d, left_is_mirrored);
+    var x_left = pool_value(left, d, left_is_mirrored);
+    if (LEFT_NOISE) { x_left = u.left_decay * x_left + u.left_spread * z_left[d % 4u]; }
     var x_right = noise;
-    if (COUPLING != FREE) { x_right = u.decay * pool_value(right, d, right_is_mirrored) + u.spread * noise; }
-    let at = row * u.columns + d;
-    if (TRIGONOMETRIC) {
-      x[at] = stored(wave.y * x_left + wave.x * x_right);
-      target_[at] = 1.57079633 * (wave.y * x_right - wave.x * x_left);
-    } else {
-      x[at] = stored(x_left + time * (x_right - x_left));
-      target_[at] = x_right - x_left;
+    switch PAIRING {
+      case OWN: { x_right = u.decay * x_left + u.spread * noise; }
+      case SHUFFLED, INDEPENDENT: {
+        x_right = u.decay * pool_value(right, d, right_is_mirrored) + u.spread * noise;
+      }
+      case STORED: { x_right = stored_right(left, d, left_is_mirrored); }
+      default: {}
     }
+    let place = row * u.columns + d;
+    x[place] = stored(interpolant(at, x_left, x_right));
+    target_[place] = interpolant_rate(at, x_left, x_right);
   }
 }

@@ -20,6 +20,7 @@ enum Purpose : uint32_t {
   PURPOSE_LATENT = 6,
   PURPOSE_DROPOUT = 8,
   PURPOSE_MIRROR = 9,
+  PURPOSE_LEFT_NOISE = 10,
 };
 
 struct Seed {

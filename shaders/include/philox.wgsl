@@ -9,6 +9,7 @@ const PURPOSE_PROBE = 5u;
 const PURPOSE_LATENT = 6u;
 const PURPOSE_DROPOUT = 8u;
 const PURPOSE_MIRROR = 9u;
+const PURPOSE_LEFT_NOISE = 10u;
 
 // High 32 bits of a 64-bit product, by halves: WGSL has no wide multiplication.
 fn multiply_high(a: u32, b: u32) -> u32 {

@@ -4,9 +4,14 @@
 
 override PIXELS: bool = false;
 
+// Where in a row the value of a column lies.
+fn seen_column(column: u32, mirrored: bool) -> u32 {
+  if (mirrored) { return column + u.mirror - 1u - 2u * (column % u.mirror); }
+  return column;
+}
+
 fn pool_value(row: u32, column: u32, mirrored: bool) -> f32 {
-  var d = column;
-  if (mirrored) { d = column + u.mirror - 1u - 2u * (column % u.mirror); }
+  let d = seen_column(column, mirrored);
   if (!PIXELS) { return bitcast<f32>(pool_word(row * u.pool_words + d)); }
   let byte = extractBits(pool_word(row * u.pool_words + d / 4u), 8u * (d % 4u), 8u);
   return (f32(byte) - 127.5) / 127.5;

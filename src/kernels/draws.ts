@@ -19,6 +19,7 @@ export const purposes = {
   weight: 7,
   dropout: 8,
   mirror: 9,
+  leftNoise: 10,
 } as const
 export type Purpose = keyof typeof purposes
 

@@ -9,7 +9,7 @@ import { TrainingError } from '../errors.js'
 import { adam, stepTable } from '../kernels/adam.js'
 import { adamMixed } from '../kernels/adam_mixed.js'
 import { convert } from '../kernels/convert.js'
-import { drawBatch, type Sampling } from '../kernels/draw_batch.js'
+import { cleanLeft, drawBatch, type Sampling } from '../kernels/draw_batch.js'
 import { seedWords } from '../kernels/draws.js'
 import { gradientNorm, normBlocks } from '../kernels/gradient_norm.js'
 import { type PoolAttributes, poolWords } from '../kernels/pool.js'
@@ -24,7 +24,7 @@ import {
 } from '../kernels/state.js'
 import type { VelocityField } from '../networks/network.js'
 import { ProgramBuilder, type StorageBuffer, type Tensor } from '../program/program.js'
-import { ouStep, type SubFlowKind } from './interpolant.js'
+import { ouStep, pairingOf, type SubFlowKind } from './interpolant.js'
 import { LOSS_RING, readRing, runSteps } from './step-runs.js'
 
 export type RateSchedule =
@@ -350,8 +350,9 @@ export function trainingProgram(
       ...seedWords(settings.seed),
       ...ouStep(settings.gamma),
       stream: settings.number,
-      coupling: settings.gamma === null ? 'free' : settings.coupling,
-      interpolant: settings.interpolant,
+      ...cleanLeft,
+      pairing: pairingOf(settings),
+      path: settings.interpolant,
       sampling: settings.sampling,
       timesPerPair: settings.timesPerPair,
       values,

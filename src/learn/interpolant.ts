@@ -3,7 +3,10 @@
  * Xu et al. 2024), and what is known of them on Gaussians (docs/method.md has the derivations).
  */
 
-import type { Coupling, Interpolant } from '../kernels/draw_batch.js'
+import type { Pairing } from '../kernels/draw_batch.js'
+
+export type Interpolant = 'linear' | 'trig'
+export type Coupling = 'dependent' | 'shuffled' | 'independent'
 
 interface Path {
   readonly left: number
@@ -31,8 +34,14 @@ export function ouStep(gamma: number | null): { decay: number; spread: number } 
 export interface SubFlowKind {
   readonly gamma: number | null
   readonly interpolant: Interpolant
-  readonly coupling: Exclude<Coupling, 'free'>
+  readonly coupling: Coupling
 }
+
+const pairings = { dependent: 'own', shuffled: 'shuffled', independent: 'independent' } as const
+
+/** Whose row the right end of a sub-flow is made of: no one's in the free one. */
+export const pairingOf = ({ gamma, coupling }: Pick<SubFlowKind, 'gamma' | 'coupling'>): Pairing =>
+  gamma === null ? 'none' : pairings[coupling]
 
 /** Mean over t in [0, 1] by Simpson's rule. */
 function mean(f: (t: number) => number): number {

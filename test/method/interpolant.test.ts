@@ -1,8 +1,8 @@
 /** Closed forms of interpolants and couplings, against the figures of the paper's analysis and against sampling. */
 
 import { expect, test } from 'vitest'
-import { drawBatch } from '../../src/kernels/draw_batch.js'
-import { leastLoss, ouStep, type SubFlowKind, targetSpread } from '../../src/learn/interpolant.js'
+import { cleanLeft, drawBatch } from '../../src/kernels/draw_batch.js'
+import { leastLoss, ouStep, pairingOf, type SubFlowKind, targetSpread } from '../../src/learn/interpolant.js'
 import { betaQuantiles } from '../../src/learn/quantiles.js'
 
 const kind = (
@@ -62,8 +62,9 @@ test.each([
       seedHigh: 0,
       stream: 1,
       ...ouStep(subFlow.gamma),
-      coupling: subFlow.gamma === null ? 'free' : subFlow.coupling,
-      interpolant: subFlow.interpolant,
+      ...cleanLeft,
+      pairing: pairingOf(subFlow),
+      path: subFlow.interpolant,
       sampling: 'epochs',
       timesPerPair: 1,
       values: 'floats',

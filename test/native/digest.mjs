@@ -78,7 +78,7 @@ await run('mlp_backward', { ...field, target: [buffer(B * 3), [B, 3]], ...gradie
 const start = { parameters: field.parameters, y: field.x, log_det: [buffer(B), [B, 1]] }
 const end = { out: [buffer(B * 3), [B, 3]], log_det_out: [buffer(B), [B, 1]] }
 await run('rk4_step', { ...start, ...end }, { ...net, start: 0, end: 1, steps: 2 }, Object.keys(end))
-const draw = { seedLow: 1, seedHigh: 2, stream: 3, coupling: 'shuffled', interpolant: 'trig', sampling: 'epochs' }
+const draw = { seedLow: 1, seedHigh: 2, stream: 3, pairing: 'shuffled', path: 'trig', sampling: 'epochs' }
 await run(
   'draw_batch',
   {
@@ -88,7 +88,7 @@ await run(
     t: [buffer(999), [999]],
     target: [buffer(999 * 3), [999, 3]],
   },
-  { ...draw, decay: 0.9, spread: 0.43, timesPerPair: 1, values: 'floats', mirror: 0 },
+  { ...draw, decay: 0.9, spread: 0.43, leftDecay: 1, leftSpread: 0, timesPerPair: 1, values: 'floats', mirror: 0 },
   ['x', 't', 'target'],
 )
 console.log(hash.digest('hex'))

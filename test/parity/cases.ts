@@ -3,6 +3,7 @@
  * operand there and not, and each value of its attributes. All devices share them; harness.ts runs them.
  */
 
+import { cleanLeft } from '../../src/kernels/draw_batch.js'
 import { normBlocks } from '../../src/kernels/gradient_norm.js'
 import { activationNames, type Case, pixels, seeded, state, testCase, words, written } from './harness.js'
 import { pictureCases } from './picture-cases.js'
@@ -108,7 +109,7 @@ const draws: readonly Case[] = [
   ),
   ...(
     [
-      { n: 1, D: 1, C: 0, B: 1, M: 1, Q: 0, step: 0, coupling: 'dependent', interpolant: 'linear', sampling: 'epochs' },
+      { n: 1, D: 1, C: 0, B: 1, M: 1, Q: 0, step: 0, pairing: 'own', path: 'linear', sampling: 'epochs' },
       {
         n: 1009,
         D: 2,
@@ -117,8 +118,8 @@ const draws: readonly Case[] = [
         M: 1,
         Q: 0,
         step: 17,
-        coupling: 'dependent',
-        interpolant: 'linear',
+        pairing: 'own',
+        path: 'linear',
         sampling: 'epochs',
       },
       {
@@ -129,8 +130,8 @@ const draws: readonly Case[] = [
         M: 4,
         Q: 65,
         step: 41,
-        coupling: 'shuffled',
-        interpolant: 'trig',
+        pairing: 'shuffled',
+        path: 'trig',
         sampling: 'epochs',
       },
       {
@@ -141,8 +142,8 @@ const draws: readonly Case[] = [
         M: 7,
         Q: 2,
         step: 3,
-        coupling: 'independent',
-        interpolant: 'linear',
+        pairing: 'independent',
+        path: 'linear',
         sampling: 'replacement',
       },
       {
@@ -153,8 +154,8 @@ const draws: readonly Case[] = [
         M: 1,
         Q: 0,
         step: 90000,
-        coupling: 'free',
-        interpolant: 'trig',
+        pairing: 'none',
+        path: 'trig',
         sampling: 'replacement',
       },
       {
@@ -165,17 +166,18 @@ const draws: readonly Case[] = [
         M: 1,
         Q: 0,
         step: 1000,
-        coupling: 'shuffled',
-        interpolant: 'linear',
+        pairing: 'shuffled',
+        path: 'linear',
         sampling: 'epochs',
       },
     ] as const
-  ).map(({ n, D, C, B, M, Q, step, coupling, interpolant, sampling }) =>
-    testCase('draw_batch', `${coupling}, ${interpolant}, ${sampling}, n ${n}, D ${D}, B ${B}, M ${M}`, 1e-6, (v) => ({
+  ).map(({ n, D, C, B, M, Q, step, pairing, path, sampling }) =>
+    testCase('draw_batch', `${pairing}, ${path}, ${sampling}, n ${n}, D ${D}, B ${B}, M ${M}`, 1e-6, (v) => ({
       attributes: {
         ...seeded(2 ** 33 + 5, 6),
-        coupling,
-        interpolant,
+        ...cleanLeft,
+        pairing,
+        path,
         sampling,
         decay: Math.exp(-0.25),
         spread: Math.sqrt(1 - Math.exp(-0.5)),
@@ -197,20 +199,21 @@ const draws: readonly Case[] = [
   // pictures: bytes or floats, mirrored or not; widths that are no multiple of four, rows longer than a block of columns
   ...(
     [
-      { n: 1, D: 1, B: 1, M: 1, mirror: 1, values: 'pixels', coupling: 'dependent', sampling: 'epochs' },
-      { n: 50, D: 75, B: 37, M: 1, mirror: 5, values: 'pixels', coupling: 'shuffled', sampling: 'epochs' },
-      { n: 50, D: 75, B: 36, M: 2, mirror: 0, values: 'pixels', coupling: 'independent', sampling: 'replacement' },
-      { n: 9, D: 192, B: 20, M: 1, mirror: 8, values: 'pixels', coupling: 'independent', sampling: 'replacement' },
-      { n: 33, D: 126, B: 33, M: 3, mirror: 7, values: 'floats', coupling: 'dependent', sampling: 'epochs' },
-      { n: 40, D: 66, B: 40, M: 1, mirror: 3, values: 'floats', coupling: 'shuffled', sampling: 'replacement' },
-      { n: 40, D: 64, B: 21, M: 1, mirror: 8, values: 'pixels', coupling: 'free', sampling: 'epochs' },
+      { n: 1, D: 1, B: 1, M: 1, mirror: 1, values: 'pixels', pairing: 'own', sampling: 'epochs' },
+      { n: 50, D: 75, B: 37, M: 1, mirror: 5, values: 'pixels', pairing: 'shuffled', sampling: 'epochs' },
+      { n: 50, D: 75, B: 36, M: 2, mirror: 0, values: 'pixels', pairing: 'independent', sampling: 'replacement' },
+      { n: 9, D: 192, B: 20, M: 1, mirror: 8, values: 'pixels', pairing: 'independent', sampling: 'replacement' },
+      { n: 33, D: 126, B: 33, M: 3, mirror: 7, values: 'floats', pairing: 'own', sampling: 'epochs' },
+      { n: 40, D: 66, B: 40, M: 1, mirror: 3, values: 'floats', pairing: 'shuffled', sampling: 'replacement' },
+      { n: 40, D: 64, B: 21, M: 1, mirror: 8, values: 'pixels', pairing: 'none', sampling: 'epochs' },
     ] as const
-  ).map(({ n, D, B, M, mirror, values, coupling, sampling }) =>
-    testCase('draw_batch', `${values}, mirror ${mirror}, ${coupling}, n ${n}, D ${D}, B ${B}`, 1e-6, (v) => ({
+  ).map(({ n, D, B, M, mirror, values, pairing, sampling }) =>
+    testCase('draw_batch', `${values}, mirror ${mirror}, ${pairing}, n ${n}, D ${D}, B ${B}`, 1e-6, (v) => ({
       attributes: {
         ...seeded(2 ** 35 + 1, 2),
-        coupling,
-        interpolant: 'linear',
+        ...cleanLeft,
+        pairing,
+        path: 'linear',
         sampling,
         decay: Math.exp(-0.25),
         spread: Math.sqrt(1 - Math.exp(-0.5)),
@@ -227,6 +230,53 @@ const draws: readonly Case[] = [
       },
     })),
   ),
+  // a path as a table of K knots, noise on left ends, stored right ends: with floats and pixels, mirrored or not
+  ...(
+    [
+      { n: 1, D: 1, B: 1, M: 1, K: 2, mirror: 0, values: 'floats', pairing: 'own', noise: true },
+      { n: 257, D: 43, B: 131, M: 1, K: 0, mirror: 0, values: 'floats', pairing: 'own', noise: true },
+      { n: 500, D: 7, B: 99, M: 3, K: 4097, mirror: 0, values: 'floats', pairing: 'none', noise: true, C: 3, Q: 65 },
+      { n: 50, D: 75, B: 36, M: 2, K: 17, mirror: 5, values: 'pixels', pairing: 'own', noise: true },
+      { n: 33, D: 126, B: 33, M: 1, K: 0, mirror: 7, values: 'floats', pairing: 'none', noise: true },
+      { n: 50, D: 75, B: 37, M: 1, K: 5, mirror: 5, values: 'pixels', pairing: 'shuffled', noise: false },
+      { n: 37, D: 5, B: 301, M: 7, K: 3, mirror: 0, values: 'floats', pairing: 'independent', noise: false },
+      { n: 1009, D: 2, B: 100, M: 1, K: 4097, mirror: 0, values: 'floats', pairing: 'own', noise: false },
+      { n: 1, D: 1, B: 1, M: 1, K: 0, mirror: 0, values: 'floats', pairing: 'stored', noise: false },
+      { n: 500, D: 67, B: 96, M: 4, K: 0, mirror: 0, values: 'floats', pairing: 'stored', noise: false, C: 4, Q: 2 },
+      { n: 33, D: 126, B: 33, M: 3, K: 9, mirror: 7, values: 'floats', pairing: 'stored', noise: false, C: 1 },
+      { n: 50, D: 75, B: 37, M: 1, K: 0, mirror: 5, values: 'pixels', pairing: 'stored', noise: false },
+    ] as const
+  ).map(({ n, D, B, M, K, mirror, values, pairing, noise, ...more }) => {
+    const { C, Q } = { C: 0, Q: 0, ...more }
+    const what = `${K ? `table of ${K}` : 'trig'}, ${noise ? 'noise on the left, ' : ''}${pairing}, ${values}`
+    return testCase('draw_batch', `${what}, mirror ${mirror}, n ${n}, D ${D}, B ${B}, M ${M}`, 1e-6, (v) => ({
+      attributes: {
+        ...seeded(2 ** 34 + 7, 4),
+        pairing,
+        path: K ? 'table' : 'trig',
+        sampling: n >= B ? 'epochs' : 'replacement',
+        decay: 0.8,
+        spread: 0.6,
+        leftDecay: noise ? 0.3 : 1,
+        leftSpread: noise ? 0.9 : 0,
+        timesPerPair: M,
+        values,
+        mirror,
+      },
+      operands: {
+        pool: values === 'pixels' ? pixels(v, n, D) : v.normal([n, D]),
+        ...(C ? { pool_condition: v.normal([n, C]), condition: written([B, C]) } : {}),
+        state: state(11),
+        ...(Q ? { quantiles: v.fill([Q], (i) => (i / (Q - 1)) ** 1.5) } : {}),
+        ...(pairing === 'stored' ? { right: v.normal([n, D]) } : {}),
+        // no derivative of each other: the columns must not be taken for one another
+        ...(K ? { path_table: v.fill([K, 4], (i) => Math.cos(0.7 * (i % 4) + i / (4 * K))) } : {}),
+        x: written([B, D]),
+        t: written([B]),
+        target: written([B, D]),
+      },
+    }))
+  }),
   ...(
     [
       { B: 1, D: 1, first: 0, mirror: 1, values: 'pixels' },

@@ -4,9 +4,11 @@ import { describe, expect, test } from 'vitest'
 import { resolveOptions } from '../../src/config/index.js'
 import type { Device } from '../../src/device/device.js'
 import { openWebgpu, type WebgpuOptions } from '../../src/device/webgpu/index.js'
-import { ConfigError } from '../../src/errors.js'
+import { ConfigError, DeviceError } from '../../src/errors.js'
 import { data } from '../../src/index.js'
 import { LocalFlow, trainFlow } from '../../src/run/local-flow.js'
+import { cases } from '../parity/cases.js'
+import { runCase } from '../parity/harness.js'
 import { adapterOrSkip } from './adapter.js'
 
 const name = await adapterOrSkip()
@@ -82,6 +84,32 @@ describe.skipIf(!name)(`webgpu: limits on ${name}`, { timeout: 600_000 }, () => 
     const [split, whole] = [await train(binding, options, 20_000), await train({}, options, 20_000)]
     expect(split.subFlows.map(({ parameters }) => parameters)).toEqual(whole.subFlows.map((one) => one.parameters))
     await expect(train(binding, options, 40_000)).rejects.toThrow(/data\.train needs a buffer of 313 KiB/)
+  })
+
+  const drawn = cases.filter(({ kernel }) => kernel === 'draw_batch')
+
+  test('stored right ends that no binding holds are refused, with their size and what to do', async () => {
+    const stored = drawn.find(({ attributes }) => attributes.pairing === 'stored')!
+    const [n, D] = [16_385, 1]
+    const ends = { shape: [n, D], values: new Float32Array(n * D) }
+    const large = { ...stored, operands: { ...stored.operands, pool: ends, right: ends } }
+    const refused = on(binding, (device) => runCase(device, large))
+    await expect(refused).rejects.toThrow(DeviceError)
+    await expect(refused).rejects.toThrow(
+      /right ends take 65540 bytes, .* which has 65536 bytes here\. Take fewer pairs/,
+    )
+  })
+
+  test('eight bindings are enough for a batch without conditions', { timeout: 600_000 }, async () => {
+    const most = drawn.filter(({ operands }) => !operands.condition && operands.path_table)
+    expect(most.length).toBeGreaterThan(3)
+    await on({ maxStorageBuffersPerShaderStage: 8 }, async (device) => {
+      for (const one of [...most, drawn.find(({ label }) => label.includes('stored, pixels'))!]) {
+        for (const { error, allowed, detail } of await runCase(device, one)) {
+          expect(error, `${one.label}: ${detail}`).toBeLessThanOrEqual(allowed)
+        }
+      }
+    })
   })
 
   test('blocks of rows are as large as an adapter binds at a time, and the rows are the same', async () => {

@@ -6,6 +6,7 @@
 import { DeviceError } from '../../errors.js'
 import type { ActivationName } from '../../kernels/activations.js'
 import { size } from '../../kernels/contract.js'
+import { type DrawBatchAttributes, hasLeftNoise, type Pairing } from '../../kernels/draw_batch.js'
 import { MOST_POOL_PIECES } from '../../kernels/pool.js'
 import type { LoweredOperation } from '../../program/lower.js'
 import { convolutionPlanners } from './convolutions.js'
@@ -24,10 +25,11 @@ import {
   storedAs,
 } from './plans.js'
 import { productPlanners } from './products.js'
+import type { Includes } from './shaders.js'
 import type { Constants, Target } from './variants.js'
 import type { SharedParts } from './weight-gradients.js'
 
-const couplingNumbers: Readonly<Record<string, number>> = { dependent: 0, shuffled: 1, independent: 2, free: 3 }
+const pairingNumbers: Readonly<Record<Pairing, number>> = { own: 0, shuffled: 1, independent: 2, none: 3, stored: 4 }
 
 type Numbers = Readonly<Record<string, number>>
 
@@ -136,19 +138,25 @@ const planners: Readonly<Record<string, Planner>> = {
   },
 
   draw_batch: (operation, target) => {
-    const { pool, x, condition, quantiles } = shapesOf(operation)
-    const a = operation.attributes as Readonly<Record<string, number | string>>
-    const n = a as Numbers
-    const pairs = x[0] / n.timesPerPair
+    const { pool, x, condition, quantiles, right, path_table } = shapesOf(operation)
+    const a = operation.attributes as unknown as DrawBatchAttributes
+    const pairs = x[0] / a.timesPerPair
     const blocks = Math.ceil(x[1] / 4)
     const pieces = poolPieces(size(pool), target)
+    if (right && 4 * size(right) > (target.bindingBytes ?? Number.POSITIVE_INFINITY)) {
+      throw new DeviceError(
+        `The stored right ends take ${4 * size(right)} bytes, and an adapter reads them through one binding, which has ` +
+          `${target.bindingBytes} bytes here. Take fewer pairs, or another device.`,
+      )
+    }
     const plan = simple(
       operation,
       x[0] * blocks,
       {
         ...(pieces && { PIECE: pieces.words }),
-        COUPLING: couplingNumbers[a.coupling],
-        TRIGONOMETRIC: flag(a.interpolant === 'trig'),
+        PAIRING: pairingNumbers[a.pairing],
+        ...(a.path !== 'table' && { TRIGONOMETRIC: flag(a.path === 'trig') }),
+        LEFT_NOISE: flag(hasLeftNoise(a)),
         REPLACEMENT: flag(a.sampling === 'replacement'),
         PIXELS: flag(a.values === 'pixels'),
       },
@@ -159,21 +167,31 @@ const planners: Readonly<Record<string, Planner>> = {
         conditions: condition ? condition[1] : 0,
         pool_rows: pool[0],
         pool_words: pool[1],
-        mirror: n.mirror,
+        mirror: a.mirror,
         pairs,
-        times_per_pair: n.timesPerPair,
+        times_per_pair: a.timesPerPair,
         // a batch drawn with replacement may be larger than the pool, and has no epochs
         batches_per_epoch: Math.max(1, Math.floor(pool[0] / pairs)),
         quantiles: quantiles ? quantiles[0] : 0,
-        decay: n.decay,
-        spread: n.spread,
-        ...seedUniforms(n),
+        path_knots: path_table ? path_table[0] : 0,
+        decay: a.decay,
+        spread: a.spread,
+        left_decay: a.leftDecay,
+        left_spread: a.leftSpread,
+        seed_low: a.seedLow,
+        seed_high: a.seedHigh,
+        stream: a.stream,
       },
     )
-    const stored = storedAs(operation.operands.x)
-    if (!pieces) return { launches: plan.launches.map((launch) => ({ ...launch, stored })) }
-    const launches = plan.launches.map((launch) => ({ ...launch, stored, pool: 'split' as const }))
-    return { launches, windows: pieces.windows }
+    const includes: Includes = {
+      stored: storedAs(operation.operands.x),
+      condition: condition ? 'copied' : 'none',
+      right: right ? 'stored' : 'drawn',
+      path: path_table ? 'table' : 'closed',
+      ...(pieces && { pool: 'split' }),
+    }
+    const launches = plan.launches.map((launch) => ({ ...launch, ...includes }))
+    return pieces ? { launches, windows: pieces.windows } : { launches }
   },
 
   load_rows: (operation) => {

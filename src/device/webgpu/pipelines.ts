@@ -26,8 +26,8 @@ export interface ShaderText {
   readonly hash: string
 }
 
-const shaderKeyOf = ({ shader, product, elements, pool, stored }: Launch): string =>
-  [shader, product, elements, pool, stored].join(' ')
+const shaderKeyOf = ({ shader, product, elements, pool, stored, condition, right, path }: Launch): string =>
+  [shader, product, elements, pool, stored, condition, right, path].join(' ')
 
 export class Pipelines {
   private readonly texts = new Map<string, Promise<ShaderText>>()

@@ -3,7 +3,9 @@
  * shaders/include/x.wgsl in its place, once, and directives move to the top. A product kernel includes "product.wgsl",
  * "elements.wgsl" and "activate.wgsl", which are no files: the chosen variant says which of the product_*.wgsl,
  * elements_*.wgsl and activate_*.wgsl they stand for. So it is with "channels.wgsl", of normalisations, "pool_words.wgsl",
- * for a pool in one or several bindings, and "stored.wgsl", for inputs of a network in float32 or float16.
+ * for a pool in one or several bindings, "stored.wgsl", for inputs of a network in float32 or float16, and
+ * "condition.wgsl", "right.wgsl" and "path.wgsl", whose bindings are there only where a batch needs them: an adapter may
+ * allow no more than eight.
  * Everything else that a pipeline varies in is a pipeline-overridable constant.
  *
  * The text is the only home of the interface: bindings and the fields of `Uniforms` are read from it. A binding is named
@@ -47,17 +49,34 @@ export interface Includes {
   readonly pool?: 'whole' | 'split'
   /** default 'f32' */
   readonly stored?: 'f32' | 'f16'
+  /** default 'none' */
+  readonly condition?: 'none' | 'copied'
+  /** default 'drawn' */
+  readonly right?: 'drawn' | 'stored'
+  /** default 'closed' */
+  readonly path?: 'closed' | 'table'
 }
 
 export async function loadShader(
   read: ReadShader,
   name: string,
-  { product, elements, pool = 'whole', stored = 'f32' }: Includes = {},
+  {
+    product,
+    elements,
+    pool = 'whole',
+    stored = 'f32',
+    condition = 'none',
+    right = 'drawn',
+    path = 'closed',
+  }: Includes = {},
 ): Promise<Shader> {
   const files: Readonly<Record<string, string>> = {
     'product.wgsl': `product_${product}.wgsl`,
     'pool_words.wgsl': `pool_words_${pool}.wgsl`,
     'stored.wgsl': `stored_${stored}.wgsl`,
+    'condition.wgsl': `condition_${condition}.wgsl`,
+    'right.wgsl': `right_${right}.wgsl`,
+    'path.wgsl': `path_${path}.wgsl`,
     ...(elements && {
       'elements.wgsl': `elements_${elements}.wgsl`,
       'activate.wgsl': `activate_${resultWidths[elements]}.wgsl`,
@@ -67,9 +86,9 @@ export async function loadShader(
   }
   const directives: string[] = []
   const included = new Set<string>()
-  const include = async (path: string): Promise<string> => {
+  const include = async (source: string): Promise<string> => {
     const lines: string[] = []
-    for (const line of (await read(path)).split('\n')) {
+    for (const line of (await read(source)).split('\n')) {
       const wanted = /^#include "([\w.]+)"$/.exec(line)?.[1]
       if (wanted) {
         const file = files[wanted] ?? wanted
