@@ -16,9 +16,22 @@ export interface Eigen {
 const MOST_STEPS = 60
 
 /**
+ * Eigenvalues are right to a few roundings of the largest one: that is what a symmetric matrix in float64 determines, and
+ * where an entry beside the diagonal counts as zero.
+ *
  * @param matrix [d, d] row-major, symmetric; only its lower triangle is read
+ * @throws InvalidArgumentError where a value is not finite, or the matrix is not [d, d]
  */
 export function symmetricEigen(matrix: Float64Array, d: number, wantVectors = true): Eigen {
+  if (matrix.length !== d * d) {
+    throw new InvalidArgumentError(`A matrix [${d}, ${d}] has ${d * d} values, but there are ${matrix.length}.`)
+  }
+  const bad = matrix.findIndex((value) => !Number.isFinite(value))
+  if (bad >= 0) {
+    throw new InvalidArgumentError(
+      `A matrix whose eigenvalues are asked for has ${matrix[bad]} in row ${Math.floor(bad / d)}, column ${bad % d}.`,
+    )
+  }
   const z = matrix.slice()
   const diagonal = new Float64Array(d)
   const beside = new Float64Array(d)
@@ -107,17 +120,20 @@ function ql(z: Float64Array, d: number, diagonal: Float64Array, beside: Float64A
   const v = vectors ? transposed(z, d) : null
   beside.copyWithin(0, 1)
   beside[d - 1] = 0
+  let norm = 0
+  for (let i = 0; i < d; i++) norm = Math.max(norm, Math.abs(diagonal[i]) + Math.abs(beside[i]))
   for (let l = 0; l < d; l++) {
     for (let steps = 0; ; steps++) {
       let m = l
       while (m < d - 1) {
-        const size = Math.abs(diagonal[m]) + Math.abs(diagonal[m + 1])
-        if (Math.abs(beside[m]) <= Number.EPSILON * size) break
+        if (Math.abs(beside[m]) <= Number.EPSILON * norm) break
         m++
       }
       if (m === l) break
       if (steps === MOST_STEPS) {
-        throw new InvalidArgumentError('The eigenvalues of a covariance could not be found: are its values finite?')
+        throw new InvalidArgumentError(
+          `The eigenvalues of a matrix [${d}, ${d}] were not found in ${MOST_STEPS} steps each.`,
+        )
       }
       let g = (diagonal[l + 1] - diagonal[l]) / (2 * beside[l])
       let r = Math.hypot(g, 1)

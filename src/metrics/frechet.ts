@@ -6,6 +6,7 @@
 
 import { InvalidArgumentError } from '../errors.js'
 import { symmetricEigen } from './eigen.js'
+import { type Rows, rowCount } from './rows.js'
 
 /** Mean [d] and covariance [d, d] (divided by n − 1, as NumPy's cov does). */
 export interface Moments {
@@ -13,16 +14,25 @@ export interface Moments {
   covariance: Float64Array
 }
 
-/**
- * @param values [n, d]
- * @throws InvalidArgumentError for fewer than two rows
- */
-export function momentsOf(values: Float32Array, d: number): Moments {
+/** A guess of the mean, corrected by the mean of what the rows have above it. */
+function addMean(values: Rows, guess: Float64Array): Float64Array {
+  const d = guess.length
   const n = values.length / d
-  if (n < 2)
-    throw new InvalidArgumentError(`A covariance needs at least two rows, but there ${n === 1 ? 'is' : 'are'} ${n}.`)
-  const mean = new Float64Array(d)
-  for (let i = 0; i < values.length; i += d) for (let j = 0; j < d; j++) mean[j] += values[i + j] / n
+  const above = new Float64Array(d)
+  for (let i = 0; i < values.length; i += d) for (let j = 0; j < d; j++) above[j] += (values[i + j] - guess[j]) / n
+  return above.map((value, j) => guess[j] + value)
+}
+
+/**
+ * Rows that are all alike have a covariance of exact zeros.
+ *
+ * @param values [n, d]
+ * @throws InvalidArgumentError for fewer than two rows or rows of another width, DataError for values that are not finite
+ */
+export function momentsOf(values: Rows, d: number): Moments {
+  const n = rowCount('the set whose covariance is asked for', values, d, 2)
+  // the second pass corrects what the first one rounded
+  const mean = addMean(values, addMean(values, new Float64Array(d)))
   const covariance = new Float64Array(d * d)
   const centred = new Float64Array(d)
   for (let i = 0; i < values.length; i += d) {
@@ -36,9 +46,29 @@ export function momentsOf(values: Float32Array, d: number): Moments {
   return { mean, covariance }
 }
 
-/** The squared Fréchet (2-Wasserstein) distance between Gaussians of these moments; tiny negative results are 0. */
+/**
+ * The squared Fréchet (2-Wasserstein) distance between Gaussians of these moments; tiny negative results are 0.
+ *
+ * @throws InvalidArgumentError where the moments are of different widths, or not finite
+ */
 export function frechetDistance(a: Moments, b: Moments): number {
   const d = a.mean.length
+  for (const [name, { mean, covariance }] of [['first', a] as const, ['second', b] as const]) {
+    if (mean.length !== d || covariance.length !== d * d) {
+      throw new InvalidArgumentError(
+        `A Fréchet distance needs moments of one width, but the first mean has ${d} values and the ${name} set's moments ` +
+          `have ${mean.length} and ${covariance.length}.`,
+      )
+    }
+    for (const values of [mean, covariance]) {
+      const bad = values.find((value) => !Number.isFinite(value))
+      if (bad === undefined) continue
+      const what = values === mean ? 'mean' : 'covariance'
+      throw new InvalidArgumentError(
+        `A Fréchet distance needs finite moments, but the ${name} set's ${what} holds ${bad}.`,
+      )
+    }
+  }
   let distance = 0
   for (let i = 0; i < d; i++) {
     distance += (a.mean[i] - b.mean[i]) ** 2 + a.covariance[i * d + i] + b.covariance[i * d + i]
@@ -73,5 +103,4 @@ function timesTransposed(X: Float64Array, Y: Float64Array, d: number): Float64Ar
 }
 
 /** FID of two sets of features, [n, d] and [m, d]. */
-export const fid = (a: Float32Array, b: Float32Array, d: number): number =>
-  frechetDistance(momentsOf(a, d), momentsOf(b, d))
+export const fid = (a: Rows, b: Rows, d: number): number => frechetDistance(momentsOf(a, d), momentsOf(b, d))

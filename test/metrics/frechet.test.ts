@@ -116,5 +116,57 @@ test('a covariance is that of NumPy, and needs two rows', () => {
   const { mean, covariance } = momentsOf(Float32Array.of(1, 2, 3, 6, 5, 4), 2)
   expect([...mean]).toEqual([3, 4])
   expect([...covariance]).toEqual([4, 2, 2, 4])
-  expect(() => momentsOf(Float32Array.of(1, 2), 2)).toThrow('at least two rows, but there is 1')
+  expect(() => momentsOf(Float32Array.of(1, 2), 2)).toThrow('has 1 row; at least 2 are needed')
+})
+
+test.each([64, 256])('a matrix of ones, %i by %i, has one eigenvalue beside zeros', (d) => {
+  const { values, vectors } = symmetricEigen(new Float64Array(d * d).fill(1), d)
+  const sorted = [...values].sort((a, b) => b - a)
+  expect(sorted[0]).toBeCloseTo(d, 10)
+  expect(Math.max(...sorted.slice(1).map(Math.abs))).toBeLessThan(1e-12 * d)
+  const first = values.indexOf(sorted[0])
+  for (let k = 0; k < d; k++) expect(Math.abs(vectors![k * d + first])).toBeCloseTo(1 / Math.sqrt(d), 10)
+})
+
+test.each([1, 2, 3, 7])('low rank does not keep eigenvalues from being found (%i)', (rank) => {
+  const d = 120
+  const factors = Array.from({ length: rank }, () => Float64Array.from({ length: d }, () => random.normal()))
+  const matrix = new Float64Array(d * d)
+  for (const v of factors) for (let i = 0; i < d; i++) for (let j = 0; j < d; j++) matrix[i * d + j] += v[i] * v[j]
+  for (const size of [1e-200, 1, 1e200]) {
+    const { values } = symmetricEigen(
+      matrix.map((value) => value * size),
+      d,
+    )
+    const trace = factors.reduce((sum, v) => sum + v.reduce((all, x) => all + x * x, 0), 0)
+    expect(values.reduce((sum, value) => sum + value / size, 0) / trace).toBeCloseTo(1, 10)
+    expect(values.filter((value) => Math.abs(value / size) > 1e-10 * trace)).toHaveLength(rank)
+  }
+})
+
+test('one row over and over has moments and an FID, however many features there are', () => {
+  const d = 2048
+  const row = Float32Array.from({ length: d }, () => random.normal())
+  const rows = new Float32Array(5 * d)
+  for (let i = 0; i < 5; i++) rows.set(row, i * d)
+  const { covariance } = momentsOf(rows, d)
+  expect(covariance.every((value) => value === 0)).toBe(true)
+  // two features that alone differ, in one row of the other set: |m₁ − m₂|² + tr S
+  const small = 60
+  const collapsed = new Float32Array(8 * small)
+  for (let i = 0; i < 8; i++) collapsed.set(row.subarray(0, small), i * small)
+  const other = collapsed.slice()
+  other[0] += 8
+  expect(fid(collapsed, other, small)).toBeCloseTo(1 + (49 + 7) / 7, 5)
+})
+
+test('moments of two widths, and those that are not finite, are errors that say so', () => {
+  expect(() => frechetDistance(moments([0], diagonal(1)), moments([0, 0], diagonal(1, 1)))).toThrow(
+    "the first mean has 1 values and the second set's moments have 2 and 4",
+  )
+  expect(() => frechetDistance(moments([0], diagonal(1)), moments([Infinity], diagonal(1)))).toThrow(
+    "the second set's mean holds Infinity",
+  )
+  expect(() => momentsOf(Float32Array.of(1, 2, NaN, 3), 2)).toThrow('holds NaN in row 1, column 0')
+  expect(() => symmetricEigen(Float64Array.of(1, 0, 0, Infinity), 2)).toThrow('has Infinity in row 1, column 1')
 })
