@@ -9,7 +9,6 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { availableParallelism, cpus, release, totalmem, type } from 'node:os'
 import type { Device, DeviceKind } from '../src/device/device.js'
 import { loadAddon } from '../src/device/native/binding.js'
-import { storesHalf } from '../src/device/precision.js'
 import { profileText } from '../src/device/profile.js'
 import { type DeviceOptions, openDevice } from '../src/device/select.js'
 import { DeviceError, LocalFlowError } from '../src/errors.js'
@@ -111,7 +110,7 @@ function runsOn(device: Device, c: Case): boolean {
   const missing =
     work.kind === 'kernel'
       ? !device.kernels.has(work.kernel) && `${work.kernel} yet`
-      : work.precision === 'mixed' && !storesHalf(device) && 'float16 path'
+      : work.precision === 'mixed' && !device.dtypes.has('f16') && 'float16 path'
   if (missing) note(`${c.name} is left out: the ${device.kind} device has no ${missing}.`)
   const slow = work.kind === 'kernel' && work.hardwareOnly && device.info.type !== 'hardware'
   if (slow) note(`${c.name} is left out: it is measured on hardware adapters, and ${device.info.name} is none.`)

@@ -7,7 +7,8 @@ import { packPixels, poolWords } from '../src/kernels/pool.js'
 import { kernels } from '../src/kernels/registry.js'
 import { FIRST_LOSS_EXPONENT, STATE_LENGTH, stateWords } from '../src/kernels/state.js'
 import { optimizerTable, type SubFlowSettings, type TrainingBuffers, trainingProgram } from '../src/learn/fit.js'
-import type { VelocityField } from '../src/networks/network.js'
+import type { Network } from '../src/networks/network.js'
+import { addIntegration } from '../src/ode/integrate.js'
 import { rk4 } from '../src/ode/tableaus.js'
 import { ProgramBuilder } from '../src/program/program.js'
 import type { NetWork, Work } from './cases.js'
@@ -104,8 +105,9 @@ function netProgram(work: NetWork, make: Make): Opened {
     field.addVelocity(builder, { parameters: flat, x: input, t: builder.constant([0.5]), out }, 1)
   } else {
     const logDet = (): ReturnType<ProgramBuilder['tensor']> => builder.tensor(make(rows), [rows, 1])
-    field.addIntegration(
+    addIntegration(
       builder,
+      field,
       rk4,
       {
         parameters: flat,
@@ -121,12 +123,7 @@ function netProgram(work: NetWork, make: Make): Opened {
 }
 
 /** The training step of a sub-flow with clipping and a moving average. */
-function stepProgram(
-  { rows, net, precision }: NetWork,
-  field: VelocityField,
-  parameters: DeviceBuffer,
-  make: Make,
-): Opened {
+function stepProgram({ rows, net, precision }: NetWork, field: Network, parameters: DeviceBuffer, make: Make): Opened {
   const P = field.parameterLength
   const settings: SubFlowSettings = {
     number: 1,

@@ -6,11 +6,11 @@
  */
 
 import type { ActivationName } from '../src/kernels/activations.js'
-import { mlpField, padded } from '../src/networks/mlp/mlp.js'
+import { mlpNetwork, padded } from '../src/networks/mlp/mlp.js'
 import type { MlpSpec } from '../src/networks/mlp/spec.js'
-import type { VelocityField } from '../src/networks/network.js'
+import type { Network } from '../src/networks/network.js'
 import type { UnetSpec } from '../src/networks/unet/spec.js'
-import { unetField } from '../src/networks/unet/unet.js'
+import { unetNetwork } from '../src/networks/unet/unet.js'
 
 export interface MlpShape {
   readonly kind: 'mlp'
@@ -101,8 +101,8 @@ export const specOf = ({ dimension, width, layers, activation, beta }: Omit<MlpS
 })
 
 /** As the library makes it. */
-export function fieldOf(net: NetShape): VelocityField {
-  if (net.kind === 'unet') return unetField(net.spec)
+export function fieldOf(net: NetShape): Network {
+  if (net.kind === 'unet') return unetNetwork(net.spec)
   const spec = specOf(net)
-  return mlpField(spec, padded(spec))
+  return mlpNetwork(spec, padded(spec))
 }

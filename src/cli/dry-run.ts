@@ -9,9 +9,10 @@ import type { Device } from '../device/device.js'
 import { openDevice } from '../device/select.js'
 import { ConfigError, DataError, DeviceError } from '../errors.js'
 import { bytesText, checkMemory } from '../learn/plan.js'
-import { checkTraining, describeModel, fieldOf } from '../networks/registry.js'
+import { checkTraining, describeModel, networkFor } from '../networks/registry.js'
 import { isAdaptive, tableauOf } from '../ode/solver.js'
 import { chainSettings, checkBatch, planChain } from '../run/local-flow.js'
+import { machineBytes } from '../run/machine.js'
 import { note, printJson } from './terminal.js'
 import type { TrainCommandOptions } from './train.js'
 
@@ -37,8 +38,8 @@ export async function dryRun(configPath: string, options: TrainCommandOptions): 
   const config = resolveConfig(applyOverrides(await readConfig(configPath), overrides), configPath)
   const rows = await rowsOf(config, configPath)
   if (rows.count !== null) checkBatch(config, rows.count)
-  const field = fieldOf(config.model, rows.rowShape)
-  checkTraining(config, rows.rowShape)
+  const field = networkFor(config.model, rows.rowShape)
+  checkTraining(config.model, config.train, rows.rowShape)
   const { kind, variants } = config.device
   const device: Device | null = await openDevice(kind, { variants }).catch((error: unknown) => {
     if (!(error instanceof DeviceError)) throw error
@@ -47,7 +48,7 @@ export async function dryRun(configPath: string, options: TrainCommandOptions): 
   })
   try {
     const settings = chainSettings(config)
-    const plan = planChain(field, config, settings, rows, device?.kind ?? 'webgpu')
+    const plan = planChain(field, settings, rows, device)
     const { memory, rowFlops, stepFlops, parameters } = plan
     const steps = config.train.steps.reduce((sum, count) => sum + count, 0)
     const N = config.flow.gammas.length
@@ -67,7 +68,7 @@ export async function dryRun(configPath: string, options: TrainCommandOptions): 
       ]
       process.stdout.write(`${lines.join('\n')}\n`)
     }
-    if (device) checkMemory(plan, config, device.info)
+    if (device) checkMemory(plan, config, device.info, machineBytes())
   } finally {
     await device?.dispose()
   }

@@ -12,7 +12,7 @@ import { stepProfile } from '../device/profile.js'
 import { openDevice } from '../device/select.js'
 import { CheckpointError, ConfigError, DataError, LocalFlowError, TrainingError } from '../errors.js'
 import { bytesText } from '../learn/plan.js'
-import { describeModel, fieldOf } from '../networks/registry.js'
+import { describeModel, networkFor } from '../networks/registry.js'
 import type { ChainState, TrainedChain } from '../recipes/local-flow.js'
 import { chainRows, checkBatch, type LocalFlow, trainFlow } from '../run/local-flow.js'
 import {
@@ -285,7 +285,7 @@ class Session {
     this.writer ??= new RunWriter(
       out,
       this.identity,
-      fieldOf(this.config.model, this.data.train.shape.slice(1)),
+      networkFor(this.config.model, this.data.train.shape.slice(1)),
       this.resumed,
     )
     this.saved = await this.writer.write(state)

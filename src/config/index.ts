@@ -6,15 +6,14 @@
  */
 
 export type { DataConfig } from '../data/schema.js'
+export type { MlpModel, Model, UnetModel } from '../networks/registry.js'
 export { type ConfigKey, configKeys } from './keys.js'
 export { applyOverrides, parseConfig, readConfig } from './read.js'
 export {
-  type MlpModel,
   type ResolvedConfig,
   type ResolvedOptions,
   resolveConfig,
   resolveOptions,
   type SolverConfig,
-  type UnetModel,
 } from './resolve.js'
 export type { Config, TrainOptions } from './schema.js'

@@ -6,18 +6,10 @@
 import type { z } from 'zod'
 import type { DataConfig } from '../data/schema.js'
 import { toySets } from '../data/toy.js'
+import { type Model, resolveModel, traitsOf } from '../networks/registry.js'
 import { type Gammas, scheduleGammas } from '../recipes/schedule.js'
 import { check, failure } from './messages.js'
-import {
-  activationPattern,
-  configSchema,
-  defaultGammas,
-  type mlpSchema,
-  optionsSchema,
-  type plainActivations,
-  type trainSchema,
-  type unetSchema,
-} from './schema.js'
+import { configSchema, defaultGammas, optionsSchema, type trainSchema } from './schema.js'
 
 export interface SolverConfig {
   solver: 'euler' | 'midpoint' | 'rk4' | 'dopri5'
@@ -28,21 +20,9 @@ export interface SolverConfig {
   atol: number
 }
 
-export interface MlpModel {
-  kind: 'mlp'
-  hidden: number[]
-  activation: (typeof plainActivations)[number] | 'softplus'
-  /** Sharpness of softplus; 1 for the others. */
-  beta: number
-  time: 'first' | 'every'
-  fourier: number[]
-}
-
-export type UnetModel = z.output<typeof unetSchema>
-
 /** The options with nothing left to be decided. N is the number of sub-flows, `flow.gammas.length`. */
 export interface ResolvedOptions {
-  model: MlpModel | UnetModel
+  model: Model
   flow: {
     /** [N]; null, only ever the last, is the free sub-flow. */
     gammas: Gammas
@@ -96,9 +76,11 @@ function crossCheck(options: z.output<typeof optionsSchema>, gammas: Gammas): st
       `train.microBatches must divide train.batch, but ${train.batch} is no multiple of ${train.microBatches}.`,
     )
   }
-  if (options.model.kind === 'mlp' && (train.microBatches > 1 || train.recompute)) {
+  if (!traitsOf(options.model).savesMemory && (train.microBatches > 1 || train.recompute)) {
     const name = train.recompute ? 'train.recompute' : 'train.microBatches'
-    issues.push(`${name} is for model.kind unet: the activations of an mlp are small, and its batch goes at once.`)
+    issues.push(
+      `${name} is for model.kind unet: the activations of an ${options.model.kind} are small, and its batch goes at once.`,
+    )
   }
   return issues
 }
@@ -127,11 +109,6 @@ function crossCheckData(data: DataConfig): string[] {
 const listed = <T>(value: T | T[], length: number): T[] =>
   Array.isArray(value) ? value : Array.from({ length }, () => value)
 
-function resolveMlp(model: z.output<typeof mlpSchema>): MlpModel {
-  const [, plainActivation, beta] = activationPattern.exec(model.activation) as RegExpExecArray
-  return { ...model, activation: (plainActivation ?? 'softplus') as MlpModel['activation'], beta: Number(beta ?? 1) }
-}
-
 function expand(options: z.output<typeof optionsSchema>, origin: string, dataIssues: string[] = []): ResolvedOptions {
   const { model, flow, train, ode, seed, device } = options
   const configured = flow.gammas ?? (flow.schedule ? scheduleGammas(flow.schedule) : defaultGammas)
@@ -142,7 +119,7 @@ function expand(options: z.output<typeof optionsSchema>, origin: string, dataIss
   const interpolant = listed(flow.interpolant, configured.length)
   const { push, sample, evaluate, ...solver } = ode
   return {
-    model: model.kind === 'mlp' ? resolveMlp(model) : model,
+    model: resolveModel(model),
     flow: {
       gammas: flow.plain ? [null] : [...configured],
       interpolant: flow.plain ? interpolant.slice(-1) : interpolant,
@@ -157,7 +134,7 @@ function expand(options: z.output<typeof optionsSchema>, origin: string, dataIss
     ode: {
       push: { ...solver, ...push },
       sample: { ...solver, ...sample },
-      evaluate: { ...solver, ...evaluate, trace: evaluate.trace ?? (model.kind === 'mlp' ? 'exact' : 'hutchinson') },
+      evaluate: { ...solver, ...evaluate, trace: evaluate.trace ?? traitsOf(model).trace },
     },
     seed,
     device,

@@ -2,58 +2,9 @@
 
 import { z } from 'zod'
 import { dataSchema } from '../data/schema.js'
+import { modelSchema } from '../networks/registry.js'
 import type { Gammas } from '../recipes/schedule.js'
 import { choice, count, flag, key, listOf, notNegative, offOr, oneOrEach, positive } from '../schema/words.js'
-
-export const plainActivations = ['relu', 'elu', 'silu', 'gelu', 'tanh'] as const
-export const activationPattern = new RegExp(`^(?:(${plainActivations.join('|')})|softplus(\\d+(?:\\.\\d+)?)?)$`)
-
-export const mlpSchema = z.strictObject({
-  kind: z.literal('mlp').meta({ description: 'A multilayer perceptron, for rows of columns.' }).default('mlp'),
-  hidden: listOf(count(), 'a non-empty list of widths', 'Widths of the hidden layers.').default([256, 256, 256]),
-  activation: key(
-    z.string().refine((name) => activationPattern.test(name) && Number(activationPattern.exec(name)?.[2] ?? 1) > 0),
-    'relu, elu, softplus, softplus20 (softplus with β = 20), silu, gelu or tanh',
-    'Activation of the hidden layers.',
-  ).default('softplus20'),
-  time: choice(['first', 'every'], 'Whether the time enters at the first layer or at every one.').default('first'),
-  fourier: key(
-    z.array(positive()),
-    'a list of frequencies above 0',
-    'Frequencies f: sin(f·x) and cos(f·x) of each coordinate enter beside x. Empty: none.',
-  ).default([]),
-})
-
-export const unetSchema = z.strictObject({
-  kind: z.literal('unet').meta({ description: 'A UNet, for pictures [C, H, W].' }),
-  width: count('Channels of the first level, for a multiplier of 1.').default(32),
-  multipliers: listOf(
-    count(),
-    'a non-empty list of whole numbers from 1 on',
-    'Channels of each level, as multiples of width; each level has half the extents of the one before.',
-  ).default([1, 2, 2]),
-  depth: count('Residual blocks of each level on the way down; one more on the way up.').default(1),
-  attention: key(
-    z.array(count()),
-    'a list of heights',
-    'Heights of the levels that have self-attention, such as 16. The middle always has it.',
-  ).default([16]),
-  headChannels: count('Channels of an attention head.').default(32),
-  groups: count('Groups of every normalisation; must divide the channels of every level.').default(32),
-  dropout: key(
-    z.number().min(0).lt(1),
-    'a number from 0 to below 1',
-    'Share of the activations in front of the second convolution of a block that training drops.',
-  ).default(0),
-  scaleShift: flag(
-    'The time scales and shifts the second normalisation of a block, instead of being added in front of it.',
-  ).default(false),
-  residualResampling: flag(
-    'Halve by pooling and enlarge inside a residual block, instead of by a strided convolution and one behind nearest neighbours.',
-  ).default(false),
-})
-
-const modelSchema = z.discriminatedUnion('kind', [mlpSchema, unetSchema])
 
 /** The step sizes where neither gammas nor a schedule is given: the paper's six for the tree. */
 export const defaultGammas: Gammas = [0.025, 0.031, 0.039, 0.049, 0.061, null]

@@ -4,7 +4,6 @@
  */
 
 import { extname, resolve } from 'node:path'
-import type { DataConfig } from '../config/index.js'
 import { DataError } from '../errors.js'
 import { streams } from '../random/stream.js'
 import { readCsv, selectColumns, type Table } from './csv.js'
@@ -14,6 +13,7 @@ import { loadImageDensity } from './image-density.js'
 import { loadCifar10, loadIdx, loadImageFolder, loadPictures } from './load-pictures.js'
 import { readNpy } from './npy.js'
 import { fitScaler, type Scaler } from './scaler.js'
+import type { DataConfig } from './schema.js'
 import { type Parts, split } from './split.js'
 import { checkTensor, rowLength, type Tensor } from './tensor.js'
 import { toy, toySets } from './toy.js'

@@ -1,6 +1,6 @@
 /** The shape of a row as a config alone tells it, for whoever plans a training before the data are there. */
 
-import type { DataConfig } from '../config/index.js'
+import type { DataConfig } from './schema.js'
 
 /** CIFAR-10's own. */
 const CIFAR_SIDE = 32

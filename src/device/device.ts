@@ -6,7 +6,8 @@
  */
 
 import type { DType } from '../kernels/contract.js'
-import type { Program, StorageBuffer } from '../program/program.js'
+import { lower } from '../program/lower.js'
+import type { Operation, Program, StorageBuffer } from '../program/program.js'
 import type { DeviceTimes } from './profile.js'
 
 export type DeviceKind = 'webgpu' | 'native' | 'reference'
@@ -64,6 +65,28 @@ export function mergeVariants(
   return merged
 }
 
+/** What a replay of a program needs beside the buffers it was given, in bytes. */
+export interface ProgramMemory {
+  /** slots of temporaries, which share them by their lifetimes */
+  readonly slots: readonly number[]
+  readonly constants: number
+}
+
+/**
+ * The memory of a program on a device that takes whole what `takes` says.
+ * @param bytes of one number in a temporary
+ * @param packed two float16 numbers take the place of one
+ */
+export function memoryOf(
+  program: Program,
+  takes: (operation: Operation) => boolean = () => false,
+  bytes = 4,
+  packed = false,
+): ProgramMemory {
+  const { slots, constants } = lower(program, takes, packed)
+  return { slots: slots.map((elements) => bytes * elements), constants: bytes * constants.length }
+}
+
 export interface MemoryUse {
   readonly buffers: number
   readonly bytes: number
@@ -80,6 +103,10 @@ export interface Device {
   createBuffer(length: number, dtype?: DType): DeviceBuffer
   /** Copies elements between two buffers of this device, in order with runs. */
   copy(from: DeviceBuffer, fromOffset: number, to: DeviceBuffer, toOffset: number, length: number): void
+  /** number formats that its buffers and temporaries can have */
+  readonly dtypes: ReadonlySet<DType>
+  /** What a program would need here; its buffers need not exist. Scratch memory inside a kernel is not in it. */
+  plan(program: Program): ProgramMemory
   /** Compiles a program; its buffers must belong to this device and outlive the executable. */
   compile(program: Program): Promise<Executable>
   /** Times of the launches of all programs so far; null where profiling was not asked for, or the device has no clock for it. */

@@ -22,7 +22,7 @@ import {
   STATE_LENGTH,
   stateWords,
 } from '../kernels/state.js'
-import type { VelocityField } from '../networks/network.js'
+import type { Network } from '../networks/network.js'
 import { ProgramBuilder, type StorageBuffer, type Tensor } from '../program/program.js'
 import { ouStep, pairingOf, type SubFlowKind } from './interpolant.js'
 import { LOSS_RING, readRing, runSteps } from './step-runs.js'
@@ -163,7 +163,7 @@ export interface TrainingBuffers {
 /** Runs the steps from `start.step` to settings.steps. Throws TrainingError where the loss or ten gradients in a row are not finite. */
 export async function trainSubFlow(
   device: Device,
-  field: VelocityField,
+  field: Network,
   data: TrainingBuffers,
   start: TrainingState,
   settings: SubFlowSettings,
@@ -313,7 +313,7 @@ interface StepBuffers {
 
 /** One training step as a program. */
 export function trainingProgram(
-  field: VelocityField,
+  field: Network,
   data: TrainingBuffers,
   settings: SubFlowSettings,
   on: StepBuffers,

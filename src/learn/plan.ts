@@ -4,15 +4,13 @@
  * temporaries share by their lifetimes. A device's scratch memory inside a kernel is not in it.
  */
 
-import os from 'node:os'
-import type { ResolvedOptions } from '../config/index.js'
-import type { DeviceInfo, DeviceKind } from '../device/device.js'
+import { type Device, type DeviceInfo, memoryOf } from '../device/device.js'
 import { ConfigError } from '../errors.js'
 import { stepTable } from '../kernels/adam.js'
 import { MOST_POOL_PIECES, poolWords } from '../kernels/pool.js'
 import { STATE_LENGTH } from '../kernels/state.js'
-import type { VelocityField } from '../networks/network.js'
-import { lower } from '../program/lower.js'
+import type { Network } from '../networks/network.js'
+import { type Model, traitsOf } from '../networks/registry.js'
 import type { StorageBuffer } from '../program/program.js'
 import { type SubFlowSettings, trainingProgram } from './fit.js'
 import { LOSS_RING } from './step-runs.js'
@@ -47,13 +45,12 @@ export interface PlannedRows {
 
 const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0)
 
-/** The plan of the sub-flow with the most steps. */
+/** What training takes with these settings on a device; null: on any GPU. */
 export function planTraining(
-  field: VelocityField,
+  field: Network,
   settings: Omit<SubFlowSettings, 'scale'>,
   { count, pixels }: PlannedRows,
-  device: DeviceKind,
-  kind: ResolvedOptions['model']['kind'],
+  device: Pick<Device, 'plan'> | null,
 ): TrainingPlan {
   const buffers: StorageBuffer[] = []
   const buffer = (length: number, dtype: StorageBuffer['dtype'] = 'f32') => {
@@ -85,14 +82,12 @@ export function planTraining(
     length: rows * poolWords(field.dimension, reading.values),
   }
   const program = trainingProgram(field, { pool, rows, reading }, { ...settings, scale: 1 }, on)
-  // the native engine's fused composites keep what is inside them in scratch memory
-  const { slots, constants } = lower(program.build(), () => device === 'native' && kind === 'mlp')
-  const bytes = device === 'reference' ? 8 : 4
-  const activations = bytes * (sum(slots) + constants.length)
+  const { slots, constants } = device?.plan(program.build()) ?? memoryOf(program.build())
+  const activations = sum(slots) + constants
   const buffersOf = {
     parameters: 4 * P,
     table: 4 * on.table.length,
-    activations: Math.max(0, ...slots.map((length) => bytes * length)),
+    activations: Math.max(0, ...slots),
   }
   const poolBytes = count === null ? 0 : 4 * pool.length
   return {
@@ -119,25 +114,31 @@ export function bytesText(bytes: number): string {
   return `${power === 0 ? value : value.toFixed(value < 10 ? 2 : value < 100 ? 1 : 0)} ${UNITS[power]}`
 }
 
-/** Bytes that this process may have: the machine's, or a container's limit. */
-const machineBytes = (): number => {
-  const limit = process.constrainedMemory()
-  return limit > 0 && limit < os.totalmem() ? limit : os.totalmem()
+/** The settings that a plan's remedies speak of. */
+export interface PlannedSettings {
+  readonly model: Model
+  readonly train: {
+    readonly batch: number
+    readonly steps: readonly number[]
+    readonly microBatches: number
+    readonly recompute: boolean
+  }
 }
 
 /**
- * Throws ConfigError where a training step needs more memory than a device has: than the machine, for all that compute on the
+ * @param available bytes that this process may have, for what computes on the processor
+ * @throws ConfigError where a training step needs more memory than a device has: than the machine, for all that compute on the
  * processor, or than a buffer may have on an adapter.
  */
 export function checkMemory(
   { memory }: TrainingPlan,
-  { train, model }: Pick<ResolvedOptions, 'train' | 'model'>,
+  { train, model }: PlannedSettings,
   { type, name, details }: Pick<DeviceInfo, 'type' | 'name' | 'details'>,
-  available = machineBytes(),
+  available: number,
 ): void {
   const remedies = [
     'a smaller train.batch',
-    ...(model.kind === 'unet'
+    ...(traitsOf(model).savesMemory
       ? [`train.microBatches: ${2 * train.microBatches}`, ...(train.recompute ? [] : ['train.recompute: true'])]
       : []),
   ]
@@ -149,7 +150,7 @@ export function checkMemory(
     )
   }
   const { parameters, table, activations } = memory.buffers
-  const width = model.kind === 'unet' ? 'model.width' : 'model.hidden'
+  const width = traitsOf(model).sizeKey
   const steps = Math.max(...train.steps)
   const needs: readonly (readonly [what: string, bytes: number, remedy: string])[] = [
     [`${width} makes a network that`, parameters, `Take a smaller ${width}.`],

@@ -12,14 +12,15 @@ import { adaptiveStage } from '../kernels/adaptive_stage.js'
 import { seedWords } from '../kernels/draws.js'
 import { normal } from '../kernels/normal.js'
 import { rademacher } from '../kernels/rademacher.js'
-import type { VelocityField } from '../networks/network.js'
+import type { Network } from '../networks/network.js'
+import { addIntegration } from '../ode/integrate.js'
 import { type Evaluations, isAdaptive, type SolverSettings, tableauOf } from '../ode/solver.js'
 import { dopri5 } from '../ode/tableaus.js'
 import { ALIGNMENT, aligned, ProgramBuilder, type Tensor } from '../program/program.js'
 
 /** A trained sub-flow on a device. */
 export interface Link {
-  readonly field: VelocityField
+  readonly field: Network
   readonly parameters: DeviceBuffer
   /** output scale of its network */
   readonly scale: number
@@ -84,7 +85,7 @@ const HEAVY_ROW = 1e6
  * the last block is not nearly empty. Blocks of light rows are multiples of 64; of heavy ones (pictures through a UNet) only
  * as many as windows on them need to begin at multiples of 64 elements.
  */
-export function blockRows(n: number, field: VelocityField, trace: Trace, info?: DeviceInfo): number {
+export function blockRows(n: number, field: Network, trace: Trace, info?: DeviceInfo): number {
   const tangents = trace === null ? 1 : trace.kind === 'exact' ? field.dimension : trace.probes
   const wanted = info?.type === 'cpu' ? BLOCK_ROWS_PER_THREAD * (info.threads ?? 1) : MOST_BLOCK_ROWS
   const binding = info?.details.maxStorageBufferBindingSize
@@ -205,8 +206,9 @@ export class Transport {
           ? builder.tensor(this.logDet, [rows, 1])
           : builder.temporary([rows, 1])
         : undefined
-      leg.link.field.addIntegration(
+      addIntegration(
         builder,
+        leg.link.field,
         tableau,
         {
           parameters: builder.tensor(leg.link.parameters),

@@ -4,8 +4,8 @@
  * interface alone.
  */
 
+import type { Shapes } from '../kernels/contract.js'
 import type { DrawAttributes } from '../kernels/draws.js'
-import type { Tableau } from '../ode/tableaus.js'
 import type { ProgramBuilder, Tensor } from '../program/program.js'
 
 /** A named array as it stands in a file: unpadded, row-major, in PyTorch's layout. */
@@ -59,27 +59,22 @@ export interface TrainingMode {
 /** The whole batch at once, everything kept. */
 export const wholeBatch: TrainingMode = { draws: null, recompute: false, microBatches: 1 }
 
-export interface IntegrationOperands {
-  readonly parameters: Tensor
-  /** [B, D], the state at `start` */
-  readonly y: Tensor
-  readonly condition?: Tensor
-  /** [T·B, D], ±1; left out: the exact trace */
-  readonly probes?: Tensor
-  /** [B, 1]; together with log_det_out, or not at all */
-  readonly log_det?: Tensor
-  /** [B, D], the state at `end` */
-  readonly out: Tensor
-  readonly log_det_out?: Tensor
+/** What tells networks apart, as plain data: composites carry it as an attribute, and devices read it. */
+export interface NetworkSpec {
+  readonly kind: string
 }
 
-export interface Interval {
-  readonly start: number
-  readonly end: number
-  readonly steps: number
+/** Stages around a network: it sees x + Σ input_s·stage_s, and writes base + Σ output_s·stage_s + scale·v. */
+export interface Combination {
+  readonly stages: Tensor
+  readonly input: readonly number[]
+  readonly base?: Tensor
+  readonly output: readonly number[]
 }
 
-export interface VelocityField {
+export interface Network {
+  /** as it lies on a device */
+  readonly spec: NetworkSpec
   /** D */
   readonly dimension: number
   /** C */
@@ -111,14 +106,18 @@ export interface VelocityField {
     operands: FieldOperands & { probes?: Tensor; out: Tensor; divergence: Tensor },
     scale: number,
   ): void
-  /** `steps` steps of a fixed-step method */
-  addIntegration(
+  /** the velocity with a combination before and behind it; left out where the network does not do that */
+  addCombined?(
     builder: ProgramBuilder,
-    tableau: Tableau,
-    operands: IntegrationOperands,
+    operands: FieldOperands & { out: Tensor },
+    combination: Combination,
     scale: number,
-    interval: Interval,
   ): void
+  /**
+   * Checks parameters [P], x [B, D], t [B] or [1] and condition [B, C] of a composite that holds this network; returns B.
+   * Throws InvalidArgumentError.
+   */
+  checkInputs(composite: string, shapes: Shapes): number
   /** The parameters under their file names, `prefix` in front. */
   toTensors(flat: Float32Array, prefix: string): NamedTensor[]
   /** The inverse of toTensors. Throws CheckpointError where a name is missing or a shape does not fit. */

@@ -1,58 +1,100 @@
-/** From the section `model` of a config to a velocity field, for rows of a given shape. */
+/**
+ * The kinds of network there are, a row each: the keys of the config, what they resolve to, and the network for rows of a
+ * given shape. A new kind is a folder of its own and a row here.
+ */
 
-import type { ResolvedOptions, UnetModel } from '../config/index.js'
+import { z } from 'zod'
 import { ConfigError } from '../errors.js'
-import { mlpField, padded } from './mlp/mlp.js'
+import { mlpNetwork, padded } from './mlp/mlp.js'
+import { type MlpModel, mlpSchema, resolveMlp } from './mlp/schema.js'
 import type { MlpSpec } from './mlp/spec.js'
-import type { VelocityField } from './network.js'
+import type { Network, NetworkSpec } from './network.js'
+import { type UnetModel, unetSchema } from './unet/schema.js'
 import { type UnetSpec, unetProblem } from './unet/spec.js'
-import { unetField } from './unet/unet.js'
+import { unetNetwork } from './unet/unet.js'
 import { microBatchProblem } from './unet/unet_backward.js'
 
-/**
- * The velocity field for rows […dims].
- * @throws ConfigError where rows of this shape do not fit the model, named with the key
- */
-export function fieldOf(model: ResolvedOptions['model'], rowShape: readonly number[]): VelocityField {
-  if (model.kind === 'unet') return unetField(unetSpec(model, rowShape))
-  const net: MlpSpec = {
+export type { MlpModel } from './mlp/schema.js'
+export type { UnetModel } from './unet/schema.js'
+
+/** The section `model` with nothing left to be decided. */
+export type Model = MlpModel | UnetModel
+
+/** How a batch goes through a network. */
+export interface BatchParts {
+  readonly batch: number
+  readonly microBatches: number
+}
+
+export interface NetworkTraits {
+  /** the key of the config that sets its size */
+  readonly sizeKey: string
+  /** whether a batch can go through it in parts, and its activations can be computed again (TrainingMode) */
+  readonly savesMemory: boolean
+  /** how a likelihood takes the divergence where nothing is said */
+  readonly trace: 'exact' | 'hutchinson'
+}
+
+interface NetworkKind<Written, M, Spec extends NetworkSpec> {
+  resolve(written: Written): M
+  /** Throws ConfigError where rows […dims] do not fit the model, named with the key. */
+  specFor(model: M, rowShape: readonly number[]): Spec
+  /** for a config's model: as it is best laid out on devices */
+  forTraining(spec: Spec): Network
+  /** for a description that is laid out already */
+  ofSpec(spec: Spec): Network
+  /** what is wrong with the parts of a batch, as a sentence; null where nothing is */
+  batchProblem(spec: Spec, parts: BatchParts): string | null
+  readonly traits: NetworkTraits
+  /** one line for people */
+  describe(model: M): string
+}
+
+const mlp: NetworkKind<z.output<typeof mlpSchema>, MlpModel, MlpSpec> = {
+  resolve: resolveMlp,
+  specFor: ({ hidden, activation, beta, time, fourier }, rowShape) => ({
     kind: 'mlp',
     dimension: rowShape.reduce((product, extent) => product * extent, 1),
     condition: 0,
-    hidden: model.hidden,
-    activation: model.activation,
-    beta: model.beta,
-    time: model.time,
-    frequencies: model.fourier,
-  }
-  return mlpField(net, padded(net))
+    hidden,
+    activation,
+    beta,
+    time,
+    frequencies: fourier,
+  }),
+  forTraining: (spec) => mlpNetwork(spec, padded(spec)),
+  ofSpec: (spec) => mlpNetwork(spec),
+  batchProblem: () => null,
+  traits: { sizeKey: 'model.hidden', savesMemory: false, trace: 'exact' },
+  describe(model) {
+    const activation =
+      model.activation === 'softplus' && model.beta !== 1 ? `softplus(β = ${model.beta})` : model.activation
+    const time = model.time === 'first' ? 't at the first layer' : 't at every layer'
+    const features = model.fourier.length > 0 ? `, ${model.fourier.length} Fourier frequencies` : ''
+    return `${model.kind} ${model.hidden.join(' · ')}, ${activation}, ${time}${features}`
+  },
 }
 
-function unetSpec({ kind, ...model }: UnetModel, rowShape: readonly number[]): UnetSpec {
-  if (rowShape.length !== 3) {
-    throw new ConfigError(
-      `model.kind unet is for pictures, rows [C, H, W], but the rows have the shape [${rowShape.join(', ')}]. ` +
-        'Take model.kind mlp, or data of four dimensions.',
-    )
-  }
-  const [channels, height, breadth] = rowShape
-  const net: UnetSpec = { kind, channels, height, breadth, condition: 0, ...model }
-  const problem = unetProblem(net)
-  if (problem) throw new ConfigError(problem)
-  return net
-}
-
-/** Throws ConfigError where rows of this shape cannot be trained with these options, as fieldOf does and for batches. */
-export function checkTraining({ model, train }: ResolvedOptions, rowShape: readonly number[]): void {
-  if (model.kind === 'mlp') return
-  const problem = microBatchProblem(unetSpec(model, rowShape), train.batch, train.microBatches)
-  if (problem) throw new ConfigError(problem)
-}
-
-/** One line for people. */
-export function describeModel(model: ResolvedOptions['model']): string {
-  if (model.kind === 'unet') {
-    const { width, multipliers, depth, attention, headChannels, dropout, scaleShift, residualResampling } = model
+const unet: NetworkKind<UnetModel, UnetModel, UnetSpec> = {
+  resolve: (written) => written,
+  specFor({ kind, ...model }, rowShape) {
+    if (rowShape.length !== 3) {
+      throw new ConfigError(
+        `model.kind unet is for pictures, rows [C, H, W], but the rows have the shape [${rowShape.join(', ')}]. ` +
+          'Take model.kind mlp, or data of four dimensions.',
+      )
+    }
+    const [channels, height, breadth] = rowShape
+    const net: UnetSpec = { kind, channels, height, breadth, condition: 0, ...model }
+    const problem = unetProblem(net)
+    if (problem) throw new ConfigError(problem)
+    return net
+  },
+  forTraining: unetNetwork,
+  ofSpec: unetNetwork,
+  batchProblem: (spec, { batch, microBatches }) => microBatchProblem(spec, batch, microBatches),
+  traits: { sizeKey: 'model.width', savesMemory: true, trace: 'hutchinson' },
+  describe({ width, multipliers, depth, attention, headChannels, dropout, scaleShift, residualResampling }) {
     const words = [
       `unet of width ${width} · (${multipliers.join(', ')})`,
       `${depth} ${depth === 1 ? 'block' : 'blocks'} a level`,
@@ -62,10 +104,48 @@ export function describeModel(model: ResolvedOptions['model']): string {
       residualResampling ? 'resampling in residual blocks' : '',
     ]
     return words.filter((word) => word !== '').join(', ')
-  }
-  const activation =
-    model.activation === 'softplus' && model.beta !== 1 ? `softplus(β = ${model.beta})` : model.activation
-  const time = model.time === 'first' ? 't at the first layer' : 't at every layer'
-  const features = model.fourier.length > 0 ? `, ${model.fourier.length} Fourier frequencies` : ''
-  return `${model.kind} ${model.hidden.join(' · ')}, ${activation}, ${time}${features}`
+  },
 }
+
+const kinds = { mlp, unet } as const
+
+/** The keys of the section `model`. */
+export const modelSchema = z.discriminatedUnion('kind', [mlpSchema, unetSchema])
+
+const kindOf = (kind: string): NetworkKind<unknown, unknown, NetworkSpec> =>
+  kinds[kind as keyof typeof kinds] as unknown as NetworkKind<unknown, unknown, NetworkSpec>
+
+/** The section `model` as it was written, with nothing left to be decided. */
+export const resolveModel = (written: z.output<typeof modelSchema>): Model =>
+  kindOf(written.kind).resolve(written) as Model
+
+/** What is true of a kind of model or network whatever its sizes. */
+export const traitsOf = ({ kind }: { readonly kind: string }): NetworkTraits => kindOf(kind).traits
+
+/**
+ * The network of a model for rows […dims].
+ * @throws ConfigError where rows of this shape do not fit the model, named with the key
+ */
+export function networkFor(model: Model, rowShape: readonly number[]): Network {
+  const kind = kindOf(model.kind)
+  return kind.forTraining(kind.specFor(model, rowShape))
+}
+
+const bySpec = new WeakMap<NetworkSpec, Network>()
+
+/** The network that a composite's attribute describes. */
+export function networkOf(spec: NetworkSpec): Network {
+  const known = bySpec.get(spec) ?? kindOf(spec.kind).ofSpec(spec)
+  bySpec.set(spec, known)
+  return known
+}
+
+/** Throws ConfigError where rows of this shape cannot be trained with such batches, as networkFor does and for the batches. */
+export function checkTraining(model: Model, parts: BatchParts, rowShape: readonly number[]): void {
+  const kind = kindOf(model.kind)
+  const problem = kind.batchProblem(kind.specFor(model, rowShape), parts)
+  if (problem) throw new ConfigError(problem)
+}
+
+/** One line for people. */
+export const describeModel = (model: Model): string => kindOf(model.kind).describe(model)

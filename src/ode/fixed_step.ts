@@ -5,7 +5,8 @@
  */
 
 import { stageCombine } from '../kernels/stage_combine.js'
-import { type NetworkSpec, networkOf } from '../networks/by-spec.js'
+import type { NetworkSpec } from '../networks/network.js'
+import { networkOf } from '../networks/registry.js'
 import { aligned, type ProgramBuilder, type Tensor } from '../program/program.js'
 import type { Tableau } from './tableaus.js'
 
@@ -74,7 +75,7 @@ const combinedStep: Step = (builder, { nodes, a, weights }, o, { net, scale }, t
       s === last
         ? { stages, input, base: from.y, output: weights.slice(0, last).map((weight) => weight * h) }
         : { stages, input, output: [] }
-    networkOf(net).addCombined!(builder, net, operands, combination, s === last ? scale * weights[s] * h : scale)
+    networkOf(net).addCombined!(builder, operands, combination, s === last ? scale * weights[s] * h : scale)
   })
 }
 
@@ -96,10 +97,10 @@ const separateStep: Step = (builder, { nodes, a, weights }, o, { net, scale }, t
       condition: o.condition,
       out: builder.view(stages, [B, D], s * aligned(B * D)),
     }
-    if (!rates) networkOf(net).addVelocity(builder, net, operands, scale)
+    if (!rates) networkOf(net).addVelocity(builder, operands, scale)
     else {
       const divergence = builder.view(rates, [B], s * aligned(B))
-      networkOf(net).addDivergence(builder, net, { ...operands, probes: o.probes, divergence }, scale)
+      networkOf(net).addDivergence(builder, { ...operands, probes: o.probes, divergence }, scale)
     }
   })
   const coefficients = weights.map((weight) => weight * h)

@@ -6,7 +6,7 @@
 
 import { InvalidArgumentError } from '../errors.js'
 import { type Cost, expectBoth, expectShape, traffic } from '../kernels/contract.js'
-import { networkOf } from '../networks/by-spec.js'
+import { networkOf } from '../networks/registry.js'
 import type { Composite } from '../program/program.js'
 import { fixedStep, type IntegrationAttributes } from './fixed_step.js'
 import { rk4 } from './tableaus.js'
@@ -24,8 +24,8 @@ export const rk4Step: Composite<IntegrationAttributes> = {
     log_det_out: { access: 'write', optional: true }, // [B, 1]
   },
   check(shapes, { net, steps }) {
-    const B = networkOf(net).checkInputs('rk4_step', { ...shapes, x: shapes.y, t: [1] }, net)
-    expectShape('rk4_step', 'out', shapes.out, [B, networkOf(net).dimension(net)])
+    const B = networkOf(net).checkInputs('rk4_step', { ...shapes, x: shapes.y, t: [1] })
+    expectShape('rk4_step', 'out', shapes.out, [B, networkOf(net).dimension])
     expectBoth('rk4_step', 'log_det', 'log_det_out', shapes)
     if (shapes.log_det) {
       expectShape('rk4_step', 'log_det', shapes.log_det, [B, 1])
@@ -38,7 +38,7 @@ export const rk4Step: Composite<IntegrationAttributes> = {
   cost: (shapes, { net, steps }): Cost => {
     const [B, D] = shapes.y!
     const T = shapes.log_det ? (shapes.probes ? shapes.probes[0] / B : D) : 0
-    return { flops: 4 * steps * B * networkOf(net).rowFlops(net) * (1 + T), bytes: traffic(shapes) }
+    return { flops: 4 * steps * B * networkOf(net).rowFlops * (1 + T), bytes: traffic(shapes) }
   },
   expand: (builder, operands, attributes) => fixedStep(builder, rk4, operands, attributes),
 }

@@ -8,7 +8,7 @@ import { type Device, mergeVariants } from '../device/device.js'
 import { freshState, type StepsSpent, type SubFlowSettings, type TrainingState, trainSubFlow } from '../learn/fit.js'
 import { targetSpread } from '../learn/interpolant.js'
 import { type Pool, type PoolValues, uploadPool } from '../learn/pool.js'
-import type { VelocityField } from '../networks/network.js'
+import type { Network } from '../networks/network.js'
 import type { Evaluations, SolverSettings } from '../ode/solver.js'
 import { pushForward } from './push-forward.js'
 
@@ -109,7 +109,7 @@ function meanVariance(values: PoolValues, D: number): number {
  */
 export async function trainChain(
   device: Device,
-  field: VelocityField,
+  field: Network,
   x: PoolValues,
   settings: ChainSettings,
   hooks: ChainHooks,

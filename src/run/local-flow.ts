@@ -8,15 +8,15 @@ import { type ResolvedOptions, resolveOptions, type TrainOptions } from '../conf
 import { applyScaler, logDeterminant, type Scaler, undoScaler } from '../data/scaler.js'
 import { checkTensor, holdsPixels, type Tensor } from '../data/tensor.js'
 import type { Device, DeviceInfo, DeviceKind } from '../device/device.js'
-import { expectMixed } from '../device/precision.js'
 import { openDevice } from '../device/select.js'
 import { InvalidArgumentError, invalid } from '../errors.js'
 import { checkMemory, type PlannedRows, planTraining, type TrainingPlan } from '../learn/plan.js'
 import { modelValues, type PoolValues } from '../learn/pool.js'
+import { expectMixed } from '../learn/precision.js'
 import { betaQuantiles } from '../learn/quantiles.js'
 import { blockRows, type Leg, type Link, type Trace, Transport, wholePath } from '../model/transport.js'
-import type { VelocityField } from '../networks/network.js'
-import { checkTraining, fieldOf } from '../networks/registry.js'
+import type { Network } from '../networks/network.js'
+import { checkTraining, networkFor } from '../networks/registry.js'
 import { checkSolver, type Evaluations, type SolverSettings } from '../ode/solver.js'
 import {
   type ChainHooks,
@@ -27,6 +27,7 @@ import {
   type TrainedChain,
   trainChain,
 } from '../recipes/local-flow.js'
+import { machineBytes } from './machine.js'
 
 export type { Progress } from '../recipes/local-flow.js'
 
@@ -151,14 +152,13 @@ export function checkBatch({ train, flow }: ResolvedOptions, n: number): void {
 
 /** What the longest sub-flow of a chain takes. */
 export function planChain(
-  field: VelocityField,
-  { model }: ResolvedOptions,
+  field: Network,
   { subFlows }: ChainSettings,
   rows: PlannedRows,
-  device: DeviceKind,
+  device: Pick<Device, 'plan'> | null,
 ): TrainingPlan {
   const [longest] = [...subFlows].sort((a, b) => b.steps - a.steps)
-  return planTraining(field, longest, rows, device, model.kind)
+  return planTraining(field, longest, rows, device)
 }
 
 export interface TrainFlowHooks extends ChainHooks {
@@ -190,7 +190,7 @@ export async function trainFlow(
 ): Promise<{ flow: LocalFlow; chain: TrainedChain }> {
   const [n, ...rowShape] = x.shape
   checkBatch(options, n)
-  checkTraining(options, rowShape)
+  checkTraining(options.model, options.train, rowShape)
   if (hooks.flips && rowShape.length < 2) {
     throw invalid(
       'flips',
@@ -199,11 +199,11 @@ export async function trainFlow(
     )
   }
   const values = chainRows(x, scaler)
-  const field = fieldOf(options.model, rowShape)
+  const field = networkFor(options.model, rowShape)
   if (options.train.precision === 'mixed') expectMixed(device, field)
   const settings = chainSettings(options, hooks.flips ? rowShape.at(-1) : 0)
-  const plan = planChain(field, options, settings, { count: n, pixels: values instanceof Uint8Array }, device.kind)
-  checkMemory(plan, options, device.info)
+  const plan = planChain(field, settings, { count: n, pixels: values instanceof Uint8Array }, device)
+  checkMemory(plan, options, device.info, machineBytes())
   hooks.onPlan?.(plan)
   const chain = await trainChain(device, field, values, settings, hooks, hooks.start ?? null)
   return { flow: new LocalFlow({ options, raw, rowShape, scaler, subFlows: chain.subFlows }, device), chain }
@@ -216,7 +216,7 @@ export class LocalFlow {
   readonly rowShape: readonly number[]
   readonly scaler: Scaler | null
   readonly subFlows: readonly FinishedSubFlow[]
-  readonly field: VelocityField
+  readonly field: Network
   /** function evaluations of the last call that carried rows */
   evaluations: Evaluations | null = null
   private device: Device | null
@@ -230,7 +230,7 @@ export class LocalFlow {
     this.rowShape = parts.rowShape
     this.scaler = parts.scaler
     this.subFlows = parts.subFlows
-    this.field = fieldOf(parts.options.model, parts.rowShape)
+    this.field = networkFor(parts.options.model, parts.rowShape)
     this.device = device
   }
 

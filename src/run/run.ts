@@ -26,8 +26,8 @@ import type { Device, DeviceInfo } from '../device/device.js'
 import { CheckpointError } from '../errors.js'
 import type { TrainingState } from '../learn/fit.js'
 import type { PoolValues } from '../learn/pool.js'
-import type { NamedTensor, VelocityField } from '../networks/network.js'
-import { fieldOf } from '../networks/registry.js'
+import type { NamedTensor, Network } from '../networks/network.js'
+import { networkFor } from '../networks/registry.js'
 import type { ReportEvaluation, ReportQuality } from '../plot/index.js'
 import type { ChainState, FinishedSubFlow } from '../recipes/local-flow.js'
 import { type FlowParts, LocalFlow } from './local-flow.js'
@@ -111,7 +111,7 @@ export class RunWriter {
   constructor(
     private readonly folder: string,
     private readonly identity: RunIdentity,
-    private readonly field: VelocityField,
+    private readonly field: Network,
     resumed: RunManifest | null,
   ) {
     this.written = new Set(resumed?.files.map((file) => file.name))
@@ -185,7 +185,7 @@ export class RunWriter {
 }
 
 /** Names of the sub-flow in work: parameters as in a finished one, moments and average under prefixes of their own. */
-function trainingTensors(field: VelocityField, state: TrainingState, n: number): NamedTensor[] {
+function trainingTensors(field: Network, state: TrainingState, n: number): NamedTensor[] {
   const prefix = `subflow.${n}.`
   return [
     ...field.toTensors(state.parameters, prefix),
@@ -203,7 +203,7 @@ export interface Run {
   /** the options as they were written, without the data */
   readonly raw: object
   readonly extra: RunExtra
-  readonly field: VelocityField
+  readonly field: Network
 }
 
 /** Opens a run folder: reads and checks its manifest. Throws CheckpointError. */
@@ -232,7 +232,7 @@ export async function openRun(folder: string, opened?: RunManifest): Promise<Run
   }
   const finished = phase === 'done' ? steps.length : subFlow - 1
   if (scales.length !== finished) throw damaged(`it has ${scales.length} output scales of ${finished}`)
-  return { folder, manifest, options, raw, extra, field: fieldOf(options.model, extra.rowShape) }
+  return { folder, manifest, options, raw, extra, field: networkFor(options.model, extra.rowShape) }
 }
 
 /** Sub-flow n is in a file of its own. */

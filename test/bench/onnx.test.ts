@@ -4,13 +4,13 @@ import { layerWeight, onnxModel } from '../../bench/peers/onnx-model.js'
 import { type MlpShape, specOf } from '../../bench/shapes.js'
 import { normals } from '../../bench/values.js'
 import { openReference } from '../../src/device/reference/device.js'
-import { mlpField } from '../../src/networks/mlp/mlp.js'
+import { mlpNetwork } from '../../src/networks/mlp/mlp.js'
 import { ProgramBuilder } from '../../src/program/program.js'
 
 /** The same network as the ONNX file has it, on the reference device. */
 async function ours(net: MlpShape, xt: Float32Array, rows: number): Promise<Float32Array> {
   const device = openReference()
-  const field = mlpField(specOf(net))
+  const field = mlpNetwork(specOf(net))
   const widths = [net.dimension + 1, ...new Array<number>(net.layers).fill(net.width), net.dimension]
   const named = widths.slice(1).flatMap((outputs, i) => {
     const inputs = widths[i]

@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest'
 import type { Conversation } from '../../bench/peers/conversation.js'
 import { MissingPeer } from '../../bench/peers/peer.js'
 import { startPyTorch } from '../../bench/peers/pytorch.js'
-import { unetField } from '../../src/networks/unet/unet.js'
+import { unetNetwork } from '../../src/networks/unet/unet.js'
 import { batch, type Computed, distance, net, ours, parameters, RATE } from './small-unet.js'
 
 const wanted = await ours()
@@ -45,7 +45,7 @@ describe('bench: UNets of peers', () => {
       return skip()
     }
     try {
-      const given = unetField(net).toTensors(parameters(), '')
+      const given = unetNetwork(net).toTensors(parameters(), '')
       const answer = (await conversation.ask({
         check: {
           net: { spec: net },

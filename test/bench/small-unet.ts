@@ -13,7 +13,7 @@ import { STATE_LENGTH } from '../../src/kernels/state.js'
 import { optimizerTable } from '../../src/learn/fit.js'
 import { wholeBatch } from '../../src/networks/network.js'
 import { unetDimension, unetPlan } from '../../src/networks/unet/spec.js'
-import { unetField } from '../../src/networks/unet/unet.js'
+import { unetNetwork } from '../../src/networks/unet/unet.js'
 import { ProgramBuilder, type Tensor } from '../../src/program/program.js'
 import { smallUnet } from '../small-unet.js'
 
@@ -24,7 +24,7 @@ const D = unetDimension(net)
 
 /** Starting parameters, moved so that no layer is zero; gaps of the layout stay zero. */
 export function parameters(): Float32Array {
-  const flat = unetField(net).initialise(1103, 1)
+  const flat = unetNetwork(net).initialise(1103, 1)
   for (const { offset, shape } of unetPlan(net).parameters) {
     const length = shape.reduce((product, extent) => product * extent, 1)
     normals(length, 0.1).forEach((value, i) => {
@@ -50,7 +50,7 @@ export interface Computed {
 /** On the reference device. */
 export async function ours(): Promise<Computed> {
   const device = openReference()
-  const field = unetField(net)
+  const field = unetNetwork(net)
   const settings = { ...optimizer, lr: RATE }
   const filled = (values: Float32Array | Uint32Array): DeviceBuffer => {
     const buffer = device.createBuffer(values.length, values instanceof Uint32Array ? 'u32' : 'f32')

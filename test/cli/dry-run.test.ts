@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 import { resolveOptions } from '../../src/config/index.js'
 import { bytesText, checkMemory } from '../../src/learn/plan.js'
-import { fieldOf } from '../../src/networks/registry.js'
+import { networkFor } from '../../src/networks/registry.js'
 import { chainSettings, planChain } from '../../src/run/local-flow.js'
 import { lfm } from './lfm.js'
 
@@ -61,15 +61,15 @@ describe('the plan of a training', () => {
       model: { kind: 'unet', attention: [8] },
       train: { batch: 32, steps: 10, ...train },
     })
-    const field = fieldOf(options.model, [1, 16, 16])
+    const field = networkFor(options.model, [1, 16, 16])
     const rows = { count: 1000, pixels: true }
-    return { options, ...planChain(field, options, chainSettings(options), rows, 'webgpu') }
+    return { options, ...planChain(field, chainSettings(options), rows, null) }
   }
 
   test('counts bytes, and falls with recomputation and micro-batches', () => {
     const whole = plan({})
     expect(whole.memory.pool).toBe(1000 * 256)
-    const P = fieldOf(whole.options.model, [1, 16, 16]).parameterLength
+    const P = networkFor(whole.options.model, [1, 16, 16]).parameterLength
     expect(whole.memory.optimizer - 4 * 4 * P).toBeGreaterThan(0)
     expect(whole.memory.optimizer - 4 * 4 * P).toBeLessThan(4 * 5000)
     const again = plan({ recompute: true })

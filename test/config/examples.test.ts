@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it, test } from 'vitest'
 import { readConfig, resolveConfig } from '../../src/config/index.js'
-import { checkTraining, fieldOf } from '../../src/networks/registry.js'
+import { checkTraining, networkFor } from '../../src/networks/registry.js'
 
 const folder = fileURLToPath(new URL('../../examples/', import.meta.url))
 const resolved = async (name: string) => resolveConfig(await readConfig(join(folder, name)), name)
@@ -26,8 +26,8 @@ test.each([
   ['flowers128', [3, 128, 128], 21_424_323, [0.5, 0.75, 1.125, null], 40, 40_000, 0, 0.999],
 ] as const)('%s has the paper’s settings', async (name, shape, parameters, gammas, batch, steps, dropout, ema) => {
   const config = await resolved(`${name}.yaml`)
-  expect(fieldOf(config.model, shape).parameterCount).toBe(parameters)
-  checkTraining(config, shape)
+  expect(networkFor(config.model, shape).parameterCount).toBe(parameters)
+  checkTraining(config.model, config.train, shape)
   expect(config.flow).toMatchObject({ gammas, interpolant: Array(4).fill('linear'), coupling: 'dependent' })
   expect(config.train).toMatchObject({ batch, steps: Array(4).fill(steps), ema, clip: 1, warmup: 5000 })
   expect(config.model).toMatchObject({ kind: 'unet', dropout, scaleShift: false, residualResampling: false })
@@ -43,8 +43,8 @@ test.each([
 ] as const)('%s can be trained, and is measured by the features that ship', async (name, side) => {
   const config = await resolved(`${name}.yaml`)
   expect(config.data).toMatchObject({ kind: 'idx', ...(side === 16 && { size: 16 }) })
-  checkTraining(config, [1, side, side])
-  const { rowFlops, parameterCount } = fieldOf(config.model, [1, side, side])
+  checkTraining(config.model, config.train, [1, side, side])
+  const { rowFlops, parameterCount } = networkFor(config.model, [1, side, side])
   expect(parameterCount).toBeLessThan(2e6)
   // a push of the pool of 20 000 pictures by two midpoint steps
   if (name === 'digits') expect((4 * 20_000 * rowFlops) / 1e12).toBeLessThan(13)

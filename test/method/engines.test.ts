@@ -7,7 +7,7 @@ import { expect, test } from 'vitest'
 import type { Device, DeviceKind } from '../../src/device/device.js'
 import { openDevice } from '../../src/device/select.js'
 import { TrainingError } from '../../src/errors.js'
-import { mlpField } from '../../src/networks/mlp/mlp.js'
+import { mlpNetwork } from '../../src/networks/mlp/mlp.js'
 import type { MlpSpec } from '../../src/networks/mlp/spec.js'
 import { type ChainSettings, type ChainState, trainChain } from '../../src/recipes/local-flow.js'
 import { describeOn } from '../devices.js'
@@ -22,7 +22,7 @@ const net: MlpSpec = {
   time: 'every',
   frequencies: [1.5],
 }
-const field = mlpField(net)
+const field = mlpNetwork(net)
 const n = 500
 const x = Float32Array.from({ length: 2 * n }, (_, i) => Math.sin(0.37 * i * i) + (i % 2))
 

@@ -7,7 +7,7 @@ import { describe, expect, test } from 'vitest'
 import type { Device } from '../../src/device/device.js'
 import { openReference } from '../../src/device/reference/device.js'
 import type { ActivationName } from '../../src/kernels/activations.js'
-import { mlpField } from '../../src/networks/mlp/mlp.js'
+import { mlpNetwork } from '../../src/networks/mlp/mlp.js'
 import { type MlpSpec, mlpLayers, mlpParameterCount } from '../../src/networks/mlp/spec.js'
 import { wholeBatch } from '../../src/networks/network.js'
 import { ProgramBuilder } from '../../src/program/program.js'
@@ -32,7 +32,7 @@ const nets: { net: MlpSpec; scale: number }[] = (
 }))
 
 async function gradient(device: Device, net: MlpSpec, scale: number) {
-  const field = mlpField(net)
+  const field = mlpNetwork(net)
   const D = net.dimension
   const builder = new ProgramBuilder()
   const made: { dispose(): void }[] = []

@@ -5,16 +5,17 @@
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Device } from '../../src/device/device.js'
-import { expectMixed } from '../../src/device/precision.js'
 import { openReference } from '../../src/device/reference/device.js'
 import { forgetful } from '../../src/device/webgpu/findings.js'
 import { openWebgpu } from '../../src/device/webgpu/index.js'
 import { type ActivationName, activations } from '../../src/kernels/activations.js'
+import type { DType } from '../../src/kernels/contract.js'
 import { convert } from '../../src/kernels/convert.js'
 import { seedWords } from '../../src/kernels/draws.js'
 import { FIRST_LOSS_EXPONENT, STATE_LENGTH, stateWords } from '../../src/kernels/state.js'
 import { freshState, type SubFlowSettings, type TrainingState, trainSubFlow } from '../../src/learn/fit.js'
-import { mlpField } from '../../src/networks/mlp/mlp.js'
+import { expectMixed } from '../../src/learn/precision.js'
+import { mlpNetwork } from '../../src/networks/mlp/mlp.js'
 import type { MlpSpec } from '../../src/networks/mlp/spec.js'
 import { ProgramBuilder } from '../../src/program/program.js'
 import { adapterOrSkip } from '../webgpu/adapter.js'
@@ -36,7 +37,7 @@ const spec = (activation: ActivationName, over: Partial<MlpSpec> = {}): MlpSpec 
 /** Gradient and mean loss of one batch, in mixed precision at a loss scale of 2^exponent, or exact where that is null. */
 async function gradientOf(device: Device, net: MlpSpec, exponent: number | null) {
   const [B, D] = [41, net.dimension]
-  const field = mlpField(net)
+  const field = mlpNetwork(net)
   const builder = new ProgramBuilder()
   const filled = (length: number, value: (i: number) => number) => {
     const buffer = device.createBuffer(length)
@@ -111,7 +112,7 @@ const rows = 300
 const pool = Float32Array.from({ length: 2 * rows }, (_, i) => Math.sin(0.37 * i * i))
 
 async function train(device: Device, over: Partial<SubFlowSettings> = {}, begin: Partial<TrainingState> = {}) {
-  const field = mlpField(net)
+  const field = mlpNetwork(net)
   const buffer = device.createBuffer(pool.length)
   buffer.write(pool)
   const checkpoints: TrainingState[] = []
@@ -196,15 +197,16 @@ describe.skipIf(!name)(`mixed precision on ${name}`, { timeout: 600_000 }, () =>
 })
 
 test('where it cannot be had, the error says what is needed and what to take', async () => {
-  const field = mlpField(net)
-  const { info } = openReference()
-  expect(() => expectMixed({ kind: 'native', info }, field)).toThrow(
+  const field = mlpNetwork(net)
+  const { dtypes, info } = openReference()
+  expect(() => expectMixed({ dtypes, info: { ...info, kind: 'native' } }, field)).toThrow(
     /webgpu.*shader-f16.*native.*train.precision: float32/,
   )
-  const old = { ...info, details: { driver: 'NVIDIA 470', features: ['subgroups'] } }
-  expect(() => expectMixed({ kind: 'webgpu', info: old }, field)).toThrow(/NVIDIA 470.*update.*docs\/gpu-servers.md/)
-  const able = { ...info, details: { features: ['shader-f16'] } }
-  expect(() => expectMixed({ kind: 'webgpu', info: able }, field)).not.toThrow()
+  const gpu = { ...info, kind: 'webgpu', type: 'hardware' } as const
+  const old = { ...gpu, details: { driver: 'NVIDIA 470' } }
+  expect(() => expectMixed({ dtypes, info: old }, field)).toThrow(/NVIDIA 470.*update.*docs\/gpu-servers.md/)
+  const able = new Set<DType>([...dtypes, 'f16'])
+  expect(() => expectMixed({ dtypes: able, info: gpu }, field)).not.toThrow()
   const { addMixedGradient: _, ...without } = field
-  expect(() => expectMixed({ kind: 'webgpu', info: able }, without)).toThrow(/this kind of model/)
+  expect(() => expectMixed({ dtypes: able, info: gpu }, without)).toThrow(/this kind of model/)
 })

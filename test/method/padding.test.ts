@@ -8,9 +8,9 @@ import type { Device } from '../../src/device/device.js'
 import { openReference } from '../../src/device/reference/device.js'
 import { type ActivationName, activations } from '../../src/kernels/activations.js'
 import { freshState, type SubFlowSettings, trainSubFlow } from '../../src/learn/fit.js'
-import { mlpField, padded } from '../../src/networks/mlp/mlp.js'
+import { mlpNetwork, padded } from '../../src/networks/mlp/mlp.js'
 import type { MlpSpec } from '../../src/networks/mlp/spec.js'
-import type { VelocityField } from '../../src/networks/network.js'
+import type { Network } from '../../src/networks/network.js'
 import { describeOn } from '../devices.js'
 
 const spec = (activation: ActivationName): MlpSpec => ({
@@ -49,7 +49,7 @@ const settings: SubFlowSettings = {
   },
 }
 
-async function train(device: Device, field: VelocityField): Promise<Float32Array> {
+async function train(device: Device, field: Network): Promise<Float32Array> {
   const rows = 100
   const pool = device.createBuffer(3 * rows)
   pool.write(Float32Array.from({ length: 3 * rows }, (_, i) => Math.sin(0.37 * i * i)))
@@ -59,7 +59,7 @@ async function train(device: Device, field: VelocityField): Promise<Float32Array
   return state.parameters
 }
 
-const restored = (field: VelocityField, flat: Float32Array): Float32Array => {
+const restored = (field: Network, flat: Float32Array): Float32Array => {
   const tensors = field.toTensors(flat, '').map((tensor) => [tensor.name, tensor] as const)
   return field.fromTensors(new Map(tensors), '')
 }
@@ -71,7 +71,7 @@ test('an activation that is not zero at zero keeps its widths; the others get mu
 })
 
 test('starting parameters and files are those of the network as it is', () => {
-  const [plain, on] = [mlpField(spec('silu')), mlpField(spec('silu'), padded(spec('silu')))]
+  const [plain, on] = [mlpNetwork(spec('silu')), mlpNetwork(spec('silu'), padded(spec('silu')))]
   expect(on.parameterLength).toBeGreaterThan(0)
   expect(on.toTensors(on.initialise(3, 2), 'p.')).toEqual(plain.toTensors(plain.initialise(3, 2), 'p.'))
   expect([on.parameterCount, on.rowFlops, on.stepFlops(7)]).toEqual([
@@ -86,7 +86,7 @@ await describeOn(['reference', 'native', 'webgpu'], 'training with padded widths
     '%s leaves what was added at zero',
     async (activation) => {
       const net = spec(activation)
-      const [plain, on] = [mlpField(net), mlpField(net, padded(net))]
+      const [plain, on] = [mlpNetwork(net), mlpNetwork(net, padded(net))]
       const trained = await train(device(), on)
       expect(trained.some((value) => value !== 0)).toBe(true)
       expect(restored(on, trained)).toEqual(trained)

@@ -7,7 +7,7 @@ import { expect, test } from 'vitest'
 import type { Device } from '../../src/device/device.js'
 import { pixelValue } from '../../src/kernels/pool.js'
 import { uploadPool } from '../../src/learn/pool.js'
-import { mlpField } from '../../src/networks/mlp/mlp.js'
+import { mlpNetwork } from '../../src/networks/mlp/mlp.js'
 import type { MlpSpec } from '../../src/networks/mlp/spec.js'
 import { type ChainHooks, type ChainState, trainChain } from '../../src/recipes/local-flow.js'
 import { pushForward } from '../../src/recipes/push-forward.js'
@@ -31,7 +31,7 @@ const net: MlpSpec = {
   time: 'first',
   frequencies: [],
 }
-const field = mlpField(net)
+const field = mlpNetwork(net)
 const solver = { solver: 'euler', steps: 1, rtol: 1, atol: 1 } as const
 
 async function train(

@@ -6,7 +6,7 @@
 import { expect, test } from 'vitest'
 import type { Device } from '../../src/device/device.js'
 import { type Link, type Trace, Transport, wholePath } from '../../src/model/transport.js'
-import { mlpField } from '../../src/networks/mlp/mlp.js'
+import { mlpNetwork } from '../../src/networks/mlp/mlp.js'
 import type { MlpSpec } from '../../src/networks/mlp/spec.js'
 import type { SolverSettings } from '../../src/ode/solver.js'
 import { describeOn } from '../devices.js'
@@ -21,7 +21,7 @@ const net: MlpSpec = {
   time: 'every',
   frequencies: [0.7],
 }
-const field = mlpField(net)
+const field = mlpNetwork(net)
 const solver = (name: SolverSettings['solver'], steps = 8, tolerance = 1e-5): SolverSettings => ({
   solver: name,
   steps,

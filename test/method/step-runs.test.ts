@@ -12,10 +12,10 @@ import {
   type TrainingState,
   trainSubFlow,
 } from '../../src/learn/fit.js'
-import { mlpField } from '../../src/networks/mlp/mlp.js'
+import { mlpNetwork } from '../../src/networks/mlp/mlp.js'
 import { describeOn } from '../devices.js'
 
-const field = mlpField({
+const field = mlpNetwork({
   kind: 'mlp',
   dimension: 2,
   condition: 0,

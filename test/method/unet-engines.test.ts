@@ -11,7 +11,8 @@ import { resolveOptions } from '../../src/config/index.js'
 import type { Device, DeviceBuffer } from '../../src/device/device.js'
 import { openReference } from '../../src/device/reference/device.js'
 import { type UnetSpec, unetDimension, unetPlan } from '../../src/networks/unet/spec.js'
-import { unetField } from '../../src/networks/unet/unet.js'
+import { unetNetwork } from '../../src/networks/unet/unet.js'
+import { addIntegration } from '../../src/ode/integrate.js'
 import { rk4 } from '../../src/ode/tableaus.js'
 import { ProgramBuilder, type Tensor } from '../../src/program/program.js'
 import { LocalFlow, trainFlow } from '../../src/run/local-flow.js'
@@ -31,7 +32,7 @@ const wave = (length: number, frequency: number, size = 1): Float32Array =>
 
 /** Starting parameters, moved so that no layer is zero. */
 function parametersOf(net: UnetSpec): Float32Array {
-  const flat = unetField(net).initialise(1, 1)
+  const flat = unetNetwork(net).initialise(1, 1)
   unetPlan(net).parameters.forEach(({ offset, shape, start }, number) => {
     const length = shape.reduce((product, extent) => product * extent, 1)
     wave(length, 0.7 + 0.1 * number, typeof start === 'number' ? 0.1 : 0.2 / Math.sqrt(start.fanIn)).forEach((v, i) => {
@@ -80,7 +81,7 @@ type Result = (name: string, shape: number[]) => Tensor
 const programs: Record<string, (net: UnetSpec) => Parameters<typeof runOn>[1]> = {
   gradient: (net) => (builder, given, result) => {
     const [D, P] = [unetDimension(net), unetPlan(net).parameterLength]
-    unetField(net).addGradient(
+    unetNetwork(net).addGradient(
       builder,
       {
         parameters: given(parametersOf(net)),
@@ -98,17 +99,17 @@ const programs: Record<string, (net: UnetSpec) => Parameters<typeof runOn>[1]> =
     const D = unetDimension(net)
     const x = given(wave(B * D, 1.3), [B, D])
     const t = builder.constant([0.3])
-    unetField(net).addVelocity(builder, { parameters: given(parametersOf(net)), x, t, out: result('v', [B, D]) }, 0.7)
+    unetNetwork(net).addVelocity(builder, { parameters: given(parametersOf(net)), x, t, out: result('v', [B, D]) }, 0.7)
   },
   integration: (net) => (builder, given, result) => {
     const D = unetDimension(net)
     const y = given(wave(B * D, 1.3), [B, D])
     const operands = { parameters: given(parametersOf(net)), y, out: result('y', [B, D]) }
-    unetField(net).addIntegration(builder, rk4, operands, 1, { start: 1, end: 0.5, steps: 1 })
+    addIntegration(builder, unetNetwork(net), rk4, operands, 1, { start: 1, end: 0.5, steps: 1 })
   },
   divergence: (net) => (builder, given, result) => {
     const D = unetDimension(net)
-    unetField(net).addDivergence(
+    unetNetwork(net).addDivergence(
       builder,
       {
         parameters: given(parametersOf(net)),

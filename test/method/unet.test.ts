@@ -14,7 +14,7 @@ import {
   unetPlan,
   unetProblem,
 } from '../../src/networks/unet/spec.js'
-import { unetField } from '../../src/networks/unet/unet.js'
+import { unetNetwork } from '../../src/networks/unet/unet.js'
 import { microBatchProblem } from '../../src/networks/unet/unet_backward.js'
 import { fixedStep } from '../../src/ode/fixed_step.js'
 import { euler, midpoint, rk4, type Tableau } from '../../src/ode/tableaus.js'
@@ -59,11 +59,11 @@ describe('known sizes', () => {
     ['Flowers', flowers128, 21_424_323, 33.2],
   ] as const)('%s', (_, net, parameters, gigaflops) => {
     expect(unetParameterCount(net)).toBe(parameters)
-    expect(unetField(net).rowFlops / 1e9).toBeCloseTo(gigaflops, 1)
+    expect(unetNetwork(net).rowFlops / 1e9).toBeCloseTo(gigaflops, 1)
   })
 
   test('the paper’s training step of 256 pictures of CIFAR-10 is 9.5 TFLOP', () => {
-    expect(unetField(cifar10).stepFlops(256) / 1e12).toBeCloseTo(9.5, 0)
+    expect(unetNetwork(cifar10).stepFlops(256) / 1e12).toBeCloseTo(9.5, 0)
   })
 })
 
@@ -96,7 +96,7 @@ const wave = (length: number, frequency: number, size = 1): Float64Array =>
 
 /** Every parameter away from where it starts: zero-initialised layers would hide the gradients of those before them. */
 function parametersOf(net: UnetSpec): Float64Array {
-  const flat = Float64Array.from(unetField(net).initialise(1, 1))
+  const flat = Float64Array.from(unetNetwork(net).initialise(1, 1))
   unetPlan(net).parameters.forEach(({ offset, shape, start }, number) => {
     const length = shape.reduce((product, extent) => product * extent, 1)
     const size = typeof start === 'number' ? 0.2 : 0.5 / Math.sqrt(start.fanIn)
@@ -124,7 +124,7 @@ interface Gradient {
 }
 
 function gradientOf(net: UnetSpec, mode: Partial<TrainingMode> = {}, rows = B): Gradient {
-  const field = unetField(net)
+  const field = unetNetwork(net)
   const D = unetDimension(net)
   const { memory, make } = memoryOf()
   const builder = new ProgramBuilder()
@@ -213,7 +213,7 @@ describe('dropout', () => {
 
 /** v at x; with a trace its divergence as well, exact or by probes. */
 function velocityOf(net: UnetSpec, rows: number, trace?: 'exact' | Float64Array) {
-  const field = unetField(net)
+  const field = unetNetwork(net)
   const D = unetDimension(net)
   const { memory, make } = memoryOf()
   const builder = new ProgramBuilder()
@@ -307,7 +307,7 @@ function outside(
   { start, end, steps }: { start: number; end: number; steps: number },
 ): void {
   const { parameters, y: first, out } = o as unknown as Record<string, ReturnType<ProgramBuilder['tensor']>>
-  const field = unetField(small)
+  const field = unetNetwork(small)
   const [rows, D] = first.shape
   const h = (end - start) / steps
   let y = first
@@ -341,7 +341,7 @@ describe('blocks of rows', () => {
   })
 
   test('are short where a row is work for a processor, so that an abort does not wait', () => {
-    const field = unetField(digits(16))
+    const field = unetNetwork(digits(16))
     const rows = blockRows(20_000, field, null, cpu)
     expect(rows * field.rowFlops).toBeLessThan(3e10)
     expect(rows * field.rowFlops).toBeGreaterThan(1e10)
@@ -352,14 +352,14 @@ describe('blocks of rows', () => {
 
   test('keep windows on them at multiples of 64 elements', () => {
     // 28 · 28 = 16 · 49
-    const rows = blockRows(1001, unetField(digits(28)), { kind: 'hutchinson', probes: 2, seed: 1 }, cpu)
+    const rows = blockRows(1001, unetNetwork(digits(28)), { kind: 'hutchinson', probes: 2, seed: 1 }, cpu)
     expect((rows * 784) % 64).toBe(0)
     expect(rows % 64).not.toBe(0)
   })
 })
 
 describe('parameters', () => {
-  const field = unetField(small)
+  const field = unetNetwork(small)
 
   test('a fresh network is the zero field: its last convolution starts at zero', () => {
     const flat = field.initialise(3, 1)
@@ -408,7 +408,7 @@ describe('what does not fit is named', () => {
     [{ headChannels: 3 }, /model.headChannels.*4 channels for heads of 3/s],
   ] as const)('%j', (change, message) => {
     expect(unetProblem({ ...small, ...change })).toMatch(message)
-    expect(() => unetField({ ...small, ...change })).toThrow(message)
+    expect(() => unetNetwork({ ...small, ...change })).toThrow(message)
   })
 
   test('micro-batches', () => {

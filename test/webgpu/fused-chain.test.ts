@@ -9,7 +9,7 @@ import type { Device, Executable } from '../../src/device/device.js'
 import { openWebgpu } from '../../src/device/webgpu/index.js'
 import { mlpTile } from '../../src/device/webgpu/mlp-tile.js'
 import { type Trace, Transport, wholePath } from '../../src/model/transport.js'
-import { mlpField } from '../../src/networks/mlp/mlp.js'
+import { mlpNetwork } from '../../src/networks/mlp/mlp.js'
 import { mlpParameterLength } from '../../src/networks/mlp/spec.js'
 import type { SolverSettings } from '../../src/ode/solver.js'
 import { adapterOrSkip } from './adapter.js'
@@ -74,7 +74,7 @@ describe.skipIf(!name)(`webgpu: a fused chain on ${name}`, { timeout: 600_000 },
         }
       },
     })
-    const field = mlpField(rose)
+    const field = mlpNetwork(rose)
     const links = Array.from({ length: SUB_FLOWS }, (_, i) => {
       const parameters = device.createBuffer(mlpParameterLength(rose))
       parameters.write(Float32Array.from({ length: parameters.length }, (_, j) => 0.15 * Math.sin((j + 1) * (i + 1.7))))

@@ -1,7 +1,6 @@
 /** Profiles: what a program's launches cost, by the adapter's clock; and that they change nothing else. */
 
 import { describe, expect, test } from 'vitest'
-import { storesHalf } from '../../src/device/precision.js'
 import { type DeviceTimes, profileOf, profileText, stepProfile } from '../../src/device/profile.js'
 import { openWebgpu } from '../../src/device/webgpu/index.js'
 import { size } from '../../src/kernels/contract.js'
@@ -81,7 +80,7 @@ describe.skipIf(!name)(`webgpu: profiles on ${name}`, { timeout: 600_000 }, () =
 
   test('bytes are two for a number in float16, and four for one in float32', async (context) => {
     const device = await openWebgpu({ adapter: name, profile: true })
-    if (!storesHalf(device)) {
+    if (!device.dtypes.has('f16')) {
       await device.dispose()
       context.skip()
     }

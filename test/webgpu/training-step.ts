@@ -4,7 +4,7 @@ import type { DeviceBuffer } from '../../src/device/device.js'
 import { stepTable } from '../../src/kernels/adam.js'
 import { STATE_LENGTH } from '../../src/kernels/state.js'
 import { optimizerTable, type Precision, type SubFlowSettings, trainingProgram } from '../../src/learn/fit.js'
-import { mlpField } from '../../src/networks/mlp/mlp.js'
+import { mlpNetwork } from '../../src/networks/mlp/mlp.js'
 import { type MlpSpec, mlpParameterLength } from '../../src/networks/mlp/spec.js'
 import type { Program, StorageBuffer } from '../../src/program/program.js'
 
@@ -39,7 +39,7 @@ export function stepOf<B extends StorageBuffer>(
   precision: Precision = 'float32',
 ): Step<B> {
   const P = mlpParameterLength(net)
-  const field = mlpField(net)
+  const field = mlpNetwork(net)
   const table = optimizerTable(STEPS, optimizer)
   const buffers = {
     pool: make(POOL_ROWS * net.dimension),

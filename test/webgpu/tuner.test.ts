@@ -13,7 +13,8 @@ import { candidatesFor, Tuner, withRows } from '../../src/device/webgpu/tuner.js
 import { chooseVariant, type ProductShape, type Target, variants } from '../../src/device/webgpu/variants.js'
 import { convert } from '../../src/kernels/convert.js'
 import { kernels } from '../../src/kernels/registry.js'
-import { mlpField } from '../../src/networks/mlp/mlp.js'
+import { mlpNetwork } from '../../src/networks/mlp/mlp.js'
+import { addIntegration } from '../../src/ode/integrate.js'
 import { rk4 } from '../../src/ode/tableaus.js'
 import { type Operation, type Program, ProgramBuilder } from '../../src/program/program.js'
 import { adapterOrSkip } from './adapter.js'
@@ -265,7 +266,7 @@ describe.skipIf(!name)(`webgpu: the tuner on ${name}`, { timeout: 600_000 }, () 
 
   test('a composite is measured whole and expanded, by its network and not by its rows', async () => {
     const findings = forgetful()
-    const field = mlpField({
+    const field = mlpNetwork({
       kind: 'mlp',
       dimension: 2,
       condition: 0,
@@ -285,7 +286,7 @@ describe.skipIf(!name)(`webgpu: the tuner on ${name}`, { timeout: 600_000 }, () 
         return builder.tensor(made.at(-1)!, shape)
       }
       const operands = { parameters: tensor([field.parameterLength]), y: tensor([B, 2]), out: tensor([B, 2]) }
-      field.addIntegration(builder, rk4, operands, 1, { start: 0, end: 1, steps: 3 })
+      addIntegration(builder, field, rk4, operands, 1, { start: 0, end: 1, steps: 3 })
       const program = builder.build()
       await tuner.decide(program)
       const compiled = await compileProgram(program, { ...on, target: { ...on.target, ...tuner.choices } })

@@ -5,8 +5,8 @@
 
 import { DeviceError, invalid } from '../../errors.js'
 import { kernels } from '../../kernels/registry.js'
-import type { NetworkSpec } from '../../networks/by-spec.js'
-import type { MlpAttributes } from '../../networks/mlp/spec.js'
+import type { MlpAttributes, MlpSpec } from '../../networks/mlp/spec.js'
+import type { NetworkSpec } from '../../networks/network.js'
 import type { IntegrationAttributes } from '../../ode/fixed_step.js'
 import type { LoweredOperation } from '../../program/lower.js'
 import type { Operation } from '../../program/program.js'
@@ -54,8 +54,8 @@ export class VariantChoice {
   /** Whether the engine takes a composite whole. */
   readonly takes = ({ contract: { name }, attributes }: Operation): boolean => {
     if (!(fusedComposites as readonly string[]).includes(name)) return false
-    const { net } = attributes as unknown as { net: NetworkSpec }
-    if (net.kind !== 'mlp') return false
+    if ((attributes as unknown as { net: NetworkSpec }).net.kind !== 'mlp') return false
+    const { net } = attributes as unknown as { net: MlpSpec }
     const forced = this.forced[name]?.split(' ').filter((one) => !foreignVariants.includes(one)) ?? []
     const allowed = forced.length > 0 ? forced : nativeVariants
     const fits = net.hidden.length <= MOST_ITEMS && net.frequencies.length <= MOST_ITEMS

@@ -8,7 +8,16 @@ import { DeviceError, DeviceLostError, show } from '../../errors.js'
 import type { DType } from '../../kernels/contract.js'
 import { type LoweredOperation, lower, type PlacedTensor } from '../../program/lower.js'
 import { type Program, shapesOf } from '../../program/program.js'
-import type { Device, DeviceBuffer, DeviceInfo, Executable, MemoryUse, RunOptions } from '../device.js'
+import {
+  type Device,
+  type DeviceBuffer,
+  type DeviceInfo,
+  type Executable,
+  type MemoryUse,
+  memoryOf,
+  type ProgramMemory,
+  type RunOptions,
+} from '../device.js'
 import { expectKernels } from '../gaps.js'
 import type { DeviceTimes, TimedLaunch } from '../profile.js'
 import type { NativeBuffer, NativeDevice, NativeExecutable, NativeInfo, NativeProgram } from './binding.js'
@@ -121,6 +130,7 @@ const clockOf = (operations: readonly LoweredOperation[]): ProgramClock => ({
 
 export class NativeEngine implements Device {
   readonly kind = 'native'
+  readonly dtypes: ReadonlySet<DType> = new Set(['f32', 'u32'])
   readonly info: DeviceInfo
   readonly kernels: ReadonlySet<string>
   private readonly live = new Set<EngineBuffer | EngineExecutable>()
@@ -172,6 +182,10 @@ export class NativeEngine implements Device {
     source.expect(fromOffset, length)
     destination.expect(toOffset, length)
     source.memory.copyTo(fromOffset, destination.memory, toOffset, length)
+  }
+
+  plan(program: Program): ProgramMemory {
+    return memoryOf(program, new VariantChoice(this.variants).takes)
   }
 
   async compile(program: Program): Promise<Executable> {

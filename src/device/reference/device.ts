@@ -9,7 +9,16 @@ import { type DType, type ReferenceTensor, size } from '../../kernels/contract.j
 import { kernels } from '../../kernels/registry.js'
 import { lower, type PlacedTensor } from '../../program/lower.js'
 import type { Program } from '../../program/program.js'
-import type { Device, DeviceBuffer, DeviceInfo, Executable, MemoryUse, RunOptions } from '../device.js'
+import {
+  type Device,
+  type DeviceBuffer,
+  type DeviceInfo,
+  type Executable,
+  type MemoryUse,
+  memoryOf,
+  type ProgramMemory,
+  type RunOptions,
+} from '../device.js'
 
 /** Time after which a run lets the event loop turn, milliseconds. */
 const SLICE_MS = 20
@@ -47,6 +56,7 @@ class ReferenceBuffer implements DeviceBuffer {
 
 class ReferenceDevice implements Device {
   readonly kind = 'reference'
+  readonly dtypes: ReadonlySet<DType> = new Set(['f32', 'u32'])
   readonly info: DeviceInfo = {
     kind: 'reference',
     name: 'plain TypeScript, float64',
@@ -85,6 +95,10 @@ class ReferenceDevice implements Device {
 
   copy(from: ReferenceBuffer, fromOffset: number, to: ReferenceBuffer, toOffset: number, length: number): void {
     this.enqueue(() => to.data.set(from.data.subarray(fromOffset, fromOffset + length), toOffset))
+  }
+
+  plan(program: Program): ProgramMemory {
+    return memoryOf(program, () => false, Float64Array.BYTES_PER_ELEMENT)
   }
 
   async compile(program: Program): Promise<Executable> {

@@ -6,7 +6,15 @@
 import { DeviceError } from '../../errors.js'
 import type { DType } from '../../kernels/contract.js'
 import type { Program } from '../../program/program.js'
-import type { Device, DeviceBuffer, DeviceInfo, Executable, MemoryUse } from '../device.js'
+import {
+  type Device,
+  type DeviceBuffer,
+  type DeviceInfo,
+  type Executable,
+  type MemoryUse,
+  memoryOf,
+  type ProgramMemory,
+} from '../device.js'
 import type { DeviceTimes } from '../profile.js'
 import type { AdapterInfo, LimitName, OpenAdapter } from './adapter.js'
 import { type CompilesOn, compileProgram, makeAbsent } from './compile.js'
@@ -42,6 +50,7 @@ export interface WebgpuDeviceOptions {
 export class WebgpuDevice implements Device {
   readonly kind = 'webgpu'
   readonly info: DeviceInfo
+  readonly dtypes: ReadonlySet<DType>
   readonly kernels = plannedKernels
   private readonly line: Line
   private readonly buffers: WebgpuMemory
@@ -92,6 +101,7 @@ export class WebgpuDevice implements Device {
         ...limits,
       },
     }
+    this.dtypes = new Set(target.f16 ? ['f32', 'u32', 'f16'] : ['f32', 'u32'])
     this.line = new Line(gpu, adapter.name)
     this.buffers = new WebgpuMemory(gpu, this.line, adapter.name, limits)
     this.pipelines = new Pipelines(gpu, this.line, this.buffers, readShader)
@@ -122,6 +132,11 @@ export class WebgpuDevice implements Device {
 
   copy(from: DeviceBuffer, fromOffset: number, to: DeviceBuffer, toOffset: number, length: number): void {
     this.buffers.copy(from, fromOffset, to, toOffset, length)
+  }
+
+  /** As if every composite were expanded, which takes the most. */
+  plan(program: Program): ProgramMemory {
+    return memoryOf(program, () => false, 4, true)
   }
 
   async compile(program: Program): Promise<Executable> {

@@ -7,15 +7,20 @@
 import { CheckpointError } from '../../errors.js'
 import { activations } from '../../kernels/activations.js'
 import { draw, seedWords, uniform } from '../../kernels/draws.js'
-import { fixedStep } from '../../ode/fixed_step.js'
-import { rk4Step } from '../../ode/rk4_step.js'
-import { rk4 } from '../../ode/tableaus.js'
-import type { NamedTensor, VelocityField } from '../network.js'
+import type { NamedTensor, Network } from '../network.js'
 import { mlpBackward, mlpStepFlops } from './mlp_backward.js'
 import { mlpBackwardMixed } from './mlp_backward_mixed.js'
 import { mlpForward, takesPlainInput } from './mlp_forward.js'
 import { mlpTangents } from './mlp_tangents.js'
-import { type MlpLayer, type MlpSpec, mlpLayers, mlpParameterCount, mlpParameterLength, mlpRowFlops } from './spec.js'
+import {
+  checkMlpInputs,
+  type MlpLayer,
+  type MlpSpec,
+  mlpLayers,
+  mlpParameterCount,
+  mlpParameterLength,
+  mlpRowFlops,
+} from './spec.js'
 
 const columns = (layer: MlpLayer): number => layer.inputs + (layer.timeWeight === null ? 0 : 1)
 
@@ -36,7 +41,7 @@ export function padded(net: MlpSpec): MlpSpec {
 }
 
 /** @param on how the network lies on a device, its hidden layers padded or not; files and counts know nothing of it */
-export function mlpField(net: MlpSpec, on: MlpSpec = net): VelocityField {
+export function mlpNetwork(net: MlpSpec, on: MlpSpec = net): Network {
   const onDevice = mlpLayers(on)
   const layers = mlpLayers(net).map((layer, i): Placed => {
     const { weight, bias, timeWeight, inputs: pitch } = onDevice[i]
@@ -44,6 +49,7 @@ export function mlpField(net: MlpSpec, on: MlpSpec = net): VelocityField {
   })
   const parameterLength = mlpParameterLength(on)
   return {
+    spec: on,
     dimension: net.dimension,
     condition: net.condition,
     parameterLength,
@@ -76,10 +82,7 @@ export function mlpField(net: MlpSpec, on: MlpSpec = net): VelocityField {
     takesHalfInput: takesPlainInput(on),
     addVelocity: (builder, operands, scale) => builder.add(mlpForward, { ...operands }, { net: on, scale }),
     addDivergence: (builder, operands, scale) => builder.add(mlpTangents, { ...operands }, { net: on, scale }),
-    addIntegration(builder, tableau, operands, scale, interval) {
-      if (tableau === rk4) builder.add(rk4Step, { ...operands }, { net: on, scale, ...interval })
-      else fixedStep(builder, tableau, { ...operands }, { net: on, scale, ...interval })
-    },
+    checkInputs: (composite, shapes) => checkMlpInputs(composite, shapes, on),
     toTensors: (flat, prefix) => layers.flatMap((layer, i) => layerToTensors(flat, layer, `${prefix}layers.${i}.`)),
     fromTensors(tensors, prefix) {
       const flat = new Float32Array(parameterLength)

@@ -6,11 +6,7 @@
 
 import { CheckpointError } from '../../errors.js'
 import { draw, seedWords, uniform } from '../../kernels/draws.js'
-import { fixedStep } from '../../ode/fixed_step.js'
-import { rk4Step } from '../../ode/rk4_step.js'
-import { rk4 } from '../../ode/tableaus.js'
-import { networkOf } from '../by-spec.js'
-import type { NamedTensor, VelocityField } from '../network.js'
+import type { NamedTensor, Network } from '../network.js'
 import {
   allModules,
   type UnetParameter,
@@ -22,11 +18,14 @@ import {
   unetStepFlops,
 } from './spec.js'
 import { unetBackward } from './unet_backward.js'
+import { unetDivergence } from './unet_divergence.js'
+import { checkUnetInputs, unetForward } from './unet_forward.js'
 
-export function unetField(net: UnetSpec): VelocityField {
+export function unetNetwork(net: UnetSpec): Network {
   const plan = unetPlan(net)
   const { parameters, parameterLength } = plan
   return {
+    spec: net,
     dimension: unetDimension(net),
     condition: net.condition,
     parameterLength,
@@ -51,12 +50,16 @@ export function unetField(net: UnetSpec): VelocityField {
         { net, scale, draws: drops, recompute, microBatches },
       )
     },
-    addVelocity: (builder, operands, scale) => networkOf(net).addVelocity(builder, net, operands, scale),
-    addDivergence: (builder, operands, scale) => networkOf(net).addDivergence(builder, net, operands, scale),
-    addIntegration(builder, tableau, operands, scale, interval) {
-      if (tableau === rk4) builder.add(rk4Step, { ...operands }, { net, scale, ...interval })
-      else fixedStep(builder, tableau, { ...operands }, { net, scale, ...interval })
-    },
+    addVelocity: (builder, operands, scale) =>
+      builder.add(unetForward, { ...operands }, { net, scale, inputCoefficients: [], outputCoefficients: [] }),
+    addDivergence: (builder, operands, scale) => builder.add(unetDivergence, { ...operands }, { net, scale }),
+    addCombined: (builder, operands, { stages, input, base, output }, scale) =>
+      builder.add(
+        unetForward,
+        { ...operands, stages, base },
+        { net, scale, inputCoefficients: input, outputCoefficients: output },
+      ),
+    checkInputs: (composite, shapes) => checkUnetInputs(composite, shapes, net),
     toTensors: (flat, prefix) =>
       parameters.map((parameter) => ({
         name: prefix + parameter.name,

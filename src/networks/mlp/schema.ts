@@ -1,0 +1,39 @@
+/** The keys of `model` for an MLP, and what they resolve to. */
+
+import { z } from 'zod'
+import { choice, count, key, listOf, positive } from '../../schema/words.js'
+
+const plainActivations = ['relu', 'elu', 'silu', 'gelu', 'tanh'] as const
+const activationPattern = new RegExp(`^(?:(${plainActivations.join('|')})|softplus(\\d+(?:\\.\\d+)?)?)$`)
+
+export const mlpSchema = z.strictObject({
+  kind: z.literal('mlp').meta({ description: 'A multilayer perceptron, for rows of columns.' }).default('mlp'),
+  hidden: listOf(count(), 'a non-empty list of widths', 'Widths of the hidden layers.').default([256, 256, 256]),
+  activation: key(
+    z.string().refine((name) => activationPattern.test(name) && Number(activationPattern.exec(name)?.[2] ?? 1) > 0),
+    'relu, elu, softplus, softplus20 (softplus with β = 20), silu, gelu or tanh',
+    'Activation of the hidden layers.',
+  ).default('softplus20'),
+  time: choice(['first', 'every'], 'Whether the time enters at the first layer or at every one.').default('first'),
+  fourier: key(
+    z.array(positive()),
+    'a list of frequencies above 0',
+    'Frequencies f: sin(f·x) and cos(f·x) of each coordinate enter beside x. Empty: none.',
+  ).default([]),
+})
+
+export interface MlpModel {
+  kind: 'mlp'
+  hidden: number[]
+  activation: (typeof plainActivations)[number] | 'softplus'
+  /** Sharpness of softplus; 1 for the others. */
+  beta: number
+  time: 'first' | 'every'
+  fourier: number[]
+}
+
+/** softplus20 is softplus with β = 20. */
+export function resolveMlp(model: z.output<typeof mlpSchema>): MlpModel {
+  const [, plain, beta] = activationPattern.exec(model.activation) as RegExpExecArray
+  return { ...model, activation: (plain ?? 'softplus') as MlpModel['activation'], beta: Number(beta ?? 1) }
+}

@@ -1,0 +1,35 @@
+/** The keys of `model` for a UNet. */
+
+import { z } from 'zod'
+import { count, flag, key, listOf } from '../../schema/words.js'
+
+export const unetSchema = z.strictObject({
+  kind: z.literal('unet').meta({ description: 'A UNet, for pictures [C, H, W].' }),
+  width: count('Channels of the first level, for a multiplier of 1.').default(32),
+  multipliers: listOf(
+    count(),
+    'a non-empty list of whole numbers from 1 on',
+    'Channels of each level, as multiples of width; each level has half the extents of the one before.',
+  ).default([1, 2, 2]),
+  depth: count('Residual blocks of each level on the way down; one more on the way up.').default(1),
+  attention: key(
+    z.array(count()),
+    'a list of heights',
+    'Heights of the levels that have self-attention, such as 16. The middle always has it.',
+  ).default([16]),
+  headChannels: count('Channels of an attention head.').default(32),
+  groups: count('Groups of every normalisation; must divide the channels of every level.').default(32),
+  dropout: key(
+    z.number().min(0).lt(1),
+    'a number from 0 to below 1',
+    'Share of the activations in front of the second convolution of a block that training drops.',
+  ).default(0),
+  scaleShift: flag(
+    'The time scales and shifts the second normalisation of a block, instead of being added in front of it.',
+  ).default(false),
+  residualResampling: flag(
+    'Halve by pooling and enlarge inside a residual block, instead of by a strided convolution and one behind nearest neighbours.',
+  ).default(false),
+})
+
+export type UnetModel = z.output<typeof unetSchema>

@@ -1,0 +1,9 @@
+/** The machine under a run. */
+
+import os from 'node:os'
+
+/** Bytes that this process may have: the machine's, or a container's limit. */
+export function machineBytes(): number {
+  const limit = process.constrainedMemory()
+  return limit > 0 && limit < os.totalmem() ? limit : os.totalmem()
+}
