@@ -16,13 +16,22 @@ fn sigmoid(z: f32) -> f32 {
   return select(1.0, e, z < 0.0) / (1.0 + e);
 }
 
+// What is not a number stays so: compares, min and max lose it, and a training that is broken would go on
 fn activate(z: f32, beta: f32) -> f32 {
+  return select(value_of(z, beta), z, is_nan(z));
+}
+
+fn value_of(z: f32, beta: f32) -> f32 {
   switch ACTIVATION {
     case RELU: { return max(z, 0.0); }
     case ELU: { return select(exponential_minus_1(min(z, 0.0)), z, z > 0.0); }
     case SOFTPLUS: { return (max(beta * z, 0.0) + logarithm_1_plus(exponential(-abs(beta * z)))) / beta; }
     case SILU: { return z * sigmoid(z); }
-    case GELU: { return max(z, 0.0) - abs(z) * normal_tail(abs(z)); }
+    case GELU: {
+      // the tail is zero from 14 on: an infinity times it would be no number
+      let size = min(abs(z), 40.0);
+      return max(z, 0.0) - size * normal_tail(size);
+    }
     case TANH: { return hyperbolic_tangent(z); }
     default: { return z; }
   }
@@ -32,7 +41,7 @@ fn derivative(saved: f32, beta: f32) -> f32 {
   switch ACTIVATION {
     case RELU: { return select(0.0, 1.0, saved > 0.0); }
     case ELU: { return select(saved + 1.0, 1.0, saved > 0.0); }
-    case SOFTPLUS: { return -exponential_minus_1(-beta * saved); }
+    case SOFTPLUS: { return select(-exponential_minus_1(-beta * saved), saved, is_nan(saved)); }
     case SILU: {
       let s = sigmoid(saved);
       return s * (1.0 + saved * (1.0 - s));

@@ -1,10 +1,16 @@
 // Elementary functions by polynomials of our own. WGSL promises no more than 2^-11 for sin and cos and lets exp and log
 // vary by adapter; these stay within about 1e-7 (relative) everywhere they are used. The polynomials are weighted
-// minimax fits in float64, rounded to float32.
+// minimax fits in float64, rounded to float32. Where an argument is reduced by a constant in several parts, each part is an
+// fma: compilers with fast-math (Metal, DXC) would add the parts up before they multiply, and lose what they were cut for.
 
 fn is_finite(x: f32) -> bool {
   // by bits: an implementation may assume that no operation meets infinities or NaNs
   return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
+}
+
+// by bits, too
+fn is_nan(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
 }
 
 // 2^n for whole n from -126 to 127
@@ -20,7 +26,7 @@ const LN2_LOW = -2.12194440e-4;
 fn exponential(x: f32) -> f32 {
   let clamped = clamp(x, -87.3, 88.7);
   let n = round(clamped * LOG2_E);
-  let r = (clamped - n * LN2_HIGH) - n * LN2_LOW;
+  let r = fma(n, -LN2_LOW, fma(n, -LN2_HIGH, clamped));
   let tail = 0.5 + r * (0.16666514 + r * (0.041666187 + r * (0.0083695902 + r * 0.0013951703)));
   let value = 1.0 + (r + r * r * tail);
   // in two steps: n may be 128
@@ -45,7 +51,7 @@ fn logarithm(x: f32) -> f32 {
   let f = bitcast<f32>((shifted & 0x007fffffu) + 0x3f3504f3u) - 1.0;
   let tail = 0.33333316 + f * (-0.25000811 + f * (0.20002286 + f * (-0.16624554 + f * (0.14181197 +
     f * (-0.13128768 + f * (0.12881622 + f * -0.078595459))))));
-  return n * LN2_HIGH + (f + (f * f * (f * tail - 0.5) + n * LN2_LOW));
+  return fma(n, LN2_HIGH, f + fma(n, LN2_LOW, f * f * (f * tail - 0.5)));
 }
 
 // log(1 + u) for u in [0, 1]
@@ -81,7 +87,7 @@ fn sine_cosine_of_product(a: f32, b: f32) -> vec2f {
   let error = ((a_high * b_high - product) + a_high * b_low + a_low * b_high) + a_low * b_low;
   let n = round(product * 0.63661977);
   // π/2 in three parts, of which the first two multiply n exactly
-  let r = (((product - n * 1.5703125) - n * 4.837512969970703e-4) - n * 7.549789948768648e-8) + error;
+  let r = fma(n, -7.549789948768648e-8, fma(n, -4.837512969970703e-4, fma(n, -1.5703125, product))) + error;
   return turn(sine_cosine_octant(r), u32(i32(n)));
 }
 
