@@ -5,7 +5,7 @@
  */
 
 import { execFileSync } from 'node:child_process'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { availableParallelism, cpus, release, totalmem, type } from 'node:os'
 import type { Device, DeviceKind } from '../src/device/device.js'
 import { loadAddon } from '../src/device/native/binding.js'
@@ -19,7 +19,7 @@ import { help, parseOptions } from './options.js'
 import { openPeers } from './peers/open.js'
 import type { Peer } from './peers/peer.js'
 import { drawPicture } from './picture.js'
-import { compareResults, comparisonText, type Result, type Row, readResult } from './result.js'
+import { compareResults, comparisonText, type Result, type Row, readResult, writeResult } from './result.js'
 import { runRounds } from './rounds.js'
 import { CaseGroup, type Peak, paces } from './session.js'
 import { footprintLine, tableHead, tableLine } from './table.js'
@@ -117,6 +117,17 @@ function runsOn(device: Device, c: Case): boolean {
   return !missing && !slow
 }
 
+/** Without the peak rows have no share of it, but times. */
+async function peaksOf(device: Device): Promise<AdapterPeaks | null> {
+  try {
+    return await adapterPeaks(device)
+  } catch (error) {
+    if (!(error instanceof LocalFlowError)) throw error
+    note(error.message)
+    return null
+  }
+}
+
 /** No pair of cores is as far apart as this, in nanoseconds: one of the threads had no core. */
 const CORE_SHARED = 10_000
 
@@ -137,7 +148,7 @@ async function main(): Promise<void> {
   const pace = paces[options.quick ? 'quick' : 'full']
   const facts = describe(devices, peers)
   const webgpu = devices.find((device) => device.kind === 'webgpu')
-  const adapter = webgpu ? await adapterPeaks(webgpu) : null
+  const adapter = webgpu ? await peaksOf(webgpu) : null
 
   for (const { kind, info } of devices) {
     const target = info.cpuTarget ? `, ${info.cpuTarget}, ${info.threads} threads` : ''
@@ -152,6 +163,19 @@ async function main(): Promise<void> {
   const peaks = new Map<string, number[]>()
   if (adapter) peaks.set('webgpu', [await adapter.float32()])
   if (adapter?.units) peaks.set('webgpu, matrix units', [await adapter.units()])
+  const medianOf = (name: string): number | null => (peaks.get(name)?.length ? quote(peaks.get(name)!).median : null)
+  const found = (): Result => ({
+    ...facts,
+    machine: { ...facts.machine, peak: medianOf('native') },
+    ...(webgpu && { adapterPeaks: { float32: medianOf('webgpu'), units: medianOf('webgpu, matrix units') } }),
+    quick: options.quick,
+    rows,
+    profile: rows.find((row) => row.profile)?.profile,
+  })
+  const save = (): void => {
+    if (options.json !== null) writeResult(options.json, { ...found(), unfinished: true })
+  }
+  save()
   for (const suite of Object.keys(suites) as SuiteName[]) {
     const own: Case[] = selected.filter((c) => c.suite === suite)
     if (own.length === 0) continue
@@ -170,6 +194,7 @@ async function main(): Promise<void> {
           new CaseGroup(device, c, peers, pace, limit.peak, note, profiled, (ours, theirs, seen, footprint) => {
             rows.push(ours, ...theirs)
             peaks.set(limit.name, [...(peaks.get(limit.name) ?? []), ...seen])
+            save()
             if (head) print(tableHead(beside))
             head = false
             print(tableLine(ours, beside, theirs))
@@ -197,16 +222,8 @@ async function main(): Promise<void> {
     const { median, spread } = quote(seen)
     print(`\npeak of ${name}: ${median.toFixed(0)} GFLOP/s, quartiles ${(100 * spread).toFixed(0)} % apart`)
   }
-  const medianOf = (name: string): number | null => (peaks.get(name)?.length ? quote(peaks.get(name)!).median : null)
-  const result: Result = {
-    ...facts,
-    machine: { ...facts.machine, peak: medianOf('native') },
-    ...(webgpu && { adapterPeaks: { float32: medianOf('webgpu'), units: medianOf('webgpu, matrix units') } }),
-    quick: options.quick,
-    rows,
-    profile: rows.find((row) => row.profile)?.profile,
-  }
-  if (options.json !== null) writeFileSync(options.json, `${JSON.stringify(result, null, 2)}\n`)
+  const result = found()
+  if (options.json !== null) writeResult(options.json, result)
   if (options.picture !== null) await drawPicture(options.picture, result)
   if (earlier)
     print(

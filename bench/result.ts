@@ -1,6 +1,6 @@
 /** What a bench found, as a JSON file, and the comparison of two of them. */
 
-import { readFileSync } from 'node:fs'
+import { readFileSync, renameSync, writeFileSync } from 'node:fs'
 import type { Profile } from '../src/device/profile.js'
 import { LocalFlowError } from '../src/errors.js'
 
@@ -49,9 +49,18 @@ export interface Result {
   readonly commit: string | null
   readonly versions: Readonly<Record<string, string>>
   readonly quick: boolean
+  /** while cases are still to come, or where the bench was ended before them */
+  readonly unfinished?: true
   readonly rows: readonly Row[]
   /** of the first case that has one */
   readonly profile?: Profile
+}
+
+/** The file is never half a result: it is written beside its place and renamed. Whoever ends the bench keeps what it has found. */
+export function writeResult(path: string, result: Result): void {
+  const beside = `${path}.${process.pid}`
+  writeFileSync(beside, `${JSON.stringify(result, null, 2)}\n`)
+  renameSync(beside, path)
 }
 
 /** Reads an earlier result. Throws LocalFlowError where the file is none. */
