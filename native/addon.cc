@@ -1,7 +1,8 @@
 /**
- * The Node-API surface: what src/device/native/ sees. Classes Device, Buffer and Executable, and functions about the
- * machine. Arguments come from that one caller and are checked for what could crash the process; messages for users are
- * made in TypeScript. Runs happen off the event loop, on the thread of the device's queue (commands.h).
+ * The Node-API surface: what src/device/native/ sees. Classes Device, Buffer, Executable and Stop, and functions about the
+ * machine. Arguments come from that one caller and are checked for what could crash the process, but for shapes that do
+ * not fit each other, which the contracts check in TypeScript; messages for users are made there too. Runs happen off the
+ * event loop, on the thread of the device's queue (commands.h), which touches no memory that JavaScript could take away.
  */
 
 #include <napi.h>
@@ -15,14 +16,19 @@
 #include "commands.h"
 #include "cpu.h"
 #include "executor.h"
+#include "optional_operands.h"
 #include "thread_pool.h"
 
 namespace lfm {
 namespace {
 
 struct Classes {
-  Napi::FunctionReference buffer, executable;
+  Napi::FunctionReference buffer, executable, stop;
 };
+
+/** Marks of our objects: a prototype alone can be put on any other. */
+constexpr napi_type_tag BUFFER_TAG = {0x6c666d2d62756666, 0x65722d6f626a6563};
+constexpr napi_type_tag STOP_TAG = {0x6c666d2d73746f70, 0x2d776f72642d6f62};
 
 Napi::Error type_error(Napi::Env env, const std::string& message) { return Napi::TypeError::New(env, message); }
 
@@ -44,6 +50,36 @@ Napi::Error out_of_memory(Napi::Env env, size_t bytes) {
   return Napi::RangeError::New(env, "There is no memory for " + std::to_string(bytes) + " bytes more.");
 }
 
+/** Whatever the engine throws becomes an error of JavaScript. */
+template <class Function>
+auto guarded(Napi::Env env, Function function) -> decltype(function()) {
+  try {
+    return function();
+  } catch (const Napi::Error&) {
+    throw;
+  } catch (const std::bad_alloc&) {
+    throw Napi::RangeError::New(env, "There is no memory for what the native engine was asked for.");
+  } catch (const std::invalid_argument& error) {
+    throw type_error(env, error.what());
+  } catch (const std::exception& error) {
+    throw Napi::Error::New(env, error.what());
+  }
+}
+
+/** A typed array of one type, whose memory is there and not shared. */
+template <class Array>
+Array array_of(const Napi::Value& value, napi_typedarray_type type, const char* what) {
+  if (value.IsTypedArray() && value.As<Napi::TypedArray>().TypedArrayType() == type) {
+    const Napi::TypedArray array = value.As<Napi::TypedArray>();
+    bool detached = true;
+    const Napi::Value memory = static_cast<Napi::Value>(array.Get("buffer"));
+    if (memory.IsArrayBuffer() && napi_is_detached_arraybuffer(value.Env(), memory, &detached) == napi_ok && !detached) {
+      return value.As<Array>();
+    }
+  }
+  throw type_error(value.Env(), std::string(what) + ", and its memory must not be shared or transferred.");
+}
+
 Commands::Work copying(char* to, const char* from, size_t bytes) {
   return [=](const std::atomic<int32_t>&) {
     if (bytes > 0) std::memmove(to, from, bytes);
@@ -51,20 +87,39 @@ Commands::Work copying(char* to, const char* from, size_t bytes) {
   };
 }
 
+/** A word by which a run is ended after the replay it is in. */
+class Stop : public Napi::ObjectWrap<Stop> {
+ public:
+  static Napi::Function define(Napi::Env env) { return DefineClass(env, "Stop", {InstanceMethod<&Stop::set>("set")}); }
+
+  explicit Stop(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Stop>(info) { Value().TypeTag(&STOP_TAG); }
+
+  const std::shared_ptr<std::atomic<int32_t>> word = std::make_shared<std::atomic<int32_t>>(0);
+
+ private:
+  void set(const Napi::CallbackInfo&) { word->store(1); }
+};
+
 class Buffer : public Napi::ObjectWrap<Buffer> {
  public:
   static Napi::Function define(Napi::Env env) {
-    return DefineClass(env, "Buffer",
-                       {InstanceMethod<&Buffer::write>("write"), InstanceMethod<&Buffer::read>("read"),
-                        InstanceMethod<&Buffer::copy>("copyTo"), InstanceMethod<&Buffer::dispose>("dispose")});
+    return DefineClass(
+        env, "Buffer",
+        {InstanceMethod<&Buffer::safe<&Buffer::write>>("write"), InstanceMethod<&Buffer::safe<&Buffer::read>>("read"),
+         InstanceMethod<&Buffer::safe<&Buffer::copy>>("copyTo"), InstanceMethod<&Buffer::safe<&Buffer::dispose>>("dispose")});
   }
 
-  explicit Buffer(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Buffer>(info) {}
+  explicit Buffer(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Buffer>(info) { Value().TypeTag(&BUFFER_TAG); }
 
   std::shared_ptr<Allocation> allocation;
   std::shared_ptr<Commands> commands;
 
  private:
+  template <Napi::Value (Buffer::*method)(const Napi::CallbackInfo&)>
+  Napi::Value safe(const Napi::CallbackInfo& info) {
+    return guarded(info.Env(), [&] { return (this->*method)(info); });
+  }
+
   /** Where `length` elements from `offset` on lie; throws where they are not all there. */
   char* place(const Napi::Env& env, int64_t offset, int64_t length) {
     if (!allocation || allocation->doomed) throw Napi::Error::New(env, "The buffer was disposed of.");
@@ -76,34 +131,40 @@ class Buffer : public Napi::ObjectWrap<Buffer> {
     return static_cast<char*>(allocation->data()) + 4 * offset;
   }
 
-  static Napi::TypedArray words(const Napi::Value& value) {
-    if (value.IsTypedArray() && value.As<Napi::TypedArray>().ElementSize() == 4) return value.As<Napi::TypedArray>();
-    throw type_error(value.Env(), "values must be a Float32Array or Uint32Array.");
-  }
-
-  static char* bytes_of(const Napi::TypedArray& array) {
-    return static_cast<char*>(array.ArrayBuffer().Data()) + array.ByteOffset();
-  }
-
   Napi::Value write(const Napi::CallbackInfo& info) {
-    const Napi::TypedArray values = words(info[0]);
+    const char* const expected = "values must be a Float32Array or Uint32Array";
+    const bool integers = info[0].IsTypedArray() && info[0].As<Napi::TypedArray>().TypedArrayType() == napi_uint32_array;
+    Napi::TypedArray values = integers ? static_cast<Napi::TypedArray>(
+                                             array_of<Napi::Uint32Array>(info[0], napi_uint32_array, expected))
+                                       : array_of<Napi::Float32Array>(info[0], napi_float32_array, expected);
     const int64_t offset = whole(info[1], "offset", 0, MOST_ELEMENTS);
     char* to = place(info.Env(), offset, static_cast<int64_t>(values.ElementLength()));
-    const char* from = bytes_of(values);
+    const char* from = static_cast<char*>(values.ArrayBuffer().Data()) + values.ByteOffset();
     if (commands->idle()) return commands->in_order(copying(to, from, values.ByteLength()), values);
     // the caller may change its array before the turn of this comes
     const auto kept = std::make_shared<const std::vector<char>>(from, from + values.ByteLength());
     const auto write = [=](const std::atomic<int32_t>& closing) {
       return copying(to, kept->data(), kept->size())(closing);
     };
-    return commands->push(write, values);
+    return commands->push(write, info.This().As<Napi::Object>());
   }
 
+  /** read(offset, length, integers): an array that nobody has before it is filled, so that nobody can take its memory away. */
   Napi::Value read(const Napi::CallbackInfo& info) {
-    const Napi::TypedArray values = words(info[0]);
-    const int64_t offset = whole(info[1], "offset", 0, MOST_ELEMENTS);
-    const char* from = place(info.Env(), offset, static_cast<int64_t>(values.ElementLength()));
-    return commands->in_order(copying(bytes_of(values), from, values.ByteLength()), values);
+    const int64_t offset = whole(info[0], "offset", 0, MOST_ELEMENTS);
+    const int64_t length = whole(info[1], "length", 0, MOST_ELEMENTS);
+    const char* from = place(info.Env(), offset, length);
+    // JavaScript's own constructors: theirs is the error where there is no memory
+    const char* const type = info[2].ToBoolean().Value() ? "Uint32Array" : "Float32Array";
+    const Napi::Function constructor = info.Env().Global().Get(type).As<Napi::Function>();
+    const Napi::Object made = constructor.New({Napi::Number::New(info.Env(), static_cast<double>(length))});
+    const Napi::TypedArray values = made.As<Napi::TypedArray>();
+    if (!made.IsTypedArray() || values.ElementSize() != 4 || values.ElementLength() != static_cast<size_t>(length)) {
+      throw type_error(info.Env(), std::string(type) + " is not JavaScript's own any more.");
+    }
+    char* to = static_cast<char*>(values.ArrayBuffer().Data()) + values.ByteOffset();
+    const auto itself = [](Napi::Object used, int64_t) -> Napi::Value { return used; };
+    return commands->in_order(copying(to, from, values.ByteLength()), values, itself);
   }
 
   Napi::Value copy(const Napi::CallbackInfo& info);
@@ -121,9 +182,13 @@ class Buffer : public Napi::ObjectWrap<Buffer> {
   }
 };
 
+/** Each device does its work on a queue of its own: memory of another may be freed at any time. */
+constexpr const char* OF_ANOTHER = "A buffer of another device was given.";
+
 Buffer& buffer_of(const Napi::Value& value) {
   const Classes& classes = *value.Env().GetInstanceData<Classes>();
-  if (!value.IsObject() || !value.As<Napi::Object>().InstanceOf(classes.buffer.Value())) {
+  if (!value.IsObject() || !value.As<Napi::Object>().InstanceOf(classes.buffer.Value()) ||
+      !value.As<Napi::Object>().CheckTypeTag(&BUFFER_TAG)) {
     throw type_error(value.Env(), "A buffer of the native device is expected.");
   }
   return *Buffer::Unwrap(value.As<Napi::Object>());
@@ -136,6 +201,7 @@ Napi::Value Buffer::copy(const Napi::CallbackInfo& info) {
   const int64_t length = whole(info[3], "length", 0, MOST_ELEMENTS);
   const char* source = place(info.Env(), from_offset, length);
   char* target = to.place(info.Env(), to_offset, length);
+  if (to.commands != commands) throw type_error(info.Env(), OF_ANOTHER);
   const Commands::Work copy = copying(target, source, static_cast<size_t>(length) * 4);
   return commands->in_order(copy, info.This().As<Napi::Object>());
 }
@@ -144,7 +210,7 @@ class Executable : public Napi::ObjectWrap<Executable> {
  public:
   static Napi::Function define(Napi::Env env) {
     return DefineClass(env, "Executable",
-                       {InstanceMethod<&Executable::run>("run"), InstanceMethod<&Executable::dispose>("dispose")});
+                       {InstanceMethod<&Executable::safe>("run"), InstanceMethod<&Executable::dispose>("dispose")});
   }
 
   explicit Executable(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Executable>(info) {}
@@ -153,38 +219,48 @@ class Executable : public Napi::ObjectWrap<Executable> {
   std::shared_ptr<Commands> commands;
 
  private:
+  Napi::Value safe(const Napi::CallbackInfo& info) {
+    return guarded(info.Env(), [&] { return run(info); });
+  }
+
   /**
-   * run(times, stop, clock); `stop` is one word, which ends the run after the replay it is in once it is not 0; `clock` is
-   * left out, or has a number for each operation, to which its microseconds are added.
+   * run(times, stop, clock): the number of replays done; `clock` is left out, or has a number for each operation, to which
+   * its microseconds are added when the run is over.
    */
   Napi::Value run(const Napi::CallbackInfo& info) {
+    const Napi::Env env = info.Env();
     const int64_t times = whole(info[0], "times", 0, int64_t{1} << 40);
-    if (!info[1].IsTypedArray() || info[1].As<Napi::TypedArray>().TypedArrayType() != napi_int32_array ||
-        info[1].As<Napi::TypedArray>().ElementLength() != 1) {
-      throw type_error(info.Env(), "stop must be an Int32Array of one element.");
+    if (!info[1].IsObject() || !info[1].As<Napi::Object>().InstanceOf(env.GetInstanceData<Classes>()->stop.Value()) ||
+        !info[1].As<Napi::Object>().CheckTypeTag(&STOP_TAG)) {
+      throw type_error(env, "stop must be a Stop.");
     }
     if (!program || !program->usable()) {
-      throw Napi::Error::New(info.Env(), "The executable, or a buffer that it uses, was disposed of.");
+      throw Napi::Error::New(env, "The executable, or a buffer that it uses, was disposed of.");
     }
-    const Napi::Int32Array word = info[1].As<Napi::Int32Array>();
-    static_assert(sizeof(std::atomic<int32_t>) == sizeof(int32_t), "JavaScript writes the word by Atomics.store");
-    const auto* stop = reinterpret_cast<const std::atomic<int32_t>*>(word.Data());
-    Napi::Object used = word;
-    double* clock = nullptr;
-    if (!info[2].IsUndefined()) {
-      if (!info[2].IsTypedArray() || info[2].As<Napi::TypedArray>().TypedArrayType() != napi_float64_array ||
-          info[2].As<Napi::TypedArray>().ElementLength() != program->calls()) {
-        throw type_error(info.Env(), "clock must be a Float64Array with an element for each operation.");
-      }
-      clock = info[2].As<Napi::Float64Array>().Data();
-      used = Napi::Array::New(info.Env(), 2);
-      used.Set(0u, word);
-      used.Set(1u, info[2]);
+    const auto stop = Stop::Unwrap(info[1].As<Napi::Object>())->word;
+    if (info[2].IsUndefined()) {
+      const auto work = [program = program, times, stop](const std::atomic<int32_t>& closing) {
+        return program->run(times, *stop, closing, nullptr);
+      };
+      return commands->push(work, info.This().As<Napi::Object>());
     }
-    const auto work = [program = program, times, stop, clock](const std::atomic<int32_t>& closing) {
-      return program->run(times, *stop, closing, clock);
+    const size_t calls = program->calls();
+    const char* const expected = "clock must be a Float64Array with an element for each operation";
+    const auto clock = array_of<Napi::Float64Array>(info[2], napi_float64_array, expected);
+    if (clock.ElementLength() != calls) throw type_error(env, std::string(expected) + ".");
+    const auto spent = std::make_shared<std::vector<double>>(calls, 0.0);
+    const auto work = [program = program, times, stop, spent](const std::atomic<int32_t>& closing) {
+      return program->run(times, *stop, closing, spent->data());
     };
-    return commands->push(work, used);
+    const auto add = [spent](Napi::Object used, int64_t done) {
+      Napi::Float64Array total = used.As<Napi::Float64Array>();
+      // transferred or shrunk meanwhile: nobody is there to read it
+      if (total.ElementLength() == spent->size()) {
+        for (size_t i = 0; i < spent->size(); i++) total[i] += (*spent)[i];
+      }
+      return Commands::number_of(used, done);
+    };
+    return commands->push(work, clock, add);
   }
 
   void dispose(const Napi::CallbackInfo&) { program.reset(); }
@@ -247,17 +323,13 @@ class Device : public Napi::ObjectWrap<Device> {
   static Napi::Function define(Napi::Env env) {
     return DefineClass(env, "Device",
                        {InstanceMethod<&Device::create_buffer>("createBuffer"),
-                        InstanceMethod<&Device::compile>("compile"), InstanceMethod<&Device::finish>("finish"),
+                        InstanceMethod<&Device::safe_compile>("compile"), InstanceMethod<&Device::finish>("finish"),
                         InstanceMethod<&Device::memory>("memory")});
   }
 
   explicit Device(const Napi::CallbackInfo& info)
       : Napi::ObjectWrap<Device>(info), commands_(std::make_shared<Commands>(info.Env())) {
-    try {
-      cpu();
-    } catch (const std::runtime_error& error) {
-      throw Napi::Error::New(info.Env(), error.what());
-    }
+    guarded(info.Env(), [] { cpu(); });
   }
 
  private:
@@ -274,39 +346,58 @@ class Device : public Napi::ObjectWrap<Device> {
     return object;
   }
 
+  Napi::Value safe_compile(const Napi::CallbackInfo& info) {
+    return guarded(info.Env(), [&] { return compile(info); });
+  }
+
+  static Napi::Array list_in(const Napi::Object& spec, const char* name) {
+    const Napi::Value value = spec.Get(name);
+    if (!value.IsArray()) throw type_error(spec.Env(), std::string("The program's ") + name + " must be a list.");
+    return value.As<Napi::Array>();
+  }
+
+  static Napi::Object object_in(const Napi::Object& operation, const char* name) {
+    const Napi::Value value = operation.Get(name);
+    if (!value.IsObject()) throw type_error(operation.Env(), std::string("An operation's ") + name + " must be an object.");
+    return value.As<Napi::Object>();
+  }
+
   /**
    * compile({ operations: [{ kernel, operands: { name: [storage, offset, shape] }, attributes }], buffers, slots,
    * constants }); a storage is a number: buffers first, then slots, then the table of constants.
    */
   Napi::Value compile(const Napi::CallbackInfo& info) {
     const Napi::Env env = info.Env();
+    if (!info[0].IsObject()) throw type_error(env, "A program must be an object.");
     const Napi::Object spec = info[0].As<Napi::Object>();
     auto program = std::make_shared<Program>(ledger_);
     try {
       std::vector<std::shared_ptr<Allocation>> storages;
-      const Napi::Array buffers = spec.Get("buffers").As<Napi::Array>();
+      const Napi::Array buffers = list_in(spec, "buffers");
       for (uint32_t i = 0; i < buffers.Length(); i++) {
-        storages.push_back(buffer_of(buffers.Get(i)).allocation);
+        const Buffer& buffer = buffer_of(buffers.Get(i));
+        storages.push_back(buffer.allocation);
+        if (storages.back() && buffer.commands != commands_) throw type_error(env, OF_ANOTHER);
         if (!storages.back()) throw Napi::Error::New(env, "A buffer of the program was disposed of.");
       }
-      const Napi::Array slots = spec.Get("slots").As<Napi::Array>();
+      const Napi::Array slots = list_in(spec, "slots");
       for (uint32_t i = 0; i < slots.Length(); i++) {
         storages.push_back(program->own(static_cast<size_t>(whole(slots.Get(i), "slot", 0, MOST_ELEMENTS)) * 4));
       }
-      const Napi::Float32Array constants = spec.Get("constants").As<Napi::Float32Array>();
+      const Napi::Float32Array constants =
+          array_of<Napi::Float32Array>(spec.Get("constants"), napi_float32_array, "constants must be a Float32Array");
       if (constants.ElementLength() > 0) {
         storages.push_back(program->own(constants.ByteLength()));
         std::memcpy(storages.back()->data(), constants.Data(), constants.ByteLength());
       }
-      const Napi::Array operations = spec.Get("operations").As<Napi::Array>();
+      const Napi::Array operations = list_in(spec, "operations");
       for (uint32_t i = 0; i < operations.Length(); i++) {
+        if (!operations.Get(i).IsObject()) throw type_error(env, "An operation must be an object.");
         add(env, *program, operations.Get(i).As<Napi::Object>(), storages);
       }
       program->finish();
     } catch (const std::bad_alloc&) {
       throw Napi::RangeError::New(env, "There is no memory for the temporaries of the program.");
-    } catch (const std::invalid_argument& error) {
-      throw type_error(env, error.what());
     }
     const Napi::Object object = env.GetInstanceData<Classes>()->executable.New({});
     Executable& executable = *Executable::Unwrap(object);
@@ -317,25 +408,32 @@ class Device : public Napi::ObjectWrap<Device> {
 
   static void add(Napi::Env env, Program& program, const Napi::Object& operation,
                   const std::vector<std::shared_ptr<Allocation>>& storages) {
+    if (!operation.Get("kernel").IsString()) throw type_error(env, "An operation's kernel must be a name.");
     const std::string name = operation.Get("kernel").As<Napi::String>().Utf8Value();
     const Kernel* kernel = find_kernel(name);
     if (!kernel) throw type_error(env, "The native engine has no kernel '" + name + "'." + OLDER);
-    const Napi::Object operands = operation.Get("operands").As<Napi::Object>();
+    const Napi::Object operands = object_in(operation, "operands");
     expect_known(operands, *kernel, "operand", kernel->operands, MAX_OPERANDS);
     std::vector<Window> windows(MAX_OPERANDS);
     for (int i = 0; i < MAX_OPERANDS && kernel->operands[i]; i++) {
       const Napi::Value value = operands.Get(kernel->operands[i]);
-      if (value.IsUndefined()) continue;
+      if (value.IsUndefined()) {
+        if (may_be_left_out(name, kernel->operands[i])) continue;
+        throw type_error(env, name + ": operand " + kernel->operands[i] + " is missing." + OLDER);
+      }
+      if (!value.IsArray()) throw type_error(env, name + ": operand " + kernel->operands[i] + " must be a list.");
       const Napi::Array parts = value.As<Napi::Array>();
       const int64_t storage = whole(parts.Get(0u), "storage", 0, static_cast<int64_t>(storages.size()) - 1);
       windows[i].allocation = storages[static_cast<size_t>(storage)];
       windows[i].offset = whole(parts.Get(1u), "offset", 0, MOST_ELEMENTS);
+      if (!parts.Get(2u).IsArray()) throw type_error(env, name + ": the shape of an operand must be a list.");
       const Napi::Array shape = parts.Get(2u).As<Napi::Array>();
+      if (shape.Length() > MAX_RANK) throw type_error(env, name + ": an operand has too many dimensions.");
       for (uint32_t d = 0; d < shape.Length(); d++) {
         windows[i].shape.push_back(whole(shape.Get(d), "extent", 1, MOST_ELEMENTS));
       }
     }
-    const Napi::Object given = operation.Get("attributes").As<Napi::Object>();
+    const Napi::Object given = object_in(operation, "attributes");
     const char* known[MAX_ATTRIBUTES];
     for (int i = 0; i < MAX_ATTRIBUTES; i++) known[i] = kernel->attributes[i].name;
     expect_known(given, *kernel, "attribute", known, MAX_ATTRIBUTES);
@@ -388,13 +486,13 @@ Napi::Value info(const Napi::CallbackInfo& call) {
 
 /** fmaPeak(milliseconds, threads): GFLOP/s of a multiply-add loop in registers; blocks the event loop that long. */
 Napi::Value fma_peak(const Napi::CallbackInfo& call) {
-  const double milliseconds = call[0].As<Napi::Number>().DoubleValue();
+  const int64_t milliseconds = whole(call[0], "milliseconds", 0, 60000);
   ThreadPool& pool = ThreadPool::get();
   const int64_t threads = whole(call[1], "threads", 1, pool.count);
   const Target& target = *cpu().target;
   std::lock_guard<std::mutex> turn(pool.turn);
   using Clock = std::chrono::steady_clock;
-  const Clock::time_point end = Clock::now() + std::chrono::microseconds(static_cast<int64_t>(1000 * milliseconds));
+  const Clock::time_point end = Clock::now() + std::chrono::milliseconds(milliseconds);
   struct Context {
     const Target& target;
     Clock::time_point end;
@@ -463,8 +561,8 @@ Napi::Value line_round_trip(const Napi::CallbackInfo& call) {
 
 /** testMath(name, x): a function of native/simd/math.h on each element, for its accuracy test. */
 Napi::Value test_math(const Napi::CallbackInfo& call) {
-  const std::string name = call[0].As<Napi::String>().Utf8Value();
-  const Napi::Float32Array x = call[1].As<Napi::Float32Array>();
+  const std::string name = call[0].ToString().Utf8Value();
+  const auto x = array_of<Napi::Float32Array>(call[1], napi_float32_array, "x must be a Float32Array");
   Napi::Float32Array y = Napi::Float32Array::New(call.Env(), x.ElementLength());
   if (!cpu().target->evaluate(name.c_str(), x.Data(), y.Data(), static_cast<int64_t>(x.ElementLength()))) {
     throw type_error(call.Env(), "There is no vector function '" + name + "'.");
@@ -474,7 +572,8 @@ Napi::Value test_math(const Napi::CallbackInfo& call) {
 
 /** testPhilox(counter, key): four words, for the known-answer test. */
 Napi::Value test_philox(const Napi::CallbackInfo& call) {
-  const Napi::Uint32Array counter = call[0].As<Napi::Uint32Array>(), key = call[1].As<Napi::Uint32Array>();
+  const auto counter = array_of<Napi::Uint32Array>(call[0], napi_uint32_array, "counter must be a Uint32Array");
+  const auto key = array_of<Napi::Uint32Array>(call[1], napi_uint32_array, "key must be a Uint32Array");
   if (counter.ElementLength() != 4 || key.ElementLength() != 2) {
     throw type_error(call.Env(), "4 and 2 words are expected.");
   }
@@ -485,31 +584,31 @@ Napi::Value test_philox(const Napi::CallbackInfo& call) {
 
 /** testQuota(root): processors that the control groups under another root allow, for its test; Infinity: no limit. */
 Napi::Value test_quota(const Napi::CallbackInfo& call) {
-  return Napi::Number::New(call.Env(), quota(call[0].As<Napi::String>().Utf8Value()));
+  return Napi::Number::New(call.Env(), quota(call[0].ToString().Utf8Value()));
 }
 
-/** A std exception of the engine becomes a JavaScript error. */
 template <Napi::Value (*function)(const Napi::CallbackInfo&)>
-Napi::Value guarded(const Napi::CallbackInfo& call) {
-  try {
-    return function(call);
-  } catch (const std::runtime_error& error) {
-    throw Napi::Error::New(call.Env(), error.what());
-  }
+Napi::Value safe(const Napi::CallbackInfo& call) {
+  return guarded(call.Env(), [&] { return function(call); });
 }
 
 Napi::Object init(Napi::Env env, Napi::Object exports) {
+  // before all other hooks, so that it runs after them: the queues are closed by then
+  ThreadPool::hold();
   auto* classes = new Classes();
+  napi_add_env_cleanup_hook(env, [](void*) { ThreadPool::let_go(); }, classes);
   classes->buffer = Napi::Persistent(Buffer::define(env));
   classes->executable = Napi::Persistent(Executable::define(env));
+  classes->stop = Napi::Persistent(Stop::define(env));
   env.SetInstanceData(classes);
   exports.Set("Device", Device::define(env));
-  exports.Set("info", Napi::Function::New<guarded<info>>(env, "info"));
-  exports.Set("fmaPeak", Napi::Function::New<guarded<fma_peak>>(env, "fmaPeak"));
-  exports.Set("lineRoundTrip", Napi::Function::New<guarded<line_round_trip>>(env, "lineRoundTrip"));
-  exports.Set("testMath", Napi::Function::New<guarded<test_math>>(env, "testMath"));
-  exports.Set("testQuota", Napi::Function::New<guarded<test_quota>>(env, "testQuota"));
-  exports.Set("testPhilox", Napi::Function::New<guarded<test_philox>>(env, "testPhilox"));
+  exports.Set("Stop", classes->stop.Value());
+  exports.Set("info", Napi::Function::New<safe<info>>(env, "info"));
+  exports.Set("fmaPeak", Napi::Function::New<safe<fma_peak>>(env, "fmaPeak"));
+  exports.Set("lineRoundTrip", Napi::Function::New<safe<line_round_trip>>(env, "lineRoundTrip"));
+  exports.Set("testMath", Napi::Function::New<safe<test_math>>(env, "testMath"));
+  exports.Set("testQuota", Napi::Function::New<safe<test_quota>>(env, "testQuota"));
+  exports.Set("testPhilox", Napi::Function::New<safe<test_philox>>(env, "testPhilox"));
   return exports;
 }
 

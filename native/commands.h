@@ -7,8 +7,10 @@
 
 #include <napi.h>
 
+#include <exception>
 #include <functional>
 #include <memory>
+#include <string>
 #include <system_error>
 
 #include "queue.h"
@@ -17,8 +19,10 @@ namespace lfm {
 
 class Commands : public std::enable_shared_from_this<Commands> {
  public:
-  /** what a command does; the number is what its promise resolves to */
+  /** what a command does, on the queue's thread */
   using Work = std::function<int64_t(const std::atomic<int32_t>& closing)>;
+  /** what its promise resolves to, on JavaScript's thread: from the number that the work returned and what was kept alive */
+  using Result = std::function<Napi::Value(Napi::Object used, int64_t number)>;
 
   explicit Commands(Napi::Env env)
       : env_(env), report_(Report::New(env, "lfm.commands", 0, 1, this)), queue_(done, this) {
@@ -38,8 +42,8 @@ class Commands : public std::enable_shared_from_this<Commands> {
   Commands& operator=(const Commands&) = delete;
 
   /** On the queue, after everything asked for before. `used` is kept alive until then: an array whose memory it touches. */
-  Napi::Promise push(Work work, const Napi::Object& used) {
-    auto* command = new Asked(shared_from_this(), std::move(work), used);
+  Napi::Promise push(Work work, const Napi::Object& used, Result result = number_of) {
+    auto* command = new Asked(shared_from_this(), std::move(work), used, std::move(result));
     const Napi::Promise promise = command->deferred.Promise();
     try {
       queue_.push(command);
@@ -55,22 +59,33 @@ class Commands : public std::enable_shared_from_this<Commands> {
   bool idle() const { return under_way_ == 0; }
 
   /** At once where nothing is under way, else on the queue. */
-  Napi::Promise in_order(Work work, const Napi::Object& used) {
-    if (!idle()) return push(std::move(work), used);
+  Napi::Promise in_order(Work work, const Napi::Object& used, Result result = number_of) {
+    if (!idle()) return push(std::move(work), used, std::move(result));
     const Napi::Promise::Deferred deferred = Napi::Promise::Deferred::New(env_);
-    deferred.Resolve(Napi::Number::New(env_, static_cast<double>(work(never_))));
+    deferred.Resolve(result(used, work(never_)));
     return deferred.Promise();
+  }
+
+  static Napi::Value number_of(Napi::Object used, int64_t number) {
+    return Napi::Number::New(used.Env(), static_cast<double>(number));
   }
 
  private:
   struct Asked : Command {
-    Asked(std::shared_ptr<Commands> commands, Work work, const Napi::Object& used)
+    Asked(std::shared_ptr<Commands> commands, Work work, const Napi::Object& used, Result result)
         : deferred(Napi::Promise::Deferred::New(used.Env())),
           commands_(std::move(commands)),
           work_(std::move(work)),
-          used_(Napi::Persistent(used)) {}
+          used_(Napi::Persistent(used)),
+          result_(std::move(result)) {}
 
-    void execute(const std::atomic<int32_t>& closing) override { result_ = work_(closing); }
+    void execute(const std::atomic<int32_t>& closing) override {
+      try {
+        number_ = work_(closing);
+      } catch (const std::exception& error) {
+        failure_ = error.what();
+      }
+    }
 
     static void reported(Napi::Env env, Napi::Function, Commands*, Asked* command) {
       const std::unique_ptr<Asked> owner(command);
@@ -81,7 +96,15 @@ class Commands : public std::enable_shared_from_this<Commands> {
       }
       Commands& commands = *command->commands_;
       if (--commands.under_way_ == 0) commands.report_.Unref(env);
-      command->deferred.Resolve(Napi::Number::New(env, static_cast<double>(command->result_)));
+      try {
+        if (command->failure_.empty()) {
+          command->deferred.Resolve(command->result_(command->used_.Value(), command->number_));
+        } else {
+          command->deferred.Reject(Napi::Error::New(env, command->failure_).Value());
+        }
+      } catch (const Napi::Error&) {
+        // JavaScript is being terminated: nobody will see the promise
+      }
     }
 
     Napi::Promise::Deferred deferred;
@@ -91,7 +114,9 @@ class Commands : public std::enable_shared_from_this<Commands> {
     std::shared_ptr<Commands> commands_;
     Work work_;
     Napi::ObjectReference used_;
-    int64_t result_ = 0;
+    Result result_;
+    int64_t number_ = 0;
+    std::string failure_;
   };
 
   using Report = Napi::TypedThreadSafeFunction<Commands, Asked, Asked::reported>;

@@ -189,7 +189,7 @@ Cpu examine() {
 }  // namespace
 
 const Cpu& cpu() {
-  static const Cpu result = examine();
+  static const Cpu& result = *new Cpu(examine());  // threads may outlive static objects at exit
   return result;
 }
 

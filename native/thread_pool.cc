@@ -2,8 +2,6 @@
 
 #include "thread_pool.h"
 
-#include <thread>
-
 #include "cpu.h"
 
 #if defined(__x86_64__)
@@ -23,6 +21,11 @@ inline void pause() {
   asm volatile("yield");
 #endif
 }
+
+/** guards the pool's coming and going, not its loops */
+std::mutex life;
+ThreadPool* pool = nullptr;
+int holders = 0;
 
 }  // namespace
 
@@ -45,8 +48,22 @@ FlushSubnormals::~FlushSubnormals() {
 }
 
 ThreadPool& ThreadPool::get() {
-  static ThreadPool* pool = new ThreadPool(cpu().threads);
+  std::lock_guard<std::mutex> lock(life);
+  if (!pool) pool = new ThreadPool(cpu().threads);
+  pool->start();
   return *pool;
+}
+
+void ThreadPool::hold() {
+  std::lock_guard<std::mutex> lock(life);
+  holders++;
+}
+
+void ThreadPool::let_go() {
+  std::lock_guard<std::mutex> lock(life);
+  if (--holders > 0) return;
+  delete pool;
+  pool = nullptr;
 }
 
 ThreadPool::ThreadPool(int threads) {
@@ -55,9 +72,30 @@ ThreadPool::ThreadPool(int threads) {
   run = [](Workers* self, int64_t tasks, Task task, void* context) {
     static_cast<ThreadPool*>(self)->share(tasks, task, context);
   };
-  for (int worker = 1; worker < threads; worker++) {
-    std::thread([this, worker] { work(worker); }).detach();
+}
+
+ThreadPool::~ThreadPool() { stop(); }
+
+void ThreadPool::start() {
+  if (!threads_.empty()) return;
+  try {
+    for (int worker = 1; worker < count; worker++) threads_.emplace_back([this, worker] { work(worker); });
+  } catch (...) {
+    stop();
+    throw;
   }
+}
+
+void ThreadPool::stop() {
+  {
+    std::lock_guard<std::mutex> lock(sleep_);
+    ending_.store(true, std::memory_order_seq_cst);
+    loop_.number.fetch_add(1, std::memory_order_seq_cst);
+    wake_.notify_all();
+  }
+  for (std::thread& thread : threads_) thread.join();
+  threads_.clear();
+  ending_.store(false, std::memory_order_seq_cst);
 }
 
 void ThreadPool::take_tasks(int worker) {
@@ -108,6 +146,7 @@ void ThreadPool::work(int worker) {
       sleeping_.fetch_sub(1, std::memory_order_relaxed);
     }
     seen = loop_.number.load(std::memory_order_acquire);
+    if (ending_.load(std::memory_order_seq_cst)) return;
     inside_.threads.fetch_add(1, std::memory_order_seq_cst);
     if (open_.flag.load(std::memory_order_seq_cst)) take_tasks(worker);
     inside_.threads.fetch_sub(1, std::memory_order_seq_cst);

@@ -1,6 +1,6 @@
 /**
- * Threads that share the loops of kernels. They are started on first use and live as long as the process: between loops
- * they spin for some microseconds, since the next kernel follows at once, and then sleep. One loop runs at a time
+ * Threads that share the loops of kernels. They are started on first use and joined when the last of those who hold the
+ * pool lets go of it, since Node unloads the addon's code with the last environment that loaded it: between loops they spin for some microseconds, since the next kernel follows at once, and then sleep. One loop runs at a time
  * (whoever runs programs holds `ThreadPool::turn`). Each thread begins with its own range of the tasks, so that what it
  * left in its cache in the loop before is where it goes on; then it helps the others. Which thread does which is left
  * to chance, so kernels must not let results depend on it.
@@ -11,6 +11,8 @@
 #include <condition_variable>
 #include <memory>
 #include <mutex>
+#include <thread>
+#include <vector>
 
 #include "kernel.h"
 
@@ -18,14 +20,24 @@ namespace lfm {
 
 class ThreadPool : public Workers {
  public:
-  /** The process's pool. Never destroyed: its threads may outlive static objects at exit. */
+  /**
+   * The process's pool; its threads are started where they do not run yet. No static object: its threads may outlive these
+   * at exit. Throws std::system_error where the system gives no thread.
+   */
   static ThreadPool& get();
+  /** Whoever loaded the addon holds the pool: its threads end when the last one lets go. */
+  static void hold();
+  static void let_go();
+  ~ThreadPool();
 
   /** Held while programs run, by one device at a time. */
   std::mutex turn;
 
  private:
   explicit ThreadPool(int threads);
+  void start();
+  /** Joins the threads; nobody may be in share(). */
+  void stop();
   void share(int64_t tasks, Task task, void* context);
   void work(int worker);
   void take_tasks(int worker);
@@ -51,6 +63,8 @@ class ThreadPool : public Workers {
   std::atomic<int> sleeping_{0};
   std::mutex sleep_;
   std::condition_variable wake_;
+  std::atomic<bool> ending_{false};
+  std::vector<std::thread> threads_;
 };
 
 /** Rounds results and operands below the normal range to zero while it lives: they cost a hundred times as much. */

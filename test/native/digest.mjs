@@ -28,11 +28,11 @@ async function run(kernel, operands, attributes, results) {
   const buffers = Object.values(operands).map(([made]) => made)
   const places = Object.fromEntries(Object.entries(operands).map(([name, [, shape]], i) => [name, [i, 0, shape]]))
   const operations = [{ kernel, operands: places, attributes }]
-  await device.compile({ operations, buffers, slots: [], constants: new Float32Array(0) }).run(1, new Int32Array(1))
+  await device.compile({ operations, buffers, slots: [], constants: new Float32Array(0) }).run(1, new addon.Stop())
   for (const name of results) {
     const [made, shape] = operands[name]
-    const values = new Float32Array(shape.reduce((product, extent) => product * extent, 1))
-    made.read(values, 0)
+    const length = shape.reduce((product, extent) => product * extent, 1)
+    const values = await made.read(0, length, false)
     hash.update(Buffer.from(values.buffer))
   }
 }

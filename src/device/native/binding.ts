@@ -17,18 +17,23 @@ import { DeviceError } from '../../errors.js'
  */
 export interface NativeBuffer {
   write(values: Float32Array | Uint32Array, offset: number): Promise<unknown>
-  /** fills `values` with the elements from `offset` on */
-  read(values: Float32Array | Uint32Array, offset: number): Promise<unknown>
+  /** `length` elements from `offset` on, as Uint32Array or Float32Array */
+  read(offset: number, length: number, integers: boolean): Promise<Float32Array | Uint32Array>
   copyTo(offset: number, to: NativeBuffer, toOffset: number, length: number): Promise<unknown>
   dispose(): Promise<unknown>
 }
 
+/** Ends the runs that it was given to after the replay they are in. */
+export interface NativeStop {
+  set(): void
+}
+
 export interface NativeExecutable {
   /**
-   * Resolves to the number of replays done: fewer than `times` once the one word of `stop` is not 0. The microseconds of
-   * each operation are added to `clock`, where it is given.
+   * Resolves to the number of replays done: fewer than `times` once `stop` is set. The microseconds of each operation are
+   * added to `clock`, where it is given.
    */
-  run(times: number, stop: Int32Array, clock?: Float64Array): Promise<number>
+  run(times: number, stop: NativeStop, clock?: Float64Array): Promise<number>
   dispose(): void
 }
 
@@ -65,6 +70,7 @@ export interface NativeInfo {
 
 export interface Addon {
   readonly Device: new () => NativeDevice
+  readonly Stop: new () => NativeStop
   info(): NativeInfo
   /** GFLOP/s of a multiply-add loop in registers on so many threads; blocks for so many milliseconds */
   fmaPeak(milliseconds: number, threads: number): number

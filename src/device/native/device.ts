@@ -20,7 +20,15 @@ import {
 } from '../device.js'
 import { expectKernels } from '../gaps.js'
 import type { DeviceTimes, TimedLaunch } from '../profile.js'
-import type { NativeBuffer, NativeDevice, NativeExecutable, NativeInfo, NativeProgram } from './binding.js'
+import type {
+  Addon,
+  NativeBuffer,
+  NativeDevice,
+  NativeExecutable,
+  NativeInfo,
+  NativeProgram,
+  NativeStop,
+} from './binding.js'
 import { VariantChoice, type Variants } from './composites.js'
 
 const count = (name: string, value: number, least: number): void => {
@@ -54,14 +62,13 @@ class EngineBuffer implements DeviceBuffer {
   write(values: Float32Array | Uint32Array, offset = 0): void {
     this.expect(offset, values.length)
     const array = this.dtype === 'f32' ? Float32Array : Uint32Array
-    this.memory.write(values instanceof array ? values : array.from(values), offset)
+    const own = values instanceof array && values.buffer instanceof ArrayBuffer ? values : array.from(values)
+    this.memory.write(own, offset)
   }
 
   async read(offset = 0, length = this.length - offset): Promise<Float32Array | Uint32Array> {
     this.expect(offset, length)
-    const values = this.dtype === 'f32' ? new Float32Array(length) : new Uint32Array(length)
-    await this.memory.read(values, offset)
-    return values
+    return this.memory.read(offset, length, this.dtype !== 'f32')
   }
 
   dispose(): void {
@@ -97,10 +104,8 @@ class EngineExecutable implements Executable {
     if (this.disposed) throw new DeviceError('The executable was disposed of; it cannot be run any more.')
     for (const buffer of this.buffers) buffer.expect(0, 0)
     signal?.throwIfAborted()
-    const stop = new Int32Array(1)
-    const abort = (): void => {
-      Atomics.store(stop, 0, 1)
-    }
+    const stop = this.device.newStop()
+    const abort = (): void => stop.set()
     signal?.addEventListener('abort', abort, { once: true })
     try {
       const done = await this.program.run(times, stop, this.clock?.us)
@@ -135,14 +140,16 @@ export class NativeEngine implements Device {
   readonly kernels: ReadonlySet<string>
   private readonly live = new Set<EngineBuffer | EngineExecutable>()
   private readonly clocks: ProgramClock[] = []
+  private readonly native: NativeDevice
   private disposed = false
 
   constructor(
-    private readonly native: NativeDevice,
+    private readonly addon: Addon,
     info: NativeInfo,
     private readonly variants: Variants,
     private readonly profiled: boolean,
   ) {
+    this.native = new addon.Device()
     const { cpuTarget, threads, name, supportedTargets, cacheSizes } = info
     this.kernels = new Set(info.kernels)
     this.info = {
@@ -157,6 +164,10 @@ export class NativeEngine implements Device {
         ...Object.fromEntries(Object.entries(cacheSizes).filter(([, bytes]) => bytes > 0)),
       },
     }
+  }
+
+  newStop(): NativeStop {
+    return new this.addon.Stop()
   }
 
   forget(resource: EngineBuffer | EngineExecutable): void {

@@ -23,5 +23,5 @@ export async function openNative({ variants = {}, profile = false }: NativeOptio
   } catch (error) {
     throw new DeviceError((error as Error).message)
   }
-  return new NativeEngine(new addon.Device(), info, variants, profile)
+  return new NativeEngine(addon, info, variants, profile)
 }

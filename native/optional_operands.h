@@ -1,0 +1,51 @@
+/**
+ * Operands that a kernel or composite runs without. The contracts (src/kernels/, src/composites/) say which they are;
+ * test/trust/addon.test.ts holds this table to them. A kernel that is given no memory for any other would end the process.
+ */
+#pragma once
+
+#include <cstring>
+#include <string>
+
+namespace lfm {
+
+struct OptionalOperands {
+  const char* kernel;
+  const char* operands[12];
+};
+
+constexpr OptionalOperands OPTIONAL_OPERANDS[] = {
+    {"adam", {"average"}},
+    {"adam_mixed", {"average"}},
+    {"adaptive_control", {"log_det", "log_det_new", "log_det_stages"}},
+    {"average_pool_backward", {"add"}},
+    {"conv2d", {"shift", "residual", "stages"}},
+    {"conv2d_backward_input", {"saved", "add"}},
+    {"conv2d_backward_weight", {"dshift"}},
+    {"divergence", {"probes"}},
+    {"draw_batch", {"pool_condition", "quantiles", "condition"}},
+    {"group_norm", {"modulation", "state"}},
+    {"group_norm_backward", {"modulation", "state", "add", "add2", "dgamma", "dbeta", "dmodulation"}},
+    {"input_features", {"condition", "frequencies"}},
+    {"input_tangent", {"frequencies", "probes"}},
+    {"linear_backward_weight", {"t", "state", "dtime_weight"}},
+    {"linear_forward", {"t", "time_weight", "z"}},
+    {"linear_loss", {"t", "time_weight", "state"}},
+    {"linear_tangent", {"saved"}},
+    {"mlp_backward", {"condition"}},
+    {"mlp_forward", {"condition"}},
+    {"mlp_tangents", {"condition", "probes"}},
+    {"rk4_step", {"condition", "log_det", "probes", "log_det_out"}},
+};
+
+inline bool may_be_left_out(const std::string& kernel, const char* operand) {
+  for (const OptionalOperands& entry : OPTIONAL_OPERANDS) {
+    if (kernel != entry.kernel) continue;
+    for (const char* name : entry.operands) {
+      if (name && std::strcmp(name, operand) == 0) return true;
+    }
+  }
+  return false;
+}
+
+}  // namespace lfm
