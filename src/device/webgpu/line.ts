@@ -13,12 +13,15 @@ export class Line {
   private ended: DeviceError | undefined
   private fault: DeviceError | undefined
   private readonly waiting = new Set<(reason: Error) => void>()
+  private readonly unlisten: () => void
 
   constructor(gpu: GPUDevice, name: string) {
-    gpu.addEventListener('uncapturederror', (event) => {
+    const listener = (event: GPUUncapturedErrorEvent): void => {
       event.preventDefault()
       this.fault ??= new DeviceError(`WebGPU: ${event.error.message}`)
-    })
+    }
+    gpu.addEventListener('uncapturederror', listener)
+    this.unlisten = () => gpu.removeEventListener('uncapturederror', listener)
     gpu.lost.then(({ message }) => {
       this.end(new DeviceLostError(`The WebGPU device '${name}' was lost: ${message || 'no reason given'}`))
     })
@@ -64,6 +67,8 @@ export class Line {
   end(reason: DeviceError): void {
     if (this.ended) return
     this.ended = reason
+    // Dawn for Node keeps a device's listeners for ever (npm webgpu 0.6.2), and these all that they reach: the device itself
+    this.unlisten()
     for (const reject of this.waiting) reject(reason)
   }
 
