@@ -23,7 +23,7 @@ constexpr OptionalOperands OPTIONAL_OPERANDS[] = {
     {"conv2d_backward_input", {"saved", "add"}},
     {"conv2d_backward_weight", {"dshift"}},
     {"divergence", {"probes"}},
-    {"draw_batch", {"pool_condition", "quantiles", "condition"}},
+    {"draw_batch", {"pool_condition", "quantiles", "right", "path_table", "condition"}},
     {"group_norm", {"modulation", "state"}},
     {"group_norm_backward", {"modulation", "state", "add", "add2", "dgamma", "dbeta", "dmodulation"}},
     {"input_features", {"condition", "frequencies"}},

@@ -4,12 +4,12 @@
  */
 
 import { describe, expect, test } from 'vitest'
-import { mlpBackward } from '../../src/composites/mlp_backward.js'
-import { mlpForward } from '../../src/composites/mlp_forward.js'
-import { mlpTangents } from '../../src/composites/mlp_tangents.js'
-import { rk4Step } from '../../src/composites/rk4_step.js'
 import { loadAddon } from '../../src/device/native/binding.js'
 import { kernels } from '../../src/kernels/registry.js'
+import { mlpBackward } from '../../src/networks/mlp/mlp_backward.js'
+import { mlpForward } from '../../src/networks/mlp/mlp_forward.js'
+import { mlpTangents } from '../../src/networks/mlp/mlp_tangents.js'
+import { rk4Step } from '../../src/ode/rk4_step.js'
 import { describeNative } from './machines.js'
 
 describeNative('the native addon', () => {
