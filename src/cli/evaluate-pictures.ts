@@ -12,7 +12,7 @@ import type { Device } from '../device/device.js'
 import { DataError, invalid } from '../errors.js'
 import { DIGIT_SIDE, openDigitFeatures } from '../metrics/digit-classifier.js'
 import { type FeatureExtractor, quantise } from '../metrics/features.js'
-import { fid } from '../metrics/frechet.js'
+import { fid, fidCaution } from '../metrics/frechet.js'
 import { precisionRecall } from '../metrics/neighbours.js'
 import { openOnnxFeatures } from '../metrics/onnx.js'
 import type { ResizeName } from '../metrics/resize.js'
@@ -99,6 +99,7 @@ export async function pictureQuality(
       ...(await precisionRecall(some, found.values.subarray(0, few * d), d, NEIGHBOURS)),
       neighbours: NEIGHBOURS,
       features: features.name,
+      caution: fidCaution(n, d),
       samples: n,
       against: { part, n: real.shape[0] },
       nfe,
@@ -114,12 +115,14 @@ export async function pictureQuality(
 
 /** What people read of it. */
 export function qualityLines(quality: ReportQuality): string[] {
-  const { samples, against, floor, features, precision, recall, neighbours, nfe, solver, seconds, device } = quality
+  const { samples, against, floor, features, precision, recall, neighbours, nfe, solver, seconds, device, caution } =
+    quality
   const beside = floor === null ? '' : ` (pictures of the data: ${floor.toFixed(3)})`
   return [
     `FID of ${samples} samples against ${against.n} ${against.part} pictures: ${quality.fid.toFixed(3)}${beside}`,
     `Precision ${precision.toFixed(3)}, recall ${recall.toFixed(3)}, by neighbour ${neighbours}; features: ${features}`,
     `${nfe.toFixed(0)} function evaluations a sample (${solver}), ${clock(seconds)} on ${device}`,
+    ...(caution ? [caution] : []),
   ]
 }
 

@@ -99,7 +99,8 @@ interface Likelihood {
   nll: number
   entropy: number | null
   kl: number | null
-  bitsPerDim: number
+  /** of pictures; null for points, whose unit is their own */
+  bitsPerDim: number | null
   nfe: number
   nfeMax: number
   n: number
@@ -128,7 +129,7 @@ async function likelihoodOf(
     nll,
     entropy,
     kl: entropy === null ? null : nll - entropy,
-    bitsPerDim: bitsPerDimension(nll, flow.field.dimension, pixels),
+    bitsPerDim: isPictureShape(flow.rowShape) ? bitsPerDimension(nll, flow.field.dimension, pixels) : null,
     nfe,
     nfeMax,
     n: rows.shape[0],
@@ -140,7 +141,8 @@ async function likelihoodOf(
 function likelihoodLines(likelihood: Likelihood, part: Part, device: string): string[] {
   const { nll, entropy, kl, bitsPerDim, nfe, n, seconds, doublingChange } = likelihood
   const lines = [
-    `Negative log-likelihood of ${n} ${part} rows: ${nll.toFixed(4)} nats (${bitsPerDim.toFixed(4)} bits per dimension)`,
+    `Negative log-likelihood of ${n} ${part} rows: ${nll.toFixed(4)} nats` +
+      (bitsPerDim === null ? '' : ` (${bitsPerDim.toFixed(4)} bits per dimension)`),
     `    changes by ${doublingChange.toExponential(1)} when the solver works twice as hard`,
   ]
   if (kl !== null)

@@ -68,13 +68,14 @@ export async function score(folder: string, dataPath: string, options: ScoreComm
     if (write) await write(options.output!, scores)
     const n = scores.length
     const logProb = scores.reduce((sum, value) => sum + value, 0) / n
-    const bitsPerDim = bitsPerDimension(-logProb, flow.field.dimension, pixels)
+    const bitsPerDim = isPictureShape(flow.rowShape) ? bitsPerDimension(-logProb, flow.field.dimension, pixels) : null
     if (options.json) {
       const { mean: nfe, max: nfeMax } = flow.evaluations!
       printJson({ n, logProb, nll: -logProb, bitsPerDim, nfe, nfeMax, output: options.output ?? null })
     } else {
       process.stdout.write(
-        `${n} rows: mean log-likelihood ${logProb.toFixed(4)} nats, ${bitsPerDim.toFixed(4)} bits per dimension` +
+        `${n} rows: mean log-likelihood ${logProb.toFixed(4)} nats` +
+          `${bitsPerDim === null ? '' : `, ${bitsPerDim.toFixed(4)} bits per dimension`}` +
           `${options.output ? `; each row's in ${options.output}` : ''}\n`,
       )
     }

@@ -104,3 +104,19 @@ function timesTransposed(X: Float64Array, Y: Float64Array, d: number): Float64Ar
 
 /** FID of two sets of features, [n, d] and [m, d]. */
 export const fid = (a: Rows, b: Rows, d: number): number => frechetDistance(momentsOf(a, d), momentsOf(b, d))
+
+/** Samples for each feature below which FID's bias is worth a word: 2048 features ask for the usual 40 000 to 50 000. */
+const SAMPLES_A_FEATURE = 20
+
+/**
+ * Why an FID of n samples in d features should be taken with care, in a sentence; null where there are many. FID of a finite
+ * sample is too high, by an amount that falls as 1/n and differs from model to model (Chong and Forsyth 2020).
+ */
+export function fidCaution(n: number, d: number): string | null {
+  if (n >= SAMPLES_A_FEATURE * d) return null
+  const singular = n <= d ? " With no more samples than features the samples' covariance is singular." : ''
+  return (
+    `FID of ${n} samples in ${d} features is too high, by an amount that differs from model to model: compare it at equal ` +
+    `counts alone, beside that of the data; ${SAMPLES_A_FEATURE * d} samples make the excess small.${singular}`
+  )
+}

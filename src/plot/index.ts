@@ -1,5 +1,6 @@
 /** Pictures and the run report: figures as SVG text, PNG from SVG, one HTML file for a run. */
 export { type Bar, type BarsFigure, barsFigure } from './bars.js'
+export { type CornerFigure, cornerFigure, MOST_COLUMNS } from './corner.js'
 export { type LossFigure, type LossSeries, lossFigure } from './loss.js'
 export { picturePng, type TilesFigure, tilesPng } from './pictures.js'
 export {
@@ -8,6 +9,7 @@ export {
   type ChainState,
   chainFigure,
   chainLabel,
+  columnLabel,
   type PointsFigure,
   type PointsPanel,
   pointsFigure,

@@ -5,6 +5,7 @@
  */
 import type { GroupMark, Mark, Spec } from 'vega'
 import { invalid } from '../errors.js'
+import { linearTicks, type Ticks } from './axis.js'
 import { logTicks, panel, sized, text } from './marks.js'
 import { renderSvg } from './render.js'
 import { COLOR, formatNumber, SIZE } from './theme.js'
@@ -21,6 +22,8 @@ export interface LossSeries {
   loss: ArrayLike<number>
   /** The least loss that any field can reach, where it is known; drawn as a dashed line. */
   floor?: number
+  /** The loss that the heading says, as a table beside the figure has it. Default: where the moving mean ends. */
+  final?: number
 }
 
 export interface LossFigure {
@@ -36,8 +39,7 @@ export interface LossFigure {
 const WIDTH = 240
 const HEIGHT = 130
 const HEAD = 26
-const LEFT = 52
-const GAP = { x: 54, y: 34 }
+const GAP_Y = 34
 
 /** Points of the recorded curve that are drawn at most; more would be finer than the picture. */
 const MOST_POINTS = 600
@@ -68,42 +70,72 @@ export async function lossFigure({ series, quantity = 'loss', scale = 'auto', co
   })
   const wide = Math.min(columns ?? 3, series.length)
   const tall = Math.ceil(series.length / wide)
+  const curves = series.map((one) => curveOf(one, quantity, scale))
+  const labels = Math.ceil(Math.max(...curves.map(({ ticks }) => ticks.labelWidth)))
+  const [left, gap] = [labels + 30, labels + 22]
   const spec: Spec = {
-    width: LEFT + wide * (WIDTH + GAP.x) - GAP.x + 8,
-    height: tall * (HEAD + HEIGHT + GAP.y) + 4,
+    width: left + wide * (WIDTH + gap) - gap + 8,
+    height: tall * (HEAD + HEIGHT + GAP_Y) + 4,
     padding: 8,
     autosize: 'none',
-    marks: series.map((one, i) =>
-      lossPanel(one, quantity, scale, {
-        x: LEFT + (i % wide) * (WIDTH + GAP.x),
-        y: HEAD + Math.floor(i / wide) * (HEAD + HEIGHT + GAP.y),
-        last: i + wide >= series.length,
-        first: i % wide === 0,
+    marks: curves.map((curve, i) =>
+      lossPanel(curve, {
+        x: left + (i % wide) * (WIDTH + gap),
+        y: HEAD + Math.floor(i / wide) * (HEAD + HEIGHT + GAP_Y),
+        xTitle: i + wide >= series.length ? 'training step' : '',
+        yTitle: i % wide === 0 ? (quantity === 'excess' ? 'excess loss' : 'loss') : '',
+        titleX: -(labels + 18),
       }),
     ),
   }
   return renderSvg(spec)
 }
 
-function lossPanel(
-  { label, note, steps, loss, floor }: LossSeries,
+/** What a panel shows. */
+interface Curve {
+  label: string
+  note?: string
+  /** of the heading */
+  final?: number
+  /** height of the dashed line */
+  line?: number
+  rows: readonly Row[]
+  /** values that were recorded, thinned; those above or below the frame, or not above zero on a logarithmic scale */
+  recorded: number
+  outside: number
+  log: boolean
+  domain: [number, number]
+  ticks: Ticks
+}
+
+function curveOf(
+  { label, note, steps, loss, floor, final }: LossSeries,
   quantity: 'loss' | 'excess',
   scale: 'auto' | 'log' | 'linear',
-  place: { x: number; y: number; first: boolean; last: boolean },
-): GroupMark {
+): Curve {
   const subtracted = quantity === 'excess' ? floor! : 0
-  const rows = smoothed(steps, loss, subtracted)
-  const means = rows.map((row) => row.mean)
-  const final = means.at(-1)
+  const all = smoothed(steps, loss, subtracted)
+  const means = all.map((row) => row.mean)
   const positive = means.filter((mean) => mean > 0)
   const falls = positive.length > 0 ? Math.max(...positive) / Math.min(...positive) : 1
   const log = positive.length > 0 && (scale === 'log' || (scale === 'auto' && falls > 8))
-  const drawn = log ? rows.filter((row) => row.value > 0 && row.mean > 0) : rows
+  const rows = log ? all.filter((row) => row.value > 0 && row.mean > 0) : all
   const line = quantity === 'loss' && floor !== undefined && !(log && floor <= 0) ? floor : undefined
-  const domain = valueDomain(drawn, line, log)
+  const domain = valueDomain(rows, line, log)
+  const ticks = log ? { values: logTicks(domain), format: '~g', labelWidth: 36 } : linearTicks(domain, 4)
+  const outside = all.filter(({ value }) => !(value >= domain[0] && value <= domain[1])).length
+  const shown = { line, rows, recorded: all.length, outside, log, domain, ticks }
+  return { label, note, final: final === undefined ? means.at(-1) : final - subtracted, ...shown }
+}
+
+function lossPanel(
+  { label, note, final, line, rows, recorded, outside, log, domain, ticks: { labelWidth: _, ...ticks } }: Curve,
+  place: { x: number; y: number; xTitle: string; yTitle: string; titleX: number },
+): GroupMark {
   const heading = [text(label, 0, -9, { size: SIZE.label, bold: true })]
   if (note) heading.push(text(note, 8 + label.length * 7.6, -9, { color: COLOR.muted }))
-  if (final !== undefined) heading.push(text(formatNumber(final), WIDTH, -9, { align: 'right', color: COLOR.accent }))
+  if (final !== undefined)
+    heading.push(text(formatNumber(final, 4), WIDTH, -9, { align: 'right', color: COLOR.accent }))
   const curve = (field: 'value' | 'mean', color: string, width: number): Mark => ({
     type: 'line',
     from: { data: 'rows' },
@@ -123,7 +155,7 @@ function lossPanel(
   return panel(
     { x: place.x, y: place.y, width: WIDTH, height: HEIGHT, frame: true },
     {
-      data: [{ name: 'rows', values: drawn }],
+      data: [{ name: 'rows', values: [...rows] }],
       scales: [
         {
           name: 'step',
@@ -142,22 +174,33 @@ function lossPanel(
           domain: false,
           format: end >= 10_000 ? '~s' : 'd',
           labelFlush: true,
-          title: place.last ? 'training step' : '',
+          title: place.xTitle,
+          titleAlign: 'left',
+          titleAnchor: 'start',
         },
         {
           orient: 'left',
           scale: 'value',
-          ...(log ? { values: logTicks(domain), format: '~g' } : { tickCount: 4 }),
+          ...ticks,
           domain: false,
           grid: true,
-          title: place.first ? (quantity === 'excess' ? 'excess loss' : 'loss') : '',
-          titleX: -46,
+          title: place.yTitle,
+          titleX: place.titleX,
         },
       ],
       marks: [
         { type: 'group', clip: true, encode: { enter: sized(WIDTH, HEIGHT) }, marks: inside },
         ...heading,
-        ...(drawn.length === 0
+        ...(outside > 0
+          ? [
+              text(`${outside} of ${recorded} values outside`, WIDTH, HEIGHT + 29, {
+                align: 'right',
+                color: COLOR.muted,
+                size: SIZE.tick,
+              }),
+            ]
+          : []),
+        ...(rows.length === 0
           ? [text('nothing recorded', WIDTH / 2, HEIGHT / 2, { align: 'center', color: COLOR.muted })]
           : []),
       ],

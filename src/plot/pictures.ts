@@ -1,9 +1,11 @@
 /**
- * Pictures of pictures: tiles in rows and columns, as a PNG of raw pixels without a letter. Small pictures are shown larger, a
- * pixel as a square.
+ * Pictures of pictures: tiles in rows and columns, with a line of words above them where columns need one. Small pictures are
+ * shown larger, a pixel as a square.
  */
 
 import { InvalidArgumentError } from '../errors.js'
+import { renderPixels } from './render.js'
+import { COLOR, FONT, SIZE } from './theme.js'
 
 export interface TilesFigure {
   /** [n, C, H, W] of bytes, C one (grey) or three */
@@ -11,45 +13,77 @@ export interface TilesFigure {
   columns: number
   /** a gap that sets the first column apart; default false */
   lead?: boolean
+  /** words above the columns, one for each, '' for none; a word may reach over columns without one */
+  heads?: readonly string[]
+  /** width that a picture is shown at least at, in pixels, as nearly as whole factors allow; default 56 */
+  shown?: number
+  /** what is between the tiles: 'clear' lets a page's own colour through. Default 'white' */
+  background?: 'white' | 'clear'
 }
 
-/** Width that a picture is shown at least at, in pixels, as nearly as whole factors allow. */
-const SHOWN = 56
 const GAP = 2
 const LEAD_GAP = 12
-const BACKGROUND = 255
+const HEAD = 24
 
 /** The tiles as a PNG file's bytes: picture i stands in row ⌊i / columns⌋. */
-export async function tilesPng({ pictures, columns, lead = false }: TilesFigure): Promise<Buffer> {
+export async function tilesPng({ pictures, columns, lead = false, ...style }: TilesFigure): Promise<Buffer> {
   const { values, shape } = pictures
+  const { heads, shown = 56, background = 'white' } = style
   const [n, C, H, W] = shape
   if (shape.length !== 4 || (C !== 1 && C !== 3)) {
     throw new InvalidArgumentError(`Pictures must be [n, 1 or 3, height, width], but are [${shape.join(', ')}].`)
   }
-  const scale = Math.max(1, Math.round(SHOWN / W))
+  const scale = Math.max(1, Math.round(shown / W))
   const [tileWidth, tileHeight] = [scale * W, scale * H]
   const rows = Math.ceil(n / columns)
   const setApart = lead ? LEAD_GAP : 0
+  const head = heads ? HEAD : 0
+  const leftOf = (column: number): number => GAP + column * (tileWidth + GAP) + (column > 0 ? setApart : 0)
   const width = columns * (tileWidth + GAP) + GAP + setApart
-  const height = rows * (tileHeight + GAP) + GAP
-  const pixels = new Uint8Array(width * height * 3).fill(BACKGROUND)
+  const height = head + rows * (tileHeight + GAP) + GAP
+  const pixels = new Uint8Array(width * height * 4)
+  if (background === 'white') pixels.fill(255)
   for (let i = 0; i < n; i++) {
-    const column = i % columns
-    const left = GAP + column * (tileWidth + GAP) + (column > 0 ? setApart : 0)
-    const top = GAP + Math.floor(i / columns) * (tileHeight + GAP)
+    const left = leftOf(i % columns)
+    const top = head + GAP + Math.floor(i / columns) * (tileHeight + GAP)
     for (let y = 0; y < tileHeight; y++) {
       const row = Math.floor(y / scale)
-      let to = ((top + y) * width + left) * 3
+      let to = ((top + y) * width + left) * 4
       for (let x = 0; x < tileWidth; x++) {
         const at = row * W + Math.floor(x / scale)
         for (let c = 0; c < 3; c++) pixels[to++] = values[(i * C + Math.min(c, C - 1)) * H * W + at]
+        pixels[to++] = 255
       }
     }
   }
   const { default: sharp } = await import('sharp')
-  return sharp(pixels, { raw: { width, height, channels: 3 } })
-    .png({ compressionLevel: 9 })
-    .toBuffer()
+  const tiles = sharp(pixels, { raw: { width, height, channels: 4 } })
+  if (heads) {
+    const words = await renderPixels(
+      headSvg(
+        heads.map((head, column) => [head, leftOf(column)] as const),
+        width,
+      ),
+      1,
+    )
+    const { pixels: input, ...size } = words
+    tiles.composite([{ input: Buffer.from(input), raw: { ...size, channels: 4 }, top: 0, left: 0 }])
+  }
+  // all opaque where the background is
+  return (background === 'white' ? tiles.removeAlpha() : tiles).png({ compressionLevel: 9 }).toBuffer()
+}
+
+const escapes: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;' }
+
+/** Words at places of a line, in a grey that reads on white and on black. */
+function headSvg(words: readonly (readonly [string, number])[], width: number): string {
+  const lines = words.map(
+    ([word, x]) => `<text x="${x}" y="${HEAD - 7}">${word.replace(/[&<]/g, (character) => escapes[character])}</text>`,
+  )
+  return (
+    `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${HEAD}" font-family="${FONT}" ` +
+    `font-size="${SIZE.title}" fill="${COLOR.either}">${lines.join('')}</svg>`
+  )
 }
 
 /** Picture i as a PNG file of its own size. */

@@ -5,17 +5,18 @@
  */
 import type { Data, Mark, Scale, Spec } from 'vega'
 import { invalid } from '../errors.js'
+import { linearTicks, rangeOf, ticksAcross } from './axis.js'
 import { type Bounds, binsFor, darkest, densityImage, histogram2d } from './density.js'
 import { panel, sized, text } from './marks.js'
 import { renderSvg } from './render.js'
-import { COLOR, SIZE, subscript } from './theme.js'
+import { COLOR, formatNumber, SIZE, subscript } from './theme.js'
 
 export type { Bounds } from './density.js'
 
 /** One cloud of points and the words above it. */
 export interface PointsPanel {
   title: string
-  /** A quieter second line, such as the number of points. */
+  /** A quieter second line, such as the number of points. Points that lie outside the frame are counted after it. */
   subtitle?: string
   /** Row-major [n, D] in the units of the data. Rows with a value that is not finite are not drawn. */
   values: Float32Array
@@ -33,7 +34,7 @@ export interface PointsFigure {
   maxPoints?: number
   /** Which two of D ≥ 2 columns make the plane. Default [0, 1]. */
   pair?: readonly [number, number]
-  /** Names of the D columns, for the axes. Default: none for D ≤ 2, else «column 1» …. */
+  /** Names of the D columns, for the axes. Default: none for D ≤ 2, else «column 0» …. */
   names?: readonly string[]
   /** Dots or density. Default 'auto': dots below 3000 points in a panel, counted over the fullest one. */
   marks?: 'auto' | 'dots' | 'density'
@@ -87,15 +88,20 @@ export async function pointsFigure(figure: PointsFigure): Promise<string> {
 
   const width = panelSize
   const height = Math.round(panelSize * (histograms ? 0.66 : panelAspect(bounds)))
-  const head = TITLE_HEIGHT + (panels.some(({ subtitle }) => subtitle) ? SUBTITLE_HEIGHT : 0)
+  const subtitles = panels.map(({ subtitle }, i) => underTitle(subtitle, clouds[i], plane, histograms))
+  const head = TITLE_HEIGHT + (subtitles.some((subtitle) => subtitle) ? SUBTITLE_HEIGHT : 0)
   const names = axisNames(figure.names, dimensions, pair)
+  const mostTicks = width < 200 ? 4 : 6
+  const { labelWidth: _, ...ticksX } = ticksAcross(bounds.x, width, mostTicks)
+  const { labelWidth, ...ticksY } = linearTicks(bounds.y, mostTicks)
   const gap = arrows ? 26 : 16
-  const left = 34 + (names.y ? 18 : 0)
+  const left = Math.ceil(labelWidth) + 12 + (names.y ? 18 : 0)
   const bottom = 20 + (names.x ? 18 : 0)
   const rows = Math.ceil(panels.length / columns)
   const wide = Math.min(columns, panels.length)
 
-  const groups = panels.map(({ title, subtitle }, i) => {
+  const groups = panels.map(({ title }, i) => {
+    const subtitle = subtitles[i]
     const column = i % columns
     const row = Math.floor(i / columns)
     const place = { x: left + column * (width + gap), y: head + row * (height + head + 10), width, height, frame: true }
@@ -104,7 +110,7 @@ export async function pointsFigure(figure: PointsFigure): Promise<string> {
         {
           orient: 'bottom',
           scale: 'x',
-          tickCount: width < 200 ? 4 : 6,
+          ...ticksX,
           labels: i + columns >= panels.length,
           ticks: i + columns >= panels.length,
           domain: false,
@@ -114,7 +120,7 @@ export async function pointsFigure(figure: PointsFigure): Promise<string> {
         {
           orient: 'left',
           scale: 'y',
-          tickCount: width < 200 ? 4 : 6,
+          ...ticksY,
           labels: column === 0,
           ticks: column === 0,
           domain: false,
@@ -209,21 +215,17 @@ function takeColumns({ values, dimensions }: PointsPanel, pair: readonly [number
   return { x: x.subarray(0, kept), y: y.subarray(0, kept) }
 }
 
-/** The range that holds all clouds but their outermost points, widened by a margin; never empty. */
-function boundsOf(clouds: readonly Cloud[]): Bounds {
-  const range = (axis: 'x' | 'y'): [number, number] => {
-    let [low, high] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]
-    for (const cloud of clouds) {
-      const sorted = Float32Array.from(cloud[axis]).sort()
-      if (sorted.length === 0) continue
-      low = Math.min(low, sorted[Math.floor(0.001 * (sorted.length - 1))])
-      high = Math.max(high, sorted[Math.ceil(0.999 * (sorted.length - 1))])
-    }
-    if (!(low <= high)) return [-1, 1]
-    const margin = 0.04 * (high - low) || Math.max(Math.abs(low), 1) / 2
-    return [low - margin, high + margin]
-  }
-  return { x: range('x'), y: range('y') }
+const boundsOf = (clouds: readonly Cloud[]): Bounds => ({
+  x: rangeOf(clouds.map(({ x }) => x)),
+  y: rangeOf(clouds.map(({ y }) => y)),
+})
+
+/** A panel's second line: its own words, and how many of its points are outside the frame. */
+function underTitle(words: string | undefined, { x, y }: Cloud, bounds: Bounds, histogram: boolean): string {
+  const within = (value: number, [low, high]: readonly [number, number]): boolean => value >= low && value <= high
+  const inside = x.filter((value, i) => within(value, bounds.x) && (histogram || within(y[i], bounds.y))).length
+  const outside = x.length - inside
+  return [words, outside > 0 ? `${formatNumber(outside)} outside` : ''].filter(Boolean).join(', ')
 }
 
 /** A panel's height by its width: true to scale where the axes' ranges are alike, else square. */
@@ -237,8 +239,11 @@ function balancedColumns(count: number, most: number): number {
   return Math.max(1, Math.ceil(count / Math.ceil(count / most)))
 }
 
+/** What a column without a name is called: its number from 0, as configs count. */
+export const columnLabel = (column: number): string => `column ${column}`
+
 function axisNames(names: readonly string[] | undefined, dimensions: number, pair: readonly [number, number]) {
-  const name = (column: number) => names?.[column] ?? (dimensions > 2 ? `column ${column + 1}` : '')
+  const name = (column: number) => names?.[column] ?? (dimensions > 2 ? columnLabel(column) : '')
   return dimensions === 1 ? { x: names?.[0] ?? '', y: 'density' } : { x: name(pair[0]), y: name(pair[1]) }
 }
 

@@ -34,9 +34,20 @@ export interface PngOptions {
  */
 export async function renderPng(svg: string, { scale = 2 }: PngOptions = {}): Promise<Buffer> {
   if (!(scale > 0 && scale <= 8)) throw invalid('scale', 'a number above 0 and at most 8', scale)
-  const [{ Resvg }, { default: sharp }] = await Promise.all([import('@resvg/resvg-js'), import('sharp')])
-  const drawing = new Resvg(svg, {
-    background: COLOR.background,
+  const [{ pixels, width, height }, { default: sharp }] = await Promise.all([renderPixels(svg, scale), import('sharp')])
+  return sharp(pixels, { raw: { width, height, channels: 4 } })
+    .flatten({ background: COLOR.background })
+    .png({ palette: true, dither: 0, compressionLevel: 9 })
+    .toBuffer()
+}
+
+/** SVG text as pixels [height, width, 4]: red, green, blue and opacity, 0 where nothing is drawn. */
+export async function renderPixels(
+  svg: string,
+  scale: number,
+): Promise<{ pixels: Uint8Array; width: number; height: number }> {
+  const { Resvg } = await import('@resvg/resvg-js')
+  const { pixels, width, height } = new Resvg(svg, {
     fitTo: { mode: 'zoom', value: scale },
     font: {
       loadSystemFonts: false,
@@ -46,12 +57,8 @@ export async function renderPng(svg: string, { scale = 2 }: PngOptions = {}): Pr
       serifFamily: FONT,
       monospaceFamily: FONT,
     },
-  })
-  const { pixels, width, height } = drawing.render()
-  return sharp(pixels, { raw: { width, height, channels: 4 } })
-    .flatten({ background: COLOR.background })
-    .png({ palette: true, dither: 0, compressionLevel: 9 })
-    .toBuffer()
+  }).render()
+  return { pixels, width, height }
 }
 
 function fontFiles(): string[] {

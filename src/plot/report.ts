@@ -10,8 +10,6 @@ import { formatNumber } from './theme.js'
 export interface ReportSubFlow {
   /** Length of the Ornstein–Uhlenbeck step; null for the free sub-flow, to noise. */
   gamma: number | null
-  /** what is fitted, in short: 'γ = 0.1'. Left out: from gamma */
-  note?: string
   /** For instance 'linear'. */
   interpolant: string
   /** Training steps that were done. */
@@ -32,7 +30,7 @@ export interface ReportEvaluation {
   entropy?: number | null
   /** `nll` less `entropy`: the divergence KL(true ‖ model). */
   kl?: number | null
-  /** nll / (D ln 2), plus what the data's quantisation asks for. */
+  /** Of pictures: nll / (D ln 2), plus what the quantisation asks for; null or left out for points. */
   bitsPerDim?: number | null
   /** Function evaluations of the velocity field for one point, over all sub-flows (the mean over points). */
   nfe: number
@@ -62,6 +60,8 @@ export interface ReportQuality {
   floor: number | null
   /** What made the features: «digits», or a file and how pictures were resized for it. */
   features: string
+  /** Why the FID is to be taken with care, in a sentence; null where there is no reason. */
+  caution?: string | null
   /** Samples, and the pictures that they were held against. */
   samples: number
   against: { part: string; n: number }
@@ -119,6 +119,8 @@ export interface ReportInput {
     /** Samples drawn for the picture. */
     n: number
   }
+  /** Of a table of more than two columns: the names of those that the pictures show, and of the two that the chain shows. */
+  columns?: { of: number; shown: readonly string[]; pair: readonly string[] } | null
   /** PNG files' bytes; a picture that is not there is left out with its section. */
   pictures: {
     /** Samples beside data. */
@@ -154,28 +156,26 @@ export function renderReport(run: ReportInput): string {
     quality(run),
     likelihood(run),
     samples(run),
-    figure('Beside their neighbours', run.pictures.neighbours, [
-      'Samples, and to the right of each the training pictures that are nearest to it, pixel by pixel: a model that copied',
-      ' would show the same picture twice.',
-    ]),
-    figure('The forward chain', run.pictures.forward, [
-      `The training set ${chainLabel(0)} and what the learned sub-flows made of it, one after another, up to`,
-      ` ${chainLabel(run.subFlows.length)}${run.subFlows.at(-1)?.gamma === null ? ', which should look like Gaussian noise.' : '.'}`,
-    ]),
-    figure('The backward chain', run.pictures.backward, [
-      'Sampling: noise, integrated back through the sub-flows from the last to the first.',
-    ]),
-    figure('Between two noises', run.pictures.interpolation, [
-      'Each row goes from one noise to another along a quarter of a circle, where every step is standard normal noise, and',
-      ' shows what the chain makes of each.',
-    ]),
-    figure('Loss', run.pictures.loss, [
-      'Training loss of each sub-flow, recorded values light, their moving mean dark. Most of it is noise that no network',
-      ' can predict; where the least possible loss is known, it is the dashed line.',
-    ]),
-    figure('Excess loss', run.pictures.excessLoss, [
-      'Training loss above the least that any velocity field can reach.',
-    ]),
+    figure({
+      title: 'Beside their neighbours',
+      png: run.pictures.neighbours,
+      kind: 'tiles',
+      alt: 'Samples in the first column, the training pictures nearest to each in the columns beside it.',
+      caption:
+        'Samples, and to the right of each the training pictures that are nearest to it, pixel by pixel: a model that ' +
+        'copied would show the same picture twice.',
+    }),
+    ...chains(run),
+    figure({
+      title: 'Between two noises',
+      png: run.pictures.interpolation,
+      kind: 'tiles',
+      alt: 'Rows of pictures that change step by step from one sample to another.',
+      caption:
+        'Each row goes from one noise to another along a quarter of a circle, where every step is standard normal noise, ' +
+        'and shows what the chain makes of each.',
+    }),
+    ...losses(run),
     subFlowTable(run),
     reproduction(run),
   ]
@@ -247,15 +247,92 @@ ${table(rows)}
 }
 
 /** The samples, beside data where rows are points. */
-function samples({ pictures, data, sampling }: ReportInput): string {
+function samples({ pictures, data, sampling, columns }: ReportInput): string {
+  const drawn = `${count(sampling.n, data.pictures ? 'sample' : 'point')}; ${sampling.solver}`
   if (data.pictures) {
-    return figure('Samples', pictures.samples, [`${count(sampling.n, 'sample')}, none left out; ${sampling.solver}.`])
+    return figure({
+      title: 'Samples',
+      png: pictures.samples,
+      kind: 'tiles',
+      alt: `A grid of ${count(sampling.n, 'sampled picture')}.`,
+      caption: `${count(sampling.n, 'sample')}, none left out; ${sampling.solver}.`,
+    })
   }
-  const caption = [
-    `The model's samples (${count(sampling.n, 'point')}; ${sampling.solver}) beside data, on the same axes and with`,
-    ' the same colours for the same density.',
+  if (columns) {
+    const names = list(columns.shown)
+    const rest =
+      columns.shown.length < columns.of
+        ? ` ${columns.shown.length} of ${columns.of} columns are shown: those whose samples are farthest from the data one by one.`
+        : ''
+    return figure({
+      title: 'Samples beside data',
+      png: pictures.samples,
+      kind: 'plot',
+      alt: `All pairs of the columns ${names} as densities, data below the diagonal and samples above it; on it histograms of both.`,
+      caption:
+        `Data below the diagonal, the model's samples above it (${drawn}): a pair of columns has the same axes and colours ` +
+        `on both sides. On the diagonal the data's histogram grey, the samples' a line.${rest}`,
+    })
+  }
+  return figure({
+    title: 'Samples beside data',
+    png: pictures.samples,
+    kind: 'plot',
+    narrow: true,
+    alt: 'Two panels with the same axes: the data as a density, and the samples as a density.',
+    caption: `The model's samples (${drawn}) beside data, on the same axes and with the same colours for the same density.`,
+  })
+}
+
+/** The chain forward and back: rows of pictures, or panels of points. */
+function chains({ pictures, data, subFlows, columns }: ReportInput): string[] {
+  const [first, last] = [chainLabel(0), chainLabel(subFlows.length)]
+  const free = subFlows.at(-1)?.gamma === null
+  const kind = data.pictures ? 'tiles' : 'plot'
+  const what = data.pictures ? 'Six pictures, a row each' : 'Panels of points'
+  const pair = columns ? ` Two of its ${columns.of} columns are shown: ${list(columns.pair)}.` : ''
+  return [
+    figure({
+      title: 'The forward chain',
+      png: pictures.forward,
+      kind,
+      alt: `${what}, from the data ${first} to ${last}${free ? ', which is noise' : ''}.`,
+      caption:
+        `The training set ${first} and what the learned sub-flows made of it, one after another, up to ` +
+        `${last}${free ? ', which should look like Gaussian noise.' : '.'}${pair}`,
+    }),
+    figure({
+      title: 'The backward chain',
+      png: pictures.backward,
+      kind,
+      alt: `${what}, from noise ${last} to the samples ${first}.`,
+      caption: `Sampling: noise, integrated back through the sub-flows from the last to the first.${pair}`,
+    }),
   ]
-  return figure('Samples beside data', pictures.samples, caption, false)
+}
+
+function losses({ pictures, subFlows }: ReportInput): string[] {
+  const ends = (values: readonly (number | null | undefined)[]): string =>
+    list(values.map((value) => (given(value) ? formatNumber(value, 4) : 'nothing recorded')))
+  const cut = 'The numbers are the means of the last tenth of the steps, as in the table of sub-flows.'
+  return [
+    figure({
+      title: 'Loss',
+      png: pictures.loss,
+      kind: 'plot',
+      alt: `The loss of each sub-flow against training steps; at the end ${ends(subFlows.map(({ finalLoss }) => finalLoss))}.`,
+      caption:
+        'Training loss of each sub-flow, recorded values light, their moving mean dark. Most of it is noise that no network ' +
+        `can predict; where the least possible loss is known, it is the dashed line. ${cut}`,
+    }),
+    figure({
+      title: 'Excess loss',
+      png: pictures.excessLoss,
+      kind: 'plot',
+      alt: `The loss above the least possible one; at the end ${ends(subFlows.map(({ excessLoss }) => excessLoss))}.`,
+      caption: `Training loss above the least that any velocity field can reach. ${cut}`,
+    }),
+  ]
 }
 
 const tile = ([name, value, unit]: readonly [string, string, string]): string =>
@@ -269,7 +346,8 @@ function quality({ quality, data, runFolder }: ReportInput): string {
 <p>Not evaluated yet. <code>${escapeHtml(`lfm evaluate ${runFolder}`)}</code> draws samples, measures them and adds it here.</p>
 </section>`
   }
-  const { fid, precision, recall, floor, features, samples, against, neighbours, nfe, nfeMax, solver } = quality
+  const { fid, precision, recall, floor, features, caution, samples, against, neighbours, nfe, nfeMax, solver } =
+    quality
   const tiles = [
     ['FID', formatNumber(fid, 4), 'less is better'],
     ...(floor === null ? [] : [['FID of data', formatNumber(floor, 4), 'the floor'] as const]),
@@ -279,7 +357,7 @@ function quality({ quality, data, runFolder }: ReportInput): string {
   return `<section>
 <h2>Quality of the samples</h2>
 <div class="tiles">${tiles.map(tile).join('')}</div>
-${table([
+${caution ? `<p class="remark">${escapeHtml(caution)}</p>\n` : ''}${table([
   ['Features', features],
   ['Samples', `${formatNumber(samples)}, against ${formatNumber(against.n)} ${against.part} pictures`],
   ['Manifolds', `balls to the neighbour of number ${neighbours}`],
@@ -326,14 +404,14 @@ ${table(rows)}
 function subFlowTable({ subFlows }: ReportInput): string {
   const excess = subFlows.some((subFlow) => given(subFlow.excessLoss))
   const head = ['Sub-flow', 'γ', 'Interpolant', 'Steps', 'Parameters', 'Final loss', ...(excess ? ['Excess loss'] : [])]
-  const rows = subFlows.map(({ gamma, note, interpolant, steps, parameters, finalLoss, excessLoss }, i) => [
+  const rows = subFlows.map(({ gamma, interpolant, steps, parameters, finalLoss, excessLoss }, i) => [
     String(i + 1),
-    gamma === null ? (note ?? 'free') : String(gamma),
+    gamma === null ? 'free' : String(gamma),
     interpolant,
     formatNumber(steps),
     formatNumber(parameters),
     given(finalLoss) ? formatNumber(finalLoss, 4) : '–',
-    ...(excess ? [given(excessLoss) ? formatNumber(excessLoss) : '–'] : []),
+    ...(excess ? [given(excessLoss) ? formatNumber(excessLoss, 4) : '–'] : []),
   ])
   const cells = (tag: string, row: readonly string[]) =>
     row.map((cell) => `<${tag}>${escapeHtml(cell)}</${tag}>`).join('')
@@ -359,15 +437,29 @@ ${table(Object.entries(versions))}
 </section>`
 }
 
-/** A section with a picture; `scroll` keeps many small panels legible on a phone, where the reader moves them sideways. */
-function figure(title: string, png: Uint8Array | undefined, caption: readonly string[], scroll = true): string {
+interface Figure {
+  title: string
+  png: Uint8Array | undefined
+  /** plots are turned light on dark in dark mode, tiles of pictures never are */
+  kind: 'plot' | 'tiles'
+  /** what is seen */
+  alt: string
+  caption: string
+  /** may be as narrow as the page; else a phone's reader moves it sideways, so that many small panels stay legible */
+  narrow?: boolean
+}
+
+/** A section with a picture; nothing where there is none. */
+function figure({ title, png, kind, alt, caption, narrow = false }: Figure): string {
   if (!png) return ''
   const data = Buffer.from(png.buffer, png.byteOffset, png.byteLength).toString('base64')
+  // the frame can be reached by the keyboard where it scrolls
+  const frame = narrow ? 'class="wide"' : 'class="wide scroll" tabindex="0"'
   return `<section>
 <h2>${title}</h2>
 <figure>
-<div class="${scroll ? 'wide scroll' : 'wide'}"><img alt="${title}" src="data:image/png;base64,${data}"></div>
-<figcaption>${escapeHtml(caption.join(''))}</figcaption>
+<div ${frame}><img class="${kind}" alt="${escapeHtml(alt)}" src="data:image/png;base64,${data}"></div>
+<figcaption>${escapeHtml(caption)}</figcaption>
 </figure>
 </section>`
 }
@@ -380,7 +472,7 @@ function table(rows: readonly (readonly [string, string])[]): string {
 
 /** γ of each sub-flow, and the interpolant: once where it is the same for all. */
 function describeChain(subFlows: readonly ReportSubFlow[]): string {
-  const gammas = subFlows.map(({ gamma, note }) => note ?? (gamma === null ? 'free' : `γ = ${gamma}`))
+  const gammas = subFlows.map(({ gamma }) => (gamma === null ? 'free' : `γ = ${gamma}`))
   const interpolants = [...new Set(subFlows.map(({ interpolant }) => interpolant))]
   return interpolants.length === 1
     ? `${gammas.join(', ').replaceAll(', γ =', ',')}; ${interpolants[0]} interpolant`
@@ -393,6 +485,10 @@ function partsOf({ train, validation, test, pictures }: ReportInput['data']): st
   if (test > 0) parts.push(`${formatNumber(test)} to test`)
   return parts.join(', ')
 }
+
+/** «a, b and c» */
+const list = (words: readonly string[]): string =>
+  words.length < 2 ? words.join('') : `${words.slice(0, -1).join(', ')} and ${words.at(-1)}`
 
 function total(subFlows: readonly ReportSubFlow[], key: 'steps' | 'parameters'): number {
   return subFlows.reduce((sum, subFlow) => sum + subFlow[key], 0)
@@ -458,7 +554,11 @@ th, td { padding: 0.4rem 0.75rem 0.4rem 0; text-align: left; vertical-align: top
 .tile .name, .tile .unit { color: var(--muted); font-size: 0.875rem; min-height: 1.3em; }
 .tile .value { font-size: 1.6rem; font-weight: 600; font-variant-numeric: tabular-nums; color: var(--accent); }
 figure { margin: 0; }
-img { display: block; width: auto; max-width: 100%; max-height: 46rem; margin: 0 auto; background: #ffffff; border-radius: 6px; }
+img { display: block; width: auto; max-width: 100%; max-height: 52rem; margin: 0 auto; }
+img.plot { background: #ffffff; border-radius: 6px; }
+@media screen and (prefers-color-scheme: dark) {
+  img.plot { filter: invert(1) hue-rotate(180deg); mix-blend-mode: screen; }
+}
 figcaption { color: var(--muted); font-size: 0.875rem; margin-top: 0.5rem; }
 pre { background: var(--soft); border: 1px solid var(--rule); border-radius: 6px; padding: 0.75rem 1rem; overflow-x: auto; }
 pre, code { font: 0.875rem/1.5 ui-monospace, 'SF Mono', Menlo, 'DejaVu Sans Mono', monospace; }

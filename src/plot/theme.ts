@@ -19,6 +19,8 @@ export const COLOR = {
   grid: '#eceff3',
   accent: '#1d5c8f',
   accentLight: '#a9c8e2',
+  /** of words that stand on a page's own colour, white or near black */
+  either: '#7a8795',
 } as const
 
 /** Colours of series in their order (Okabe and Ito, darkest first, without yellow, which is lost on white). */

@@ -7,13 +7,15 @@ import { rowLength, type Tensor } from '../data/tensor.js'
 import { type PixelTensor, quantise } from '../metrics/features.js'
 import { nearestRows } from '../metrics/neighbours.js'
 import type { Evaluations } from '../ode/solver.js'
-import { tilesPng } from '../plot/index.js'
+import { chainLabel, tilesPng } from '../plot/index.js'
 import { RandomStream, streams } from '../random/stream.js'
 import type { LocalFlow, Samples } from './local-flow.js'
 
 /** Samples of the grid: eight rows of eight. */
 export const PICTURE_GRID = 64
 const GRID_COLUMNS = 8
+/** Pixels across which a chain is drawn. */
+const CHAIN_WIDTH = 800
 /** Pictures whose way along the chain is shown. */
 const CHAIN_PICTURES = 6
 /** Samples that are shown with their neighbours, and how many of these. */
@@ -119,17 +121,24 @@ export async function drawPictureFiles(
   const some = quantise(firstRows(samples, NEIGHBOUR_SAMPLES))
   const beside = besideNeighbours(some, quantise(firstRows(data, MOST_SEARCHED)))
   const states = flow.subFlows.length + 1
+  const numbers = Array.from({ length: states }, (_, n) => chainLabel(n))
+  const style = { background: 'clear' } as const
+  // a few columns have room for larger tiles
+  const chain = { ...style, columns: states, shown: Math.min(112, Math.max(56, Math.floor(CHAIN_WIDTH / states))) }
   return {
     files: {
-      samples: await tilesPng({ pictures: samples, columns: GRID_COLUMNS }),
-      forward: await tilesPng({ pictures: alongChain(forward.states), columns: states }),
-      backward: await tilesPng({ pictures: alongChain(backward.states), columns: states }),
+      samples: await tilesPng({ ...style, pictures: samples, columns: GRID_COLUMNS, shown: 80 }),
+      forward: await tilesPng({ ...chain, pictures: alongChain(forward.states), heads: numbers }),
+      backward: await tilesPng({ ...chain, pictures: alongChain(backward.states), heads: numbers.toReversed() }),
       neighbours: await tilesPng({
+        ...style,
         pictures: beside,
         columns: beside.shape[0] / some.shape[0],
         lead: true,
+        heads: ['sample', 'nearest training pictures'],
+        shown: 80,
       }),
-      interpolation: await tilesPng({ pictures: between, columns: WAY }),
+      interpolation: await tilesPng({ ...style, pictures: between, columns: WAY, shown: 80 }),
     },
     evaluations,
   }

@@ -1,7 +1,8 @@
 /**
  * The pictures and the report of a run: samples beside data, the chain forward and backward, loss curves, and the page
- * that shows them; those of a run on pictures are made in picture-report.ts. What the page says is kept as a ReportInput without its pictures (they are PNG files of the run folder),
- * so that `lfm evaluate` adds a likelihood later without training or drawing anything again.
+ * that shows them; those of a run on pictures are made in picture-report.ts. What the page says is kept as a ReportInput
+ * without its pictures (they are PNG files of the run folder), so that `lfm evaluate` adds a likelihood later without
+ * training or drawing anything again.
  */
 
 import { readFile, rm } from 'node:fs/promises'
@@ -10,18 +11,21 @@ import { isPictureShape } from '../data/pictures.js'
 import type { Tensor } from '../data/tensor.js'
 import { type Content, writeFileAtomic } from '../files/atomic.js'
 import { cannotWrite } from '../files/reasons.js'
-import { leastLoss } from '../learn/closed-forms.js'
+import { leastLoss } from '../learn/interpolant.js'
+import { slicedWasserstein } from '../metrics/sliced.js'
 import { type Evaluations, isAdaptive, type SolverSettings } from '../ode/solver.js'
 import {
   chainFigure,
   chainLabel,
+  columnLabel,
+  cornerFigure,
   lossFigure,
+  MOST_COLUMNS,
   pointsFigure,
   type ReportInput,
   renderPng,
   renderReport,
 } from '../plot/index.js'
-import type { PlannedFit } from '../recipes/recipe.js'
 import type { LocalFlow } from './local-flow.js'
 import { drawPictureFiles, PICTURE_GRID } from './picture-report.js'
 
@@ -95,20 +99,13 @@ export async function writeLosses(folder: string, history: LossHistory, every: n
   await writeExtra(folder, LOSS_TABLE, `${['sub_flow,step,loss', ...rows].join('\n')}\n`)
 }
 
-/**
- * Least loss of each fit where the data are Gaussian with these variances along their principal axes, divided as outputScale
- * divides; null where none is known.
- */
-export function leastLosses(
-  fits: readonly Pick<PlannedFit, 'kind'>[],
-  scales: readonly number[],
-  variances: readonly number[] | null,
-): (number | null)[] {
+/** Least loss of each sub-flow where the data are Gaussian with these variances along their principal axes, divided as outputScale divides. */
+export function leastLosses(flow: LocalFlow, variances: readonly number[] | null): (number | null)[] {
+  const { gammas, interpolant, coupling } = flow.options.flow
   let current = variances
-  return fits.map(({ kind }, i) => {
-    if (!current || !kind) return null
-    const least = leastLoss(kind, current) / scales[i] ** 2
-    const { gamma } = kind
+  return gammas.map((gamma, i) => {
+    if (!current) return null
+    const least = leastLoss({ gamma, interpolant: interpolant[i], coupling }, current) / flow.subFlows[i].scale ** 2
     current = gamma === null ? current : current.map((S) => Math.exp(-2 * gamma) * S - Math.expm1(-2 * gamma))
     return least
   })
@@ -120,56 +117,104 @@ const takeRows = (values: Float32Array, D: number, rows: number): Float32Array =
 /** Puts a picture into the run folder: SVG text is drawn, the bytes of a PNG are taken as they are. */
 type Save = (name: keyof typeof pictureFiles, picture: string | Uint8Array) => Promise<void>
 
+/** What the pictures show, for the report. */
+export interface Drawn {
+  /** samples */
+  n: number
+  /** of one sample */
+  evaluations: Evaluations
+  /** of a table of more than two columns; null for others */
+  columns: ReportInput['columns']
+}
+
+export interface DrawOptions {
+  /** names of the columns, where there are any */
+  columns?: readonly string[] | null
+  signal?: AbortSignal
+}
+
 /**
- * Draws the pictures of a trained flow into the run folder. Returns how many samples are shown, and the evaluations that one took.
+ * Draws the pictures of a trained flow into the run folder.
  * @param data [n, …], training rows in their own units
  */
 export async function drawPictures(
   folder: string,
   flow: LocalFlow,
-  fits: readonly PlannedFit[],
   data: Tensor,
   history: LossHistory,
   floors: readonly (number | null)[],
-  signal?: AbortSignal,
-): Promise<{ n: number; evaluations: Evaluations }> {
+  { columns = null, signal }: DrawOptions = {},
+): Promise<Drawn> {
   const save: Save = async (name, picture) => {
     const png = typeof picture === 'string' ? await renderPng(picture) : picture
     await writeExtra(folder, pictureFiles[name], png)
   }
-  await drawLosses(fits, history, floors, save)
-  if (!isPictureShape(flow.rowShape)) return drawPoints(flow, data, save, signal)
+  await drawLosses(flow, history, floors, save)
+  if (!isPictureShape(flow.rowShape)) return drawPoints(flow, data, columns, save, signal)
   const { files, evaluations } = await drawPictureFiles(flow, data, signal)
   for (const [name, png] of Object.entries(files)) await save(name as keyof typeof files, png)
-  return { n: PICTURE_GRID, evaluations }
+  return { n: PICTURE_GRID, evaluations, columns: null }
+}
+
+/** The distance between two sets of numbers in standard deviations of the first. */
+function apart(data: Float32Array, samples: Float32Array): number {
+  const mean = data.reduce((sum, value) => sum + value / data.length, 0)
+  const variance = data.reduce((sum, value) => sum + (value - mean) ** 2 / data.length, 0)
+  return slicedWasserstein(data, samples, 1) / Math.sqrt(variance || 1)
+}
+
+/**
+ * The columns that are drawn, in their order: all of a few, else those whose samples are farthest from the data. Rows of samples
+ * that are not finite are left out.
+ */
+function chosenColumns(data: Float32Array, samples: Float32Array, D: number): number[] {
+  const all = Array.from({ length: D }, (_, column) => column)
+  if (D <= MOST_COLUMNS) return all
+  const columnOf = (values: Float32Array, column: number): Float32Array =>
+    values.filter((value, i) => i % D === column && Number.isFinite(value))
+  const distances = all.map((column) => {
+    const drawn = columnOf(samples, column)
+    return drawn.length === 0 ? Infinity : apart(columnOf(data, column), drawn)
+  })
+  return all
+    .sort((a, b) => distances[b] - distances[a])
+    .slice(0, MOST_COLUMNS)
+    .sort((a, b) => a - b)
 }
 
 /** Rows as points: samples beside data, and the chain in both directions. */
 async function drawPoints(
   flow: LocalFlow,
   data: Tensor,
+  columns: readonly string[] | null,
   save: Save,
   signal?: AbortSignal,
-): Promise<{ n: number; evaluations: Evaluations }> {
+): Promise<Drawn> {
   const D = flow.field.dimension
-  const { stages } = flow
-  const N = stages.length
+  const { gammas } = flow.options.flow
+  const N = gammas.length
   const note = (n: number): string | undefined =>
-    n === 0 ? 'data' : stages[n - 1].gamma === null ? 'free: to noise' : `γ = ${stages[n - 1].gamma}`
+    n === 0 ? 'data' : gammas[n - 1] === null ? 'free: to noise' : `γ = ${gammas[n - 1]}`
   const all = Float32Array.from(data.values.subarray(0, PICTURE_SAMPLES * D))
 
   const samples = await flow.sample(PICTURE_SAMPLES, { signal })
   const evaluations = flow.evaluations!
   const rows = takeRows(all, D, PICTURE_SAMPLES)
+  const shown = chosenColumns(rows, samples.values, D)
+  const pair: readonly [number, number] = [shown[0], shown[1] ?? shown[0]]
+  const names = columns ?? undefined
   await save(
     'samples',
-    await pointsFigure({
-      panels: [
-        { title: 'Data', subtitle: `${rows.length / D} points`, values: rows, dimensions: D },
-        { title: 'Samples', subtitle: `${PICTURE_SAMPLES} points`, values: samples.values, dimensions: D },
-      ],
-      panelSize: 380,
-    }),
+    D > 2
+      ? await cornerFigure({ data: rows, samples: samples.values, dimensions: D, columns: shown, names })
+      : await pointsFigure({
+          panels: [
+            { title: 'Data', subtitle: `${rows.length / D} points`, values: rows, dimensions: D },
+            { title: 'Samples', subtitle: `${PICTURE_SAMPLES} points`, values: samples.values, dimensions: D },
+          ],
+          names,
+          panelSize: 380,
+        }),
   )
 
   const start = takeRows(all, D, CHAIN_ROWS)
@@ -181,7 +226,7 @@ async function drawPoints(
     'forward',
     await chainFigure(
       forward.states.map(({ values }, n) => ({ label: chainLabel(n), note: note(n), values })),
-      { dimensions: D },
+      { dimensions: D, pair, names },
     ),
   )
   const latent = await flow.encode(
@@ -197,24 +242,33 @@ async function drawPoints(
         note: i === 0 ? 'noise' : i === N ? 'samples' : undefined,
         values,
       })),
-      { dimensions: D },
+      { dimensions: D, pair, names },
     ),
   )
-  return { n: PICTURE_SAMPLES, evaluations }
+  const nameOf = (column: number): string => columns?.[column] ?? columnLabel(column)
+  return {
+    n: PICTURE_SAMPLES,
+    evaluations,
+    columns: D > 2 ? { of: D, shown: shown.map(nameOf), pair: pair.map(nameOf) } : null,
+  }
 }
 
 async function drawLosses(
-  fits: readonly PlannedFit[],
+  flow: LocalFlow,
   history: LossHistory,
   floors: readonly (number | null)[],
   save: Save,
 ): Promise<void> {
+  const { gammas } = flow.options.flow
+  const N = gammas.length
   const every = Math.max(1, Math.ceil(Math.max(...history.map((losses) => losses.length)) / 400))
+  const final = finalLosses(history)
   const series = history.map((losses, i) => ({
-    label: fits.length === 1 ? 'plain flow matching' : fits[i].settings.name,
-    note: fits[i].note,
+    label: N === 1 ? 'plain flow matching' : `sub-flow ${i + 1}`,
+    note: gammas[i] === null ? 'free' : `γ = ${gammas[i]}`,
     ...thinned(losses, every),
     floor: floors[i] ?? undefined,
+    final: final[i] ?? undefined,
   }))
   await save('loss', await lossFigure({ series }))
   if (floors.every((floor) => floor !== null))

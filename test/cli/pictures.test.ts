@@ -48,13 +48,19 @@ beforeAll(async () => {
 describe('lfm train', () => {
   it('draws samples, both chains, neighbours and interpolations, and puts them into the report', async () => {
     json(trained)
-    const sizes = { samples: [8, 8], 'forward-chain': [3, 6], 'backward-chain': [3, 6], interpolation: [9, 4] }
-    for (const [name, [columns, rows]] of Object.entries(sizes)) {
-      const { width, height } = await sharp(join(run, `${name}.png`)).metadata()
-      // a picture of 16 pixels is shown four times as large
-      expect([width, height], name).toEqual([66 * columns + 2, 66 * rows + 2])
+    // a picture of 16 pixels is shown five times as large, seven times on its way along a chain of three states, whose numbers
+    // stand above in a line of 24
+    const sizes = {
+      samples: [8 * 82 + 2, 8 * 82 + 2],
+      'forward-chain': [3 * 114 + 2, 6 * 114 + 2 + 24],
+      'backward-chain': [3 * 114 + 2, 6 * 114 + 2 + 24],
+      interpolation: [9 * 82 + 2, 4 * 82 + 2],
+      neighbours: [7 * 82 + 2 + 12, 8 * 82 + 2 + 24],
     }
-    expect((await sharp(join(run, 'neighbours.png')).metadata()).width).toBe(66 * 7 + 2 + 12)
+    for (const [name, size] of Object.entries(sizes)) {
+      const { width, height } = await sharp(join(run, `${name}.png`)).metadata()
+      expect([width, height], name).toEqual(size)
+    }
     const page = readText(run, 'report.html')
     for (const heading of ['Beside their neighbours', 'Between two noises', 'Quality of the samples']) {
       expect(page).toContain(`<h2>${heading}</h2>`)
@@ -66,7 +72,9 @@ describe('lfm train', () => {
   it('shows the pictures themselves in the first column of the forward chain', async () => {
     const { data, info } = await sharp(join(run, 'forward-chain.png')).raw().toBuffer({ resolveWithObject: true })
     const pixel = (x: number, y: number): number => data[(y * info.width + x) * info.channels]
-    const top = Array.from({ length: side ** 2 }, (_, k) => pixel(4 + 4 * (k % side), 4 + 4 * Math.floor(k / side)))
+    const top = Array.from({ length: side ** 2 }, (_, k) =>
+      pixel(5 + 7 * (k % side), 24 + 5 + 7 * Math.floor(k / side)),
+    )
     const found = Array.from({ length: n }, (_, i) => bars.subarray(i * side ** 2, (i + 1) * side ** 2)).some((bar) =>
       top.every((value, k) => value === bar[k]),
     )

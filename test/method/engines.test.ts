@@ -9,9 +9,8 @@ import { openDevice } from '../../src/device/select.js'
 import { TrainingError } from '../../src/errors.js'
 import { mlpNetwork } from '../../src/networks/mlp/mlp.js'
 import type { MlpSpec } from '../../src/networks/mlp/spec.js'
-import type { RecipeSettings, RecipeState } from '../../src/recipes/recipe.js'
+import { type ChainSettings, type ChainState, trainChain } from '../../src/recipes/local-flow.js'
 import { describeOn } from '../devices.js'
-import { chain, optimizer, trainChain } from '../training.js'
 
 const net: MlpSpec = {
   kind: 'mlp',
@@ -27,23 +26,44 @@ const field = mlpNetwork(net)
 const n = 500
 const x = Float32Array.from({ length: 2 * n }, (_, i) => Math.sin(0.37 * i * i) + (i % 2))
 
-function settings(over: { lr?: number; steps?: number[]; clip?: number; seed?: number } = {}): RecipeSettings {
+function settings(over: { lr?: number; steps?: number[]; clip?: number; seed?: number } = {}): ChainSettings {
   const { lr = 2e-3, steps = [60, 40], clip = 0.5, seed = 12 } = over
-  const rule = { ...optimizer, optimizer: 'adamw', lr, weightDecay: 0.01, ema: 0.9, clip, warmup: 5 } as const
-  return chain([0.2, null], {
-    steps,
-    paths: ['linear', 'trig'],
-    timesPerPair: 2,
+  return {
+    subFlows: steps.map((count, i) => ({
+      number: i + 1,
+      gamma: i === steps.length - 1 ? null : 0.2,
+      interpolant: i === 0 ? 'linear' : 'trig',
+      coupling: 'dependent',
+      steps: count,
+      batch: 96,
+      timesPerPair: 2,
+      quantiles: null,
+      sampling: 'epochs',
+      seed,
+      optimizer: {
+        optimizer: 'adamw',
+        lr,
+        betas: [0.9, 0.999],
+        eps: 1e-8,
+        weightDecay: 0.01,
+        ema: 0.9,
+        clip,
+        schedule: { kind: 'cosine' },
+        warmup: 5,
+      },
+    })),
+    warmStart: true,
     outputScale: true,
-    fit: { batch: 96, seed, optimizer: { ...rule, schedule: { kind: 'cosine' } } },
+    mirror: 0,
+    push: { solver: 'rk4', steps: 3, rtol: 1e-5, atol: 1e-5 },
     checkpointEvery: 17,
-  })
+  }
 }
 
-async function train(device: Device, over = {}, start: RecipeState | null = null) {
-  const checkpoints: RecipeState[] = []
+async function train(device: Device, over = {}, start: ChainState | null = null) {
+  const checkpoints: ChainState[] = []
   const losses: number[][] = [[], []]
-  const { networks, skipped } = await trainChain(
+  const { subFlows, skipped } = await trainChain(
     device,
     field,
     x,
@@ -56,7 +76,7 @@ async function train(device: Device, over = {}, start: RecipeState | null = null
     },
     start,
   )
-  return { parameters: networks.map((network) => network.parameters), checkpoints, losses, skipped }
+  return { parameters: subFlows.map((flow) => flow.parameters), checkpoints, losses, skipped }
 }
 
 const distance = (a: Float32Array, b: Float32Array): number => {
@@ -74,7 +94,7 @@ await describeOn(['reference', 'native', 'webgpu'], 'training', (device) => {
 
   test('going on from any checkpoint gives the bits of a run that was never cut', async () => {
     const whole = await train(device())
-    const places = whole.checkpoints.map(({ fit, training }) => [fit, training?.step ?? null])
+    const places = whole.checkpoints.map(({ subFlow, training }) => [subFlow, training?.step ?? null])
     expect(places).toEqual([
       [1, 17],
       [1, 34],
@@ -92,7 +112,7 @@ await describeOn(['reference', 'native', 'webgpu'], 'training', (device) => {
   })
 
   test('a loss that is not finite stops the run and keeps the last finite parameters', async () => {
-    const checkpoints: RecipeState[] = []
+    const checkpoints: ChainState[] = []
     const run = trainChain(device(), field, x, settings({ lr: 1e36, clip: 0 }), {
       onCheckpoint: async (state) => {
         checkpoints.push(state)

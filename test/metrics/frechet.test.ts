@@ -3,7 +3,7 @@
 import { expect, test } from 'vitest'
 import { gaussian } from '../../src/data/index.js'
 import { symmetricEigen } from '../../src/metrics/eigen.js'
-import { fid, frechetDistance, momentsOf } from '../../src/metrics/frechet.js'
+import { fid, fidCaution, frechetDistance, momentsOf } from '../../src/metrics/frechet.js'
 import { RandomStream } from '../../src/random/stream.js'
 
 const random = new RandomStream(7)
@@ -169,4 +169,12 @@ test('moments of two widths, and those that are not finite, are errors that say 
   )
   expect(() => momentsOf(Float32Array.of(1, 2, NaN, 3), 2)).toThrow('holds NaN in row 1, column 0')
   expect(() => symmetricEigen(Float64Array.of(1, 0, 0, Infinity), 2)).toThrow('has Infinity in row 1, column 1')
+})
+
+test('an FID of few samples comes with a caution, more so where there are fewer than features', () => {
+  expect(fidCaution(5000, 64)).toBeNull()
+  expect(fidCaution(5000, 2048)).toMatch(
+    /5000 samples in 2048 features is too high.*40960 samples make the excess small\.$/,
+  )
+  expect(fidCaution(64, 64)).toContain('covariance is singular')
 })

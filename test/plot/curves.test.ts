@@ -17,9 +17,27 @@ describe('lossFigure', () => {
     }))
     const svg = await lossFigure({ series })
     expect(words(svg)).toEqual(
-      expect.arrayContaining(['sub-flow 1', 'γ = 0.025', '0.500', 'sub-flow 2', 'free', '2', 'training step', 'loss']),
+      expect.arrayContaining(['sub-flow 1', 'γ = 0.025', '0.5000', 'sub-flow 2', 'free', '2', 'training step', 'loss']),
     )
     expect(svg.match(/class="mark-line role-mark/g)).toHaveLength(4)
+  })
+
+  it('says the loss that it is told, less the floor where the excess is drawn', async () => {
+    const series = [{ label: 'one', steps, loss: steps.map((step) => 1 + 1 / step), floor: 0.25, final: 1.5 }]
+    expect(words(await lossFigure({ series }))).toContain('1.500')
+    expect(words(await lossFigure({ series, quantity: 'excess' }))).toContain('1.250')
+  })
+
+  it('counts the values that are cut off at the frame, those below zero of a logarithmic scale too', async () => {
+    const spiky = steps.map((_, i) => (i === 100 || i === 300 ? 50 : i === 200 ? -50 : 1 + (i % 7) / 100))
+    expect(words(await lossFigure({ series: [{ label: 'one', steps, loss: spiky }] }))).toContain(
+      '3 of 400 values outside',
+    )
+    const calm = steps.map((_, i) => 1 + (i % 7) / 100)
+    expect(words(await lossFigure({ series: [{ label: 'one', steps, loss: calm }] })).join()).not.toContain('outside')
+    const negative = steps.map((step, i) => (i % 4 === 0 ? -1e-3 : Math.exp(-step / 100)))
+    const shown = words(await lossFigure({ series: [{ label: 'one', steps, loss: negative }], scale: 'log' })).join()
+    expect(Number(/(\d+) of 400 values outside/.exec(shown)?.[1])).toBeGreaterThanOrEqual(100)
   })
 
   it('takes a logarithmic scale where the loss falls far, a linear one where it does not', async () => {

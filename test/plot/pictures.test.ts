@@ -32,6 +32,31 @@ test('the first column can be set apart, and a last row may be short', async () 
   expect([width, height]).toEqual([2 * 66 + 2 + 12, 2 * 66 + 2])
 })
 
+test('words stand above the columns, and what is between the tiles may be clear', async () => {
+  const draw = async (heads: string[]) =>
+    sharp(await tilesPng({ pictures, columns: 2, heads, background: 'clear' }))
+      .raw()
+      .toBuffer({ resolveWithObject: true })
+  const { data, info } = await draw(['X₀', 'a < b & c'])
+  expect([info.width, info.height, info.channels]).toEqual([2 * 58 + 2, 24 + 28 + 4, 4])
+  const opacity = (x: number, y: number): number => data[(y * info.width + x) * 4 + 3]
+  expect([opacity(0, 40), opacity(59, 40), opacity(5, 24 + 2 + 5)]).toEqual([0, 0, 255])
+  // letters above either column, none where there is no word
+  const inked = (from: number, to: number, of: Buffer): number => {
+    let count = 0
+    for (let y = 0; y < 24; y++) for (let x = from; x < to; x++) if (of[(y * info.width + x) * 4 + 3] > 0) count++
+    return count
+  }
+  expect(inked(0, 58, data)).toBeGreaterThan(20)
+  expect(inked(60, 118, data)).toBeGreaterThan(20)
+  expect(inked(60, 118, (await draw(['X₀', ''])).data)).toBe(0)
+})
+
+test('tiles may be shown larger', async () => {
+  const { height } = await sharp(await tilesPng({ pictures, columns: 2, shown: 112 })).metadata()
+  expect(height).toBe(56 + 4)
+})
+
 test('a picture alone keeps its size and channels', async () => {
   const { data, info } = await sharp(await picturePng(pictures, 1))
     .raw()

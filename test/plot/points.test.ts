@@ -2,8 +2,9 @@
 import sharp from 'sharp'
 import { describe, expect, it } from 'vitest'
 import { InvalidArgumentError } from '../../src/errors.js'
+import { linearTicks, rangeOf, ticksAcross } from '../../src/plot/axis.js'
 import { binsFor, darkest, densityImage, histogram2d } from '../../src/plot/density.js'
-import { chainFigure, chainLabel, pointsFigure } from '../../src/plot/index.js'
+import { chainFigure, chainLabel, cornerFigure, pointsFigure } from '../../src/plot/index.js'
 
 /** n rows of D columns on a spiral, the same each time. */
 function spiral(n: number, dimensions: number): Float32Array {
@@ -56,7 +57,7 @@ describe('pointsFigure', () => {
     expect(words(await pointsFigure({ panels: [panel], names: ['a', 'b', 'c', 'd'], pair: [1, 3] }))).toEqual(
       expect.arrayContaining(['b', 'd']),
     )
-    expect(words(await pointsFigure({ panels: [panel] }))).toEqual(expect.arrayContaining(['column 1', 'column 2']))
+    expect(words(await pointsFigure({ panels: [panel] }))).toEqual(expect.arrayContaining(['column 0', 'column 1']))
   })
 
   it('draws one-dimensional points as a histogram', async () => {
@@ -138,5 +139,115 @@ describe('density', () => {
 
   it('uses finer bins for more points', () => {
     expect([3000, 40_000, 1_000_000].map(binsFor)).toEqual([96, 230, 256])
+  })
+})
+
+describe('axes', () => {
+  it('have ticks at 1, 2 or 5 times a power of ten: no more than asked for, but two at least', () => {
+    expect(linearTicks([-0.05, 1.05], 6).values.map((value) => Number(value.toFixed(9)))).toEqual([
+      0, 0.2, 0.4, 0.6, 0.8, 1,
+    ])
+    expect(linearTicks([-4.8, 4.8], 3).values).toEqual([-4, -2, 0, 2, 4])
+    expect(linearTicks([1234, 1300], 4).values).toEqual([1240, 1260, 1280, 1300])
+    for (const range of [
+      [1e-9, 3e-9],
+      [-7e12, 5e13],
+      [0.1, 0.1000001],
+    ] as const) {
+      const { values } = linearTicks(range, 4)
+      expect(values.length).toBeGreaterThan(1)
+      expect(values.every((value) => value >= range[0] * (1 - 1e-12) && value <= range[1] * (1 + 1e-12))).toBe(true)
+    }
+  })
+
+  it('have labels that tell ticks apart, and fewer of them where they are wide', async () => {
+    const { format, labelWidth } = linearTicks([2458990, 2459005], 4)
+    expect(format).toBe('.7~s')
+    expect(labelWidth).toBeGreaterThan(linearTicks([0, 1], 4).labelWidth)
+    expect(ticksAcross([2458990, 2459010], 200, 6).values.length).toBeLessThan(
+      ticksAcross([0, 1], 200, 6).values.length,
+    )
+  })
+
+  it('have a title that wide labels do not push out of the figure', async () => {
+    const values = Float32Array.from({ length: 200 }, (_, i) => 2459000 + (i % 17))
+    const svg = await pointsFigure({ panels: [{ title: 'one', values, dimensions: 2 }], names: ['first', 'second'] })
+    const [, x] = /translate\(([-\d.]+),[-\d.]+\) rotate\(-90\)[^>]*>second</.exec(svg)!
+    const panel = Number(/translate\((\d+),24\)/.exec(svg)![1])
+    // a margin of 8 pixels, and letters that rise 11 above their line
+    expect(8 + panel + Number(x)).toBeGreaterThan(11)
+  })
+
+  it('hold all points but the outermost, whatever is not finite', () => {
+    const list = Float32Array.from({ length: 2001 }, (_, i) => (i === 0 ? 1e9 : i === 1 ? NaN : i / 2000))
+    const [low, high] = rangeOf([list])
+    expect(low).toBeLessThan(0)
+    expect(high).toBeGreaterThan(1)
+    expect(high).toBeLessThan(1.1)
+    expect(rangeOf([new Float32Array(0)])).toEqual([-1, 1])
+  })
+})
+
+it('a panel says how many of its points are outside the frame', async () => {
+  const values = spiral(50, 2)
+  values[0] = 9
+  values[4] = NaN
+  const panels = [{ title: 'few', subtitle: '50 points', values, dimensions: 2 }]
+  const bounds = { x: [-2, 2], y: [-2, 2] } as const
+  expect(words(await pointsFigure({ panels, bounds: { x: [...bounds.x], y: [...bounds.y] } }))).toContain(
+    '50 points, 1 outside',
+  )
+})
+
+describe('cornerFigure', () => {
+  it('shows each pair of data and of samples, each column once, by name', async () => {
+    const svg = await cornerFigure({
+      data: spiral(500, 4),
+      samples: spiral(700, 4),
+      dimensions: 4,
+      names: ['a', 'b', 'c', 'd'],
+    })
+    expect(occurrences(svg, '<image')).toBe(12)
+    expect(words(svg)).toEqual(
+      expect.arrayContaining(['a', 'b', 'c', 'd', '500 rows: below the diagonal', '700 rows: above the diagonal']),
+    )
+  })
+
+  it('has the data below the diagonal and the samples above it, a pair on the same axes', async () => {
+    // data at one corner of the plane, samples at the other
+    const cloud = (x: number, y: number): Float32Array =>
+      Float32Array.from({ length: 2 * 400 }, (_, i) => (i % 2 === 0 ? x : y) + (i % 13) / 100)
+    const svg = await cornerFigure({ data: cloud(0, 0), samples: cloud(10, 5), dimensions: 2 })
+    const images = [...svg.matchAll(/href="data:image\/png;base64,([^"]*)"/g)].map(([, text]) =>
+      Buffer.from(text, 'base64'),
+    )
+    expect(images).toHaveLength(2)
+    const centre = async (png: Buffer): Promise<[number, number]> => {
+      const { data, info } = await sharp(png).greyscale().raw().toBuffer({ resolveWithObject: true })
+      let [x, y, sum] = [0, 0, 0]
+      data.forEach((value, i) => {
+        x += (255 - value) * (i % info.width)
+        y += (255 - value) * Math.floor(i / info.width)
+        sum += 255 - value
+      })
+      return [x / sum / info.width, y / sum / info.height]
+    }
+    // drawn row by row: samples first. Their columns are large, 1 across and 0 upwards; the data's small, 0 across, 1 upwards
+    const [samples, data] = await Promise.all(images.map(centre))
+    expect(samples[0]).toBeGreaterThan(0.8)
+    expect(samples[1]).toBeLessThan(0.2)
+    expect(data[0]).toBeLessThan(0.2)
+    expect(data[1]).toBeGreaterThan(0.8)
+  })
+
+  it('takes the columns that it is given, calls them by their numbers, and no more than six', async () => {
+    const seven = { data: spiral(50, 7), samples: spiral(50, 7), dimensions: 7 }
+    const shown = words(await cornerFigure({ ...seven, columns: [2, 5] }))
+    expect(shown).toEqual(expect.arrayContaining(['column 2', 'column 5']))
+    expect(words(await cornerFigure(seven))).not.toContain('column 6')
+    await expect(cornerFigure({ ...seven, columns: [0, 1, 2, 3, 4, 5, 6] })).rejects.toThrow(
+      '2 to 6 whole numbers from 0 to 6',
+    )
+    await expect(cornerFigure({ ...seven, columns: [0, 7] })).rejects.toThrow(InvalidArgumentError)
   })
 })

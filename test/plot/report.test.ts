@@ -119,4 +119,57 @@ describe('renderReport', () => {
     expect(html).toContain('&lt;img src=x onerror=&quot;alert(&#39;1&#39;)&quot;&gt;&amp;')
     expect(renderReport({ ...run, pictures: {}, runFolder: bad })).not.toContain('<img')
   })
+
+  it('says what each picture shows, and the same end of the loss as its table', () => {
+    const html = renderReport(run)
+    const alts = [...html.matchAll(/<img class="(\w+)" alt="([^"]*)"/g)].map(([, kind, alt]) => [kind, alt])
+    expect(alts.map(([kind]) => kind)).toEqual(['plot', 'plot', 'plot', 'plot'])
+    expect(alts[0][1]).toContain('the data as a density, and the samples as a density')
+    expect(alts[1][1]).toContain('from the data X₀ to X₃, which is noise')
+    expect(alts[3][1]).toContain('at the end 0.05000, 0.05000 and 0.05000')
+    expect(html.match(/<td>0.05000<\/td>/g)).toHaveLength(3)
+  })
+
+  it('names the columns of a table that are shown, and says how they were chosen where not all are', () => {
+    const columns = { of: 3, shown: ['a', 'b', 'c'], pair: ['a', 'b'] }
+    const all = renderReport({ ...run, columns })
+    expect(all).toContain('All pairs of the columns a, b and c')
+    expect(all).toContain('Two of its 3 columns are shown: a and b.')
+    expect(all).not.toContain('farthest')
+    const some = renderReport({ ...run, columns: { ...columns, of: 9 } })
+    expect(some).toContain('3 of 9 columns are shown: those whose samples are farthest from the data')
+  })
+
+  it('turns plots light on dark in dark mode, and leaves pictures as they are', () => {
+    const html = renderReport({ ...run, data: { ...run.data, pictures: true } })
+    const dark = /@media screen and \(prefers-color-scheme: dark\) \{\s*(.*?)\{/s.exec(html)![1].trim()
+    expect(dark).toBe('img.plot')
+    expect([...html.matchAll(/<img class="(\w+)"/g)].map(([, kind]) => kind)).toEqual([
+      'tiles',
+      'tiles',
+      'tiles',
+      'plot',
+    ])
+  })
+
+  it('passes a caution on', () => {
+    const quality = {
+      fid: 3,
+      floor: 1,
+      precision: 0.5,
+      recall: 0.5,
+      features: 'digits',
+      caution: 'Few samples & many features.',
+      samples: 60,
+      against: { part: 'test', n: 100 },
+      neighbours: 3,
+      nfe: 32,
+      solver: 'rk4',
+      device: 'native',
+      seconds: 1,
+    }
+    const pictures = { ...run, data: { ...run.data, pictures: true } }
+    expect(renderReport({ ...pictures, quality })).toContain('Few samples &amp; many features.')
+    expect(renderReport({ ...pictures, quality: { ...quality, caution: null } })).not.toContain('class="remark"')
+  })
 })

@@ -6,8 +6,7 @@ import type { Device } from '../../src/device/device.js'
 import { openWebgpu, type WebgpuOptions } from '../../src/device/webgpu/index.js'
 import { ConfigError, DeviceError } from '../../src/errors.js'
 import { data } from '../../src/index.js'
-import { LocalFlow } from '../../src/run/local-flow.js'
-import { trainFlow } from '../../src/run/training.js'
+import { LocalFlow, trainFlow } from '../../src/run/local-flow.js'
 import { cases } from '../parity/cases.js'
 import { runCase } from '../parity/harness.js'
 import { adapterOrSkip } from './adapter.js'
@@ -34,9 +33,9 @@ describe.skipIf(!name)(`webgpu: limits on ${name}`, { timeout: 600_000 }, () => 
   }
   const train = (limits: WebgpuOptions['limits'], options: object, count = 1000): Promise<LocalFlow> =>
     on(limits, async (device) => {
-      const { parts } = await trainFlow(device, rows(count), null, resolveOptions({ ...base, ...options }), {})
+      const { flow } = await trainFlow(device, rows(count), null, resolveOptions({ ...base, ...options }), {})
       expect(device.memory().buffers).toBe(0)
-      return new LocalFlow(parts, device)
+      return flow
     })
 
   const binding = { maxStorageBufferBindingSize: 65536 }
