@@ -6,7 +6,10 @@ import { size } from '../src/kernels/contract.js'
 import { packPixels, poolWords } from '../src/kernels/pool.js'
 import { kernels } from '../src/kernels/registry.js'
 import { FIRST_LOSS_EXPONENT, STATE_LENGTH, stateWords } from '../src/kernels/state.js'
-import { optimizerTable, type SubFlowSettings, type TrainingBuffers, trainingProgram } from '../src/learn/fit.js'
+import { trainingProgram } from '../src/learn/fit.js'
+import { type OptimizerSettings, optimizerTable } from '../src/learn/optimizer.js'
+import { type PoolBuffers, plainReading } from '../src/learn/pool.js'
+import { flowMatching } from '../src/learn/tasks/flow-matching.js'
 import type { Network } from '../src/networks/network.js'
 import { addIntegration } from '../src/ode/integrate.js'
 import { rk4 } from '../src/ode/tableaus.js'
@@ -26,7 +29,7 @@ const STEPS = 16_000
 /** Training steps between two looks at the losses, of every side that can be looked at. */
 export const READ_BACK = 100
 
-export const optimizer: SubFlowSettings['optimizer'] = {
+export const optimizer: OptimizerSettings = {
   optimizer: 'adam',
   lr: 1e-4,
   betas: [0.9, 0.999],
@@ -125,27 +128,28 @@ function netProgram(work: NetWork, make: Make): Opened {
 /** The training step of a sub-flow with clipping and a moving average. */
 function stepProgram({ rows, net, precision }: NetWork, field: Network, parameters: DeviceBuffer, make: Make): Opened {
   const P = field.parameterLength
-  const settings: SubFlowSettings = {
+  const settings = {
+    name: 'the step',
     number: 1,
     steps: STEPS,
     batch: rows,
+    optimizer,
+    precision,
+    seed: 1103,
+  }
+  const task = flowMatching({
+    right: { gamma: 0.25, coupling: 'dependent' },
+    path: 'linear',
     timesPerPair: 1,
     quantiles: null,
     sampling: 'epochs',
-    gamma: 0.25,
-    interpolant: 'linear',
-    coupling: 'dependent',
-    optimizer,
-    precision,
-    scale: 1,
-    seed: 1103,
-  }
+  })
   const fresh = new Uint32Array(STATE_LENGTH)
   if (precision === 'mixed') fresh[stateWords.lossExponent] = FIRST_LOSS_EXPONENT
   const state = make(STATE_LENGTH, fresh)
   const table = optimizerTable(STEPS, optimizer)
   const losses = make(4096)
-  const builder = trainingProgram(field, makePool(net, field.dimension, make), settings, {
+  const builder = trainingProgram(field, task, makePool(net, field.dimension, make), 1, settings, {
     parameters,
     half: precision === 'mixed' ? make(P, field.initialise(1103, 1), 'f16') : null,
     m: make(P),
@@ -154,17 +158,19 @@ function stepProgram({ rows, net, precision }: NetWork, field: Network, paramete
     gradient: make(P),
     ring: losses,
     table: make(table.length, table),
-    quantiles: null,
+    tables: {},
     state,
   })
   return { builder, rewind: () => state.write(fresh), losses }
 }
 
 /** Standard normal points, or pictures of random bytes. */
-function makePool(net: NetShape, D: number, make: Make): TrainingBuffers {
-  if (net.kind !== 'unet') return { pool: make(POOL_ROWS * D, normals(POOL_ROWS * D)), rows: POOL_ROWS }
+function makePool(net: NetShape, D: number, make: Make): PoolBuffers {
+  if (net.kind !== 'unet') {
+    return { left: make(POOL_ROWS * D, normals(POOL_ROWS * D)), rows: POOL_ROWS, reading: plainReading }
+  }
   const words = packPixels(bytes(POOL_PICTURES * D), D)
-  return { pool: make(words.length, words), rows: POOL_PICTURES, reading: { values: 'pixels', mirror: 0 } }
+  return { left: make(words.length, words), rows: POOL_PICTURES, reading: { values: 'pixels', mirror: 0 } }
 }
 
 function kernelProgram({ kernel, operands, attributes, values }: KernelWork, make: Make): Opened {

@@ -16,7 +16,7 @@ import type { Device } from '../../src/device/device.js'
 import { openDevice } from '../../src/device/select.js'
 import { LocalFlowError } from '../../src/errors.js'
 import { LocalFlow } from '../../src/run/local-flow.js'
-import { flowOn, openRun, type Run } from '../../src/run/run.js'
+import { openRun, type Run, readFlow } from '../../src/run/run.js'
 
 const help = `npm run quality:digits -- RUN [RUN ...] [--results FILE]
 
@@ -81,7 +81,7 @@ async function openRuns(folders: readonly string[], device: Device): Promise<{ m
     const { gammas } = run.options.flow
     const model = gammas.length === 1 ? 'plain flow matching' : `Local Flow, ${gammas.length} sub-flows`
     const steps = run.options.train.steps.reduce((sum, n) => sum + n, 0)
-    models.push({ model, steps, flow: await flowOn(run, device), evaluations: EVALUATIONS })
+    models.push({ model, steps, flow: new LocalFlow(await readFlow(run), device), evaluations: EVALUATIONS })
   }
   models.push({
     model: 'not trained',

@@ -5,8 +5,9 @@ import { fileURLToPath } from 'node:url'
 import { applyOverrides, readConfig, resolveConfig } from '../../src/config/index.js'
 import { loadData } from '../../src/data/load.js'
 import type { Device } from '../../src/device/device.js'
-import type { Progress } from '../../src/recipes/local-flow.js'
-import { type LocalFlow, trainFlow } from '../../src/run/local-flow.js'
+import type { Progress } from '../../src/recipes/run-recipe.js'
+import { LocalFlow } from '../../src/run/local-flow.js'
+import { trainFlow } from '../../src/run/training.js'
 import type { Likelihood, Part, Picture, Row } from './results.js'
 
 export const baseConfig = fileURLToPath(new URL('reference.yaml', import.meta.url))
@@ -50,7 +51,8 @@ export async function makeRun(wanted: Wanted, parts: readonly Part[], where: Whe
   const raw = applyOverrides(await readConfig(baseConfig), assignmentsOf(wanted, pictures))
   const config = resolveConfig(raw, `${wanted.run}, ${wanted.picture}`)
   const data = await loadData(config.data, { seed: config.seed, baseDir: dirname(baseConfig) })
-  const { flow, chain } = await trainFlow(device, data.train, null, config, raw, { onProgress })
+  const { parts: trained, trained: chain } = await trainFlow(device, data.train, null, config, raw, { onProgress })
+  const flow = new LocalFlow(trained, device)
   await onTrained?.(flow)
   const likelihoods: Partial<Record<Part, Likelihood>> = {}
   for (const part of parts) {

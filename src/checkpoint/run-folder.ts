@@ -16,7 +16,7 @@ import { reasonOf } from '../files/reasons.js'
 import { decodeSafetensors, encodeSafetensors, type Safetensors, type StoredTensor } from './safetensors.js'
 
 /** Version of the manifest's and the files' layout; a folder with a greater one is refused. */
-export const formatVersion = 1
+export const formatVersion = 2
 
 export const manifestName = 'manifest.json'
 
@@ -47,9 +47,9 @@ const manifestSchema = z.object({
   seed: z.int().min(0),
   /** The device that computed: its kind, adapter, CPU target. */
   device: record,
-  /** Kernel variants that were chosen; a resumed run uses these. */
-  variants: z.record(z.string(), z.string()),
-  /** Where training stands: `step` steps of sub-flow `subFlow` (from 1) are done. */
+  /** Kernel variants that were chosen, by the kind of device; a run resumed on that kind uses these. */
+  variants: z.record(z.string(), z.record(z.string(), z.string())),
+  /** Where training stands: `step` steps of sub-flow `subFlow` (from 1, any network that is fitted) are done. */
   progress: z.object({ subFlow: z.int().min(1), step: z.int().min(0), phase: z.enum(['train', 'push', 'done']) }),
   files: z.array(fileEntry),
   evaluation: record.optional(),
@@ -72,6 +72,13 @@ const describe = ({ progress, updated }: RunManifest): string =>
   progress.phase === 'done'
     ? `the finished run of ${updated}`
     : `the checkpoint at sub-flow ${progress.subFlow}, step ${progress.step}, of ${updated}`
+
+/** A manifest of format 1 as one of format 2: its variants were those of the one device it was trained on last. */
+function upgraded(json: unknown): unknown {
+  const { variants, device, ...rest } = json as { variants?: unknown; device?: { kind?: unknown } }
+  const kind = device?.kind
+  return { ...rest, device, formatVersion: 2, variants: typeof kind === 'string' ? { [kind]: variants } : {} }
+}
 
 /** The manifest as it is in the folder, checked; null where there is none. */
 async function findManifest(dir: string): Promise<RunManifest | null> {
@@ -97,7 +104,7 @@ async function findManifest(dir: string): Promise<RunManifest | null> {
         `${formatVersion}). Install a newer version to read it.`,
     )
   }
-  const result = manifestSchema.safeParse(json)
+  const result = manifestSchema.safeParse(version === 1 ? upgraded(json) : json)
   if (!result.success) {
     const [issue] = result.error.issues
     throw new CheckpointError(`${path} is damaged: ${issue.path.join('.') || 'it'}: ${issue.message}.`)

@@ -3,8 +3,8 @@
 import type { Device, DeviceKind } from '../device/device.js'
 import { type DeviceTimes, type Profile, profileText } from '../device/profile.js'
 import { openDevice } from '../device/select.js'
-import type { LocalFlow } from '../run/local-flow.js'
-import { flowOn, type Run } from '../run/run.js'
+import { LocalFlow } from '../run/local-flow.js'
+import { type Run, readFlow } from '../run/run.js'
 import { note } from './terminal.js'
 
 export interface RunDeviceOptions {
@@ -25,7 +25,7 @@ export async function openFlow(
     profile,
   })
   try {
-    const flow = await flowOn(run, opened)
+    const flow = new LocalFlow(await readFlow(run), opened)
     const close = async (): Promise<void> => {
       await flow.dispose()
       await opened.dispose()

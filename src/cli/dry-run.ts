@@ -11,8 +11,8 @@ import { ConfigError, DataError, DeviceError } from '../errors.js'
 import { bytesText, checkMemory } from '../learn/plan.js'
 import { checkTraining, describeModel, networkFor } from '../networks/registry.js'
 import { isAdaptive, tableauOf } from '../ode/solver.js'
-import { chainSettings, checkBatch, planChain } from '../run/local-flow.js'
 import { machineBytes } from '../run/machine.js'
+import { checkBatch, planRun } from '../run/training.js'
 import { note, printJson } from './terminal.js'
 import type { TrainCommandOptions } from './train.js'
 
@@ -47,11 +47,10 @@ export async function dryRun(configPath: string, options: TrainCommandOptions): 
     return null
   })
   try {
-    const settings = chainSettings(config)
-    const plan = planChain(field, settings, rows, device)
+    const plan = planRun(field, config, rows, device)
     const { memory, rowFlops, stepFlops, parameters } = plan
     const steps = config.train.steps.reduce((sum, count) => sum + count, 0)
-    const N = config.flow.gammas.length
+    const N = config.train.steps.length
     const push = pushFlops(config, rows.count, rowFlops)
     if (options.json) {
       printJson({ ...plan, subFlows: N, steps, batch: config.train.batch, rows: rows.count, rowShape: rows.rowShape })
@@ -74,11 +73,12 @@ export async function dryRun(configPath: string, options: TrainCommandOptions): 
   }
 }
 
-/** Flops of all pushes together; null where they are not known beforehand. */
-function pushFlops({ ode, flow }: ResolvedConfig, count: number | null, rowFlops: number): number | null {
-  const pushes = flow.gammas.length - 1
-  if (pushes === 0 || count === null || isAdaptive(ode.push)) return null
-  return pushes * count * ode.push.steps * tableauOf(ode.push).nodes.length * rowFlops
+/** Flops of all pools that are made between fits; null where they are not known beforehand. */
+function pushFlops({ ode, flow, train }: ResolvedConfig, count: number | null, rowFlops: number): number | null {
+  const pushes = flow.push === 'simulated' && flow.recipe === 'local' ? 0 : train.steps.length - 1
+  const rows = flow.recipe === 'reflow' ? (flow.reflow.pairs ?? count) : count
+  if (pushes === 0 || rows === null || isAdaptive(ode.push)) return null
+  return pushes * rows * ode.push.steps * tableauOf(ode.push).nodes.length * rowFlops
 }
 
 async function rowsOf(config: ResolvedConfig, configPath: string): Promise<Rows> {

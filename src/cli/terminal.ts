@@ -3,7 +3,7 @@
  * stdout; with --json the last line of stdout is one object and nothing else goes there.
  */
 
-import type { Progress } from '../recipes/local-flow.js'
+import type { Progress } from '../recipes/run-recipe.js'
 
 /** Seconds between two progress lines where there is no terminal. */
 const QUIET_SECONDS = 10

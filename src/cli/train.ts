@@ -7,14 +7,16 @@ import { findRun, makeRunFolder, type RunManifest } from '../checkpoint/index.js
 import { applyOverrides, type ResolvedConfig, readConfig, resolveConfig } from '../config/index.js'
 import { type LoadedData, loadData } from '../data/load.js'
 import { isPictureShape } from '../data/pictures.js'
-import { type Device, type DeviceKind, mergeVariants } from '../device/device.js'
+import { type Device, type DeviceKind, mergeVariants, type VariantsByDevice } from '../device/device.js'
 import { stepProfile } from '../device/profile.js'
 import { openDevice } from '../device/select.js'
 import { CheckpointError, ConfigError, DataError, LocalFlowError, TrainingError } from '../errors.js'
 import { bytesText } from '../learn/plan.js'
 import { describeModel, networkFor } from '../networks/registry.js'
-import type { ChainState, TrainedChain } from '../recipes/local-flow.js'
-import { chainRows, checkBatch, type LocalFlow, trainFlow } from '../run/local-flow.js'
+import type { RecipeState } from '../recipes/recipe.js'
+import type { TrainedRecipe } from '../recipes/run-recipe.js'
+import { recipeOf, recipeSettings } from '../recipes/settings.js'
+import { LocalFlow } from '../run/local-flow.js'
 import {
   describeSolver,
   drawPictures,
@@ -34,6 +36,7 @@ import {
   readState,
   type Timings,
 } from '../run/run.js'
+import { checkBatch, trainFlow } from '../run/training.js'
 import { printProfile, readProfile } from './device.js'
 import { Interrupted, interruptSignal } from './interrupt.js'
 import { clock, note, printJson, progressDisplay } from './terminal.js'
@@ -55,12 +58,12 @@ const FIXED = ['data', 'model', 'flow', 'seed'] as const
 const FREE_TRAIN_KEYS = ['checkpointEvery', 'logEvery']
 
 /** Throws ConfigError where a resumed run was trained with another config. */
-function checkSameRun(folder: string, stored: object, config: ResolvedConfig): void {
+function checkSameRun(folder: string, stored: ResolvedConfig, config: ResolvedConfig): void {
   const fixed = (from: ResolvedConfig): Record<string, unknown> => {
     const train = Object.fromEntries(Object.entries(from.train).filter(([key]) => !FREE_TRAIN_KEYS.includes(key)))
     return { ...Object.fromEntries(FIXED.map((key) => [key, from[key]])), train, 'ode.push': from.ode.push }
   }
-  const [before, now] = [fixed(stored as ResolvedConfig), fixed(config)]
+  const [before, now] = [fixed(stored), fixed(config)]
   const changed = Object.keys(now).filter((key) => JSON.stringify(before[key]) !== JSON.stringify(now[key]))
   if (changed.length > 0) {
     throw new ConfigError(
@@ -89,7 +92,7 @@ class LossLog {
   }
 
   /** Losses up to a state of the chain. */
-  until({ subFlow, training }: ChainState): Float32Array[] {
+  until({ fit: subFlow, training }: RecipeState): Float32Array[] {
     return this.losses.map((values, i) => {
       const count = i + 1 < subFlow ? this.counts[i] : i + 1 === subFlow ? (training?.step ?? 0) : 0
       return values.subarray(0, Math.min(count, this.counts[i]))
@@ -125,7 +128,7 @@ export async function train(configPath: string, options: TrainCommandOptions): P
   const raw = applyOverrides(await readConfig(configPath), overrides)
   const config = resolveConfig(raw, configPath)
   const manifest = await findRun(options.out, { resume: options.resume, force: options.force })
-  if (manifest) checkSameRun(options.out, manifest.config.resolved, config)
+  if (manifest) checkSameRun(options.out, resolveConfig(manifest.config.raw, `the config in ${options.out}`), config)
 
   const data = await loadData(config.data, { seed: config.seed, baseDir: dirname(resolve(configPath)) })
   const [rows, ...rowShape] = data.train.shape
@@ -138,10 +141,10 @@ export async function train(configPath: string, options: TrainCommandOptions): P
         'have changed. Resume it with the old data, or train into another folder.',
     )
   }
-  const start = run && (await readState(run, chainRows(data.train, data.scaler)))
-  const variants = { ...manifest?.variants, ...config.device.variants }
+  const start = run && (await readState(run))
   const device = await openDevice(config.device.kind, {
-    variants,
+    variants: config.device.variants,
+    remembered: manifest?.variants,
     fast: options.fast ?? config.device.fast,
     profile: options.profile,
   })
@@ -163,8 +166,8 @@ export async function train(configPath: string, options: TrainCommandOptions): P
     }
     session = new Session(options, configPath, config, data, device, identity, manifest, start, display)
     if (start) {
-      const { subFlow, training } = start.chain
-      const N = config.flow.gammas.length
+      const { fit: subFlow, training } = start.chain
+      const N = config.train.steps.length
       note(
         subFlow > N
           ? `${options.out} is already trained; only its pictures and report are made again.`
@@ -233,9 +236,9 @@ class Session {
   async run(signal: AbortSignal): Promise<void> {
     const { config, data, device, display, start } = this
     const began = performance.now()
-    let latest: ChainState | null = null
+    let latest: RecipeState | null = null
     let timings = this.before
-    const { flow, chain } = await trainFlow(device, data.train, data.scaler, config, this.identity.raw, {
+    const { parts, trained: chain } = await trainFlow(device, data.train, data.scaler, config, this.identity.raw, {
       signal,
       flips: data.flips,
       onPlan: ({ memory: { peak, activations } }) =>
@@ -252,10 +255,11 @@ class Session {
         await this.write({ chain: state, losses: this.log.until(state), timings, variants })
       },
     })
+    const flow = new LocalFlow(parts, device)
     display.end()
     note('Drawing the pictures of the report.')
     timings = this.total(chain)
-    const state: ChainState = latest ?? start!.chain
+    const state: RecipeState = latest ?? start!.chain
     const evaluation = latest ? undefined : start?.evaluation
     const facts = await this.report(flow, chain, timings, signal)
     const losses = this.log.until(state)
@@ -268,7 +272,7 @@ class Session {
       const summary = this.summary(timings, chain, losses)
       printJson(profile ? { ...summary, profile } : summary)
     } else {
-      const flows = config.flow.gammas.length
+      const flows = config.train.steps.length
       process.stdout.write(
         `Trained ${flows === 1 ? 'one sub-flow' : `${flows} sub-flows`}, ${timings.stepsTaken} steps of ` +
           `${config.train.batch} rows, in ${clock(wall)} on ${device.info.name}.\nReport: ${path}\n`,
@@ -294,13 +298,15 @@ class Session {
   }
 
   /** Those of earlier sessions, where this one did not force others, and its own. */
-  private variants(spent: Pick<TrainedChain, 'variants'>): Record<string, string> {
+  private variants(spent: Pick<TrainedRecipe, 'variants'>): VariantsByDevice {
     const forced = this.config.device.variants
-    const before = Object.entries(this.start?.variants ?? {}).filter(([name]) => forced[name] === undefined)
-    return mergeVariants(Object.fromEntries(before), spent.variants)
+    const { kind } = this.device
+    const stored = this.start?.variants ?? {}
+    const before = Object.entries(stored[kind] ?? {}).filter(([name]) => forced[name] === undefined)
+    return { ...stored, [kind]: mergeVariants(Object.fromEntries(before), spent.variants) }
   }
 
-  private total(spent: Pick<TrainedChain, 'seconds' | 'stepsTaken' | 'pushSeconds'>): Timings {
+  private total(spent: Pick<TrainedRecipe, 'seconds' | 'stepsTaken' | 'pushSeconds'>): Timings {
     return {
       seconds: this.before.seconds + spent.seconds,
       stepsTaken: this.before.stepsTaken + spent.stepsTaken,
@@ -308,14 +314,14 @@ class Session {
     }
   }
 
-  private summary(timings: Timings, chain: TrainedChain, losses: readonly Float32Array[]): object {
+  private summary(timings: Timings, chain: TrainedRecipe, losses: readonly Float32Array[]): object {
     const { info } = this.device
     const from = this.resumed?.progress
     return {
       device: info.kind,
       adapter: info.kind === 'webgpu' ? info.name : null,
       cpuTarget: info.cpuTarget,
-      subFlows: this.config.flow.gammas.length,
+      subFlows: this.config.train.steps.length,
       steps: timings.stepsTaken,
       finalLosses: finalLosses(losses),
       seconds: timings.seconds,
@@ -329,14 +335,17 @@ class Session {
 
   private async report(
     flow: LocalFlow,
-    chain: TrainedChain,
+    chain: TrainedRecipe,
     timings: Timings,
     signal: AbortSignal,
   ): Promise<ReportFacts> {
     const { config, data, device, command } = this
     const losses = this.log.losses
-    const least = leastLosses(flow, principalVariances(data))
-    const drawn = await drawPictures(command.out, flow, data.train, losses, least, { columns: data.columns, signal })
+    const { fits } = recipeOf(config).plan(recipeSettings(config))
+    const scales = chain.networks.map(({ scale }) => scale)
+    const least = leastLosses(fits, scales, principalVariances(data))
+    const shown = { columns: data.columns, signal }
+    const drawn = await drawPictures(command.out, flow, fits, data.train, losses, least, shown)
     const { evaluations } = drawn
     const final = finalLosses(losses)
     const { info } = device
@@ -359,10 +368,11 @@ class Session {
         test: rows(data.test),
       },
       model: describeModel(config.model),
-      subFlows: config.flow.gammas.map((gamma, i) => ({
-        gamma,
+      subFlows: fits.map(({ settings, kind, note }, i) => ({
+        gamma: kind?.gamma ?? null,
+        note,
         interpolant: config.flow.interpolant[i],
-        steps: config.train.steps[i],
+        steps: settings.steps,
         parameters: flow.field.parameterCount,
         finalLoss: final[i],
         excessLoss: least[i] === null || final[i] === null ? null : final[i] - least[i],
@@ -391,7 +401,7 @@ class Session {
 }
 
 /** Milliseconds of a training step, of this session where it took any. */
-const stepMs = (chain: TrainedChain, timings: Timings): number => {
+const stepMs = (chain: TrainedRecipe, timings: Timings): number => {
   const { seconds, stepsTaken } = chain.stepsTaken > 0 ? chain : timings
   return stepsTaken > 0 ? (1000 * seconds) / stepsTaken : 0
 }

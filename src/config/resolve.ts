@@ -6,7 +6,11 @@
 import type { z } from 'zod'
 import type { DataConfig } from '../data/schema.js'
 import { toySets } from '../data/toy.js'
+import type { Coupling } from '../learn/couplings.js'
+import type { PathName } from '../learn/paths/registry.js'
 import { type Model, resolveModel, traitsOf } from '../networks/registry.js'
+import type { Push } from '../recipes/recipe.js'
+import { type RecipeName, recipes } from '../recipes/registry.js'
 import { type Gammas, scheduleGammas } from '../recipes/schedule.js'
 import { check, failure } from './messages.js'
 import { configSchema, defaultGammas, optionsSchema, type trainSchema } from './schema.js'
@@ -20,22 +24,25 @@ export interface SolverConfig {
   atol: number
 }
 
-/** The options with nothing left to be decided. N is the number of sub-flows, `flow.gammas.length`. */
+/** The options with nothing left to be decided. N is the number of stages of the model, `flow.gammas.length`. */
 export interface ResolvedOptions {
   model: Model
   flow: {
+    recipe: RecipeName
     /** [N]; null, only ever the last, is the free sub-flow. */
     gammas: Gammas
-    /** [N] */
-    interpolant: ('linear' | 'trig')[]
-    coupling: 'dependent' | 'shuffled' | 'independent'
+    /** [N], one for each fit */
+    interpolant: PathName[]
+    coupling: Coupling
     time: 'uniform' | { beta: [number, number] }
     timesPerPair: number
     warmStart: boolean
     outputScale: boolean
     plain: boolean
+    push: Push
+    reflow: { rounds: number; pairs?: number; time: 'uniform' | { beta: [number, number] } }
   }
-  /** `steps` is [N]; `ema`, `clip` and `checkpointEvery` are 0 where they are off. */
+  /** `steps` has one entry for each fit; `ema`, `clip` and `checkpointEvery` are 0 where they are off. */
   train: Omit<z.output<typeof trainSchema>, 'steps'> & { steps: number[] }
   ode: {
     push: SolverConfig
@@ -51,9 +58,12 @@ export interface ResolvedConfig extends ResolvedOptions {
 }
 
 /** What one key alone cannot tell; a line for each problem. */
-function crossCheck(options: z.output<typeof optionsSchema>, gammas: Gammas): string[] {
+function crossCheck(options: z.output<typeof optionsSchema>, gammas: Gammas, name: RecipeName): string[] {
   const { flow, train } = options
   const issues: string[] = []
+  if (flow.plain && flow.recipe !== 'local' && flow.recipe !== 'plain') {
+    issues.push(`flow.plain is true, but flow.recipe is ${flow.recipe}; leave one of them out.`)
+  }
   if (flow.gammas && flow.schedule) issues.push('flow.gammas and flow.schedule are both given; leave one of them out.')
   gammas.forEach((gamma, i) => {
     if (gamma === null && i < gammas.length - 1) {
@@ -61,12 +71,20 @@ function crossCheck(options: z.output<typeof optionsSchema>, gammas: Gammas): st
     }
   })
   const each = { 'train.steps': train.steps, 'flow.interpolant': flow.interpolant }
-  for (const [name, list] of Object.entries(each)) {
-    if (Array.isArray(list) && list.length !== gammas.length) {
+  const fits = recipes[name].fits({ gammas, rounds: flow.reflow.rounds })
+  for (const [key, list] of Object.entries(each)) {
+    if (Array.isArray(list) && list.length !== fits) {
+      const what = name === 'reflow' ? 'fits' : 'sub-flows'
       issues.push(
-        `${name} has ${list.length} entries, but there are ${gammas.length} sub-flows; give one for each, or one for all.`,
+        `${key} has ${list.length} entries, but there are ${fits} ${what}; give one for each, or one for all.`,
       )
     }
+  }
+  if (flow.push === 'simulated' && flow.coupling !== 'dependent') {
+    issues.push(
+      `flow.push: simulated goes with flow.coupling: dependent, not with ${flow.coupling}: its left ends have noise of their ` +
+        'own, which another row does not share.',
+    )
   }
   if (train.batch % flow.timesPerPair !== 0) {
     issues.push(`flow.timesPerPair must divide train.batch, but ${train.batch} is no multiple of ${flow.timesPerPair}.`)
@@ -112,25 +130,33 @@ const listed = <T>(value: T | T[], length: number): T[] =>
 function expand(options: z.output<typeof optionsSchema>, origin: string, dataIssues: string[] = []): ResolvedOptions {
   const { model, flow, train, ode, seed, device } = options
   const configured = flow.gammas ?? (flow.schedule ? scheduleGammas(flow.schedule) : defaultGammas)
-  const issues = [...dataIssues, ...crossCheck(options, configured)]
+  const recipe = flow.plain ? 'plain' : flow.recipe
+  const issues = [...dataIssues, ...crossCheck(options, configured, recipe)]
   if (issues.length) throw failure(origin, issues)
 
-  const steps = listed(train.steps, configured.length)
-  const interpolant = listed(flow.interpolant, configured.length)
+  const fits = recipes[recipe].fits({ gammas: configured, rounds: flow.reflow.rounds })
+  const { gammas, steps, paths } = recipes[recipe].arrange({
+    gammas: [...configured],
+    steps: listed(train.steps, fits),
+    paths: listed(flow.interpolant, fits),
+  })
   const { push, sample, evaluate, ...solver } = ode
   return {
     model: resolveModel(model),
     flow: {
-      gammas: flow.plain ? [null] : [...configured],
-      interpolant: flow.plain ? interpolant.slice(-1) : interpolant,
+      recipe,
+      gammas,
+      interpolant: paths,
       coupling: flow.coupling,
       time: flow.time,
       timesPerPair: flow.timesPerPair,
       warmStart: flow.warmStart,
       outputScale: flow.outputScale,
-      plain: flow.plain,
+      plain: recipe === 'plain',
+      push: flow.push,
+      reflow: flow.reflow,
     },
-    train: { ...train, steps: flow.plain ? [steps.reduce((sum, n) => sum + n, 0)] : steps },
+    train: { ...train, steps },
     ode: {
       push: { ...solver, ...push },
       sample: { ...solver, ...sample },

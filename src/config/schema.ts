@@ -2,9 +2,13 @@
 
 import { z } from 'zod'
 import { dataSchema } from '../data/schema.js'
+import { couplingNames, couplings } from '../learn/couplings.js'
+import { pathNames, paths } from '../learn/paths/registry.js'
 import { modelSchema } from '../networks/registry.js'
+import { pushes } from '../recipes/recipe.js'
+import { recipeNames, recipes } from '../recipes/registry.js'
 import type { Gammas } from '../recipes/schedule.js'
-import { choice, count, flag, key, listOf, notNegative, offOr, oneOrEach, positive } from '../schema/words.js'
+import { choice, count, either, flag, key, listOf, notNegative, offOr, oneOrEach, positive } from '../schema/words.js'
 
 /** The step sizes where neither gammas nor a schedule is given: the paper's six for the tree. */
 export const defaultGammas: Gammas = [0.025, 0.031, 0.039, 0.049, 0.061, null]
@@ -39,15 +43,41 @@ const flowSchema = z.strictObject({
     ])
     .optional(),
   interpolant: oneOrEach(
-    choice(['linear', 'trig']),
-    'linear or trig',
-    'Path between the two ends of a sub-flow; one for all or a list.',
+    choice(pathNames),
+    either(pathNames),
+    `Path between the two ends of a sub-flow; one for all or a list. ${pathNames.map((name) => `${name}: ${paths[name].description}`).join('; ')}.`,
   ).default('linear'),
   coupling: choice(
-    ['dependent', 'shuffled', 'independent'],
-    'How a right end is paired with a left one: its own image, that of another row of the batch, or of a fresh row.',
+    couplingNames,
+    `How a right end is paired with a left one: ${couplingNames.map((name) => couplings[name].description).join(', ')}.`,
   ).default('dependent'),
-  time: key(
+  time: timeLaw('Distribution of the training times t.').default('uniform'),
+  timesPerPair: count('Times drawn for each pair of ends; must divide train.batch.').default(1),
+  warmStart: flag("Start a sub-flow from the parameters of the one before; the optimizer's state starts anew.").default(
+    true,
+  ),
+  outputScale: flag("Scale the network's output by the target's spread.").default(false),
+  plain: flag('The same as recipe: plain.').default(false),
+  recipe: choice(
+    recipeNames,
+    `What is trained in which order. ${recipeNames.map((name) => `${name}: ${recipes[name].description}`).join('; ')}.`,
+  ).default('local'),
+  push: choice(
+    pushes,
+    "Where a sub-flow's left ends come from. learned: the data, pushed through the sub-flows before; simulated: the data with " +
+      'the noise of the steps before, drawn anew for every batch.',
+  ).default('learned'),
+  reflow: z
+    .strictObject({
+      rounds: count('Fits on pairs, each of the model that the one before made (recipe: reflow).').default(1),
+      pairs: count('Pairs that are made for a round. Left out: as many as there are training rows.').optional(),
+      time: timeLaw('Distribution of the training times of these fits.').default('uniform'),
+    })
+    .prefault({}),
+})
+
+function timeLaw(description: string) {
+  return key(
     z.union([
       z.literal('uniform'),
       z.strictObject({
@@ -55,17 +85,9 @@ const flowSchema = z.strictObject({
       }),
     ]),
     'uniform or { beta: [α, β] }',
-    'Distribution of the training times t.',
-  ).default('uniform'),
-  timesPerPair: count('Times drawn for each pair of ends; must divide train.batch.').default(1),
-  warmStart: flag("Start a sub-flow from the parameters of the one before; the optimizer's state starts anew.").default(
-    true,
-  ),
-  outputScale: flag("Scale the network's output by the target's spread.").default(false),
-  plain: flag(
-    'Plain flow matching: one free sub-flow that gets all the training steps of the configured ones.',
-  ).default(false),
-})
+    description,
+  )
+}
 
 export const trainSchema = z.strictObject({
   batch: count('Rows in a batch.').default(1000),

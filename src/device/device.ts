@@ -53,6 +53,9 @@ export interface Executable {
   dispose(): void
 }
 
+/** Chosen variants by contract name, for each kind of device that they were chosen on. */
+export type VariantsByDevice = Readonly<Record<string, Readonly<Record<string, string>>>>
+
 /** Variants of two programs together; of one kernel there may be several, with a space between. */
 export function mergeVariants(
   one: Readonly<Record<string, string>>,

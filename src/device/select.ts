@@ -6,12 +6,14 @@
 
 import { existsSync } from 'node:fs'
 import { DeviceError, invalid } from '../errors.js'
-import type { Device, DeviceKind } from './device.js'
+import type { Device, DeviceKind, VariantsByDevice } from './device.js'
 import { openReference } from './reference/device.js'
 
 export interface DeviceOptions {
   /** forced variants of kernels and composites, by contract name */
   readonly variants?: Readonly<Record<string, string>>
+  /** variants that a run took before, by the kind of device: what is not forced is chosen as it was there */
+  readonly remembered?: VariantsByDevice
   /** part of an adapter's name, where there are several */
   readonly adapter?: string
   /** webgpu: without Dawn's checks, once a program has passed with them; the other devices have none to leave out */
@@ -84,10 +86,15 @@ async function hardwareAdapter(): Promise<string | null> {
 
 async function openWebgpuDevice({ onWarning = warnOnStderr, ...options }: DeviceOptions): Promise<Device> {
   const { openWebgpu } = await import('./webgpu/index.js')
-  return openWebgpu({ ...options, onWarning })
+  return openWebgpu({ ...options, variants: variantsFor('webgpu', options), onWarning })
 }
 
-async function openNativeDevice({ variants, profile }: DeviceOptions): Promise<Device> {
+async function openNativeDevice({ profile, ...options }: DeviceOptions): Promise<Device> {
   const { openNative } = await import('./native/index.js')
-  return openNative({ variants, profile })
+  return openNative({ variants: variantsFor('native', options), profile })
 }
+
+const variantsFor = (kind: DeviceKind, { variants, remembered }: DeviceOptions): Readonly<Record<string, string>> => ({
+  ...remembered?.[kind],
+  ...variants,
+})

@@ -1,7 +1,7 @@
 /**
- * Trains one sub-flow (Xu et al. 2024): draw a batch, gradient of the flow-matching loss, its norm, Adam. The
- * program is compiled once and replayed; the host looks at the losses a few times a second, while the steps go on
- * (step-runs.ts), and does nothing else.
+ * How one network learns a task: a batch and its gradient (task.ts), the gradient's norm, Adam. The program is compiled once
+ * and replayed; the host looks at the losses a few times a second, while the steps go on (step-runs.ts), and does nothing
+ * else.
  */
 
 import type { Device, DeviceBuffer, Executable } from '../device/device.js'
@@ -9,10 +9,8 @@ import { TrainingError } from '../errors.js'
 import { adam, stepTable } from '../kernels/adam.js'
 import { adamMixed } from '../kernels/adam_mixed.js'
 import { convert } from '../kernels/convert.js'
-import { cleanLeft, drawBatch, type Sampling } from '../kernels/draw_batch.js'
 import { seedWords } from '../kernels/draws.js'
 import { gradientNorm, normBlocks } from '../kernels/gradient_norm.js'
-import { type PoolAttributes, poolWords } from '../kernels/pool.js'
 import {
   FIRST_LOSS_EXPONENT,
   HALTED_GRADIENT,
@@ -24,46 +22,24 @@ import {
 } from '../kernels/state.js'
 import type { Network } from '../networks/network.js'
 import { ProgramBuilder, type StorageBuffer, type Tensor } from '../program/program.js'
-import { ouStep, pairingOf, type SubFlowKind } from './interpolant.js'
+import { type OptimizerSettings, optimizerTable } from './optimizer.js'
+import type { PoolBuffers } from './pool.js'
 import { LOSS_RING, readRing, runSteps } from './step-runs.js'
-
-export type RateSchedule =
-  | { readonly kind: 'constant' }
-  | { readonly kind: 'cosine' }
-  | { readonly kind: 'step'; readonly every: number; readonly factor: number }
-
-export interface OptimizerSettings {
-  readonly optimizer: 'adam' | 'adamw'
-  readonly lr: number
-  readonly betas: readonly [number, number]
-  readonly eps: number
-  readonly weightDecay: number
-  /** decay of the parameters' moving average; 0: none is kept */
-  readonly ema: number
-  /** largest global gradient norm; 0: no clipping */
-  readonly clip: number
-  readonly schedule: RateSchedule
-  /** steps of linear warm-up */
-  readonly warmup: number
-}
+import type { Task } from './task.js'
 
 export type Precision = 'float32' | 'mixed'
 
-export interface SubFlowSettings extends SubFlowKind {
-  /** 1 … N: the stream of this sub-flow's random draws */
+export interface FitSettings {
+  /** what messages call it, such as «sub-flow 2» */
+  readonly name: string
+  /** from 1 on: the stream of this fit's random draws */
   readonly number: number
   readonly steps: number
-  /** rows of a batch; batch / timesPerPair pairs */
+  /** rows of a batch */
   readonly batch: number
-  readonly timesPerPair: number
-  /** quantile function of t; null: uniform */
-  readonly quantiles: Float32Array | null
-  readonly sampling: Sampling
   readonly optimizer: OptimizerSettings
   /** mixed: float16 between kernels, with a loss scale; default: float32 */
   readonly precision?: Precision
-  /** output scale of the network */
-  readonly scale: number
   readonly seed: number
   /** compute the inside of a network's blocks again in the backward pass, instead of keeping it; default false */
   readonly recompute?: boolean
@@ -85,13 +61,12 @@ export interface TrainingState {
   readonly average: Float32Array | null
 }
 
-export interface TrainingHooks {
+export interface FitHooks {
   readonly signal?: AbortSignal
   /** losses of the steps (first, first + losses.length], a few times a second */
   readonly onLosses?: (first: number, losses: Float32Array, skipped: number) => void
   /** steps between two checkpoints; 0: none */
   readonly checkpointEvery: number
-  readonly onCheckpoint?: (state: TrainingState, spent: StepsSpent) => Promise<void>
 }
 
 /** What the steps taken here have cost so far. */
@@ -103,7 +78,8 @@ export interface StepsSpent {
   readonly variants: Readonly<Record<string, string>>
 }
 
-export interface TrainedSubFlow extends StepsSpent {
+/** Where a fit stands after some of its steps. */
+export interface FitState extends StepsSpent {
   readonly state: TrainingState
 }
 
@@ -124,52 +100,23 @@ export const freshState = (
   average: optimizer.ema > 0 ? parameters.slice() : null,
 })
 
-/** The learning rate of step k = 0, 1, …: linear warm-up, then constant, falling by a cosine to 0, or by a factor every so many steps. */
-export function rateAt(k: number, steps: number, { lr, schedule, warmup }: OptimizerSettings): number {
-  if (k < warmup) return (lr * (k + 1)) / warmup
-  switch (schedule.kind) {
-    case 'constant':
-      return lr
-    case 'cosine':
-      return (lr * (1 + Math.cos((Math.PI * (k - warmup)) / Math.max(1, steps - warmup)))) / 2
-    case 'step':
-      return lr * schedule.factor ** Math.floor((k - warmup) / schedule.every)
-  }
-}
-
-/** Rows of adam's table for all steps of a sub-flow; the average follows the parameters until the warm-up ends. */
-export function optimizerTable(steps: number, optimizer: OptimizerSettings): Float32Array {
-  const table = new Float32Array(steps * stepTable.columns)
-  const [beta1, beta2] = optimizer.betas
-  for (let k = 0; k < steps; k++) {
-    const row = k * stepTable.columns
-    table[row + stepTable.rate] = rateAt(k, steps, optimizer)
-    table[row + stepTable.correction1] = 1 / (1 - beta1 ** (k + 1))
-    table[row + stepTable.correction2] = 1 / (1 - beta2 ** (k + 1))
-    table[row + stepTable.averageDecay] = k < optimizer.warmup ? 0 : optimizer.ema
-  }
-  return table
-}
-
-export interface TrainingBuffers {
-  readonly pool: StorageBuffer
-  /** n, rows of the pool */
-  readonly rows: number
-  /** how the pool is read; default: as floats, none mirrored */
-  readonly reading?: PoolAttributes
-  readonly condition?: StorageBuffer
-}
-
-/** Runs the steps from `start.step` to settings.steps. Throws TrainingError where the loss or ten gradients in a row are not finite. */
-export async function trainSubFlow(
+/**
+ * Runs the steps from `start.step` to settings.steps. Yields where it stands at checkpoints, and before it ends by an abort
+ * or an error; returns the end.
+ * @param scale output scale of the network
+ * @throws TrainingError where the loss or ten gradients in a row are not finite
+ */
+export async function* fitNetwork(
   device: Device,
-  field: Network,
-  data: TrainingBuffers,
+  network: Network,
+  task: Task,
+  pool: PoolBuffers,
   start: TrainingState,
-  settings: SubFlowSettings,
-  hooks: TrainingHooks,
-): Promise<TrainedSubFlow> {
-  const P = field.parameterLength
+  scale: number,
+  settings: FitSettings,
+  hooks: FitHooks,
+): AsyncGenerator<FitState, FitState> {
+  const P = network.parameterLength
   const buffers: DeviceBuffer[] = []
   const make = (length: number, values?: Float32Array): DeviceBuffer => {
     const buffer = device.createBuffer(length)
@@ -191,7 +138,9 @@ export async function trainSubFlow(
     const part = (settings.microBatches ?? 1) > 1 ? make(P) : null
     const ring = make(LOSS_RING)
     const table = make(settings.steps * stepTable.columns, optimizerTable(settings.steps, settings.optimizer))
-    const quantiles = settings.quantiles && make(settings.quantiles.length, settings.quantiles)
+    const tables = Object.fromEntries(
+      Object.entries(task.tables).map(([name, values]) => [name, make(values.length, values)]),
+    )
     const state = device.createBuffer(STATE_LENGTH, 'u32')
     buffers.push(state)
     const words = new Uint32Array(STATE_LENGTH)
@@ -202,7 +151,7 @@ export async function trainSubFlow(
     words[stateWords.goodSteps] = start.goodSteps
     state.write(words)
 
-    const program = trainingProgram(field, data, settings, {
+    const program = trainingProgram(network, task, pool, scale, settings, {
       parameters,
       m,
       v,
@@ -212,7 +161,7 @@ export async function trainSubFlow(
       part,
       ring,
       table,
-      quantiles,
+      tables,
       state,
     })
     executable = await device.compile(program.build())
@@ -241,9 +190,9 @@ export async function trainSubFlow(
     let step = start.step
     let seconds = 0
     const { variants } = executable
-    const checkpoint = async (): Promise<void> => {
-      const state = await snapshot()
-      await hooks.onCheckpoint?.(state, { seconds, stepsTaken: state.step - start.step, variants })
+    const standing = async (): Promise<FitState> => {
+      const now = await snapshot()
+      return { state: now, seconds, stepsTaken: now.step - start.step, variants }
     }
     const pace = { steps: 1 }
     while (step < settings.steps) {
@@ -258,7 +207,7 @@ export async function trainSubFlow(
           if (now[stateWords.halted] !== 0) {
             const done = now[stateWords.step] - step
             hooks.onLosses?.(step, losses.subarray(0, done), now[stateWords.skipped])
-            await checkpoint()
+            yield await standing()
             throw haltedError(now, settings, losses[done])
           }
           hooks.onLosses?.(step, losses, now[stateWords.skipped])
@@ -270,13 +219,13 @@ export async function trainSubFlow(
           const done = now[stateWords.step] - step
           if (done > 0) hooks.onLosses?.(step, await readRing(ring, step, done), now[stateWords.skipped])
           seconds += (performance.now() - last) / 1000
-          await checkpoint()
+          yield await standing()
         }
         throw error
       }
-      if (step < settings.steps) await checkpoint()
+      if (step < settings.steps) yield await standing()
     }
-    return { state: await snapshot(), seconds, stepsTaken: step - start.step, variants }
+    return await standing()
   } finally {
     executable?.dispose()
     for (const buffer of buffers) buffer.dispose()
@@ -295,7 +244,8 @@ async function copyToHalf(device: Device, parameters: DeviceBuffer, half: Device
   }
 }
 
-interface StepBuffers {
+/** Memory of a step beside the pool. */
+export interface StepBuffers {
   readonly parameters: StorageBuffer
   readonly m: StorageBuffer
   readonly v: StorageBuffer
@@ -307,78 +257,60 @@ interface StepBuffers {
   readonly part?: StorageBuffer | null
   readonly ring: StorageBuffer
   readonly table: StorageBuffer
-  readonly quantiles: StorageBuffer | null
+  /** the task's own, by name */
+  readonly tables: Readonly<Record<string, StorageBuffer>>
   readonly state: StorageBuffer
 }
 
 /** One training step as a program. */
 export function trainingProgram(
-  field: Network,
-  data: TrainingBuffers,
-  settings: SubFlowSettings,
+  network: Network,
+  task: Task,
+  pool: PoolBuffers,
+  scale: number,
+  settings: FitSettings,
   on: StepBuffers,
 ): ProgramBuilder {
-  const { batch: B, optimizer } = settings
-  const { dimension: D, condition: C, parameterLength: P } = field
-  const { values, mirror } = data.reading ?? { values: 'floats', mirror: 0 }
+  const { batch, optimizer, seed, number: stream } = settings
   const builder = new ProgramBuilder()
   const mixed = settings.precision === 'mixed'
-  const x = builder.temporary([B, D], mixed && field.takesHalfInput ? 'f16' : 'f32')
-  const target = builder.temporary([B, D])
-  const t = builder.temporary([B])
-  const condition = C > 0 ? builder.temporary([B, C]) : undefined
-  const rowLoss = builder.temporary([B])
-  const partials = builder.temporary([normBlocks(P)])
+  if (mixed && !network.addMixedGradient) {
+    throw new TypeError('a network without a float16 path was to be trained in it')
+  }
+  const whole = (buffer: StorageBuffer | null): Tensor | undefined => (buffer ? builder.tensor(buffer) : undefined)
+  const rowLoss = builder.temporary([batch])
+  const partials = builder.temporary([normBlocks(network.parameterLength)])
   const state = builder.tensor(on.state)
   const parameters = builder.tensor(on.parameters)
   const gradient = builder.tensor(on.gradient)
-  const whole = (buffer: StorageBuffer | null): Tensor | undefined => (buffer ? builder.tensor(buffer) : undefined)
-
-  builder.add(
-    drawBatch,
-    {
-      pool: builder.tensor(data.pool, [data.rows, poolWords(D, values)]),
-      pool_condition: data.condition && builder.tensor(data.condition, [data.rows, C]),
-      state,
-      quantiles: whole(on.quantiles),
-      x,
-      t,
-      target,
-      condition,
-    },
-    {
-      ...seedWords(settings.seed),
-      ...ouStep(settings.gamma),
-      stream: settings.number,
-      ...cleanLeft,
-      pairing: pairingOf(settings),
-      path: settings.interpolant,
-      sampling: settings.sampling,
-      timesPerPair: settings.timesPerPair,
-      values,
-      mirror,
-    },
-  )
-  const operands = {
-    parameters,
-    x,
-    t,
-    condition,
-    target,
-    gradient,
-    row_loss: rowLoss,
-    state,
-    part: whole(on.part ?? null),
-  }
+  const half = whole(on.half ?? null)
   const mode = {
-    draws: { ...seedWords(settings.seed), stream: settings.number },
+    draws: { ...seedWords(seed), stream },
     recompute: settings.recompute ?? false,
     microBatches: settings.microBatches ?? 1,
   }
-  const half = whole(on.half ?? null)
-  if (mixed && !field.addMixedGradient) throw new TypeError('a network without a float16 path was to be trained in it')
-  if (mixed) field.addMixedGradient!(builder, { ...operands, half: half! }, settings.scale)
-  else field.addGradient(builder, operands, settings.scale, mode)
+  task.addStep(builder, {
+    network,
+    pool,
+    tables: Object.fromEntries(Object.entries(on.tables).map(([name, buffer]) => [name, builder.tensor(buffer)])),
+    batch,
+    seed,
+    stream,
+    state,
+    inputs: mixed && network.takesHalfInput ? 'f16' : 'f32',
+    regress(batchOperands) {
+      const operands = {
+        parameters,
+        ...batchOperands,
+        gradient,
+        row_loss: rowLoss,
+        state,
+        part: whole(on.part ?? null),
+      }
+      if (mixed) network.addMixedGradient!(builder, { ...operands, half: half! }, scale)
+      else network.addGradient(builder, operands, scale, mode)
+    },
+  })
   builder.add(gradientNorm, { gradient, row_loss: rowLoss, state, partials, loss_ring: builder.tensor(on.ring) }, {})
   const update = {
     parameters,
@@ -403,10 +335,10 @@ export function trainingProgram(
   return builder
 }
 
-function haltedError(state: Float32Array | Uint32Array, settings: SubFlowSettings, loss: number): TrainingError {
+function haltedError(state: Float32Array | Uint32Array, settings: FitSettings, loss: number): TrainingError {
   const step = state[stateWords.step]
   const remedy = 'Try a smaller train.lr, train.clip: 1, or a longer train.warmup.'
-  const where = `sub-flow ${settings.number}`
+  const where = settings.name
   if (state[stateWords.halted] === HALTED_LOSS) {
     return new TrainingError(
       `The loss became ${loss} at step ${step + 1} of ${where}; training stopped. The parameters are kept as they were ` +

@@ -12,8 +12,9 @@ import { STATE_LENGTH } from '../kernels/state.js'
 import type { Network } from '../networks/network.js'
 import { type Model, traitsOf } from '../networks/registry.js'
 import type { StorageBuffer } from '../program/program.js'
-import { type SubFlowSettings, trainingProgram } from './fit.js'
+import { type FitSettings, trainingProgram } from './fit.js'
 import { LOSS_RING } from './step-runs.js'
+import type { Task } from './task.js'
 
 export interface TrainingPlan {
   /** trainable parameters of one sub-flow */
@@ -41,6 +42,8 @@ export interface PlannedRows {
   /** n; null where the data are not there */
   readonly count: number | null
   readonly pixels: boolean
+  /** whether right ends are stored beside them; default false */
+  readonly pairs?: boolean
 }
 
 const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0)
@@ -48,8 +51,9 @@ const sum = (values: readonly number[]): number => values.reduce((total, value) 
 /** What training takes with these settings on a device; null: on any GPU. */
 export function planTraining(
   field: Network,
-  settings: Omit<SubFlowSettings, 'scale'>,
-  { count, pixels }: PlannedRows,
+  task: Task,
+  settings: FitSettings,
+  { count, pixels, pairs = false }: PlannedRows,
   device: Pick<Device, 'plan'> | null,
 ): TrainingPlan {
   const buffers: StorageBuffer[] = []
@@ -70,18 +74,19 @@ export function planTraining(
     part: parts > 1 ? buffer(P) : null,
     ring: buffer(LOSS_RING),
     table: buffer(settings.steps * stepTable.columns),
-    quantiles: settings.quantiles && buffer(settings.quantiles.length),
+    tables: Object.fromEntries(Object.entries(task.tables).map(([name, { length }]) => [name, buffer(length)])),
     state: buffer(STATE_LENGTH, 'u32'),
   }
   const optimizer = sum(buffers.map(({ dtype, length }) => (dtype === 'f16' ? 2 : 4) * length))
   // without data, as many rows as a batch needs make the program
   const rows = count ?? settings.batch
   const reading = { values: pixels ? 'pixels' : 'floats', mirror: 0 } as const
-  const pool: StorageBuffer = {
+  const left: StorageBuffer = {
     dtype: pixels ? 'u32' : 'f32',
     length: rows * poolWords(field.dimension, reading.values),
   }
-  const program = trainingProgram(field, { pool, rows, reading }, { ...settings, scale: 1 }, on)
+  const right: StorageBuffer | undefined = pairs ? { dtype: 'f32', length: rows * field.dimension } : undefined
+  const program = trainingProgram(field, task, { left, right, rows, reading }, 1, settings, on)
   const { slots, constants } = device?.plan(program.build()) ?? memoryOf(program.build())
   const activations = sum(slots) + constants
   const buffersOf = {
@@ -89,7 +94,7 @@ export function planTraining(
     table: 4 * on.table.length,
     activations: Math.max(0, ...slots),
   }
-  const poolBytes = count === null ? 0 : 4 * pool.length
+  const poolBytes = count === null ? 0 : 4 * (left.length + (right?.length ?? 0))
   return {
     parameters: field.parameterCount,
     rowFlops: field.rowFlops,

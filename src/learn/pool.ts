@@ -1,22 +1,46 @@
 /**
- * The training pool of a sub-flow: the rows X_{n−1} on the device and how kernels read them. The data themselves, X_0, may be
- * pixels, a byte a value, mirrored at random; what was pushed is floats, and each of its pictures keeps the orientation
- * that it was pushed with.
+ * The *pool* of a fit: the rows that its batches are drawn from, on the device, as named columns. `left` are the left ends:
+ * the data themselves, X_0, which may be pixels, a byte a value, mirrored at random; or what was pushed, which is floats,
+ * each of its pictures in the orientation that it was pushed with. `right` are right ends that belong to them, where a
+ * task takes such pairs.
  */
 
 import { holdsPixels, type Tensor } from '../data/tensor.js'
 import type { Device, DeviceBuffer } from '../device/device.js'
 import { type PoolAttributes, packPixels, pixelValue, poolWords } from '../kernels/pool.js'
+import type { StorageBuffer } from '../program/program.js'
 
 /** Rows on the host: pixels are bytes, anything else is float32 in the scale of the model. */
 export type PoolValues = Float32Array | Uint8Array
 
-export interface Pool {
-  readonly buffer: DeviceBuffer
+/** A pool on the host: columns [n, D] of the same n rows. */
+export interface PoolColumns {
+  readonly left: PoolValues
+  readonly right?: Float32Array
+}
+
+/** A pool as a program sees it. */
+export interface PoolBuffers {
+  /** [n, D], or [n, ⌈D/4⌉] of pixels */
+  readonly left: StorageBuffer
+  /** [n, D] */
+  readonly right?: StorageBuffer
+  /** [n, C] */
+  readonly condition?: StorageBuffer
   /** n */
   readonly rows: number
+  /** how `left` is read, and whether it is mirrored */
   readonly reading: PoolAttributes
 }
+
+export interface Pool extends PoolBuffers {
+  readonly left: DeviceBuffer
+  readonly right?: DeviceBuffer
+  readonly condition?: DeviceBuffer
+}
+
+/** Rows that are read as floats, none mirrored. */
+export const plainReading: PoolAttributes = { values: 'floats', mirror: 0 }
 
 /** The values as a model takes them where its data have no scaler: pixels scaled to [−1, 1], everything else as it is. */
 export function modelValues(x: Tensor): Float32Array {
@@ -28,11 +52,25 @@ export function modelValues(x: Tensor): Float32Array {
  * Uploads rows of D values.
  * @param mirror width of pictures that are mirrored at random; 0: none
  */
-export function uploadPool(device: Device, values: PoolValues, D: number, mirror: number): Pool {
+export function uploadPool(
+  device: Device,
+  { left: values, right: ends }: PoolColumns,
+  D: number,
+  mirror: number,
+): Pool {
   const rows = values.length / D
   const pixels = values instanceof Uint8Array
   const reading: PoolAttributes = { values: pixels ? 'pixels' : 'floats', mirror }
-  const buffer = device.createBuffer(rows * poolWords(D, reading.values), pixels ? 'u32' : 'f32')
-  buffer.write(pixels ? packPixels(values, D) : values)
-  return { buffer, rows, reading }
+  const left = device.createBuffer(rows * poolWords(D, reading.values), pixels ? 'u32' : 'f32')
+  left.write(pixels ? packPixels(values, D) : values)
+  const right = ends && device.createBuffer(rows * D)
+  if (ends) right!.write(ends)
+  return { left, right, rows, reading }
+}
+
+/** Frees the memory of all columns. */
+export function disposePool({ left, right, condition }: Pool): void {
+  left.dispose()
+  right?.dispose()
+  condition?.dispose()
 }

@@ -10,6 +10,8 @@ import { formatNumber } from './theme.js'
 export interface ReportSubFlow {
   /** Length of the Ornstein–Uhlenbeck step; null for the free sub-flow, to noise. */
   gamma: number | null
+  /** what is fitted, in short: 'γ = 0.1'. Left out: from gamma */
+  note?: string
   /** For instance 'linear'. */
   interpolant: string
   /** Training steps that were done. */
@@ -404,9 +406,9 @@ ${table(rows)}
 function subFlowTable({ subFlows }: ReportInput): string {
   const excess = subFlows.some((subFlow) => given(subFlow.excessLoss))
   const head = ['Sub-flow', 'γ', 'Interpolant', 'Steps', 'Parameters', 'Final loss', ...(excess ? ['Excess loss'] : [])]
-  const rows = subFlows.map(({ gamma, interpolant, steps, parameters, finalLoss, excessLoss }, i) => [
+  const rows = subFlows.map(({ gamma, note, interpolant, steps, parameters, finalLoss, excessLoss }, i) => [
     String(i + 1),
-    gamma === null ? 'free' : String(gamma),
+    gamma === null ? (note ?? 'free') : String(gamma),
     interpolant,
     formatNumber(steps),
     formatNumber(parameters),
@@ -472,7 +474,7 @@ function table(rows: readonly (readonly [string, string])[]): string {
 
 /** γ of each sub-flow, and the interpolant: once where it is the same for all. */
 function describeChain(subFlows: readonly ReportSubFlow[]): string {
-  const gammas = subFlows.map(({ gamma }) => (gamma === null ? 'free' : `γ = ${gamma}`))
+  const gammas = subFlows.map(({ gamma, note }) => note ?? (gamma === null ? 'free' : `γ = ${gamma}`))
   const interpolants = [...new Set(subFlows.map(({ interpolant }) => interpolant))]
   return interpolants.length === 1
     ? `${gammas.join(', ').replaceAll(', γ =', ',')}; ${interpolants[0]} interpolant`

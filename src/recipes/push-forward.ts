@@ -8,10 +8,11 @@ import type { Device, DeviceBuffer } from '../device/device.js'
 import { seedWords } from '../kernels/draws.js'
 import { loadRows } from '../kernels/load_rows.js'
 import { poolWords } from '../kernels/pool.js'
-import type { Pool } from '../learn/pool.js'
+import { type Pool, plainReading } from '../learn/pool.js'
 import { blockRows, type Link, Transport } from '../model/transport.js'
-import type { Evaluations, SolverSettings } from '../ode/solver.js'
+import type { SolverSettings } from '../ode/solver.js'
 import { ProgramBuilder } from '../program/program.js'
+import type { MadePool } from './recipe.js'
 
 export interface PushOptions {
   readonly solver: SolverSettings
@@ -29,7 +30,7 @@ export async function pushForward(
   link: Link,
   pool: Pool,
   { solver, seed, stream, condition, signal, onProgress }: PushOptions,
-): Promise<{ pushed: Pool; evaluations: Evaluations; variants: Readonly<Record<string, string>> }> {
+): Promise<MadePool> {
   const n = pool.rows
   const { dimension: D, condition: C } = link.field
   const rows = blockRows(n, link.field, null, device.info)
@@ -52,9 +53,8 @@ export async function pushForward(
       most = Math.max(most, spent.max)
       onProgress?.(first + count)
     }
-    const reading = { values: 'floats', mirror: 0 } as const
     return {
-      pushed: { buffer: pushed, rows: n, reading },
+      pool: { left: pushed, rows: n, reading: plainReading },
       evaluations: { mean: evaluations / n, max: most },
       variants: transport.variants,
     }
@@ -76,7 +76,7 @@ interface Source {
 /** Brings rows of the pool into `input` [rows, D]: a copy where they are floats as they should be, else through load_rows. */
 async function openSource(
   device: Device,
-  { buffer, reading }: Pool,
+  { left: buffer, reading }: Pool,
   input: DeviceBuffer,
   [rows, D]: readonly [number, number],
   draws: { seedLow: number; seedHigh: number; stream: number },

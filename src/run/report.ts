@@ -11,7 +11,7 @@ import { isPictureShape } from '../data/pictures.js'
 import type { Tensor } from '../data/tensor.js'
 import { type Content, writeFileAtomic } from '../files/atomic.js'
 import { cannotWrite } from '../files/reasons.js'
-import { leastLoss } from '../learn/interpolant.js'
+import { leastLoss } from '../learn/closed-forms.js'
 import { slicedWasserstein } from '../metrics/sliced.js'
 import { type Evaluations, isAdaptive, type SolverSettings } from '../ode/solver.js'
 import {
@@ -26,6 +26,7 @@ import {
   renderPng,
   renderReport,
 } from '../plot/index.js'
+import type { PlannedFit } from '../recipes/recipe.js'
 import type { LocalFlow } from './local-flow.js'
 import { drawPictureFiles, PICTURE_GRID } from './picture-report.js'
 
@@ -99,13 +100,20 @@ export async function writeLosses(folder: string, history: LossHistory, every: n
   await writeExtra(folder, LOSS_TABLE, `${['sub_flow,step,loss', ...rows].join('\n')}\n`)
 }
 
-/** Least loss of each sub-flow where the data are Gaussian with these variances along their principal axes, divided as outputScale divides. */
-export function leastLosses(flow: LocalFlow, variances: readonly number[] | null): (number | null)[] {
-  const { gammas, interpolant, coupling } = flow.options.flow
+/**
+ * Least loss of each fit where the data are Gaussian with these variances along their principal axes, divided as outputScale
+ * divides; null where none is known.
+ */
+export function leastLosses(
+  fits: readonly Pick<PlannedFit, 'kind'>[],
+  scales: readonly number[],
+  variances: readonly number[] | null,
+): (number | null)[] {
   let current = variances
-  return gammas.map((gamma, i) => {
-    if (!current) return null
-    const least = leastLoss({ gamma, interpolant: interpolant[i], coupling }, current) / flow.subFlows[i].scale ** 2
+  return fits.map(({ kind }, i) => {
+    if (!current || !kind) return null
+    const least = leastLoss(kind, current) / scales[i] ** 2
+    const { gamma } = kind
     current = gamma === null ? current : current.map((S) => Math.exp(-2 * gamma) * S - Math.expm1(-2 * gamma))
     return least
   })
@@ -140,6 +148,7 @@ export interface DrawOptions {
 export async function drawPictures(
   folder: string,
   flow: LocalFlow,
+  fits: readonly PlannedFit[],
   data: Tensor,
   history: LossHistory,
   floors: readonly (number | null)[],
@@ -149,7 +158,7 @@ export async function drawPictures(
     const png = typeof picture === 'string' ? await renderPng(picture) : picture
     await writeExtra(folder, pictureFiles[name], png)
   }
-  await drawLosses(flow, history, floors, save)
+  await drawLosses(fits, history, floors, save)
   if (!isPictureShape(flow.rowShape)) return drawPoints(flow, data, columns, save, signal)
   const { files, evaluations } = await drawPictureFiles(flow, data, signal)
   for (const [name, png] of Object.entries(files)) await save(name as keyof typeof files, png)
@@ -191,10 +200,10 @@ async function drawPoints(
   signal?: AbortSignal,
 ): Promise<Drawn> {
   const D = flow.field.dimension
-  const { gammas } = flow.options.flow
-  const N = gammas.length
+  const { stages } = flow
+  const N = stages.length
   const note = (n: number): string | undefined =>
-    n === 0 ? 'data' : gammas[n - 1] === null ? 'free: to noise' : `γ = ${gammas[n - 1]}`
+    n === 0 ? 'data' : stages[n - 1].gamma === null ? 'free: to noise' : `γ = ${stages[n - 1].gamma}`
   const all = Float32Array.from(data.values.subarray(0, PICTURE_SAMPLES * D))
 
   const samples = await flow.sample(PICTURE_SAMPLES, { signal })
@@ -254,18 +263,16 @@ async function drawPoints(
 }
 
 async function drawLosses(
-  flow: LocalFlow,
+  fits: readonly PlannedFit[],
   history: LossHistory,
   floors: readonly (number | null)[],
   save: Save,
 ): Promise<void> {
-  const { gammas } = flow.options.flow
-  const N = gammas.length
   const every = Math.max(1, Math.ceil(Math.max(...history.map((losses) => losses.length)) / 400))
   const final = finalLosses(history)
   const series = history.map((losses, i) => ({
-    label: N === 1 ? 'plain flow matching' : `sub-flow ${i + 1}`,
-    note: gammas[i] === null ? 'free' : `γ = ${gammas[i]}`,
+    label: fits.length === 1 ? 'plain flow matching' : fits[i].settings.name,
+    note: fits[i].note,
     ...thinned(losses, every),
     floor: floors[i] ?? undefined,
     final: final[i] ?? undefined,

@@ -22,15 +22,16 @@ import {
 import { takeFloat32 } from '../checkpoint/safetensors.js'
 import { type ResolvedOptions, resolveOptions } from '../config/index.js'
 import type { Scaler } from '../data/scaler.js'
-import type { Device, DeviceInfo } from '../device/device.js'
+import type { DeviceInfo, VariantsByDevice } from '../device/device.js'
 import { CheckpointError } from '../errors.js'
 import type { TrainingState } from '../learn/fit.js'
-import type { PoolValues } from '../learn/pool.js'
+import type { PoolColumns } from '../learn/pool.js'
 import type { NamedTensor, Network } from '../networks/network.js'
 import { networkFor } from '../networks/registry.js'
 import type { ReportEvaluation, ReportQuality } from '../plot/index.js'
-import type { ChainState, FinishedSubFlow } from '../recipes/local-flow.js'
-import { type FlowParts, LocalFlow } from './local-flow.js'
+import type { RecipePlan, RecipeState, TrainedNetwork } from '../recipes/recipe.js'
+import { recipeOf, recipeSettings } from '../recipes/settings.js'
+import type { FlowParts } from './parts.js'
 import { type LossHistory, type ReportFacts, removeReport } from './report.js'
 
 export const packageVersion = (
@@ -85,10 +86,11 @@ export interface RunIdentity {
 }
 
 export interface RunState {
-  readonly chain: ChainState
+  readonly chain: RecipeState
   readonly losses: LossHistory
   readonly timings: Timings
-  readonly variants: Readonly<Record<string, string>>
+  /** chosen variants of kernels and composites, by the kind of device */
+  readonly variants: VariantsByDevice
   readonly report?: ReportFacts
   /** result of an evaluation, where the parameters are still those that were evaluated */
   readonly evaluation?: object
@@ -120,7 +122,9 @@ export class RunWriter {
 
   async write({ chain, losses, timings, variants, report, evaluation }: RunState): Promise<RunManifest> {
     const { field, identity } = this
-    const done = chain.subFlow > identity.options.flow.gammas.length
+    const { steps: stepsOf } = identity.options.train
+    const F = stepsOf.length
+    const done = chain.fit > F
     const files: Record<string, CheckpointContent> = {}
     const keep: string[] = []
     chain.finished.forEach(({ parameters }, i) => {
@@ -128,15 +132,11 @@ export class RunWriter {
       if (this.written.has(name)) keep.push(name)
       else files[name] = asContent(field.toTensors(parameters, `subflow.${i + 1}.`))
     })
-    if (chain.training) files[TRAINING] = asContent(trainingTensors(field, chain.training, chain.subFlow))
-    // X_0 is read again from the data; X_1 … are kept while their sub-flow is in work
-    if (chain.subFlow > 1 && !done) {
-      if (this.written.has(POOL) && this.poolOf === chain.subFlow) keep.push(POOL)
-      else {
-        const D = field.dimension
-        const values = chain.pool as Float32Array
-        files[POOL] = asContent([{ name: 'pool', shape: [values.length / D, D], values }])
-      }
+    if (chain.training) files[TRAINING] = asContent(trainingTensors(field, chain.training, chain.fit))
+    // the data themselves are read again; a pool that was made is kept while its fit is in work
+    if (chain.pool && !done) {
+      if (this.written.has(POOL) && this.poolOf === chain.fit) keep.push(POOL)
+      else files[POOL] = asContent(poolTensors(chain.pool, field.dimension))
     }
     files[LOSSES] = asContent(
       losses.map((values, i) => ({ name: `subflow.${i + 1}.loss`, shape: [values.length], values })),
@@ -155,9 +155,8 @@ export class RunWriter {
       goodSteps: chain.training?.goodSteps ?? 0,
       report,
     }
-    const N = identity.options.flow.gammas.length
     const steps = chain.training?.step ?? 0
-    const phase = done ? 'done' : steps === identity.options.train.steps[chain.subFlow - 1] ? 'push' : 'train'
+    const phase = done ? 'done' : steps === stepsOf[chain.fit - 1] ? 'push' : 'train'
     const manifest = await writeCheckpoint(this.folder, {
       files,
       keep,
@@ -169,8 +168,8 @@ export class RunWriter {
         device: identity.device ?? {},
         variants: { ...variants },
         progress: {
-          subFlow: Math.min(chain.subFlow, N),
-          step: done ? identity.options.train.steps[N - 1] : steps,
+          subFlow: Math.min(chain.fit, F),
+          step: done ? stepsOf[F - 1] : steps,
           phase,
         },
         timings: { ...timings },
@@ -179,9 +178,20 @@ export class RunWriter {
       },
     })
     this.written = new Set(manifest.files.map((file) => file.name))
-    this.poolOf = chain.subFlow
+    this.poolOf = chain.fit
     return manifest
   }
+}
+
+/** The fits of a config, and which of them are the model. */
+const planOf = (options: ResolvedOptions): RecipePlan => recipeOf(options).plan(recipeSettings(options))
+
+function poolTensors({ left, right }: PoolColumns, D: number): NamedTensor[] {
+  const shape = [left.length / D, D]
+  return [
+    { name: 'pool', shape, values: left as Float32Array },
+    ...(right ? [{ name: 'right', shape, values: right }] : []),
+  ]
 }
 
 /** Names of the sub-flow in work: parameters as in a finished one, moments and average under prefixes of their own. */
@@ -226,18 +236,18 @@ export async function openRun(folder: string, opened?: RunManifest): Promise<Run
   }
   if (columns && columns.length !== dimension) throw damaged(`it names ${columns.length} columns of ${dimension}`)
   const { steps } = options.train
-  const { subFlow, step, phase } = manifest.progress
-  if (subFlow > steps.length || step > steps[subFlow - 1]) {
-    throw damaged(`it stands at step ${step} of sub-flow ${subFlow}, which its config does not have`)
+  const { subFlow: fit, step, phase } = manifest.progress
+  if (fit > steps.length || step > steps[fit - 1]) {
+    throw damaged(`it stands at step ${step} of sub-flow ${fit}, which its config does not have`)
   }
-  const finished = phase === 'done' ? steps.length : subFlow - 1
+  const finished = phase === 'done' ? steps.length : fit - 1
   if (scales.length !== finished) throw damaged(`it has ${scales.length} output scales of ${finished}`)
   return { folder, manifest, options, raw, extra, field: networkFor(options.model, extra.rowShape) }
 }
 
 /** Sub-flow n is in a file of its own. */
-async function readFinished({ folder, manifest, field, extra }: Run, count: number): Promise<FinishedSubFlow[]> {
-  const finished: FinishedSubFlow[] = []
+async function readFinished({ folder, manifest, field, extra }: Run, count: number): Promise<TrainedNetwork[]> {
+  const finished: TrainedNetwork[] = []
   for (let n = 1; n <= count; n++) {
     const { tensors } = await readCheckpointTensors(folder, manifest, subFlowFile(n))
     const parameters = field.fromTensors(asNamed(tensors), `subflow.${n}.`)
@@ -255,34 +265,41 @@ function asNamed(tensors: Awaited<ReturnType<typeof readCheckpointTensors>>['ten
   return named
 }
 
-/** The trained flow of a finished run; its device is opened when it is first needed, the config's or the one given. */
-export async function loadFlow(run: Run, kind = run.options.device.kind): Promise<LocalFlow> {
-  const parts = await readFlow(run)
-  return new LocalFlow({ ...parts, options: { ...parts.options, device: { ...parts.options.device, kind } } })
-}
-
-/** The trained flow of a finished run, on a device of the caller's. */
-export const flowOn = async (run: Run, device: Device): Promise<LocalFlow> => new LocalFlow(await readFlow(run), device)
-
-async function readFlow(run: Run): Promise<FlowParts> {
+/** The trained flow of a finished run. Throws CheckpointError where it is not finished, or damaged. */
+export async function readFlow(run: Run): Promise<FlowParts> {
   const { manifest, options, raw, extra, folder } = run
   if (manifest.progress.phase !== 'done') {
     throw new CheckpointError(
       `The run in ${folder} is not finished: it stands at step ${manifest.progress.step} of sub-flow ` +
-        `${manifest.progress.subFlow} of ${options.flow.gammas.length}. Go on with it by lfm train --resume.`,
+        `${manifest.progress.subFlow} of ${options.train.steps.length}. Go on with it by lfm train --resume.`,
     )
   }
-  const subFlows = await readFinished(run, options.flow.gammas.length)
-  return { options, raw, rowShape: extra.rowShape, scaler: extra.scaler, subFlows }
+  const { fits, stages } = planOf(options)
+  const networks = await readFinished(run, fits.length)
+  return {
+    options,
+    raw,
+    rowShape: extra.rowShape,
+    scaler: extra.scaler,
+    subFlows: stages.map((fit) => networks[fit]),
+  }
 }
 
 /** Writes a flow that a program trained as a finished run. */
-export async function saveFlow(flow: LocalFlow, folder: string, force: boolean): Promise<void> {
+export async function saveFlow(
+  parts: FlowParts,
+  device: DeviceInfo | null,
+  folder: string,
+  force: boolean,
+): Promise<void> {
   await findRun(folder, { force })
   await makeRunFolder(folder)
-  const { raw, options, rowShape, scaler, subFlows, field } = flow
+  const { raw, options, rowShape, scaler, subFlows } = parts
+  const field = networkFor(options.model, rowShape)
   const created = new Date().toISOString()
-  const device = flow.deviceInfo
+  // fits that only led to the model were not kept
+  const { fits, stages } = planOf(options)
+  const finished = fits.map((_, fit) => subFlows[Math.max(0, stages.indexOf(fit))])
   const identity: RunIdentity = {
     created,
     raw,
@@ -295,7 +312,7 @@ export async function saveFlow(flow: LocalFlow, folder: string, force: boolean):
     device,
   }
   await new RunWriter(folder, identity, field, null).write({
-    chain: { finished: subFlows, subFlow: subFlows.length + 1, scale: 1, training: null, pool: new Float32Array(0) },
+    chain: { finished, fit: fits.length + 1, scale: 1, training: null, pool: null },
     losses: [],
     timings: { seconds: 0, stepsTaken: 0, pushSeconds: 0 },
     variants: {},
@@ -322,12 +339,13 @@ export async function addEvaluation(
   return report ?? null
 }
 
-/** The state to go on from. `data` [n, D] are the scaled training rows, or pixels: X_0. */
-export async function readState(run: Run, data: PoolValues): Promise<RunState> {
+/** The state to go on from. */
+export async function readState(run: Run): Promise<RunState> {
   const { folder, manifest, options, extra, field } = run
   const { phase, subFlow: number } = manifest.progress
   const done = phase === 'done'
-  const finished = await readFinished(run, done ? options.flow.gammas.length : number - 1)
+  const F = options.train.steps.length
+  const finished = await readFinished(run, done ? F : number - 1)
   const has = (name: string): boolean => manifest.files.some((file) => file.name === name)
   let training: TrainingState | null = null
   if (!done && has(TRAINING)) {
@@ -345,9 +363,7 @@ export async function readState(run: Run, data: PoolValues): Promise<RunState> {
       average: options.train.ema > 0 ? field.fromTensors(tensors, `ema.${prefix}`) : null,
     }
   }
-  const shape = [data.length / field.dimension, field.dimension]
-  const pool =
-    !done && number > 1 ? takeFloat32(await readCheckpointTensors(folder, manifest, POOL), 'pool', shape) : data
+  const pool = !done && has(POOL) ? await readPool(run) : null
   const stored = asNamed((await readCheckpointTensors(folder, manifest, LOSSES)).tensors)
   const losses = options.train.steps.map((steps, i) => {
     const values = stored.get(`subflow.${i + 1}.loss`)?.values ?? new Float32Array(0)
@@ -358,7 +374,7 @@ export async function readState(run: Run, data: PoolValues): Promise<RunState> {
   return {
     chain: {
       finished,
-      subFlow: done ? options.flow.gammas.length + 1 : number,
+      fit: done ? F + 1 : number,
       scale: extra.scale,
       training,
       pool,
@@ -369,4 +385,12 @@ export async function readState(run: Run, data: PoolValues): Promise<RunState> {
     report: extra.report,
     evaluation: manifest.evaluation,
   }
+}
+
+/** The pool of the fit in work, where it was made between two fits. Throws CheckpointError where its columns do not fit. */
+async function readPool({ folder, manifest, field: { dimension: D } }: Run): Promise<PoolColumns> {
+  const file = await readCheckpointTensors(folder, manifest, POOL)
+  const rows = file.tensors.get('pool')?.shape[0] ?? 0
+  const left = takeFloat32(file, 'pool', [rows, D])
+  return file.tensors.has('right') ? { left, right: takeFloat32(file, 'right', [rows, D]) } : { left }
 }

@@ -63,7 +63,7 @@ const content = (step: number): ManifestContent => ({
   config: { raw: { seed: 1 }, resolved: { seed: 1 } },
   seed: 1,
   device: { kind: 'reference' },
-  variants: { linear_forward: 'plain' },
+  variants: { reference: { linear_forward: 'plain' } },
   progress: { subFlow: 2, step, phase: 'train' },
 })
 const text = (bytes: Uint8Array) => Buffer.from(bytes).toString()
@@ -80,6 +80,18 @@ async function editManifest(edit: (manifest: Record<string, never>) => unknown):
   const manifest = JSON.parse(await fs.readFile(path, 'utf8'))
   await fs.writeFile(path, JSON.stringify(edit(manifest) ?? manifest))
 }
+
+describe('a manifest of format 1', () => {
+  it('is read as one of today: its variants are those of its device', async () => {
+    await write(7, { 'notes.txt': 'hello' })
+    await editManifest((manifest) => ({ ...manifest, formatVersion: 1, variants: { linear_forward: 'plain' } }))
+    expect(await readManifest(run)).toMatchObject({
+      formatVersion,
+      variants: { reference: { linear_forward: 'plain' } },
+      progress: content(7).progress,
+    })
+  })
+})
 
 describe('a checkpoint', () => {
   it('is read back as it was written', async () => {
@@ -163,7 +175,7 @@ describe('damage is found and named', () => {
     await write(1, {})
     await editManifest(() => ({ formatVersion: formatVersion + 1, other: 'layout' }))
     await expect(readManifest(run)).rejects.toThrow(
-      /newer version of local-flow-matching \(format 2; this one reads up to 1/,
+      /newer version of local-flow-matching \(format 3; this one reads up to 2/,
     )
     await expect(readManifest(run)).rejects.toBeInstanceOf(CheckpointError)
   })

@@ -7,7 +7,7 @@ import { afterAll, describe, expect, test } from 'vitest'
 import { resolveOptions } from '../../src/config/index.js'
 import { bytesText, checkMemory } from '../../src/learn/plan.js'
 import { networkFor } from '../../src/networks/registry.js'
-import { chainSettings, planChain } from '../../src/run/local-flow.js'
+import { planRun } from '../../src/run/training.js'
 import { lfm } from './lfm.js'
 
 const work = mkdtempSync(join(tmpdir(), 'lfm-dry-'))
@@ -63,7 +63,7 @@ describe('the plan of a training', () => {
     })
     const field = networkFor(options.model, [1, 16, 16])
     const rows = { count: 1000, pixels: true }
-    return { options, ...planChain(field, chainSettings(options), rows, null) }
+    return { options, ...planRun(field, options, rows, null) }
   }
 
   test('counts bytes, and falls with recomputation and micro-batches', () => {

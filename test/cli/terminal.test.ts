@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { clock, progressDisplay } from '../../src/cli/terminal.js'
-import type { Progress } from '../../src/recipes/local-flow.js'
+import type { Progress } from '../../src/recipes/run-recipe.js'
 
 /** A display with a clock of its own; `line` is what the terminal shows last, or all that was written where there is none. */
 function display(steps: number[], terminal: { isTTY: boolean; columns?: number }) {

@@ -69,7 +69,7 @@ describe.skipIf(!name)(`lfm on ${name}`, { timeout: 600_000 }, () => {
     await untilCheckpoint(session, join(work, 'run'), ({ step }) => step >= 10)
     session.child.kill('SIGKILL')
     await session.ended
-    const variants = async (run: string) => (await readManifest(join(work, run))).variants
+    const variants = async (run: string) => (await readManifest(join(work, run))).variants.webgpu
     expect((await variants('run')).linear_forward).toMatch(/^storage@30x2( |$)/)
 
     json(await lfm(train('whole'), options))

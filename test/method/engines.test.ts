@@ -9,8 +9,9 @@ import { openDevice } from '../../src/device/select.js'
 import { TrainingError } from '../../src/errors.js'
 import { mlpNetwork } from '../../src/networks/mlp/mlp.js'
 import type { MlpSpec } from '../../src/networks/mlp/spec.js'
-import { type ChainSettings, type ChainState, trainChain } from '../../src/recipes/local-flow.js'
+import type { RecipeSettings, RecipeState } from '../../src/recipes/recipe.js'
 import { describeOn } from '../devices.js'
+import { chain, optimizer, trainChain } from '../training.js'
 
 const net: MlpSpec = {
   kind: 'mlp',
@@ -26,44 +27,23 @@ const field = mlpNetwork(net)
 const n = 500
 const x = Float32Array.from({ length: 2 * n }, (_, i) => Math.sin(0.37 * i * i) + (i % 2))
 
-function settings(over: { lr?: number; steps?: number[]; clip?: number; seed?: number } = {}): ChainSettings {
+function settings(over: { lr?: number; steps?: number[]; clip?: number; seed?: number } = {}): RecipeSettings {
   const { lr = 2e-3, steps = [60, 40], clip = 0.5, seed = 12 } = over
-  return {
-    subFlows: steps.map((count, i) => ({
-      number: i + 1,
-      gamma: i === steps.length - 1 ? null : 0.2,
-      interpolant: i === 0 ? 'linear' : 'trig',
-      coupling: 'dependent',
-      steps: count,
-      batch: 96,
-      timesPerPair: 2,
-      quantiles: null,
-      sampling: 'epochs',
-      seed,
-      optimizer: {
-        optimizer: 'adamw',
-        lr,
-        betas: [0.9, 0.999],
-        eps: 1e-8,
-        weightDecay: 0.01,
-        ema: 0.9,
-        clip,
-        schedule: { kind: 'cosine' },
-        warmup: 5,
-      },
-    })),
-    warmStart: true,
+  const rule = { ...optimizer, optimizer: 'adamw', lr, weightDecay: 0.01, ema: 0.9, clip, warmup: 5 } as const
+  return chain([0.2, null], {
+    steps,
+    paths: ['linear', 'trig'],
+    timesPerPair: 2,
     outputScale: true,
-    mirror: 0,
-    push: { solver: 'rk4', steps: 3, rtol: 1e-5, atol: 1e-5 },
+    fit: { batch: 96, seed, optimizer: { ...rule, schedule: { kind: 'cosine' } } },
     checkpointEvery: 17,
-  }
+  })
 }
 
-async function train(device: Device, over = {}, start: ChainState | null = null) {
-  const checkpoints: ChainState[] = []
+async function train(device: Device, over = {}, start: RecipeState | null = null) {
+  const checkpoints: RecipeState[] = []
   const losses: number[][] = [[], []]
-  const { subFlows, skipped } = await trainChain(
+  const { networks, skipped } = await trainChain(
     device,
     field,
     x,
@@ -76,7 +56,7 @@ async function train(device: Device, over = {}, start: ChainState | null = null)
     },
     start,
   )
-  return { parameters: subFlows.map((flow) => flow.parameters), checkpoints, losses, skipped }
+  return { parameters: networks.map((network) => network.parameters), checkpoints, losses, skipped }
 }
 
 const distance = (a: Float32Array, b: Float32Array): number => {
@@ -94,7 +74,7 @@ await describeOn(['reference', 'native', 'webgpu'], 'training', (device) => {
 
   test('going on from any checkpoint gives the bits of a run that was never cut', async () => {
     const whole = await train(device())
-    const places = whole.checkpoints.map(({ subFlow, training }) => [subFlow, training?.step ?? null])
+    const places = whole.checkpoints.map(({ fit, training }) => [fit, training?.step ?? null])
     expect(places).toEqual([
       [1, 17],
       [1, 34],
@@ -112,7 +92,7 @@ await describeOn(['reference', 'native', 'webgpu'], 'training', (device) => {
   })
 
   test('a loss that is not finite stops the run and keeps the last finite parameters', async () => {
-    const checkpoints: ChainState[] = []
+    const checkpoints: RecipeState[] = []
     const run = trainChain(device(), field, x, settings({ lr: 1e36, clip: 0 }), {
       onCheckpoint: async (state) => {
         checkpoints.push(state)

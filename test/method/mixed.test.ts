@@ -13,11 +13,12 @@ import type { DType } from '../../src/kernels/contract.js'
 import { convert } from '../../src/kernels/convert.js'
 import { seedWords } from '../../src/kernels/draws.js'
 import { FIRST_LOSS_EXPONENT, STATE_LENGTH, stateWords } from '../../src/kernels/state.js'
-import { freshState, type SubFlowSettings, type TrainingState, trainSubFlow } from '../../src/learn/fit.js'
+import { freshState, type TrainingState } from '../../src/learn/fit.js'
 import { expectMixed } from '../../src/learn/precision.js'
 import { mlpNetwork } from '../../src/networks/mlp/mlp.js'
 import type { MlpSpec } from '../../src/networks/mlp/spec.js'
 import { ProgramBuilder } from '../../src/program/program.js'
+import { poolOf, type SubFlow, subFlow, trainSubFlow } from '../training.js'
 import { adapterOrSkip } from '../webgpu/adapter.js'
 
 const name = await adapterOrSkip()
@@ -82,36 +83,12 @@ async function gradientOf(device: Device, net: MlpSpec, exponent: number | null)
 const distance = (a: ArrayLike<number>, b: ArrayLike<number>): number =>
   Math.hypot(...Array.from(a, (value, i) => value - b[i])) / Math.hypot(...Array.from(b))
 
-const settings: SubFlowSettings = {
-  number: 1,
-  gamma: 0.3,
-  interpolant: 'linear',
-  coupling: 'dependent',
-  steps: 60,
-  batch: 64,
-  timesPerPair: 1,
-  quantiles: null,
-  sampling: 'epochs',
-  seed: 5,
-  precision: 'mixed',
-  scale: 1,
-  optimizer: {
-    optimizer: 'adam',
-    lr: 3e-3,
-    betas: [0.9, 0.999],
-    eps: 1e-8,
-    weightDecay: 0,
-    ema: 0,
-    clip: 1,
-    schedule: { kind: 'constant' },
-    warmup: 0,
-  },
-}
+const settings = subFlow({ steps: 60, batch: 64, precision: 'mixed' })
 const net = spec('silu', { dimension: 2, frequencies: [] })
 const rows = 300
 const pool = Float32Array.from({ length: 2 * rows }, (_, i) => Math.sin(0.37 * i * i))
 
-async function train(device: Device, over: Partial<SubFlowSettings> = {}, begin: Partial<TrainingState> = {}) {
+async function train(device: Device, over: Partial<SubFlow> = {}, begin: Partial<TrainingState> = {}) {
   const field = mlpNetwork(net)
   const buffer = device.createBuffer(pool.length)
   buffer.write(pool)
@@ -119,7 +96,7 @@ async function train(device: Device, over: Partial<SubFlowSettings> = {}, begin:
   const losses: number[] = []
   const asked = { ...settings, ...over }
   const fresh = freshState(field.initialise(5, 1), asked.optimizer, asked.precision)
-  const { state } = await trainSubFlow(device, field, { pool: buffer, rows }, { ...fresh, ...begin }, asked, {
+  const { state } = await trainSubFlow(device, field, poolOf(buffer, rows), { ...fresh, ...begin }, asked, {
     checkpointEvery: 25,
     onCheckpoint: async (checkpoint) => {
       checkpoints.push(checkpoint)

@@ -7,11 +7,12 @@ import { expect, test } from 'vitest'
 import type { Device } from '../../src/device/device.js'
 import { openReference } from '../../src/device/reference/device.js'
 import { type ActivationName, activations } from '../../src/kernels/activations.js'
-import { freshState, type SubFlowSettings, trainSubFlow } from '../../src/learn/fit.js'
+import { freshState } from '../../src/learn/fit.js'
 import { mlpNetwork, padded } from '../../src/networks/mlp/mlp.js'
 import type { MlpSpec } from '../../src/networks/mlp/spec.js'
 import type { Network } from '../../src/networks/network.js'
 import { describeOn } from '../devices.js'
+import { optimizer, poolOf, subFlow, trainSubFlow } from '../training.js'
 
 const spec = (activation: ActivationName): MlpSpec => ({
   kind: 'mlp',
@@ -24,37 +25,14 @@ const spec = (activation: ActivationName): MlpSpec => ({
   frequencies: [],
 })
 
-const settings: SubFlowSettings = {
-  number: 1,
-  gamma: 0.3,
-  interpolant: 'linear',
-  coupling: 'dependent',
-  steps: 8,
-  batch: 40,
-  timesPerPair: 1,
-  quantiles: null,
-  sampling: 'epochs',
-  seed: 5,
-  scale: 1,
-  optimizer: {
-    optimizer: 'adam',
-    lr: 3e-3,
-    betas: [0.9, 0.999],
-    eps: 1e-8,
-    weightDecay: 0.01,
-    ema: 0.9,
-    clip: 1,
-    schedule: { kind: 'constant' },
-    warmup: 0,
-  },
-}
+const settings = subFlow({ optimizer: { ...optimizer, weightDecay: 0.01, ema: 0.9 } })
 
 async function train(device: Device, field: Network): Promise<Float32Array> {
   const rows = 100
   const pool = device.createBuffer(3 * rows)
   pool.write(Float32Array.from({ length: 3 * rows }, (_, i) => Math.sin(0.37 * i * i)))
   const start = freshState(field.initialise(5, 1), settings.optimizer)
-  const { state } = await trainSubFlow(device, field, { pool, rows }, start, settings, { checkpointEvery: 0 })
+  const { state } = await trainSubFlow(device, field, poolOf(pool, rows), start, settings, { checkpointEvery: 0 })
   pool.dispose()
   return state.parameters
 }

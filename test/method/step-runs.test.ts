@@ -5,15 +5,10 @@
 
 import { expect, test } from 'vitest'
 import type { Device } from '../../src/device/device.js'
-import {
-  freshState,
-  type SubFlowSettings,
-  type TrainingHooks,
-  type TrainingState,
-  trainSubFlow,
-} from '../../src/learn/fit.js'
+import { freshState, type TrainingState } from '../../src/learn/fit.js'
 import { mlpNetwork } from '../../src/networks/mlp/mlp.js'
 import { describeOn } from '../devices.js'
+import { optimizer, poolOf, type SubFlow, subFlow, type TrainingHooks, trainSubFlow } from '../training.js'
 
 const field = mlpNetwork({
   kind: 'mlp',
@@ -28,30 +23,7 @@ const field = mlpNetwork({
 const rows = 64
 const pool = Float32Array.from({ length: 2 * rows }, (_, i) => Math.sin(0.37 * i * i))
 
-const settings = (steps: number): SubFlowSettings => ({
-  number: 1,
-  gamma: 0.3,
-  interpolant: 'linear',
-  coupling: 'dependent',
-  steps,
-  batch: 16,
-  timesPerPair: 1,
-  quantiles: null,
-  sampling: 'epochs',
-  seed: 5,
-  scale: 1,
-  optimizer: {
-    optimizer: 'adam',
-    lr: 1e-3,
-    betas: [0.9, 0.999],
-    eps: 1e-8,
-    weightDecay: 0,
-    ema: 0,
-    clip: 1,
-    schedule: { kind: 'constant' },
-    warmup: 0,
-  },
-})
+const settings = (steps: number): SubFlow => subFlow({ steps, batch: 16, optimizer: { ...optimizer, lr: 1e-3 } })
 
 /** A device that tells how many replays were asked of its programs. */
 function counting(device: Device): { device: Device; asked: () => number } {
@@ -84,7 +56,7 @@ async function train(device: Device, steps: number, hooks: TrainingHooks): Promi
   try {
     const asked = settings(steps)
     const start = freshState(field.initialise(5, 1), asked.optimizer)
-    return (await trainSubFlow(device, field, { pool: buffer, rows }, start, asked, hooks)).state
+    return (await trainSubFlow(device, field, poolOf(buffer, rows), start, asked, hooks)).state
   } finally {
     buffer.dispose()
   }

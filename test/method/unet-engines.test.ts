@@ -15,7 +15,8 @@ import { unetNetwork } from '../../src/networks/unet/unet.js'
 import { addIntegration } from '../../src/ode/integrate.js'
 import { rk4 } from '../../src/ode/tableaus.js'
 import { ProgramBuilder, type Tensor } from '../../src/program/program.js'
-import { LocalFlow, trainFlow } from '../../src/run/local-flow.js'
+import { LocalFlow } from '../../src/run/local-flow.js'
+import { trainFlow } from '../../src/run/training.js'
 import { describeOn } from '../devices.js'
 import { smallUnet } from '../small-unet.js'
 
@@ -212,9 +213,10 @@ await describeOn(engines, 'a Local Flow on pictures', (device, kind) => {
   test('learns, samples, scores and is saved', async () => {
     const losses: number[][] = [[], []]
     const raw = { ...options, device: kind }
-    const { flow } = await trainFlow(device(), bars(256), null, resolveOptions(raw), raw, {
+    const { parts } = await trainFlow(device(), bars(256), null, resolveOptions(raw), raw, {
       onLosses: (subFlow, _, values) => losses[subFlow - 1].push(...values),
     })
+    const flow = new LocalFlow(parts, device())
     const mean = (values: number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length
     // a zero field has the loss of its targets: about 1 + the pictures' mean square in the free sub-flow
     expect(mean(losses[1].slice(0, 5))).toBeGreaterThan(1.2)
@@ -244,10 +246,8 @@ await describeOn(engines, 'a Local Flow on pictures', (device, kind) => {
   test('parts of a batch and recomputation train the same network', async () => {
     const train = async (extra: object): Promise<Float32Array> => {
       const raw = { ...options, train: { ...options.train, steps: 5, ...extra }, flow: { gammas: [null] } }
-      const { flow } = await trainFlow(device(), bars(64), null, resolveOptions(raw), raw)
-      const { parameters } = flow.subFlows[0]
-      await flow.dispose()
-      return parameters
+      const { parts } = await trainFlow(device(), bars(64), null, resolveOptions(raw), raw)
+      return parts.subFlows[0].parameters
     }
     const whole = await train({})
     expect(relative(await train({ microBatches: 4, recompute: true }), whole)).toBeLessThan(1e-3)
@@ -256,7 +256,8 @@ await describeOn(engines, 'a Local Flow on pictures', (device, kind) => {
   test('float32 pictures stay as they are; flat rows are refused by the key', async () => {
     const x = { values: wave(32 * 64, 0.3), shape: [32, 1, 8, 8] }
     const raw = { ...options, train: { batch: 16, steps: 2 }, flow: { gammas: [null] } }
-    const { flow } = await trainFlow(device(), x, null, resolveOptions(raw), raw)
+    const { parts } = await trainFlow(device(), x, null, resolveOptions(raw), raw)
+    const flow = new LocalFlow(parts, device())
     expect((await flow.sample(2)).shape).toEqual([2, 1, 8, 8])
     await flow.dispose()
     await expect(trainFlow(device(), { ...x, shape: [32, 64] }, null, resolveOptions(raw), raw)).rejects.toThrow(

@@ -37,22 +37,22 @@ describe('a loss history', () => {
 
 describe('the least loss on Gaussian data', () => {
   // S = variance; linear, dependent: x1 = e^{-γ} x0 + s z, so that S falls towards 1 from sub-flow to sub-flow
-  const raw = { model: { hidden: [4] }, flow: { gammas: [0.3, null] } }
+  const [step, free] = [0.3, null].map((gamma) => ({ kind: { gamma, path: 'linear', coupling: 'dependent' } as const }))
 
   it('is that of each sub-flow in turn, divided by the square of its output scale', () => {
-    const plain = leastLosses(flowOf(raw, [1, 1]), [4, 0.25])
-    const scaled = leastLosses(flowOf(raw, [2, 0.5]), [4, 0.25])
+    const plain = leastLosses([step, free], [1, 1], [4, 0.25])
+    const scaled = leastLosses([step, free], [2, 0.5], [4, 0.25])
     expect(scaled[0]).toBeCloseTo(plain[0]! / 4, 12)
     expect(scaled[1]).toBeCloseTo(plain[1]! * 4, 12)
     // the free sub-flow starts from variances that the first has moved
     const moved = [4, 0.25].map((S) => Math.exp(-0.6) * S + 1 - Math.exp(-0.6))
-    const free = { model: { hidden: [4] }, flow: { gammas: [null] } }
-    expect(plain[1]).toBeCloseTo(leastLosses(flowOf(free, [1]), moved)[0]!, 12)
-    expect(plain[1]).not.toBeCloseTo(leastLosses(flowOf(free, [1]), [4, 0.25])[0]!, 3)
+    expect(plain[1]).toBeCloseTo(leastLosses([free], [1], moved)[0]!, 12)
+    expect(plain[1]).not.toBeCloseTo(leastLosses([free], [1], [4, 0.25])[0]!, 3)
   })
 
-  it('is not known for other data', () => {
-    expect(leastLosses(flowOf(raw, [1, 1]), null)).toEqual([null, null])
+  it('is not known for other data, nor for fits on pairs', () => {
+    expect(leastLosses([step, free], [1, 1], null)).toEqual([null, null])
+    expect(leastLosses([free, { kind: null }], [1, 1], [1])[1]).toBeNull()
   })
 })
 
@@ -81,8 +81,8 @@ describe('a run folder', () => {
     expect(run.raw).toEqual(raw)
     expect(run.manifest.seed).toBe(8)
     expect(run.manifest.progress).toEqual({ subFlow: 2, step: 5, phase: 'done' })
-    const { chain } = await readState(run, new Float32Array(0))
+    const { chain } = await readState(run)
     expect(chain.finished).toEqual(flow.subFlows)
-    expect(chain.subFlow).toBe(3)
+    expect(chain.fit).toBe(3)
   })
 })

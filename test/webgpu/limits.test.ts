@@ -6,7 +6,8 @@ import type { Device } from '../../src/device/device.js'
 import { openWebgpu, type WebgpuOptions } from '../../src/device/webgpu/index.js'
 import { ConfigError, DeviceError } from '../../src/errors.js'
 import { data } from '../../src/index.js'
-import { LocalFlow, trainFlow } from '../../src/run/local-flow.js'
+import { LocalFlow } from '../../src/run/local-flow.js'
+import { trainFlow } from '../../src/run/training.js'
 import { cases } from '../parity/cases.js'
 import { runCase } from '../parity/harness.js'
 import { adapterOrSkip } from './adapter.js'
@@ -33,9 +34,9 @@ describe.skipIf(!name)(`webgpu: limits on ${name}`, { timeout: 600_000 }, () => 
   }
   const train = (limits: WebgpuOptions['limits'], options: object, count = 1000): Promise<LocalFlow> =>
     on(limits, async (device) => {
-      const { flow } = await trainFlow(device, rows(count), null, resolveOptions({ ...base, ...options }), {})
+      const { parts } = await trainFlow(device, rows(count), null, resolveOptions({ ...base, ...options }), {})
       expect(device.memory().buffers).toBe(0)
-      return flow
+      return new LocalFlow(parts, device)
     })
 
   const binding = { maxStorageBufferBindingSize: 65536 }

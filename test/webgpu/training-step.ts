@@ -3,25 +3,17 @@
 import type { DeviceBuffer } from '../../src/device/device.js'
 import { stepTable } from '../../src/kernels/adam.js'
 import { STATE_LENGTH } from '../../src/kernels/state.js'
-import { optimizerTable, type Precision, type SubFlowSettings, trainingProgram } from '../../src/learn/fit.js'
+import { type Precision, trainingProgram } from '../../src/learn/fit.js'
+import { optimizerTable } from '../../src/learn/optimizer.js'
 import { mlpNetwork } from '../../src/networks/mlp/mlp.js'
 import { type MlpSpec, mlpParameterLength } from '../../src/networks/mlp/spec.js'
 import type { Program, StorageBuffer } from '../../src/program/program.js'
+import { optimizer, poolOf, subFlow, taskOf } from '../training.js'
 
 const POOL_ROWS = 2000
 const STEPS = 8
 
-const optimizer: SubFlowSettings['optimizer'] = {
-  optimizer: 'adam',
-  lr: 1e-3,
-  betas: [0.9, 0.999],
-  eps: 1e-8,
-  weightDecay: 0,
-  ema: 0.9,
-  clip: 1,
-  schedule: { kind: 'constant' },
-  warmup: 0,
-}
+const rule = { ...optimizer, lr: 1e-3, ema: 0.9 }
 
 export interface Step<B extends StorageBuffer> {
   readonly program: Program
@@ -40,7 +32,7 @@ export function stepOf<B extends StorageBuffer>(
 ): Step<B> {
   const P = mlpParameterLength(net)
   const field = mlpNetwork(net)
-  const table = optimizerTable(STEPS, optimizer)
+  const table = optimizerTable(STEPS, rule)
   const buffers = {
     pool: make(POOL_ROWS * net.dimension),
     parameters: make(P),
@@ -52,27 +44,13 @@ export function stepOf<B extends StorageBuffer>(
     table: make(STEPS * stepTable.columns),
     state: make(STATE_LENGTH, 'u32'),
   }
-  const settings: SubFlowSettings = {
-    number: 1,
-    steps: STEPS,
-    batch,
-    timesPerPair: 1,
-    quantiles: null,
-    sampling: 'epochs',
-    gamma: 0.25,
-    interpolant: 'linear',
-    coupling: 'dependent',
-    optimizer,
-    precision,
-    scale: 1,
-    seed: 7,
-  }
+  const settings = subFlow({ steps: STEPS, batch, gamma: 0.25, optimizer: rule, precision, seed: 7 })
   const { pool, ...rest } = buffers as unknown as Record<keyof Step<B>['buffers'], DeviceBuffer>
   const half = precision === 'mixed' ? make(P, 'f16') : null
-  const program = trainingProgram(field, { pool, rows: POOL_ROWS }, settings, {
+  const program = trainingProgram(field, taskOf(settings), poolOf(pool, POOL_ROWS), 1, settings, {
     ...rest,
     half,
-    quantiles: null,
+    tables: {},
   }).build()
   const values = {
     pool: Float32Array.from({ length: POOL_ROWS * net.dimension }, (_, i) => Math.sin(1 + i * i)),

@@ -16,9 +16,6 @@ export const nativeVariants = ['fused', 'expanded'] as const
 
 export const fusedComposites = ['mlp_backward', 'mlp_forward', 'mlp_tangents', 'rk4_step'] as const
 
-/** Of another device, as in the manifest of a run there; such a one says nothing here. */
-const foreignVariants = ['layered']
-
 /** MAX_LIST of native/kernel.h: hidden layers, and frequencies, that a fused implementation takes. */
 const MOST_ITEMS = 16
 
@@ -37,8 +34,7 @@ export function checkVariants(variants: Variants): void {
         `The native engine has no variants of '${name}'; it has variants of ${fusedComposites.join(', ')}.`,
       )
     }
-    const known: readonly string[] = [...nativeVariants, ...foreignVariants]
-    const unknown = value.split(' ').find((one) => !known.includes(one))
+    const unknown = value.split(' ').find((one) => !(nativeVariants as readonly string[]).includes(one))
     if (unknown !== undefined) {
       throw invalid(`The variant of ${name}`, `one of ${nativeVariants.join(', ')}`, unknown)
     }
@@ -56,7 +52,7 @@ export class VariantChoice {
     if (!(fusedComposites as readonly string[]).includes(name)) return false
     if ((attributes as unknown as { net: NetworkSpec }).net.kind !== 'mlp') return false
     const { net } = attributes as unknown as { net: MlpSpec }
-    const forced = this.forced[name]?.split(' ').filter((one) => !foreignVariants.includes(one)) ?? []
+    const forced = this.forced[name]?.split(' ') ?? []
     const allowed = forced.length > 0 ? forced : nativeVariants
     const fits = net.hidden.length <= MOST_ITEMS && net.frequencies.length <= MOST_ITEMS
     const variant = fits && allowed.includes('fused') ? 'fused' : 'expanded'

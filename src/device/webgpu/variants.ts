@@ -241,14 +241,11 @@ export function chooseVariant(shape: ProductShape, target: Target): string {
   return variant
 }
 
-/** Of the native device, as in the manifest of a run there; such a one says nothing here. */
-const foreignVariants = ['direct', 'winograd']
-
 /** What the caller or a manifest asks for; undefined where that is not known for this shape, or does not fit it. */
 export function forcedVariant(shape: ProductShape, target: Target): string | undefined {
   const forced = target.forced[shape.kernel]?.split(' ') ?? []
   const known = [...Object.keys(variants), ...Object.keys(halfVariants)]
-  const unknown = forced.find((name) => ![...known, ...foreignVariants].includes(name.split('@')[0]))
+  const unknown = forced.find((name) => !known.includes(name.split('@')[0]))
   if (unknown !== undefined) throw invalid(`The variant of ${shape.kernel}`, `one of ${known.join(', ')}`, unknown)
   const usable = usableVariants(shape, target)
   return (

@@ -1,0 +1,18 @@
+/** How right ends are paired with left ones, a row each. All have the same marginals (docs/method.md). */
+
+import type { Pairing } from '../kernels/draw_batch.js'
+
+interface CouplingRow {
+  readonly description: string
+  /** whose row the right end is made of, as the kernel draw_batch calls it */
+  readonly pairing: Pairing
+}
+
+export const couplings = {
+  dependent: { description: 'its own image', pairing: 'own' },
+  shuffled: { description: 'that of another row of the batch', pairing: 'shuffled' },
+  independent: { description: 'or of a fresh row', pairing: 'independent' },
+} as const satisfies Record<string, CouplingRow>
+
+export type Coupling = keyof typeof couplings
+export const couplingNames = Object.keys(couplings) as [Coupling, ...Coupling[]]

@@ -1,0 +1,318 @@
+/**
+ * A trained model: stages that carry rows between data and noise, whatever recipe made them. It samples, scores, and carries
+ * points along the chain. Values go in and come out in the units of the data: the scaler, where there is one, is applied and
+ * undone here, and counted in likelihoods.
+ */
+
+import { applyScaler, logDeterminant, type Scaler, undoScaler } from '../data/scaler.js'
+import { checkTensor, type Tensor } from '../data/tensor.js'
+import type { Device, DeviceInfo } from '../device/device.js'
+import { InvalidArgumentError, invalid } from '../errors.js'
+import { modelValues } from '../learn/pool.js'
+import type { Network } from '../networks/network.js'
+import { checkSolver, type Evaluations, type SolverSettings } from '../ode/solver.js'
+import { blockRows, type Leg, type Link, type Trace, Transport, wholePath } from './transport.js'
+
+/** One stage of a trained model, between two borders of its chain. */
+export interface Stage {
+  /** flat [P] */
+  readonly parameters: Float32Array
+  /** output scale of its network */
+  readonly scale: number
+  /** the noising that it undoes: a step γ, or straight to noise */
+  readonly gamma: number | null
+}
+
+/** How a model's rows are carried where a call says nothing else. */
+export interface CarrySettings {
+  readonly sample: SolverSettings
+  readonly evaluate: SolverSettings & { readonly trace: 'exact' | 'hutchinson'; readonly probes: number }
+  readonly seed: number
+}
+
+/** Array results: float32, row-major. */
+export interface Samples {
+  readonly values: Float32Array
+  /** [n, …dims] */
+  readonly shape: number[]
+}
+
+export interface CarryOptions {
+  /** a solver's name, or settings that override those of the config */
+  solver?: SolverSettings['solver'] | Partial<SolverSettings>
+  cond?: Tensor
+  signal?: AbortSignal
+  /** rows done so far */
+  onProgress?: (rows: number) => void
+}
+
+export interface SampleOptions extends CarryOptions {
+  /** default: the seed of the config; sample i depends on the seed and i alone */
+  seed?: number
+}
+
+export interface LogProbOptions extends CarryOptions {
+  /** default 'exact' */
+  trace?: 'exact' | 'hutchinson'
+  /** probes of Hutchinson's estimator for each row */
+  probes?: number
+  /** seed of the probes; default: the config's */
+  seed?: number
+}
+
+export interface TrajectoryOptions extends CarryOptions {
+  /**
+   * Chain times to return: 0 is the data, N the noise, sub-flow n lies between n − 1 and n. Default: 0, 1, … N in the order
+   * of travel.
+   */
+  times?: readonly number[]
+  /** 'decode' (default) starts from noise at N, 'encode' from data at 0 */
+  direction?: 'decode' | 'encode'
+}
+
+export interface FlowModel {
+  readonly network: Network
+  /** from the data's side to the noise's */
+  readonly stages: readonly Stage[]
+  /** […dims] of one row */
+  readonly rowShape: readonly number[]
+  readonly scaler: Scaler | null
+  readonly settings: CarrySettings
+}
+
+/** Refuses a condition: no model takes one yet. */
+export function refuseCondition(cond: Tensor | undefined): void {
+  if (cond !== undefined) {
+    throw new InvalidArgumentError('cond was given, but no model takes a condition yet; leave cond out.')
+  }
+}
+
+export class Flow {
+  readonly stages: readonly Stage[]
+  readonly rowShape: readonly number[]
+  readonly scaler: Scaler | null
+  readonly field: Network
+  /** function evaluations of the last call that carried rows */
+  evaluations: Evaluations | null = null
+  private readonly settings: CarrySettings
+  /** whether the device is disposed of with the model */
+  protected ownsDevice = false
+  private linksOnDevice: Promise<Link[]> | null = null
+
+  /**
+   * @param device the caller's, who disposes of it; null: none yet
+   * @param open opens one when it is first needed and none was given; it is the model's own then
+   */
+  constructor(
+    { network, stages, rowShape, scaler, settings }: FlowModel,
+    private device: Device | null,
+    private readonly open: () => Promise<Device>,
+  ) {
+    this.field = network
+    this.stages = stages
+    this.rowShape = rowShape
+    this.scaler = scaler
+    this.settings = settings
+  }
+
+  /** n samples: noise back through the sub-flows N … 1. */
+  async sample(n: number, options: SampleOptions = {}): Promise<Samples> {
+    if (!Number.isSafeInteger(n) || n < 1) throw invalid('n', 'a whole number of samples, at least 1', n)
+    const seed = checkSeed(options.seed ?? this.settings.seed)
+    const { states } = await this.carry(n, null, options, this.settings.sample, null, 'decode', {
+      kind: 'noise',
+      seed,
+    })
+    return this.restore(states[0])
+  }
+
+  /** Data to noise: z = T_N ∘ … ∘ T_1 (x), [n, …dims]. */
+  async encode(x: Tensor, options: CarryOptions = {}): Promise<Samples> {
+    const rows = this.rows('x', x)
+    const { states } = await this.carry(x.shape[0], rows, options, this.settings.sample, null, 'encode')
+    return { values: states[0], shape: [x.shape[0], ...this.rowShape] }
+  }
+
+  /** Noise to data, the inverse of `encode`. */
+  async decode(z: Tensor, options: CarryOptions = {}): Promise<Samples> {
+    const rows = this.latents(z)
+    const { states } = await this.carry(z.shape[0], rows, options, this.settings.sample, null, 'decode')
+    return this.restore(states[0])
+  }
+
+  /**
+   * log p(x) = log N(T(x); 0, I) + Σ_n ∫ div v_n dt − Σ log σ, nats for each row (σ of the scaler; Chen et al. 2018). Where the
+   * chain ends in a number instead of the free sub-flow, N(0, I) stands for the chain's true end.
+   */
+  async logProb(x: Tensor, options: LogProbOptions = {}): Promise<Float32Array> {
+    const rows = this.rows('x', x)
+    const { evaluate } = this.settings
+    const kind = options.trace ?? evaluate.trace
+    if (kind !== 'exact' && kind !== 'hutchinson') throw invalid('trace', "'exact' or 'hutchinson'", kind)
+    const seed = checkSeed(options.seed ?? this.settings.seed)
+    const trace: Trace = kind === 'exact' ? { kind } : { kind, probes: options.probes ?? evaluate.probes, seed }
+    const n = x.shape[0]
+    const { states, logDet } = await this.carry(n, rows, options, evaluate, trace, 'encode')
+    const [z, D] = [states[0], this.field.dimension]
+    const constant = (D / 2) * Math.log(2 * Math.PI) + (this.scaler ? logDeterminant(this.scaler) : 0)
+    return Float32Array.from({ length: n }, (_, i) => {
+      let squares = 0
+      for (let d = 0; d < D; d++) squares += z[i * D + d] ** 2
+      return logDet![i] - squares / 2 - constant
+    })
+  }
+
+  /** States along the chain, one for each of the times, each [n, …dims] in the units of the data. */
+  async trajectory(start: Tensor, options: TrajectoryOptions = {}): Promise<{ times: number[]; states: Samples[] }> {
+    const direction = options.direction ?? 'decode'
+    if (direction !== 'decode' && direction !== 'encode') throw invalid('direction', "'decode' or 'encode'", direction)
+    const N = this.stages.length
+    const rows = direction === 'decode' ? this.latents(start) : this.rows('start', start)
+    const forward = direction === 'encode'
+    const all = options.times ?? Array.from({ length: N + 1 }, (_, i) => i)
+    for (const time of all) {
+      if (!(time >= 0 && time <= N)) throw invalid('times', `numbers from 0 (data) to ${N} (noise)`, time)
+    }
+    const times = [...new Set(all)].sort((a, b) => (forward ? a - b : b - a))
+    const origin = forward ? 0 : N
+    const legs = await this.cutPath(
+      times.filter((time) => time !== origin),
+      forward,
+    )
+    const states = times[0] === origin ? [this.restore(rows.slice())] : []
+    if (legs.length > 0) {
+      const n = start.shape[0]
+      const carried = await this.carry(n, rows, options, this.settings.sample, null, legs)
+      states.push(...carried.states.map((state) => this.restore(state)))
+    }
+    return { times, states }
+  }
+
+  /** Frees the device's memory, and the device where this flow opened it. */
+  async dispose(): Promise<void> {
+    const links = await this.linksOnDevice?.catch(() => [])
+    for (const link of links ?? []) link.parameters.dispose()
+    this.linksOnDevice = null
+    if (this.ownsDevice) await this.device?.dispose()
+    this.device = null
+  }
+
+  /** What the flow runs on; null before a device was needed. */
+  get deviceInfo(): DeviceInfo | null {
+    return this.device?.info ?? null
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.dispose()
+  }
+
+  /** Legs that stop at each of the times, in the order of travel. */
+  private async cutPath(stops: readonly number[], forward: boolean): Promise<Leg[]> {
+    const links = await this.links()
+    const legs: Leg[] = []
+    let at = forward ? 0 : links.length
+    for (const stop of stops) {
+      while (at !== stop) {
+        const n = forward ? Math.floor(at) : Math.ceil(at) - 1
+        const next = forward ? Math.min(stop, n + 1) : Math.max(stop, n)
+        legs.push({ link: links[n], start: at - n, end: next - n, keep: next === stop })
+        at = next
+      }
+    }
+    return legs
+  }
+
+  private async carry(
+    n: number,
+    rows: Float32Array | null,
+    options: CarryOptions,
+    configured: SolverSettings,
+    trace: Trace,
+    path: 'encode' | 'decode' | readonly Leg[],
+    source: { kind: 'input' } | { kind: 'noise'; seed: number } = { kind: 'input' },
+  ): Promise<{ states: Float32Array[]; logDet: Float32Array | null }> {
+    refuseCondition(options.cond)
+    options.signal?.throwIfAborted()
+    const override = typeof options.solver === 'string' ? { solver: options.solver } : options.solver
+    const solver: SolverSettings = { ...configured, ...override }
+    checkSolver('solver', solver)
+    const links = await this.links()
+    const legs = typeof path === 'string' ? wholePath(links, path) : path
+    const D = this.field.dimension
+    const transport = await Transport.open(this.device!, {
+      legs,
+      solver,
+      trace,
+      rows: blockRows(n, this.field, trace, this.device!.info),
+      source,
+    })
+    try {
+      const load = (first: number, count: number): void => {
+        if (rows) transport.input.write(rows.subarray(first * D, (first + count) * D))
+      }
+      const { signal, onProgress } = options
+      const { states, logDet, evaluations } = await transport.run(n, load, { signal, onProgress })
+      signal?.throwIfAborted()
+      this.evaluations = evaluations
+      return { states, logDet }
+    } finally {
+      transport.dispose()
+    }
+  }
+
+  /** The sub-flows' parameters on the device, uploaded once; calls at the same time wait for the same upload. */
+  private links(): Promise<Link[]> {
+    this.linksOnDevice ??= this.upload().catch((error) => {
+      this.linksOnDevice = null
+      throw error
+    })
+    return this.linksOnDevice
+  }
+
+  private async upload(): Promise<Link[]> {
+    if (!this.device) {
+      this.device = await this.open()
+      this.ownsDevice = true
+    }
+    const device = this.device
+    return this.stages.map(({ parameters, scale }) => {
+      const buffer = device.createBuffer(parameters.length)
+      buffer.write(parameters)
+      return { field: this.field, parameters: buffer, scale }
+    })
+  }
+
+  /** Rows of data in the scale of the model. */
+  private rows(name: string, x: Tensor): Float32Array {
+    checkTensor(name, x)
+    this.checkRowShape(name, x)
+    return modelValues(this.scaler ? applyScaler(this.scaler, x) : x)
+  }
+
+  private latents(z: Tensor): Float32Array {
+    checkTensor('z', z)
+    this.checkRowShape('z', z)
+    return z.values instanceof Float32Array ? z.values : Float32Array.from(z.values)
+  }
+
+  private checkRowShape(name: string, x: Tensor): void {
+    if (x.shape.slice(1).join() !== this.rowShape.join()) {
+      throw new InvalidArgumentError(
+        `${name} must have the shape [n, ${this.rowShape.join(', ')}] that the model was trained on, but has ` +
+          `[${x.shape.join(', ')}].`,
+      )
+    }
+  }
+
+  /** Model scale back to the units of the data. */
+  private restore(values: Float32Array): Samples {
+    const shape = [values.length / this.field.dimension, ...this.rowShape]
+    const restored = this.scaler ? undoScaler(this.scaler, { values, shape }).values : values
+    return { values: restored as Float32Array, shape }
+  }
+}
+
+function checkSeed(seed: number): number {
+  if (!Number.isSafeInteger(seed) || seed < 0) throw invalid('seed', 'a whole number from 0 to 2^53 - 1', seed)
+  return seed
+}

@@ -1,0 +1,22 @@
+/** Plain flow matching (Lipman et al. 2023): one free sub-flow, straight from the data to noise, with all the steps. */
+
+import { subFlowFit } from './local-flow.js'
+import type { Arrangement, Recipe } from './recipe.js'
+
+/** One free fit in the place of a chain: with all its steps, on the path of its last sub-flow. */
+export const oneFree = ({ steps, paths }: Arrangement): Arrangement => ({
+  gammas: [null],
+  steps: [steps.reduce((sum, n) => sum + n, 0)],
+  paths: paths.slice(-1),
+})
+
+export const plain: Recipe = {
+  description: 'plain flow matching: one free sub-flow that gets all the training steps of the configured ones',
+  fits: ({ gammas }) => gammas.length,
+  arrange: oneFree,
+  plan(settings) {
+    const kind = { gamma: null, path: settings.paths[0], coupling: settings.coupling }
+    return { fits: [subFlowFit(settings, 1, { name: 'the flow', kind })], stages: [0] }
+  },
+  nextPool: async () => null,
+}

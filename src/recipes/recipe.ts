@@ -1,0 +1,131 @@
+/**
+ * What a *recipe* is: which networks are fitted in which order and on what, and which of them are the model. A recipe says
+ * what its fits are and makes the pool of the next one; run-recipe.ts does the rest for all of them: checkpoints,
+ * progress, resuming.
+ */
+
+import type { Device } from '../device/device.js'
+import type { Sampling } from '../kernels/draw_batch.js'
+import type { SubFlowKind } from '../learn/closed-forms.js'
+import type { Coupling } from '../learn/couplings.js'
+import type { FitSettings, TrainingState } from '../learn/fit.js'
+import type { PathName } from '../learn/paths/registry.js'
+import type { Pool, PoolColumns, PoolValues } from '../learn/pool.js'
+import type { Task } from '../learn/task.js'
+import type { Network } from '../networks/network.js'
+import type { Evaluations, SolverSettings } from '../ode/solver.js'
+
+/** How the rows of the next sub-flow's left ends come about: pushed through the trained one, or drawn from the process. */
+export const pushes = ['learned', 'simulated'] as const
+export type Push = (typeof pushes)[number]
+
+/** Everything that recipes know of a config. Lists have one entry for each fit, but for `gammas`. */
+export interface RecipeSettings {
+  /** step sizes of the model's stages; null, only ever the last, is the free one */
+  readonly gammas: readonly (number | null)[]
+  readonly paths: readonly PathName[]
+  readonly coupling: Coupling
+  /** quantile function of the training times; null: uniform */
+  readonly quantiles: Float32Array | null
+  readonly timesPerPair: number
+  readonly sampling: Sampling
+  readonly steps: readonly number[]
+  /** of every fit */
+  readonly fit: Omit<FitSettings, 'name' | 'number' | 'steps'>
+  /** start the parameters of a fit from those of the one before */
+  readonly warmStart: boolean
+  /** scale each network's output by its target's spread */
+  readonly outputScale: boolean
+  /** width of pictures that are mirrored at random while the pool is the data; 0: none */
+  readonly mirror: number
+  readonly push: Push
+  /** solver of pushes and of pairs */
+  readonly pushSolver: SolverSettings
+  readonly reflow: ReflowSettings
+  /** steps between two checkpoints; 0: none */
+  readonly checkpointEvery: number
+}
+
+export interface ReflowSettings {
+  /** fits on pairs, each of the model that the one before made */
+  readonly rounds: number
+  /** pairs that are made for a round; null: as many as there are training rows */
+  readonly pairs: number | null
+  /** quantile function of the times of these fits; null: uniform */
+  readonly quantiles: Float32Array | null
+}
+
+/** One network that is to be fitted. */
+export interface PlannedFit {
+  readonly settings: FitSettings
+  readonly task: Task
+  /** what it learns between its ends, where closed forms are known of it */
+  readonly kind: SubFlowKind | null
+  /** one short line for people: 'γ = 0.1', 'free' */
+  readonly note: string
+}
+
+export interface RecipePlan {
+  readonly fits: readonly PlannedFit[]
+  /** numbers (from 0) of the fits that are the model, from the data's side to the noise's */
+  readonly stages: readonly number[]
+}
+
+/** A network whose fit has ended: what carrying rows needs of it. */
+export interface TrainedNetwork {
+  /** flat [P]; the moving average where one is kept */
+  readonly parameters: Float32Array
+  /** output scale */
+  readonly scale: number
+}
+
+/** Where a recipe stands; enough to go on with the same bits. */
+export interface RecipeState {
+  readonly finished: readonly TrainedNetwork[]
+  /** number of the fit in work, from 1; one more than there are when all have ended */
+  readonly fit: number
+  /** output scale of the network in work */
+  readonly scale: number
+  readonly training: TrainingState | null
+  /** the pool of the fit in work; null where it is the data themselves */
+  readonly pool: PoolColumns | null
+}
+
+export interface RecipeContext {
+  readonly device: Device
+  readonly network: Network
+  /** X_0 [n, D], already scaled, or pixels */
+  readonly data: PoolValues
+  readonly settings: RecipeSettings
+  readonly signal?: AbortSignal
+  /** rows done of what is made between two fits */
+  readonly onRows?: (rows: number, of: number) => void
+}
+
+/** A pool that was made between two fits. */
+export interface MadePool {
+  readonly pool: Pool
+  readonly evaluations: Evaluations
+  readonly variants: Readonly<Record<string, string>>
+}
+
+/** What a config says of the fits, before the recipe arranges it. */
+export interface Arrangement {
+  readonly gammas: (number | null)[]
+  readonly steps: number[]
+  readonly paths: PathName[]
+}
+
+export interface Recipe {
+  readonly description: string
+  /** how many entries lists with one for each fit have */
+  fits(chain: { readonly gammas: readonly (number | null)[]; readonly rounds: number }): number
+  /** what remains of a chain that was configured: other recipes than Local Flow take its steps and paths together */
+  arrange(configured: Arrangement): Arrangement
+  plan(settings: RecipeSettings): RecipePlan
+  /**
+   * The pool of the fit after the last finished one, on the device. Null: the one that is there stays.
+   * @param pool of the fit that has just ended; whoever asked disposes of it
+   */
+  nextPool(context: RecipeContext, pool: Pool, finished: readonly TrainedNetwork[]): Promise<MadePool | null>
+}

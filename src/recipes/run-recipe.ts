@@ -1,0 +1,183 @@
+/**
+ * Runs a recipe: its fits one after another, and the pools between them. The data set is uploaded once and stays on the
+ * device. What is yielded is where the recipe stands, for whoever writes checkpoints; from any of these states it goes on
+ * to the same bits.
+ */
+
+import { mergeVariants } from '../device/device.js'
+import { targetSpread } from '../learn/closed-forms.js'
+import { fitNetwork, freshState, type StepsSpent, type TrainingState } from '../learn/fit.js'
+import { disposePool, type Pool, type PoolColumns, type PoolValues, uploadPool } from '../learn/pool.js'
+import type { Evaluations } from '../ode/solver.js'
+import type { Recipe, RecipeContext, RecipeState, TrainedNetwork } from './recipe.js'
+
+/** What the steps and pools of this call have cost so far; those before `start` are not in it. */
+export interface RecipeSpent extends StepsSpent {
+  /** wall time of pools made between fits */
+  readonly pushSeconds: number
+}
+
+export interface RecipeStanding {
+  readonly state: RecipeState
+  readonly spent: RecipeSpent
+}
+
+export interface TrainedRecipe extends RecipeSpent {
+  readonly networks: readonly TrainedNetwork[]
+  readonly pushEvaluations: readonly Evaluations[]
+  /** steps skipped, their gradient not being finite */
+  readonly skipped: number
+}
+
+export type Progress =
+  | {
+      readonly phase: 'train'
+      readonly subFlow: number
+      readonly subFlows: number
+      readonly step: number
+      readonly steps: number
+      /** mean loss of the steps since the last report */
+      readonly loss: number
+      readonly stepsPerSecond: number
+      readonly skipped: number
+    }
+  | {
+      readonly phase: 'push'
+      readonly subFlow: number
+      readonly subFlows: number
+      readonly rows: number
+      readonly of: number
+    }
+
+export interface RecipeHooks {
+  readonly onProgress?: (progress: Progress) => void
+  /** losses of the steps after `first` of a fit */
+  readonly onLosses?: (fit: number, first: number, losses: Float32Array) => void
+}
+
+/** Mean over the columns of their variances, in the scale of the model. */
+function meanVariance(values: PoolValues, D: number): number {
+  const n = values.length / D
+  let total = 0
+  for (let d = 0; d < D; d++) {
+    let sum = 0
+    let squares = 0
+    for (let i = d; i < values.length; i += D) {
+      sum += values[i]
+      squares += values[i] * values[i]
+    }
+    total += squares / n - (sum / n) ** 2
+  }
+  // pixels stand for (b − 127.5)/127.5
+  return total / D / (values instanceof Uint8Array ? 127.5 ** 2 : 1)
+}
+
+const free = { gamma: null, path: 'linear', coupling: 'dependent' } as const
+
+/** Runs from `start` (a checkpoint) or from the data; yields checkpoints, returns what was trained. */
+export async function* runRecipe(
+  recipe: Recipe,
+  context: RecipeContext,
+  hooks: RecipeHooks = {},
+  start: RecipeState | null = null,
+): AsyncGenerator<RecipeStanding, TrainedRecipe> {
+  const { device, network, data, settings, signal } = context
+  const { fits } = recipe.plan(settings)
+  const F = fits.length
+  const D = network.dimension
+  const finished = [...(start?.finished ?? [])]
+  // the host's copy, for checkpoints; null while the pool is the data
+  let columns: PoolColumns | null = start?.pool ?? null
+  let pool: Pool = uploadPool(device, columns ?? { left: data }, D, columns ? 0 : settings.mirror)
+  const totals = { seconds: 0, stepsTaken: 0, pushSeconds: 0, skipped: 0 }
+  const pushEvaluations: Evaluations[] = []
+  let variants: Readonly<Record<string, string>> = {}
+  const sum = (now?: StepsSpent): RecipeSpent => ({
+    seconds: totals.seconds + (now?.seconds ?? 0),
+    stepsTaken: totals.stepsTaken + (now?.stepsTaken ?? 0),
+    pushSeconds: totals.pushSeconds,
+    variants: mergeVariants(variants, now?.variants ?? {}),
+  })
+  try {
+    for (let number = start?.fit ?? 1; number <= F; number++) {
+      const { settings: fitted, task, kind } = fits[number - 1]
+      const resumed = start?.fit === number ? start : null
+      const spread = (): number =>
+        settings.outputScale ? targetSpread(kind ?? free, meanVariance(columns?.left ?? data, D)) : 1
+      const scale = resumed?.training ? resumed.scale : spread()
+      const previous = finished[number - 2]
+      const training =
+        resumed?.training ??
+        freshState(
+          previous && settings.warmStart ? previous.parameters.slice() : network.initialise(fitted.seed, number),
+          fitted.optimizer,
+          fitted.precision,
+        )
+      const standing = (state: TrainingState, spent?: StepsSpent): RecipeStanding => ({
+        state: { finished: [...finished], fit: number, scale, training: state, pool: columns },
+        spent: sum(spent),
+      })
+      const steps = fitNetwork(device, network, task, pool, training, scale, fitted, {
+        signal,
+        checkpointEvery: settings.checkpointEvery,
+        onLosses: reporter(hooks, number, F, fitted.steps),
+      })
+      let step = await steps.next()
+      while (!step.done) {
+        yield standing(step.value.state, step.value)
+        step = await steps.next()
+      }
+      const trained = step.value
+      totals.seconds += trained.seconds
+      totals.stepsTaken += trained.stepsTaken
+      totals.skipped += trained.state.skipped
+      variants = mergeVariants(variants, trained.variants)
+      if (number < F) yield standing(trained.state)
+      finished.push({ parameters: trained.state.average ?? trained.state.parameters, scale })
+      if (number < F) {
+        const began = performance.now()
+        const onRows = (rows: number, of: number): void =>
+          hooks.onProgress?.({ phase: 'push', subFlow: number, subFlows: F, rows, of })
+        const made = await recipe.nextPool({ ...context, onRows }, pool, finished)
+        if (made) {
+          disposePool(pool)
+          pool = made.pool
+          columns = {
+            left: (await pool.left.read()) as Float32Array,
+            ...(pool.right && { right: (await pool.right.read()) as Float32Array }),
+          }
+          pushEvaluations.push(made.evaluations)
+          variants = mergeVariants(variants, made.variants)
+        }
+        totals.pushSeconds += (performance.now() - began) / 1000
+      }
+      yield {
+        state: { finished: [...finished], fit: number + 1, scale: 1, training: null, pool: columns },
+        spent: sum(),
+      }
+    }
+    return { networks: finished, ...totals, pushEvaluations, variants }
+  } finally {
+    disposePool(pool)
+  }
+}
+
+/** Turns the losses of a stretch of steps into a progress report. */
+function reporter(hooks: RecipeHooks, subFlow: number, subFlows: number, steps: number) {
+  let last = performance.now()
+  return (first: number, losses: Float32Array, skipped: number): void => {
+    hooks.onLosses?.(subFlow, first, losses)
+    const now = performance.now()
+    hooks.onProgress?.({
+      phase: 'train',
+      subFlow,
+      subFlows,
+      step: first + losses.length,
+      steps,
+      loss: losses.reduce((sum, loss) => sum + loss, 0) / losses.length,
+      stepsPerSecond: losses.length / Math.max((now - last) / 1000, 1e-9),
+      skipped,
+    })
+    last = now
+  }
+}

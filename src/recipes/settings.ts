@@ -1,0 +1,76 @@
+/** Everything that recipes know of a config, from the options with nothing left to be decided. */
+
+import type { Sampling } from '../kernels/draw_batch.js'
+import type { Coupling } from '../learn/couplings.js'
+import type { FitSettings } from '../learn/fit.js'
+import type { OptimizerSettings } from '../learn/optimizer.js'
+import type { PathName } from '../learn/paths/registry.js'
+import { betaQuantiles } from '../learn/quantiles.js'
+import type { SolverSettings } from '../ode/solver.js'
+import type { Push, Recipe, RecipeSettings } from './recipe.js'
+import { type RecipeName, recipes } from './registry.js'
+
+/** The distribution of training times, as a config has it. */
+export type TimeLaw = 'uniform' | { readonly beta: readonly [number, number] }
+
+/** The sections of a config that recipes take. */
+export interface RecipeOptions {
+  readonly flow: {
+    readonly recipe: RecipeName
+    readonly gammas: readonly (number | null)[]
+    readonly interpolant: readonly PathName[]
+    readonly coupling: Coupling
+    readonly time: TimeLaw
+    readonly timesPerPair: number
+    readonly warmStart: boolean
+    readonly outputScale: boolean
+    readonly push: Push
+    readonly reflow: { readonly rounds: number; readonly pairs?: number; readonly time: TimeLaw }
+  }
+  readonly train: OptimizerSettings &
+    Pick<FitSettings, 'batch' | 'precision' | 'recompute' | 'microBatches'> & {
+      readonly steps: readonly number[]
+      readonly sampling: Sampling
+      readonly checkpointEvery: number
+    }
+  readonly ode: { readonly push: SolverSettings }
+  readonly seed: number
+}
+
+const quantilesOf = (time: TimeLaw): Float32Array | null => (time === 'uniform' ? null : betaQuantiles(...time.beta))
+
+export const recipeOf = ({ flow }: Pick<RecipeOptions, 'flow'>): Recipe => recipes[flow.recipe]
+
+/** @param mirror width of pictures that are mirrored at random while the pool is the data; 0: none */
+export function recipeSettings({ flow, train, ode, seed }: RecipeOptions, mirror = 0): RecipeSettings {
+  const { optimizer, lr, betas, eps, weightDecay, ema, clip, schedule, warmup } = train
+  const { batch, precision, recompute, microBatches } = train
+  return {
+    gammas: flow.gammas,
+    paths: flow.interpolant,
+    coupling: flow.coupling,
+    quantiles: quantilesOf(flow.time),
+    timesPerPair: flow.timesPerPair,
+    sampling: train.sampling,
+    steps: train.steps,
+    fit: {
+      batch,
+      optimizer: { optimizer, lr, betas, eps, weightDecay, ema, clip, schedule, warmup },
+      precision,
+      seed,
+      recompute,
+      microBatches,
+    },
+    warmStart: flow.warmStart,
+    outputScale: flow.outputScale,
+    mirror,
+    push: flow.push,
+    pushSolver: ode.push,
+    reflow: {
+      rounds: flow.reflow.rounds,
+      pairs: flow.reflow.pairs ?? null,
+      quantiles: quantilesOf(flow.reflow.time),
+    },
+    checkpointEvery: train.checkpointEvery,
+  }
+}

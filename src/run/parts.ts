@@ -1,0 +1,16 @@
+/** What stays with a flow from its training: what a run folder holds, and what the class LocalFlow is made of. */
+
+import type { ResolvedOptions } from '../config/index.js'
+import type { Scaler } from '../data/scaler.js'
+import type { TrainedNetwork } from '../recipes/recipe.js'
+
+export interface FlowParts {
+  readonly options: ResolvedOptions
+  /** the options as they were written: what a saved run resolves again */
+  readonly raw: object
+  /** […dims] of one row */
+  readonly rowShape: readonly number[]
+  readonly scaler: Scaler | null
+  /** networks of the model's stages, from the data's side to the noise's */
+  readonly subFlows: readonly TrainedNetwork[]
+}

@@ -1,0 +1,98 @@
+/** Training on an open device: from rows and options to a flow, whatever the recipe. */
+
+import type { ResolvedOptions } from '../config/index.js'
+import { applyScaler, type Scaler } from '../data/scaler.js'
+import { holdsPixels, type Tensor } from '../data/tensor.js'
+import type { Device } from '../device/device.js'
+import { InvalidArgumentError, invalid } from '../errors.js'
+import { checkMemory, type PlannedRows, planTraining, type TrainingPlan } from '../learn/plan.js'
+import { modelValues, type PoolValues } from '../learn/pool.js'
+import { expectMixed } from '../learn/precision.js'
+import type { Network } from '../networks/network.js'
+import { checkTraining, networkFor } from '../networks/registry.js'
+import type { RecipeState } from '../recipes/recipe.js'
+import { type RecipeHooks, type RecipeSpent, runRecipe, type TrainedRecipe } from '../recipes/run-recipe.js'
+import { recipeOf, recipeSettings } from '../recipes/settings.js'
+import { machineBytes } from './machine.js'
+import type { FlowParts } from './parts.js'
+
+/** Throws InvalidArgumentError where a batch needs more rows than the n there are. */
+export function checkBatch({ train, flow }: ResolvedOptions, n: number): void {
+  const pairs = train.batch / flow.timesPerPair
+  if (train.sampling === 'epochs' && pairs > n) {
+    throw new InvalidArgumentError(
+      `train.batch asks for ${pairs} pairs, but there are only ${n} training rows. Take train.batch ≤ ` +
+        `${n * flow.timesPerPair}, or train.sampling: replacement.`,
+    )
+  }
+}
+
+/** What the longest fit of a recipe takes; device null: on any GPU. */
+export function planRun(
+  network: Network,
+  options: ResolvedOptions,
+  rows: PlannedRows,
+  device: Pick<Device, 'plan'> | null,
+): TrainingPlan {
+  const { fits } = recipeOf(options).plan(recipeSettings(options))
+  const [longest] = [...fits].sort((a, b) => b.settings.steps - a.settings.steps)
+  return planTraining(network, longest.task, longest.settings, { ...rows, pairs: longest.kind === null }, device)
+}
+
+export interface TrainFlowHooks extends RecipeHooks {
+  readonly signal?: AbortSignal
+  readonly onCheckpoint?: (state: RecipeState, spent: RecipeSpent) => Promise<void>
+  /** what training will take, once it is known that the device has it */
+  readonly onPlan?: (plan: TrainingPlan) => void
+  /** where training stands, from a checkpoint */
+  readonly start?: RecipeState | null
+  /** mirror pictures at random while the pool is the data */
+  readonly flips?: boolean
+}
+
+/** Rows of data as a fit takes them: pixels stay bytes, anything else is float32 in the scale of the model. */
+export function poolRows(x: Tensor, scaler: Scaler | null): PoolValues {
+  if (scaler) return modelValues(applyScaler(scaler, x))
+  return holdsPixels(x) ? x.values : modelValues(x)
+}
+
+/**
+ * Trains on a device that stays the caller's.
+ * @param x [n, …dims] in the units of the data
+ */
+export async function trainFlow(
+  device: Device,
+  x: Tensor,
+  scaler: Scaler | null,
+  options: ResolvedOptions,
+  raw: object,
+  hooks: TrainFlowHooks = {},
+): Promise<{ parts: FlowParts; trained: TrainedRecipe }> {
+  const [n, ...rowShape] = x.shape
+  checkBatch(options, n)
+  checkTraining(options.model, options.train, rowShape)
+  if (hooks.flips && rowShape.length < 2) {
+    throw invalid(
+      'flips',
+      'false, or the data pictures, [n, …, height, width]',
+      `true, with data [${x.shape.join(', ')}]`,
+    )
+  }
+  const data = poolRows(x, scaler)
+  const network = networkFor(options.model, rowShape)
+  if (options.train.precision === 'mixed') expectMixed(device, network)
+  const plan = planRun(network, options, { count: n, pixels: data instanceof Uint8Array }, device)
+  checkMemory(plan, options, device.info, machineBytes())
+  hooks.onPlan?.(plan)
+  const recipe = recipeOf(options)
+  const settings = recipeSettings(options, hooks.flips ? rowShape.at(-1) : 0)
+  const run = runRecipe(recipe, { device, network, data, settings, signal: hooks.signal }, hooks, hooks.start ?? null)
+  let step = await run.next()
+  while (!step.done) {
+    await hooks.onCheckpoint?.(step.value.state, step.value.spent)
+    step = await run.next()
+  }
+  const trained = step.value
+  const subFlows = recipe.plan(settings).stages.map((fit) => trained.networks[fit])
+  return { parts: { options, raw, rowShape, scaler, subFlows }, trained }
+}
