@@ -10,6 +10,8 @@ const QUIET_SECONDS = 10
 /** The speed is that of the last so many seconds. */
 const SPEED_SECONDS = 20
 const BAR_CELLS = 24
+const SHORTEST_BAR = 4
+const SEPARATOR = ' │ '
 
 export const printJson = (value: object): void => {
   process.stdout.write(`${JSON.stringify(value)}\n`)
@@ -27,9 +29,24 @@ export function clock(seconds: number): string {
   return h > 0 ? `${h}:${two(m)}:${two(s)}` : `${m}:${two(s)}`
 }
 
-export function bar(share: number): string {
-  const full = Math.round(Math.min(1, Math.max(0, share)) * BAR_CELLS)
-  return `${'█'.repeat(full)}${'░'.repeat(BAR_CELLS - full)}`
+export function bar(share: number, cells = BAR_CELLS): string {
+  const full = Math.round(Math.min(1, Math.max(0, share)) * cells)
+  return `${'█'.repeat(full)}${'░'.repeat(cells - full)}`
+}
+
+/**
+ * A bar, its percentage and words beside it, in at most `width` cells but one: the bar gets shorter first, then words are left
+ * out from the last.
+ */
+export function statusLine(share: number, words: readonly string[], width: number): string {
+  const percent = `${String(Math.floor(100 * share)).padStart(3)} %`
+  const room = width - 1
+  for (let count = words.length; count >= 0; count--) {
+    const text = [percent, ...words.slice(0, count)].join(SEPARATOR)
+    const cells = Math.min(BAR_CELLS, room - text.length - 1)
+    if (cells >= SHORTEST_BAR) return `${bar(share, cells)} ${text}`
+  }
+  return percent.slice(0, Math.max(0, room))
 }
 
 /** Speed of steps and length of pushes, from what was seen so far. */
@@ -99,32 +116,32 @@ export function progressDisplay(
   const pace = new Pace(steps, now)
   let open = false
   let lastLine = Number.NEGATIVE_INFINITY
-  const describe = (p: Progress): string => {
+  /** What is done, and how fast. */
+  const describe = (p: Progress): { work: string[]; pace: string[] } => {
     const { rate, left } = pace.see(p)
-    const parts = [`sub-flow ${p.subFlow}/${p.subFlows}`]
-    if (p.phase === 'push') parts.push(`pushing the data through it: ${p.rows}/${p.of} rows`)
+    const work = [`sub-flow ${p.subFlow}/${p.subFlows}`]
+    if (p.phase === 'push') work.push(`pushing the data through it: ${p.rows}/${p.of} rows`)
     else {
-      parts.push(`step ${p.step}/${p.steps}`, `loss ${p.loss.toFixed(4)}`)
-      if (rate !== null) parts.push(`${rate >= 10 ? rate.toFixed(0) : rate.toFixed(2)} steps/s`)
+      work.push(`step ${p.step}/${p.steps}`, `loss ${p.loss.toFixed(4)}`)
+      if (p.skipped > 0) work.push(`${p.skipped} steps skipped`)
     }
-    if (left !== null) parts.push(`${clock(left)} left`)
-    if (p.phase === 'train' && p.skipped > 0) parts.push(`${p.skipped} steps skipped`)
-    return parts.join(' │ ')
+    const speed: string[] = []
+    if (p.phase === 'train' && rate !== null) speed.push(`${rate >= 10 ? rate.toFixed(0) : rate.toFixed(2)} steps/s`)
+    if (left !== null) speed.push(`${clock(left)} left`)
+    return { work, pace: speed }
   }
   return {
     show(progress) {
-      const text = describe(progress)
+      const { work, pace: speed } = describe(progress)
       if (stream.isTTY) {
-        const share = pace.done(progress) / total
-        const line = `${bar(share)} ${String(Math.floor(100 * share)).padStart(3)} % │ ${text}`
-        stream.write(`\r\x1b[2K${line.slice(0, (stream.columns || 120) - 1)}`)
+        stream.write(`\r\x1b[2K${statusLine(pace.done(progress) / total, [...speed, ...work], stream.columns || 120)}`)
         open = true
         return
       }
       const ended = progress.phase === 'train' ? progress.step === progress.steps : progress.rows === progress.of
       if (now() - lastLine < QUIET_SECONDS && !ended) return
       lastLine = now()
-      stream.write(`${text}\n`)
+      stream.write(`${[...work, ...speed].join(SEPARATOR)}\n`)
     },
     end() {
       if (open) stream.write('\n')

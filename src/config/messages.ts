@@ -4,6 +4,7 @@ import { z } from 'zod'
 import { ConfigError, show } from '../errors.js'
 import { either } from '../schema/words.js'
 import { descend, formsOf, keysOf, kindOf, pathText, unwrap, valueAt, wordsOf } from './keys.js'
+import { keyOfOtherName } from './other-names.js'
 
 /** Levenshtein's distance: the least number of letters to insert, remove or change. */
 function editDistance(a: string, b: string): number {
@@ -46,8 +47,14 @@ function unknownKey(root: z.ZodType, raw: unknown, path: readonly PropertyKey[],
   const inside = keysIn(schemas.flatMap((schema) => formsOf(schema, valueAt(raw, path))))
   const near = nearest(name, inside)
   if (near) return `${written} is not a key; did you mean ${pathText([...path, near])}?`
-  const elsewhere = keysOf(root).find((entry) => lastName(entry.path) === name)
+  const all = keysOf(root)
+  const elsewhere = all.find((entry) => lastName(entry.path) === name)
   if (elsewhere) return `${written} is not a key; did you mean ${elsewhere.path}?`
+  const other = keyOfOtherName(name)
+  // a root without a section (the options of LocalFlow.train have no data) has none of its keys either
+  if (other && all.some(({ path: known }) => `${known}.`.startsWith(`${other.path}.`))) {
+    return `${written} is not a key; did you mean ${other.path}${other.remark}?`
+  }
   const where = path.length ? `the keys of ${pathText(path)} are` : 'the keys are'
   return `${written} is not a key; ${where} ${inside.join(', ')}.`
 }

@@ -103,3 +103,21 @@ describe('progress without a terminal', () => {
 it('a clock reads as people write it', () => {
   expect([0, 75, 4000, -3].map(clock)).toEqual(['0:00', '1:15', '1:06:40', '0:00'])
 })
+
+describe('on a narrow terminal', () => {
+  const shownAt = (columns: number): string => {
+    const { at } = display([1000, 1000], { isTTY: true, columns })
+    at(50, train(1, 1))
+    return at(51, train(1, 101))
+  }
+
+  it('speed and time left come first, the bar shrinks, and what has no room is left out whole', () => {
+    expect(shownAt(100)).toMatch(
+      /^█░{20,23} {3}5 % │ 100 steps\/s │ 0:19 left │ sub-flow 1\/2 │ step 101\/1000 │ loss 0.5123$/,
+    )
+    expect(shownAt(80)).toMatch(/^█?░+ {3}5 % │ 100 steps\/s │ 0:19 left │ sub-flow 1\/2 │ step 101\/1000$/)
+    expect(shownAt(60)).toMatch(/^█?░+ {3}5 % │ 100 steps\/s │ 0:19 left │ sub-flow 1\/2$/)
+    expect(shownAt(40)).toMatch(/^█?░+ {3}5 % │ 100 steps\/s │ 0:19 left$/)
+    for (const columns of [100, 80, 60, 40, 20, 8, 1]) expect(shownAt(columns).length).toBeLessThan(columns)
+  })
+})

@@ -8,6 +8,7 @@ import {
   resolveConfig,
   resolveOptions,
 } from '../../src/config/index.js'
+import { keyOfOtherName, otherNames } from '../../src/config/other-names.js'
 import { ConfigError } from '../../src/errors.js'
 import { scheduleGammas } from '../../src/recipes/schedule.js'
 
@@ -187,6 +188,17 @@ describe('what is wrong with a config is named with its path and what would be r
   it.each<[string, object, string]>([
     ['an unknown key', { train: { step: 3 } }, 'train.step is not a key; did you mean train.steps?'],
     ['a key of another section', { lr: 1 }, 'lr is not a key; did you mean train.lr?'],
+    [
+      "another library's name",
+      { train: { learningRate: 1 } },
+      'train.learningRate is not a key; did you mean train.lr?',
+    ],
+    ['one at the root', { batch_size: 1 }, 'batch_size is not a key; did you mean train.batch?'],
+    [
+      'one that counts something else',
+      { train: { epochs: 3 } },
+      'train.epochs is not a key; did you mean train.steps (batches, not passes through the data)?',
+    ],
     [
       'a key of another place',
       { ode: { push: { trace: 'exact' } } },
@@ -413,4 +425,39 @@ describe('schedules of γ', () => {
     expect(flow.gammas).toEqual([0.2, 0.4, null])
     expect(flow.interpolant).toHaveLength(3)
   })
+})
+
+it('every key that another library has a name for is one', () => {
+  const paths = configKeys().map(({ path }) => path)
+  const words = [
+    'learningRate',
+    'batchsize',
+    'epochs',
+    'gradClip',
+    'num_res_blocks',
+    'hidden_dim',
+    'NFE',
+    'normalize',
+    'random-seed',
+    'cuda',
+  ]
+  const found = words.map((word) => keyOfOtherName(word)!.path)
+  expect(found).toEqual([
+    'train.lr',
+    'train.batch',
+    'train.steps',
+    'train.clip',
+    'model.depth',
+    'model.hidden',
+    'ode.steps',
+    'data.standardise',
+    'seed',
+    'device',
+  ])
+  for (const path of Object.keys(otherNames))
+    expect(
+      paths.some((known) => known === path || known.startsWith(`${path}.`)),
+      path,
+    ).toBe(true)
+  expect(keyOfOtherName('nonsense')).toBeUndefined()
 })
