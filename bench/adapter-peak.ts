@@ -6,9 +6,9 @@
 
 import { setTimeout as rest } from 'node:timers/promises'
 import type { Device } from '../src/device/device.js'
-import { readShader } from '../src/device/webgpu/adapter.js'
 import { WebgpuDevice } from '../src/device/webgpu/device.js'
 import { submit, usage } from '../src/device/webgpu/memory.js'
+import { readShader } from '../src/device/webgpu/node/adapter.js'
 import { loadShader, packUniforms } from '../src/device/webgpu/shaders.js'
 import { LocalFlowError } from '../src/errors.js'
 import { type Runner, timed, timeOnce } from './measure.js'

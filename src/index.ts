@@ -7,7 +7,7 @@ export type { Config, TrainOptions } from './config/index.js'
 export * as data from './data/index.js'
 export type { Tensor } from './data/tensor.js'
 export type { Device, DeviceInfo, DeviceKind } from './device/device.js'
-export { deviceKinds, openDevice } from './device/select.js'
+export { deviceKinds, openDevice } from './device/node/select.js'
 export {
   CheckpointError,
   ConfigError,

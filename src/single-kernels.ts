@@ -20,7 +20,7 @@ import { kernels as registry } from './kernels/registry.js'
 import { aligned, ProgramBuilder } from './program/program.js'
 
 export type { Device, DeviceBuffer, Executable } from './device/device.js'
-export { openDevice } from './device/select.js'
+export { openDevice } from './device/node/select.js'
 export type { Attributes, Cost, Kernel, Shape } from './kernels/contract.js'
 export { kernels } from './kernels/registry.js'
 

@@ -5,7 +5,7 @@
 
 import { afterAll, beforeAll, describe } from 'vitest'
 import type { Device, DeviceKind } from '../src/device/device.js'
-import { type DeviceOptions, openDevice } from '../src/device/select.js'
+import { type DeviceOptions, openDevice } from '../src/device/node/select.js'
 
 /** Slow software adapters exist: no test on a device may be cut short. */
 export const DEVICE_TIMEOUT = 20 * 60_000

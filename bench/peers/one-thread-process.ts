@@ -1,7 +1,7 @@
 /** The other side of one-thread.ts: answers conversation.ts on the native device; LFM_THREADS says how many threads. */
 
 import { createInterface } from 'node:readline'
-import { openDevice } from '../../src/device/select.js'
+import { openDevice } from '../../src/device/node/select.js'
 import type { Work } from '../cases.js'
 import type { Runner } from '../measure.js'
 import { openOurs } from '../ours.js'

@@ -6,7 +6,7 @@
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { openDevice } from '../../src/device/select.js'
+import { openDevice } from '../../src/device/node/select.js'
 import { LocalFlowError } from '../../src/errors.js'
 import type { Progress } from '../../src/recipes/run-recipe.js'
 import type { LocalFlow } from '../../src/run/local-flow.js'

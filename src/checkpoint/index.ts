@@ -2,6 +2,14 @@
 
 export { writeFileAtomic } from '../files/atomic.js'
 export {
+  decodeSafetensors,
+  encodeSafetensors,
+  type Safetensors,
+  type StoredTensor,
+  type TensorValues,
+  takeFloat32,
+} from '../files/safetensors.js'
+export {
   type CheckpointContent,
   type FileEntry,
   findRun,
@@ -15,11 +23,3 @@ export {
   readManifest,
   writeCheckpoint,
 } from './run-folder.js'
-export {
-  decodeSafetensors,
-  encodeSafetensors,
-  type Safetensors,
-  type StoredTensor,
-  type TensorValues,
-  takeFloat32,
-} from './safetensors.js'

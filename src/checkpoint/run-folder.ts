@@ -13,7 +13,7 @@ import { z } from 'zod'
 import { CheckpointError, InvalidArgumentError, show } from '../errors.js'
 import { syncFolder, temporaryName, writeFileAtomic, writeNewFile } from '../files/atomic.js'
 import { reasonOf } from '../files/reasons.js'
-import { decodeSafetensors, encodeSafetensors, type Safetensors, type StoredTensor } from './safetensors.js'
+import { decodeSafetensors, encodeSafetensors, type Safetensors, type StoredTensor } from '../files/safetensors.js'
 
 /** Version of the manifest's and the files' layout; a folder with a greater one is refused. */
 export const formatVersion = 2

@@ -1,8 +1,8 @@
 /** What the commands ask of a device, and the profile that they print. */
 
 import type { Device, DeviceKind } from '../device/device.js'
+import { openDevice } from '../device/node/select.js'
 import { type DeviceTimes, type Profile, profileText } from '../device/profile.js'
-import { openDevice } from '../device/select.js'
 import { LocalFlow } from '../run/local-flow.js'
 import { type Run, readFlow } from '../run/run.js'
 import { note } from './terminal.js'

@@ -5,8 +5,8 @@
  */
 
 import { extname } from 'node:path'
-import type { LoadedData } from '../data/load.js'
 import { evenly } from '../data/pictures.js'
+import type { LoadedData } from '../data/source.js'
 import { type Tensor, takeRows } from '../data/tensor.js'
 import type { Device } from '../device/device.js'
 import { DataError, invalid } from '../errors.js'

@@ -6,7 +6,7 @@
 
 import { readFileSync } from 'node:fs'
 import { Command, CommanderError, InvalidArgumentError as InvalidOption, Option } from 'commander'
-import { deviceKinds } from '../device/select.js'
+import { deviceKinds } from '../device/node/select.js'
 import { LocalFlowError } from '../errors.js'
 import { resizeNames } from '../metrics/resize.js'
 import { Interrupted } from './interrupt.js'

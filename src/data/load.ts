@@ -7,36 +7,17 @@ import { extname, resolve } from 'node:path'
 import { DataError } from '../errors.js'
 import { streams } from '../random/stream.js'
 import { readCsv, selectColumns, type Table } from './csv.js'
-import { type Density, isDensity, type Sampler } from './density.js'
+import { isDensity, type Sampler } from './density.js'
 import { gaussian } from './gaussian.js'
 import { loadImageDensity } from './image-density.js'
 import { loadCifar10, loadIdx, loadImageFolder, loadPictures } from './load-pictures.js'
 import { readNpy } from './npy.js'
-import { fitScaler, type Scaler } from './scaler.js'
+import { fitScaler } from './scaler.js'
 import type { DataConfig } from './schema.js'
-import { type Parts, split } from './split.js'
+import type { ConfigOf, LoadedData, Source } from './source.js'
+import { split } from './split.js'
 import { checkTensor, rowLength, type Tensor } from './tensor.js'
 import { toy, toySets } from './toy.js'
-
-export interface LoadedData extends Parts {
-  /** Of the training part; null where columns are not standardised. The parts hold raw values: the caller applies it. */
-  scaler: Scaler | null
-  /** The truth, in the units of the parts, where it is known. */
-  density: Density | null
-  /** Names of the columns, where there are any. */
-  columns: string[] | null
-  /** Classes of the rows of each part, where there are any; kept for models that take a condition. */
-  labels: PartLabels | null
-  /** Whether pictures are mirrored at random in the first sub-flow. */
-  flips: boolean
-  /** One line for people. */
-  description: string
-}
-
-export type PartLabels = { readonly [part in keyof Parts]: Uint16Array | null }
-
-export type ConfigOf<K extends DataConfig['kind']> = Extract<DataConfig, { kind: K }>
-export type Source = Omit<LoadedData, 'scaler' | 'labels' | 'flips'> & Partial<Pick<LoadedData, 'labels' | 'flips'>>
 
 const tableReaders: Readonly<
   Record<string, (path: string, columns: readonly (string | number)[] | null) => Promise<Table>>

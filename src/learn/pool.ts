@@ -5,9 +5,8 @@
  * task takes such pairs.
  */
 
-import { holdsPixels, type Tensor } from '../data/tensor.js'
 import type { Device, DeviceBuffer } from '../device/device.js'
-import { type PoolAttributes, packPixels, pixelValue, poolWords } from '../kernels/pool.js'
+import { type PoolAttributes, packPixels, poolWords } from '../kernels/pool.js'
 import type { StorageBuffer } from '../program/program.js'
 
 /** Rows on the host: pixels are bytes, anything else is float32 in the scale of the model. */
@@ -41,12 +40,6 @@ export interface Pool extends PoolBuffers {
 
 /** Rows that are read as floats, none mirrored. */
 export const plainReading: PoolAttributes = { values: 'floats', mirror: 0 }
-
-/** The values as a model takes them where its data have no scaler: pixels scaled to [−1, 1], everything else as it is. */
-export function modelValues(x: Tensor): Float32Array {
-  if (x.values instanceof Float32Array) return x.values
-  return holdsPixels(x) ? Float32Array.from(x.values, pixelValue) : Float32Array.from(x.values)
-}
 
 /**
  * Uploads rows of D values.

@@ -9,9 +9,9 @@
  */
 
 import { readFile } from 'node:fs/promises'
-import { decodeSafetensors, takeFloat32 } from '../checkpoint/safetensors.js'
 import { shrink } from '../data/pictures.js'
 import { InvalidArgumentError } from '../errors.js'
+import { decodeSafetensors, takeFloat32 } from '../files/safetensors.js'
 import type { FeatureExtractor, PixelTensor } from './features.js'
 
 /** Side of the pictures that the classifier sees. */

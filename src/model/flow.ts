@@ -8,10 +8,10 @@ import { applyScaler, logDeterminant, type Scaler, undoScaler } from '../data/sc
 import { checkTensor, type Tensor } from '../data/tensor.js'
 import type { Device, DeviceInfo } from '../device/device.js'
 import { InvalidArgumentError, invalid } from '../errors.js'
-import { modelValues } from '../learn/pool.js'
 import type { Network } from '../networks/network.js'
 import { checkSolver, type Evaluations, type SolverSettings } from '../ode/solver.js'
 import { blockRows, type Leg, type Link, type Trace, Transport, wholePath } from './transport.js'
+import { modelValues } from './values.js'
 
 /** One stage of a trained model, between two borders of its chain. */
 export interface Stage {
@@ -94,7 +94,7 @@ export class Flow {
   readonly field: Network
   /** function evaluations of the last call that carried rows */
   evaluations: Evaluations | null = null
-  private readonly settings: CarrySettings
+  readonly settings: CarrySettings
   /** whether the device is disposed of with the model */
   protected ownsDevice = false
   private linksOnDevice: Promise<Link[]> | null = null

@@ -6,7 +6,7 @@
 import { type ResolvedOptions, resolveOptions, type TrainOptions } from '../config/index.js'
 import { checkTensor, type Tensor } from '../data/tensor.js'
 import type { Device, DeviceKind } from '../device/device.js'
-import { openDevice } from '../device/select.js'
+import { openDevice } from '../device/node/select.js'
 import { Flow, refuseCondition } from '../model/flow.js'
 import { networkFor } from '../networks/registry.js'
 import type { TrainedNetwork } from '../recipes/recipe.js'

@@ -6,10 +6,10 @@
 import { rowLength, type Tensor } from '../data/tensor.js'
 import { type PixelTensor, quantise } from '../metrics/features.js'
 import { nearestRows } from '../metrics/neighbours.js'
+import type { Flow, Samples } from '../model/flow.js'
 import type { Evaluations } from '../ode/solver.js'
 import { chainLabel, tilesPng } from '../plot/index.js'
 import { RandomStream, streams } from '../random/stream.js'
-import type { LocalFlow, Samples } from './local-flow.js'
 
 /** Samples of the grid: eight rows of eight. */
 export const PICTURE_GRID = 64
@@ -107,12 +107,12 @@ function besideNeighbours(samples: PixelTensor, data: PixelTensor): PixelTensor 
  * @returns the files' bytes, and the evaluations that a sample took
  */
 export async function drawPictureFiles(
-  flow: LocalFlow,
+  flow: Flow,
   data: Tensor,
   signal?: AbortSignal,
 ): Promise<{ files: PictureFiles; evaluations: Evaluations }> {
   const { rowShape } = flow
-  const { seed } = flow.options
+  const { seed } = flow.settings
   const samples = quantise(await flow.sample(PICTURE_GRID, { signal }))
   const evaluations = flow.evaluations!
   const forward = await flow.trajectory(firstRows(data, CHAIN_PICTURES), { direction: 'encode', signal })
@@ -120,7 +120,7 @@ export async function drawPictureFiles(
   const between = quantise(await flow.decode(ways(rowShape, seed), { signal }))
   const some = quantise(firstRows(samples, NEIGHBOUR_SAMPLES))
   const beside = besideNeighbours(some, quantise(firstRows(data, MOST_SEARCHED)))
-  const states = flow.subFlows.length + 1
+  const states = flow.stages.length + 1
   const numbers = Array.from({ length: states }, (_, n) => chainLabel(n))
   const style = { background: 'clear' } as const
   // a few columns have room for larger tiles

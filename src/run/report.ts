@@ -13,6 +13,7 @@ import { type Content, writeFileAtomic } from '../files/atomic.js'
 import { cannotWrite } from '../files/reasons.js'
 import { leastLoss } from '../learn/closed-forms.js'
 import { slicedWasserstein } from '../metrics/sliced.js'
+import type { Flow } from '../model/flow.js'
 import { type Evaluations, isAdaptive, type SolverSettings } from '../ode/solver.js'
 import {
   chainFigure,
@@ -27,7 +28,6 @@ import {
   renderReport,
 } from '../plot/index.js'
 import type { PlannedFit } from '../recipes/recipe.js'
-import type { LocalFlow } from './local-flow.js'
 import { drawPictureFiles, PICTURE_GRID } from './picture-report.js'
 
 /** A report without its pictures: plain data that a manifest holds. */
@@ -147,7 +147,7 @@ export interface DrawOptions {
  */
 export async function drawPictures(
   folder: string,
-  flow: LocalFlow,
+  flow: Flow,
   fits: readonly PlannedFit[],
   data: Tensor,
   history: LossHistory,
@@ -193,7 +193,7 @@ function chosenColumns(data: Float32Array, samples: Float32Array, D: number): nu
 
 /** Rows as points: samples beside data, and the chain in both directions. */
 async function drawPoints(
-  flow: LocalFlow,
+  flow: Flow,
   data: Tensor,
   columns: readonly string[] | null,
   save: Save,

@@ -19,11 +19,11 @@ import {
   readManifest,
   writeCheckpoint,
 } from '../checkpoint/index.js'
-import { takeFloat32 } from '../checkpoint/safetensors.js'
 import { type ResolvedOptions, resolveOptions } from '../config/index.js'
 import type { Scaler } from '../data/scaler.js'
 import type { DeviceInfo, VariantsByDevice } from '../device/device.js'
 import { CheckpointError } from '../errors.js'
+import { takeFloat32 } from '../files/safetensors.js'
 import type { TrainingState } from '../learn/fit.js'
 import type { PoolColumns } from '../learn/pool.js'
 import type { NamedTensor, Network } from '../networks/network.js'

@@ -3,9 +3,9 @@
 import { expect, test } from 'vitest'
 import { ADDEND, adapterPeaks, FACTOR, longEnough, loops, openLoop } from '../../bench/adapter-peak.js'
 import { openReference } from '../../src/device/reference/device.js'
-import { readShader } from '../../src/device/webgpu/adapter.js'
 import type { WebgpuDevice } from '../../src/device/webgpu/device.js'
-import { openWebgpu } from '../../src/device/webgpu/index.js'
+import { readShader } from '../../src/device/webgpu/node/adapter.js'
+import { openWebgpu } from '../../src/device/webgpu/node/index.js'
 import { loadShader } from '../../src/device/webgpu/shaders.js'
 import { adapterOrSkip } from '../webgpu/adapter.js'
 

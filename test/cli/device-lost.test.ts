@@ -12,8 +12,8 @@ import { tensorBits, workFolder } from './lfm.js'
 /** How many more steps of training the device makes. */
 const life = vi.hoisted(() => ({ steps: Number.POSITIVE_INFINITY }))
 
-vi.mock('../../src/device/select.js', async (importOriginal) => {
-  const real = await importOriginal<typeof import('../../src/device/select.js')>()
+vi.mock('../../src/device/node/select.js', async (importOriginal) => {
+  const real = await importOriginal<typeof import('../../src/device/node/select.js')>()
   const openDevice: typeof real.openDevice = async () => {
     const device = await real.openDevice('reference')
     const compile = device.compile.bind(device)

@@ -10,7 +10,7 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { afterAll } from 'vitest'
 import { type RunManifest, readCheckpointTensors, readManifest } from '../../src/checkpoint/index.js'
-import { openDevice } from '../../src/device/select.js'
+import { openDevice } from '../../src/device/node/select.js'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const main = join(root, 'dist/cli/main.js')

@@ -3,14 +3,14 @@
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
-import { openDevice } from '../../src/device/select.js'
+import { openDevice } from '../../src/device/node/select.js'
 import { DeviceError, InvalidArgumentError } from '../../src/errors.js'
 
 const run = promisify(execFile)
 
 /** Runs a module of TypeScript in a process of its own. */
 async function script(source: string, env: NodeJS.ProcessEnv): Promise<{ stdout: string; stderr: string }> {
-  const select = new URL('../../src/device/select.ts', import.meta.url).href
+  const select = new URL('../../src/device/node/select.ts', import.meta.url).href
   const text = `import { openDevice } from ${JSON.stringify(select)}\n${source}`
   return run(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', text], {
     env: { ...process.env, ...env },

@@ -5,7 +5,7 @@
 
 import { expect, test } from 'vitest'
 import type { Device, DeviceKind } from '../../src/device/device.js'
-import { openDevice } from '../../src/device/select.js'
+import { openDevice } from '../../src/device/node/select.js'
 import { TrainingError } from '../../src/errors.js'
 import { mlpNetwork } from '../../src/networks/mlp/mlp.js'
 import type { MlpSpec } from '../../src/networks/mlp/spec.js'

@@ -67,6 +67,7 @@ test.each([
 ])('the least loss at S = 1, γ = %d is %d (linear) and %d (trig)', (gamma, linear, trig) => {
   expect(leastLoss(kind(gamma, 'linear'), [1])).toBeCloseTo(linear, 3)
   expect(leastLoss(kind(gamma, 'trig'), [1])).toBeCloseTo(trig, 3)
+  expect(leastLoss(kind(gamma, 'arc'), [1])).toBeCloseTo(Math.acos(Math.exp(-gamma)) ** 2, 10)
 })
 
 test('with independent ends the least loss at S = 1 does not depend on γ: π/2 and π²/4', () => {

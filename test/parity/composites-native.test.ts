@@ -2,7 +2,7 @@
 
 import { afterAll, beforeAll, describe } from 'vitest'
 import type { Device } from '../../src/device/device.js'
-import { openDevice } from '../../src/device/select.js'
+import { openDevice } from '../../src/device/node/select.js'
 import { describeOn } from '../devices.js'
 import { compositeParity } from './composites.js'
 

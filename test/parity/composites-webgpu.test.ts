@@ -2,7 +2,7 @@
 
 import { afterAll, beforeAll, describe } from 'vitest'
 import type { Device } from '../../src/device/device.js'
-import { openWebgpu } from '../../src/device/webgpu/index.js'
+import { openWebgpu } from '../../src/device/webgpu/node/index.js'
 import { adapterOrSkip } from '../webgpu/adapter.js'
 import { casesOf, compositeParity, type Spec } from './composites.js'
 

@@ -6,7 +6,7 @@
 
 import { expect, test } from 'vitest'
 import type { Device, DeviceBuffer, Executable } from '../../src/device/device.js'
-import { openDevice } from '../../src/device/select.js'
+import { openDevice } from '../../src/device/node/select.js'
 import { type ActivationName, activations } from '../../src/kernels/activations.js'
 import { type Shape, size } from '../../src/kernels/contract.js'
 import { mlpBackward } from '../../src/networks/mlp/mlp_backward.js'

@@ -7,7 +7,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Device } from '../../src/device/device.js'
 import { halfVariants } from '../../src/device/webgpu/half-variants.js'
-import { openWebgpu } from '../../src/device/webgpu/index.js'
+import { openWebgpu } from '../../src/device/webgpu/node/index.js'
 import { convert, toHalf } from '../../src/kernels/convert.js'
 import { kernels } from '../../src/kernels/registry.js'
 import { ProgramBuilder } from '../../src/program/program.js'

@@ -7,8 +7,8 @@
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Device } from '../../src/device/device.js'
-import { readShader } from '../../src/device/webgpu/adapter.js'
-import { listAdapters, openWebgpu } from '../../src/device/webgpu/index.js'
+import { readShader } from '../../src/device/webgpu/node/adapter.js'
+import { listAdapters, openWebgpu } from '../../src/device/webgpu/node/index.js'
 import { activations } from '../../src/kernels/activations.js'
 import { kernels } from '../../src/kernels/registry.js'
 import { ProgramBuilder } from '../../src/program/program.js'

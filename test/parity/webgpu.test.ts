@@ -2,7 +2,7 @@
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Device } from '../../src/device/device.js'
-import { openWebgpu } from '../../src/device/webgpu/index.js'
+import { openWebgpu } from '../../src/device/webgpu/node/index.js'
 import { kernels } from '../../src/kernels/registry.js'
 import { adapterOrSkip } from '../webgpu/adapter.js'
 import { cases } from './cases.js'

@@ -1,6 +1,6 @@
 /** Whether this machine can run the WebGPU suites, asked once by each of them. */
 
-import { listAdapters } from '../../src/device/webgpu/index.js'
+import { listAdapters } from '../../src/device/webgpu/node/index.js'
 
 /**
  * The first adapter's name, or undefined where there is none: the suites are then skipped with a line that nobody

@@ -1,7 +1,7 @@
 /** Every variant of the convolutions against the reference, those made for GPUs on a few cases: processors compile them slowly. */
 
 import { describe, expect, test } from 'vitest'
-import { openWebgpu } from '../../src/device/webgpu/index.js'
+import { openWebgpu } from '../../src/device/webgpu/node/index.js'
 import { variants } from '../../src/device/webgpu/variants.js'
 import { cases } from '../parity/cases.js'
 import { runCase } from '../parity/harness.js'

@@ -1,6 +1,6 @@
 /** Opens the WebGPU device, works, disposes, and must then end by itself; device.test.ts runs it in a process of its own. */
 
-import { openWebgpu } from '../../src/device/webgpu/index.js'
+import { openWebgpu } from '../../src/device/webgpu/node/index.js'
 
 const device = await openWebgpu()
 const buffer = device.createBuffer(64)

@@ -3,7 +3,7 @@
 import { describe, expect, test } from 'vitest'
 import { resolveOptions } from '../../src/config/index.js'
 import type { Device } from '../../src/device/device.js'
-import { openWebgpu, type WebgpuOptions } from '../../src/device/webgpu/index.js'
+import { openWebgpu, type WebgpuOptions } from '../../src/device/webgpu/node/index.js'
 import { ConfigError, DeviceError } from '../../src/errors.js'
 import { data } from '../../src/index.js'
 import { LocalFlow } from '../../src/run/local-flow.js'

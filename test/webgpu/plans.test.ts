@@ -6,7 +6,7 @@
 import { describe, expect, test } from 'vitest'
 import { plan } from '../../src/device/webgpu/launches.js'
 import { bearers, type Launch } from '../../src/device/webgpu/plans.js'
-import type { Target } from '../../src/device/webgpu/variants.js'
+import type { Target } from '../../src/device/webgpu/target.js'
 import { partsOfGradients } from '../../src/device/webgpu/weight-gradients.js'
 import type { MlpSpec } from '../../src/networks/mlp/spec.js'
 import { type LoweredOperation, lower } from '../../src/program/lower.js'

@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from 'vitest'
 import { type DeviceTimes, profileOf, profileText, stepProfile } from '../../src/device/profile.js'
-import { openWebgpu } from '../../src/device/webgpu/index.js'
+import { openWebgpu } from '../../src/device/webgpu/node/index.js'
 import { size } from '../../src/kernels/contract.js'
 import { convert } from '../../src/kernels/convert.js'
 import { linearForward } from '../../src/kernels/linear_forward.js'

@@ -6,7 +6,7 @@
 import { describe, expect, test } from 'vitest'
 import type { Device } from '../../src/device/device.js'
 import { openReference } from '../../src/device/reference/device.js'
-import { openWebgpu } from '../../src/device/webgpu/index.js'
+import { openWebgpu } from '../../src/device/webgpu/node/index.js'
 import type { MlpSpec } from '../../src/networks/mlp/spec.js'
 import { compare } from '../parity/harness.js'
 import { adapterOrSkip } from './adapter.js'

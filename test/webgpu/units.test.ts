@@ -6,8 +6,8 @@
 
 import { describe, expect, test } from 'vitest'
 import { create } from 'webgpu'
-import { readShader } from '../../src/device/webgpu/adapter.js'
 import { halfVariants } from '../../src/device/webgpu/half-variants.js'
+import { readShader } from '../../src/device/webgpu/node/adapter.js'
 import { loadShader } from '../../src/device/webgpu/shaders.js'
 import { findUnits, hasUnits } from '../../src/device/webgpu/units.js'
 

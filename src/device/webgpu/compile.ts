@@ -14,10 +14,11 @@ import type { CompiledProgram, Dispatch } from './executable.js'
 import { plan, plannedKernels } from './launches.js'
 import { usage, type WebgpuBuffer, type WebgpuMemory } from './memory.js'
 import type { Pipelines, Prepared } from './pipelines.js'
-import { bearers, type Launch, type Plan, type Planner, type Scratch } from './plans.js'
+import { bearers, type Launch, type Plan, type Planner, type Scratch, type SharedParts } from './plans.js'
 import { packUniforms, type Shader, uniformBytes } from './shaders.js'
-import { choiceLabel, type Target } from './variants.js'
-import { partsOfGradients, type SharedParts } from './weight-gradients.js'
+import type { Target } from './target.js'
+import { choiceLabel } from './variants.js'
+import { partsOfGradients } from './weight-gradients.js'
 
 /** Offsets of bindings are multiples of this many bytes on every adapter. */
 const OFFSET_BYTES = 256

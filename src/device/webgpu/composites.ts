@@ -16,7 +16,7 @@ import { type Operation, type Program, ProgramBuilder, type Tensor } from '../..
 import { layeredPlanners, layeredRk4, type MlpIntegration } from './layered.js'
 import { mlpTile } from './mlp-tile.js'
 import { activationNumbers, flag, groupsFor, type Plan, type Planner, shapesOf } from './plans.js'
-import type { Target } from './variants.js'
+import type { Target } from './target.js'
 
 /** The variants of each composite that has several. */
 export const compositeVariants: Readonly<Record<string, readonly string[]>> = {

@@ -12,7 +12,8 @@ import type { Conv2dBackwardWeightAttributes } from '../../kernels/conv2d_backwa
 import type { Layout } from '../../kernels/pictures.js'
 import type { LoweredOperation } from '../../program/lower.js'
 import { activationNumbers, flag, groupsFor, type Launch, type Plan, type Planner, shapesOf } from './plans.js'
-import { type Constants, chooseVariant, type Target, type Variant, variants } from './variants.js'
+import type { Constants, Target, Variant } from './target.js'
+import { chooseVariant, variants } from './variants.js'
 
 type Uniforms = Record<string, number>
 

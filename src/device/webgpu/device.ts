@@ -16,7 +16,7 @@ import {
   type ProgramMemory,
 } from '../device.js'
 import type { DeviceTimes } from '../profile.js'
-import type { AdapterInfo, LimitName, OpenAdapter } from './adapter.js'
+import type { AdapterInfo, LimitName, OpenAdapter } from './adapter-info.js'
 import { type CompilesOn, compileProgram, makeAbsent } from './compile.js'
 import { WebgpuExecutable } from './executable.js'
 import type { Findings } from './findings.js'
@@ -27,8 +27,9 @@ import { Pipelines } from './pipelines.js'
 import { Profiler } from './profiler.js'
 import { proofFor } from './proof.js'
 import type { ReadShader } from './shaders.js'
+import type { UnitsProduct } from './target.js'
 import { stopwatchOf, Tuner } from './tuner.js'
-import { findUnits, type UnitsProduct } from './units.js'
+import { findUnits } from './units.js'
 
 /** Features that are asked for where the adapter has them. */
 const wantedFeatures = ['subgroups', 'timestamp-query', 'shader-f16', 'chromium-experimental-subgroup-matrix']

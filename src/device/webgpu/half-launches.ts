@@ -10,10 +10,10 @@ import type { ActivationName } from '../../kernels/activations.js'
 import { size } from '../../kernels/contract.js'
 import type { LoweredOperation } from '../../program/lower.js'
 import { halfVariants } from './half-variants.js'
+import type { WeightGradient } from './plans.js'
 import { activationNumbers, flag, groupsFor, type Launch, type Plan, type Planner, shapesOf, times } from './plans.js'
-import type { UnitsProduct } from './units.js'
-import { type Constants, chooseVariant, type ProductShape, type Target } from './variants.js'
-import type { WeightGradient } from './weight-gradients.js'
+import type { Constants, ProductShape, Target, UnitsProduct } from './target.js'
+import { chooseVariant } from './variants.js'
 
 /** Elements that a binding of float16 begins at a multiple of: 256 bytes. */
 const BINDING_HALVES = 128

@@ -3,7 +3,7 @@
  * units. All share the indices of shaders/include/half_product.wgsl.
  */
 
-import type { Constants, Target } from './variants.js'
+import type { Constants, Target } from './target.js'
 
 interface HalfVariant {
   /** whether it needs matrix units */

@@ -13,6 +13,7 @@ import { convolutionPlanners } from './convolutions.js'
 import { halfPlanners, isHalf } from './half-launches.js'
 import { normPlanners } from './norm-launches.js'
 import { picturePlanners } from './picture-launches.js'
+import type { SharedParts } from './plans.js'
 import {
   activationNumbers,
   flag,
@@ -26,8 +27,7 @@ import {
 } from './plans.js'
 import { productPlanners } from './products.js'
 import type { Includes } from './shaders.js'
-import type { Constants, Target } from './variants.js'
-import type { SharedParts } from './weight-gradients.js'
+import type { Constants, Target } from './target.js'
 
 const pairingNumbers: Readonly<Record<Pairing, number>> = { own: 0, shuffled: 1, independent: 2, none: 3, stored: 4 }
 

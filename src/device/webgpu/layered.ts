@@ -17,7 +17,8 @@ import type { IntegrationAttributes } from '../../ode/fixed_step.js'
 import { rk4 } from '../../ode/tableaus.js'
 import { aligned, type ProgramBuilder, type Tensor } from '../../program/program.js'
 import { flag, groupsFor, type Planner, shapesOf } from './plans.js'
-import { type ProductShape, usableVariants, variants } from './variants.js'
+import type { ProductShape } from './target.js'
+import { usableVariants, variants } from './variants.js'
 
 /** rk4_step's attributes where its network is an MLP. */
 export type MlpIntegration = MlpAttributes & Omit<IntegrationAttributes, 'net'>

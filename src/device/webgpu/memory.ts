@@ -7,7 +7,7 @@
 import { DeviceError, InvalidArgumentError } from '../../errors.js'
 import type { DType } from '../../kernels/contract.js'
 import type { DeviceBuffer, MemoryUse } from '../device.js'
-import type { LimitName } from './adapter.js'
+import type { LimitName } from './adapter-info.js'
 import { fromHalves, toHalves } from './half-values.js'
 import { keepForLater, type Line } from './line.js'
 

@@ -4,7 +4,7 @@
  */
 
 import { inputWidth, type MlpSpec } from '../../networks/mlp/spec.js'
-import type { Constants } from './variants.js'
+import type { Constants } from './target.js'
 
 /** Invocations of a workgroup: what every adapter allows. */
 const THREADS = 256

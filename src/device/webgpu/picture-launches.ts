@@ -5,7 +5,7 @@ import { type Shape, size } from '../../kernels/contract.js'
 import type { FlowLossAttributes } from '../../kernels/flow_loss.js'
 import type { LoweredOperation } from '../../program/lower.js'
 import { flag, groupsFor, type Launch, type Planner, shapesOf } from './plans.js'
-import type { Target } from './variants.js'
+import type { Target } from './target.js'
 
 type Uniforms = Record<string, number>
 

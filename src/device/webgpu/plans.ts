@@ -7,8 +7,7 @@ import type { ActivationName } from '../../kernels/activations.js'
 import type { Shape } from '../../kernels/contract.js'
 import type { LoweredOperation, PlacedTensor } from '../../program/lower.js'
 import type { Includes } from './shaders.js'
-import type { Constants, Target } from './variants.js'
-import type { SharedParts } from './weight-gradients.js'
+import type { Constants, Target } from './target.js'
 
 export interface Launch extends Includes {
   readonly shader: string
@@ -37,6 +36,43 @@ export interface Plan {
   readonly scratch?: Readonly<Record<string, Scratch>>
   /** by binding name: parts of operands that are larger than an adapter binds at a time */
   readonly windows?: Readonly<Record<string, Window>>
+}
+
+/** Parts of a batch, and where their sums go. */
+export interface Parts {
+  /** rows of a part */
+  readonly part: number
+  readonly count: number
+  readonly sums: Scratch
+  /** elements from one part's sums to the next's */
+  readonly pitch: number
+  /** where a result's sums start in a part's */
+  at(result: 'dweight' | 'dbias' | 'dtime_weight'): number
+}
+
+/** What a weight gradient's launch is for any number of parts. */
+export interface WeightGradient {
+  readonly variant: string
+  readonly shader: string
+  readonly product?: string
+  readonly elements?: Launch['elements']
+  readonly constants: Constants
+  readonly uniforms: Launch['uniforms']
+  readonly groups: readonly [number, number]
+}
+
+/** The parts whose sums the launch of gradient_norm adds up. */
+export interface GradientParts {
+  readonly count: number
+  readonly sums: Scratch
+}
+
+/** How operations of a whole program are planned that know of one another. */
+export interface SharedParts {
+  /** by weight gradient */
+  readonly parts: ReadonlyMap<LoweredOperation, Parts>
+  /** by operation of gradient_norm */
+  readonly gradients: ReadonlyMap<LoweredOperation, GradientParts>
 }
 
 export type Planner = (operation: LoweredOperation, target: Target, shared?: SharedParts) => Plan

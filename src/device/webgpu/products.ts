@@ -6,7 +6,8 @@
 import type { ActivationName } from '../../kernels/activations.js'
 import type { LoweredOperation } from '../../program/lower.js'
 import { activationNumbers, flag, groupsFor, type Launch, type Plan, type Planner, shapesOf, times } from './plans.js'
-import { type Constants, chooseVariant, type ProductShape, type Target, variants } from './variants.js'
+import type { Constants, ProductShape, Target } from './target.js'
+import { chooseVariant, variants } from './variants.js'
 import { backwardWeight } from './weight-gradients.js'
 
 interface Product {

@@ -13,7 +13,7 @@
  */
 
 import { LocalFlowError } from '../../errors.js'
-import type { Variant } from './variants.js'
+import type { Variant } from './target.js'
 
 export interface Binding {
   readonly name: string

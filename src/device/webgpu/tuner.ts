@@ -28,7 +28,8 @@ import { submit } from './memory.js'
 import type { Launch } from './plans.js'
 import type { Profiler } from './profiler.js'
 import { record } from './record.js'
-import { choiceLabel, forcedVariant, type ProductShape, type Target, usableVariants, variants } from './variants.js'
+import type { ProductShape, Target } from './target.js'
+import { choiceLabel, forcedVariant, usableVariants, variants } from './variants.js'
 
 /** Time for all measurements of a device. */
 const TUNING_MS = 1500

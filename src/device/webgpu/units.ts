@@ -4,13 +4,7 @@
  */
 
 import { loadShader, type ReadShader } from './shaders.js'
-
-/**
- * Forms of the float16 product for matrix units: shaders/include/product_{…}.wgsl, the newest first. `units_wide` loads four
- * numbers at a time where widths allow it, and `units` elsewhere; the others load one.
- */
-const forms = ['units_wide', 'units', 'units_old'] as const
-export type UnitsProduct = (typeof forms)[number]
+import { type UnitsProduct, unitsForms } from './target.js'
 
 const FEATURE = 'chromium-experimental-subgroup-matrix' as GPUFeatureName
 
@@ -32,14 +26,14 @@ export function hasUnits(info: GPUAdapterInfo): boolean {
   return lanes && [...subgroupMatrixConfigs].some(fits)
 }
 
-/** The first form that this device compiles; null where there are no units, or none of the forms is understood. */
+/** The first form that this device compiles; null where there are no units, or none of the unitsForms is understood. */
 export async function findUnits(
   gpu: GPUDevice,
   adapter: GPUAdapter,
   readShader: ReadShader,
 ): Promise<UnitsProduct | null> {
   if (!gpu.features.has(FEATURE) || !gpu.features.has('shader-f16') || !hasUnits(adapter.info)) return null
-  for (const form of forms) {
+  for (const form of unitsForms) {
     if ((await complaint(gpu, readShader, form)) === null) return form
   }
   return null

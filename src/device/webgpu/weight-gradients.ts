@@ -6,31 +6,20 @@
 
 import type { LoweredOperation, PlacedTensor } from '../../program/lower.js'
 import { halfWeightGradient, isHalf } from './half-launches.js'
-import { flag, groupsFor, type Launch, type Planner, partRows, type Scratch, shapesOf } from './plans.js'
-import { type Constants, chooseVariant, type ProductShape, type Target, variants } from './variants.js'
-
-/** Parts of a batch, and where their sums go. */
-export interface Parts {
-  /** rows of a part */
-  readonly part: number
-  readonly count: number
-  readonly sums: Scratch
-  /** elements from one part's sums to the next's */
-  readonly pitch: number
-  /** where a result's sums start in a part's */
-  at(result: 'dweight' | 'dbias' | 'dtime_weight'): number
-}
-
-/** What a weight gradient's launch is for any number of parts. */
-export interface WeightGradient {
-  readonly variant: string
-  readonly shader: string
-  readonly product?: string
-  readonly elements?: Launch['elements']
-  readonly constants: Constants
-  readonly uniforms: Launch['uniforms']
-  readonly groups: readonly [number, number]
-}
+import {
+  flag,
+  type GradientParts,
+  groupsFor,
+  type Launch,
+  type Parts,
+  type Planner,
+  partRows,
+  type SharedParts,
+  shapesOf,
+  type WeightGradient,
+} from './plans.js'
+import type { ProductShape, Target } from './target.js'
+import { chooseVariant, variants } from './variants.js'
 
 function weightGradient(operation: LoweredOperation, target: Target): WeightGradient {
   if (isHalf(operation)) return halfWeightGradient(operation, target)
@@ -106,20 +95,6 @@ export const backwardWeight: Planner = (operation, target, shared) => {
 }
 
 // --- sums left to gradient_norm --------------------------------------------------------------------------------------
-
-/** The parts whose sums the launch of gradient_norm adds up. */
-export interface GradientParts {
-  readonly count: number
-  readonly sums: Scratch
-}
-
-/** How operations of a whole program are planned that know of one another. */
-export interface SharedParts {
-  /** by weight gradient */
-  readonly parts: ReadonlyMap<LoweredOperation, Parts>
-  /** by operation of gradient_norm */
-  readonly gradients: ReadonlyMap<LoweredOperation, GradientParts>
-}
 
 /** Where nothing but weight gradients writes a gradient before gradient_norm reads it, that launch can add up the parts. */
 export function partsOfGradients(operations: readonly LoweredOperation[], target: Target): SharedParts {

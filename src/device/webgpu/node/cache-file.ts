@@ -9,8 +9,8 @@ import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { z } from 'zod'
-import type { AdapterInfo } from './adapter.js'
-import type { FindingKind, Findings } from './findings.js'
+import type { AdapterInfo } from '../adapter-info.js'
+import type { FindingKind, Findings } from '../findings.js'
 
 /** Entries of one kind that a file keeps: the newest. */
 const MOST_ENTRIES = 2000

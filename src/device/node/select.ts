@@ -5,9 +5,9 @@
  */
 
 import { existsSync } from 'node:fs'
-import { DeviceError, invalid } from '../errors.js'
-import type { Device, DeviceKind, VariantsByDevice } from './device.js'
-import { openReference } from './reference/device.js'
+import { DeviceError, invalid } from '../../errors.js'
+import type { Device, DeviceKind, VariantsByDevice } from '../device.js'
+import { openReference } from '../reference/device.js'
 
 export interface DeviceOptions {
   /** forced variants of kernels and composites, by contract name */
@@ -76,7 +76,7 @@ const gpuNodes = ['/dev/nvidiactl', '/dev/dri', '/dev/dxg', '/dev/kfd', '/dev/ma
 async function hardwareAdapter(): Promise<string | null> {
   if (process.platform === 'linux' && !gpuNodes.some((node) => existsSync(node))) return null
   try {
-    const { listAdapters } = await import('./webgpu/index.js')
+    const { listAdapters } = await import('../webgpu/node/index.js')
     return (await listAdapters()).find((adapter) => adapter.type === 'hardware')?.name ?? null
   } catch (error) {
     if (error instanceof DeviceError) return null
@@ -85,12 +85,12 @@ async function hardwareAdapter(): Promise<string | null> {
 }
 
 async function openWebgpuDevice({ onWarning = warnOnStderr, ...options }: DeviceOptions): Promise<Device> {
-  const { openWebgpu } = await import('./webgpu/index.js')
+  const { openWebgpu } = await import('../webgpu/node/index.js')
   return openWebgpu({ ...options, variants: variantsFor('webgpu', options), onWarning })
 }
 
 async function openNativeDevice({ profile, ...options }: DeviceOptions): Promise<Device> {
-  const { openNative } = await import('./native/index.js')
+  const { openNative } = await import('../native/index.js')
   return openNative({ variants: variantsFor('native', options), profile })
 }
 

@@ -7,48 +7,16 @@ import { mkdirSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { DeviceError, show } from '../../errors.js'
-import { toggleOptions, toggleSets } from './toggles.js'
-
-export interface AdapterInfo {
-  /** as the driver names it */
-  readonly name: string
-  readonly vendor: string
-  readonly architecture: string
-  /** driver and its version */
-  readonly driver: string
-  /** whether it computes on a GPU or on the processor (llvmpipe, SwiftShader) */
-  readonly type: 'hardware' | 'software'
-  readonly features: readonly string[]
-  readonly limits: Readonly<Record<LimitName, number>>
-  /** lanes of a subgroup; 0 where the adapter has no subgroups */
-  readonly subgroupMinSize: number
-  readonly subgroupMaxSize: number
-}
-
-/** The limits that this device asks for, each as large as the adapter has it. */
-export const limitNames = [
-  'maxStorageBufferBindingSize',
-  'maxBufferSize',
-  'maxStorageBuffersPerShaderStage',
-  'maxComputeWorkgroupStorageSize',
-  'maxComputeInvocationsPerWorkgroup',
-  'maxComputeWorkgroupSizeX',
-  'maxComputeWorkgroupsPerDimension',
-] as const
-export type LimitName = (typeof limitNames)[number]
-
-export interface OpenAdapter {
-  readonly adapter: GPUAdapter
-  readonly info: AdapterInfo
-}
+import { DeviceError, show } from '../../../errors.js'
+import { type AdapterInfo, limitNames, type OpenAdapter } from '../adapter-info.js'
+import { toggleOptions, toggleSets } from '../toggles.js'
 
 const backend = { linux: 'vulkan', darwin: 'metal', win32: 'd3d12' }[process.platform as string] ?? 'vulkan'
 const softwareNames = /llvmpipe|lavapipe|softpipe|swiftshader|basic render|warp/i
 
 /** Reads a file of the package's shaders/; the same distance from src/ and from dist/. */
 export const readShader = (path: string): Promise<string> =>
-  readFile(new URL(`../../../shaders/${path}`, import.meta.url), 'utf8')
+  readFile(new URL(`../../../../shaders/${path}`, import.meta.url), 'utf8')
 
 type Create = (options: string[]) => GPU
 

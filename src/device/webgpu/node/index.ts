@@ -1,13 +1,14 @@
 /** The WebGPU device: opens an adapter and gives a Device that runs programs as WGSL. */
 
-import { invalid } from '../../errors.js'
-import type { Device } from '../device.js'
+import { invalid } from '../../../errors.js'
+import type { Device } from '../../device.js'
+import { WebgpuDevice, type WebgpuDeviceOptions } from '../device.js'
+import { type Findings, foundAnew } from '../findings.js'
 import { openAdapter, readShader } from './adapter.js'
 import { fileFindings } from './cache-file.js'
-import { WebgpuDevice, type WebgpuDeviceOptions } from './device.js'
-import { type Findings, foundAnew } from './findings.js'
 
-export { type AdapterInfo, listAdapters } from './adapter.js'
+export type { AdapterInfo } from '../adapter-info.js'
+export { listAdapters } from './adapter.js'
 
 const autotunes = ['off', 'on', 'again'] as const
 export type Autotune = (typeof autotunes)[number]

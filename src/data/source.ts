@@ -1,0 +1,26 @@
+/** What a data set is once it is read or drawn, and what the readers of sources give. */
+
+import type { Density } from './density.js'
+import type { Scaler } from './scaler.js'
+import type { DataConfig } from './schema.js'
+import type { Parts } from './split.js'
+
+export interface LoadedData extends Parts {
+  /** Of the training part; null where columns are not standardised. The parts hold raw values: the caller applies it. */
+  scaler: Scaler | null
+  /** The truth, in the units of the parts, where it is known. */
+  density: Density | null
+  /** Names of the columns, where there are any. */
+  columns: string[] | null
+  /** Classes of the rows of each part, where there are any; kept for models that take a condition. */
+  labels: PartLabels | null
+  /** Whether pictures are mirrored at random in the first sub-flow. */
+  flips: boolean
+  /** One line for people. */
+  description: string
+}
+
+export type PartLabels = { readonly [part in keyof Parts]: Uint16Array | null }
+
+export type ConfigOf<K extends DataConfig['kind']> = Extract<DataConfig, { kind: K }>
+export type Source = Omit<LoadedData, 'scaler' | 'labels' | 'flips'> & Partial<Pick<LoadedData, 'labels' | 'flips'>>
