@@ -1,18 +1,58 @@
 /**
  * Compiles src/ into a fresh dist/ and marks the command line as executable. A file that src/ no longer has must not
- * stay in dist/, so the folder is made anew.
+ * stay in dist/, so the folder is made anew. Vega goes into one file, dist/plot/vega.js: as packages it is 60 with 17
+ * programs, of which nobody who installs this one has any use.
  */
 
 import { spawnSync } from 'node:child_process'
-import { chmodSync, rmSync } from 'node:fs'
+import { chmodSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { build } from 'esbuild'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
+const dist = join(root, 'dist')
+
+/** The licences of the packages that a bundle holds, each under its name and version. */
+function licences(inputs) {
+  const folders = new Set(
+    inputs.flatMap((path) => /^(.*node_modules\/(?:@[^/]+\/)?[^/]+)\//.exec(path.replaceAll('\\', '/'))?.[1] ?? []),
+  )
+  return [...folders].sort().map((folder) => {
+    const at = join(root, folder)
+    const { name, version, license } = JSON.parse(readFileSync(join(at, 'package.json'), 'utf8'))
+    const file = readdirSync(at).find((entry) => /^licen[cs]e/i.test(entry))
+    return `${name} ${version} (${license})\n\n${file ? readFileSync(join(at, file), 'utf8').trim() : ''}\n`
+  })
+}
+
+async function bundleVega() {
+  const { metafile } = await build({
+    entryPoints: [join(root, 'src', 'plot', 'vega.ts')],
+    outfile: join(dist, 'plot', 'vega.js'),
+    absWorkingDir: root,
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    target: 'node20',
+    minify: true,
+    metafile: true,
+    legalComments: 'none',
+    // asked for where it is installed, to measure text; Vega estimates it without
+    external: ['canvas'],
+    logLevel: 'error',
+  })
+  writeFileSync(
+    join(dist, 'plot', 'vega.LICENSES.txt'),
+    licences(Object.keys(metafile.inputs)).join(`\n${'-'.repeat(80)}\n\n`),
+  )
+}
+
 const manifest = createRequire(import.meta.url).resolve('typescript/package.json')
-rmSync(join(root, 'dist'), { recursive: true, force: true })
+rmSync(dist, { recursive: true, force: true })
 const tsc = join(dirname(manifest), 'bin', 'tsc')
 const { status } = spawnSync(process.execPath, [tsc, '-p', 'tsconfig.build.json'], { cwd: root, stdio: 'inherit' })
-if (status === 0) chmodSync(join(root, 'dist', 'cli', 'main.js'), 0o755)
+if (existsSync(join(dist, 'cli', 'main.js'))) chmodSync(join(dist, 'cli', 'main.js'), 0o755)
+if (status === 0) await bundleVega()
 process.exitCode = status ?? 1

@@ -12,6 +12,7 @@ import { dirname, join, relative } from 'node:path'
 const developmentRoots = [
   'benny',
   'tsx',
+  'vega',
   'vitest',
   '@tensorflow/tfjs-core',
   '@tensorflow/tfjs-backend-cpu',
@@ -39,7 +40,6 @@ const only = {
   webgpu: /^(index\.js|package\.json|LICENSE.*|dist\/linux-x64\/.*)$/,
   // the program itself is the package of the platform
   esbuild: /^(package\.json|LICENSE\.md|lib\/main\.js)$/,
-  'dejavu-fonts-ttf': /^(package\.json|LICENSE|ttf\/DejaVuSans(-Bold)?\.ttf)$/,
   // the operations one by one are what the bench takes the gradients from
   '@tensorflow/tfjs-core': /^(package\.json|LICENSE|dist\/(?!tf-core\.|miniprogram\/).*\.js|dist\/tf-core\.node\.js)$/,
   '@tensorflow/tfjs-backend-cpu': /^(package\.json|LICENSE|dist\/tf-backend-cpu\.node\.js)$/,

@@ -4,8 +4,7 @@
  * bytes, as a desktop. These packages are
  * loaded on first use: importing the library costs nothing.
  */
-import { createRequire } from 'node:module'
-import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import type { Spec } from 'vega'
 import { invalid } from '../errors.js'
 import { COLOR, FONT, VEGA_CONFIG } from './theme.js'
@@ -14,7 +13,7 @@ const FONT_FILES = ['DejaVuSans.ttf', 'DejaVuSans-Bold.ttf']
 
 /** Draws a Vega specification as SVG text, in the project's theme; sizes are the specification's own pixels. */
 export async function renderSvg(spec: Spec): Promise<string> {
-  const vega = await import('vega')
+  const vega = await import('./vega.js')
   const view = new vega.View(vega.parse(spec, VEGA_CONFIG), { renderer: 'none', logLevel: vega.Warn })
   try {
     return await view.toSVG()
@@ -61,7 +60,6 @@ export async function renderPixels(
   return { pixels, width, height }
 }
 
-function fontFiles(): string[] {
-  const folder = dirname(createRequire(import.meta.url).resolve('dejavu-fonts-ttf/package.json'))
-  return FONT_FILES.map((file) => join(folder, 'ttf', file))
-}
+/** The same distance from src/ and from dist/. */
+const fontFiles = (): string[] =>
+  FONT_FILES.map((file) => fileURLToPath(new URL(`../../assets/fonts/${file}`, import.meta.url)))

@@ -5,7 +5,7 @@
  */
 import type { Config } from 'vega'
 
-/** The only font family that figures use; render.ts loads its files from the package `dejavu-fonts-ttf`. */
+/** The only font family that figures use; render.ts loads its files from assets/fonts/. */
 export const FONT = 'DejaVu Sans'
 
 /** Text sizes in pixels of the figure's own units. */
