@@ -1,4 +1,5 @@
-# The build for machines without CMake (node-gyp comes with npm). Sources and flags: native/sources.json, as for CMake.
+# The build for machines without CMake (node-gyp comes with npm). Sources and flags: native/sources.json, and the kernels
+# of native/kernels/kernels.inc, as for CMake.
 # One static library for each instruction set; the addon refers to each one's kernel table, which pulls its objects in.
 {
   "includes": ["native/sources.json"],
@@ -29,7 +30,7 @@
         {
           "target_name": "lfm_neon",
           "type": "static_library",
-          "sources": ["<@(lfm_target_sources)"],
+          "sources": ["<@(lfm_target_sources)", "<!@(node scripts/kernel-sources.mjs)"],
           "defines": ["LFM_TARGET=neon"],
           "cflags_cc": ["<@(lfm_neon_flags)"]
         }
@@ -39,7 +40,7 @@
         {
           "target_name": "lfm_avx512",
           "type": "static_library",
-          "sources": ["<@(lfm_target_sources)"],
+          "sources": ["<@(lfm_target_sources)", "<!@(node scripts/kernel-sources.mjs)"],
           "defines": ["LFM_TARGET=avx512"],
           "cflags_cc": ["<@(lfm_avx512_flags)"],
           "xcode_settings": { "OTHER_CPLUSPLUSFLAGS": ["<@(lfm_avx512_flags)"] }
@@ -47,7 +48,7 @@
         {
           "target_name": "lfm_avx2",
           "type": "static_library",
-          "sources": ["<@(lfm_target_sources)"],
+          "sources": ["<@(lfm_target_sources)", "<!@(node scripts/kernel-sources.mjs)"],
           "defines": ["LFM_TARGET=avx2"],
           "cflags_cc": ["<@(lfm_avx2_flags)"],
           "xcode_settings": { "OTHER_CPLUSPLUSFLAGS": ["<@(lfm_avx2_flags)"] }
@@ -55,7 +56,7 @@
         {
           "target_name": "lfm_baseline",
           "type": "static_library",
-          "sources": ["<@(lfm_target_sources)"],
+          "sources": ["<@(lfm_target_sources)", "<!@(node scripts/kernel-sources.mjs)"],
           "defines": ["LFM_TARGET=baseline"],
           "cflags_cc": ["<@(lfm_baseline_flags)"],
           "xcode_settings": { "OTHER_CPLUSPLUSFLAGS": ["<@(lfm_baseline_flags)"] }

@@ -4,9 +4,10 @@
  */
 #pragma once
 
-#include "kernels/epilogue.h"
 #include "product.h"
+#include "simd/lanes.h"
 #include "simd/math.h"
+#include "strip.h"
 
 namespace lfm {
 namespace LFM_TARGET {

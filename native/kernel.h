@@ -76,8 +76,6 @@ struct Kernel {
   int64_t (*scratch)(const Call& call, int workers);
 };
 
-constexpr const char* activation_names[] = {"identity", "relu", "elu", "softplus", "silu", "gelu", "tanh", nullptr};
-
 /** What a target offers: its kernels, and measurements of the machine under it. */
 struct Target {
   const Kernel* const* kernels;

@@ -73,7 +73,11 @@ struct Mlp {
   Mlp(const Call& call, const Operand& parameters, int64_t D, const Operand& condition);
 
   /** Whether the activation's derivative is a function of its input, so that it is best computed beside the value. */
-  bool derivative_of_input() const { return activation == 4 || activation == 5; }
+  bool derivative_of_input() const {
+    bool of_input = false;
+    with_activation(activation, [&](auto act) { of_input = decltype(act)::of_input; });
+    return of_input;
+  }
   int64_t widest() const;
 
   void place_forward(Arena& arena);

@@ -5,11 +5,13 @@
  */
 #pragma once
 
-#include "kernels/epilogue.h"
 #include "kernels/state.h"
 #include "patches.h"
 #include "simd/interleave.h"
+#include "simd/lanes.h"
 #include "simd/philox.h"
+#include "simd/simd.h"
+#include "strip.h"
 
 namespace lfm {
 namespace LFM_TARGET {

@@ -1,6 +1,9 @@
 /** See reduction.h. */
 
 #include "reduction.h"
+#include "simd/lanes.h"
+#include "simd/simd.h"
+#include "strip.h"
 
 #include "kernels/epilogue.h"
 

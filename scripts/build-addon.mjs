@@ -11,9 +11,10 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { dirname, join } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import process from 'node:process'
 import { fileURLToPath } from 'node:url'
+import { prepareBuildFolder, recordBuild, sourcesOf } from './build-folder.mjs'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const require = createRequire(join(root, 'package.json'))
@@ -35,6 +36,10 @@ function run(command, args, options = {}) {
 }
 
 function buildWithCMake(cmakeJs, { staticRuntime, out }) {
+  const folder = resolve(root, out)
+  const other = prepareBuildFolder(root, folder)
+  if (other !== null) console.log(`${folder} was made for the sources in ${other}. It is built anew.`)
+  const sources = sourcesOf(root)
   const includes = [require('node-addon-api').include_dir, require('node-api-headers').include_dir]
   run(process.execPath, [
     cmakeJs,
@@ -44,6 +49,7 @@ function buildWithCMake(cmakeJs, { staticRuntime, out }) {
     `--CDLFM_NODE_API_INCLUDES=${includes.join(';').replaceAll('"', '')}`,
     `--CDLFM_STATIC_RUNTIME=${staticRuntime ? 'ON' : 'OFF'}`,
   ])
+  recordBuild(folder, sources)
 }
 
 /** npm names its own node-gyp to install scripts; outside of them it lies in npm's folder beside the running Node. */
@@ -74,7 +80,9 @@ export function buildAddon({ staticRuntime = false, out = 'build', gyp = false }
   const cmakeJs = gyp || !offline ? null : resolved('cmake-js/bin/cmake-js')
   if (cmakeJs && found('cmake')) buildWithCMake(cmakeJs, { staticRuntime, out })
   else buildWithGyp()
-  return join(root, out, 'Release', 'lfm.node')
+  const built = resolve(root, out, 'Release', 'lfm.node')
+  if (!existsSync(built)) throw new Error(`the build ended, but ${built} is not there.`)
+  return built
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

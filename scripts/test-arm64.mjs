@@ -10,6 +10,7 @@ import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import process from 'node:process'
 import { fileURLToPath } from 'node:url'
+import { prepareBuildFolder, recordBuild, sourcesOf } from './build-folder.mjs'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const require = createRequire(join(root, 'package.json'))
@@ -35,6 +36,8 @@ function run(command, ...args) {
 }
 
 const out = join(root, 'build', 'arm64')
+prepareBuildFolder(root, out)
+const sources = sourcesOf(root)
 const includes = [require('node-addon-api').include_dir, require('node-api-headers').include_dir]
 run(
   'cmake',
@@ -43,6 +46,7 @@ run(
   `-DLFM_NODE_API_INCLUDES=${includes.join(';').replaceAll('"', '')}`,
 )
 run('cmake', '--build', out, '--parallel', '2')
+recordBuild(out, sources)
 const vectors = join(out, 'vectors.bin')
 run(process.execPath, '--import', 'tsx', join('test', 'parity', 'write-vectors.ts'), vectors)
 const libraries = '/usr/aarch64-linux-gnu'

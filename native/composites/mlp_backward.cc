@@ -9,7 +9,6 @@
  */
 
 #include "kernels/epilogue.h"
-#include "kernels/kernels.h"
 #include "mlp.h"
 
 namespace lfm {
@@ -216,7 +215,7 @@ void run(const Call& call, Workers& workers) {
 
 }  // namespace
 
-const Kernel mlp_backward = {"mlp_backward",
+extern const Kernel mlp_backward = {"mlp_backward",
                              {"parameters", "x", "t", "condition", "target", "gradient", "row_loss"},
                              {LFM_MLP_ATTRIBUTES},
                              run,

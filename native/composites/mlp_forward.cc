@@ -1,6 +1,5 @@
 /** v(x, t, condition), strip by strip; contract and expansion in src/networks/mlp/mlp_forward.ts. */
 
-#include "kernels/kernels.h"
 #include "mlp.h"
 
 namespace lfm {
@@ -45,7 +44,7 @@ void run(const Call& call, Workers& workers) {
 
 }  // namespace
 
-const Kernel mlp_forward = {
+extern const Kernel mlp_forward = {
     "mlp_forward", {"parameters", "x", "t", "condition", "out"}, {LFM_MLP_ATTRIBUTES}, run, scratch};
 
 }  // namespace LFM_TARGET

@@ -1,6 +1,5 @@
 /** Velocity and divergence, strip by strip; contract and expansion in src/networks/mlp/mlp_tangents.ts. */
 
-#include "kernels/kernels.h"
 #include "mlp.h"
 
 namespace lfm {
@@ -58,7 +57,7 @@ void run(const Call& call, Workers& workers) {
 
 }  // namespace
 
-const Kernel mlp_tangents = {"mlp_tangents",
+extern const Kernel mlp_tangents = {"mlp_tangents",
                              {"parameters", "x", "t", "condition", "probes", "out", "divergence"},
                              {LFM_MLP_ATTRIBUTES},
                              run,

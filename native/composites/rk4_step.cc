@@ -3,9 +3,10 @@
  * steps, stages and layers on one thread: nothing waits for another strip.
  */
 
-#include "kernels/epilogue.h"
-#include "kernels/kernels.h"
 #include "mlp.h"
+#include "simd/lanes.h"
+#include "simd/simd.h"
+#include "strip.h"
 
 namespace lfm {
 namespace LFM_TARGET {
@@ -109,7 +110,7 @@ void run(const Call& call, Workers& workers) {
 
 }  // namespace
 
-const Kernel rk4_step = {"rk4_step",
+extern const Kernel rk4_step = {"rk4_step",
                          {"parameters", "y", "condition", "log_det", "probes", "out", "log_det_out"},
                          {LFM_MLP_ATTRIBUTES, {"start", nullptr}, {"end", nullptr}, {"steps", nullptr}},
                          run,

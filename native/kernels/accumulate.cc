@@ -1,7 +1,8 @@
 /** total ← total + part; contract and reference in src/kernels/accumulate.ts. */
 
-#include "kernels/epilogue.h"
-#include "kernels/kernels.h"
+#include "kernel.h"
+#include "simd/lanes.h"
+#include "simd/simd.h"
 
 namespace lfm {
 namespace LFM_TARGET {
@@ -22,7 +23,7 @@ void run(const Call& call, Workers& workers) {
 
 }  // namespace
 
-const Kernel accumulate = {"accumulate", {"part", "total"}, {}, run, nullptr};
+extern const Kernel accumulate = {"accumulate", {"part", "total"}, {}, run, nullptr};
 
 }  // namespace LFM_TARGET
 }  // namespace lfm

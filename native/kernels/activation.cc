@@ -1,7 +1,6 @@
 /** y = act(x), element by element; contract and reference in src/kernels/activation.ts. */
 
 #include "kernels/epilogue.h"
-#include "kernels/kernels.h"
 
 namespace lfm {
 namespace LFM_TARGET {
@@ -26,7 +25,7 @@ void run(const Call& call, Workers& workers) {
 
 }  // namespace
 
-const Kernel activation = {
+extern const Kernel activation = {
     "activation", {"x", "y"}, {{"activation", activation_names}, {"beta", nullptr}}, run, nullptr};
 
 }  // namespace LFM_TARGET

@@ -1,8 +1,9 @@
 /** One step of Adam or AdamW with clipping and a moving average; contract and reference in src/kernels/adam.ts. */
 
-#include "kernels/epilogue.h"
-#include "kernels/kernels.h"
+#include "kernel.h"
 #include "kernels/state.h"
+#include "simd/lanes.h"
+#include "simd/math.h"
 
 namespace lfm {
 namespace LFM_TARGET {
@@ -61,7 +62,7 @@ void run(const Call& call, Workers& workers) {
 
 }  // namespace
 
-const Kernel adam = {"adam",
+extern const Kernel adam = {"adam",
                      {"parameters", "gradient", "m", "v", "average", "partials", "table", "state"},
                      {{"beta1", nullptr},
                       {"beta2", nullptr},

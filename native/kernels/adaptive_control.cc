@@ -1,7 +1,7 @@
 /** Accepts or rejects an adaptive step of every row; contract and reference in src/kernels/adaptive_control.ts. */
 
-#include "kernels/epilogue.h"
-#include "kernels/kernels.h"
+#include "kernel.h"
+#include "simd/math.h"
 
 namespace lfm {
 namespace LFM_TARGET {
@@ -89,7 +89,7 @@ void run(const Call& call, Workers& workers) {
 
 }  // namespace
 
-const Kernel adaptive_control = {
+extern const Kernel adaptive_control = {
     "adaptive_control",
     {"y", "y_new", "stages", "log_det", "log_det_new", "log_det_stages", "t", "h", "evaluations"},
     {{"error", nullptr}, {"rtol", nullptr}, {"atol", nullptr}, {"start", nullptr}, {"end", nullptr}, {"cost", nullptr}},

@@ -1,7 +1,8 @@
 /** A stage's input with a time and step for each row; contract and reference in src/kernels/adaptive_stage.ts. */
 
-#include "kernels/epilogue.h"
-#include "kernels/kernels.h"
+#include "kernel.h"
+#include "simd/lanes.h"
+#include "simd/simd.h"
 
 namespace lfm {
 namespace LFM_TARGET {
@@ -34,7 +35,7 @@ void run(const Call& call, Workers& workers) {
 
 }  // namespace
 
-const Kernel adaptive_stage = {"adaptive_stage",
+extern const Kernel adaptive_stage = {"adaptive_stage",
                                {"y", "stages", "t", "h", "out", "stage_time"},
                                {{"coefficients", nullptr}, {"node", nullptr}},
                                run,

@@ -4,7 +4,6 @@
  */
 
 #include "attention.h"
-#include "kernels/kernels.h"
 
 namespace lfm {
 namespace LFM_TARGET {
@@ -57,7 +56,7 @@ void run(const Call& call, Workers& workers) {
 
 }  // namespace
 
-const Kernel attention = {"attention", {"qkv", "y", "log_sum_exp"}, {{"heads", nullptr}}, run, scratch};
+extern const Kernel attention = {"attention", {"qkv", "y", "log_sum_exp"}, {{"heads", nullptr}}, run, scratch};
 
 }  // namespace LFM_TARGET
 }  // namespace lfm

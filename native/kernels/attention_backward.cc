@@ -5,7 +5,6 @@
  */
 
 #include "attention.h"
-#include "kernels/kernels.h"
 
 namespace lfm {
 namespace LFM_TARGET {
@@ -118,7 +117,7 @@ void run(const Call& call, Workers& workers) {
 
 }  // namespace
 
-const Kernel attention_backward = {"attention_backward",
+extern const Kernel attention_backward = {"attention_backward",
                                    {"qkv", "y", "log_sum_exp", "dy", "dqkv"},
                                    {{"heads", nullptr}},
                                    run,

@@ -1,8 +1,9 @@
 /** factor · the sum of each 2 × 2 pixels; contract and reference in src/kernels/average_pool.ts. */
 
-#include "kernels/epilogue.h"
-#include "kernels/kernels.h"
+#include "kernel.h"
 #include "patches.h"
+#include "simd/lanes.h"
+#include "simd/simd.h"
 
 namespace lfm {
 namespace LFM_TARGET {
@@ -30,7 +31,7 @@ void run(const Call& call, Workers& workers) {
 
 }  // namespace
 
-const Kernel average_pool = {
+extern const Kernel average_pool = {
     "average_pool", {"x", "y"}, {{"xFirst", nullptr}, {"factor", nullptr}}, run, nullptr};
 
 }  // namespace LFM_TARGET

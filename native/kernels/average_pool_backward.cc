@@ -1,8 +1,9 @@
 /** dx = factor · dy of its 2 × 2 pixels + add; contract and reference in src/kernels/average_pool_backward.ts. */
 
-#include "kernels/epilogue.h"
-#include "kernels/kernels.h"
+#include "kernel.h"
 #include "patches.h"
+#include "simd/lanes.h"
+#include "simd/simd.h"
 
 namespace lfm {
 namespace LFM_TARGET {
@@ -31,7 +32,7 @@ void run(const Call& call, Workers& workers) {
 
 }  // namespace
 
-const Kernel average_pool_backward = {"average_pool_backward",
+extern const Kernel average_pool_backward = {"average_pool_backward",
                                       {"dy", "add", "dx"},
                                       {{"dyFirst", nullptr}, {"addFirst", nullptr}, {"factor", nullptr}},
                                       run,

@@ -1,7 +1,6 @@
 /** 2-D convolution with bias, shift, residual, activation and stages; contract and reference in src/kernels/conv2d.ts. */
 
 #include "kernels/epilogue.h"
-#include "kernels/kernels.h"
 #include "lines.h"
 #include "winograd.h"
 
@@ -210,7 +209,7 @@ void run(const Call& call, Workers& workers) {
 
 }  // namespace
 
-const Kernel conv2d = {"conv2d",
+extern const Kernel conv2d = {"conv2d",
                        {"x", "weight", "bias", "shift", "residual", "stages", "y"},
                        {{"stride", nullptr},
                         {"padding", nullptr},

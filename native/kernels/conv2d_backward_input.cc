@@ -5,7 +5,6 @@
  */
 
 #include "kernels/epilogue.h"
-#include "kernels/kernels.h"
 #include "lines.h"
 #include "winograd.h"
 
@@ -170,7 +169,7 @@ void run(const Call& call, Workers& workers) {
 
 }  // namespace
 
-const Kernel conv2d_backward_input = {"conv2d_backward_input",
+extern const Kernel conv2d_backward_input = {"conv2d_backward_input",
                                       {"dy", "weight", "saved", "add", "dx"},
                                       {{"stride", nullptr},
                                        {"padding", nullptr},

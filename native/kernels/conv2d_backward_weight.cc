@@ -9,9 +9,10 @@
  * by block, and then makes taps of them.
  */
 
-#include "kernels/epilogue.h"
-#include "kernels/kernels.h"
 #include "lines.h"
+#include "simd/lanes.h"
+#include "simd/simd.h"
+#include "strip.h"
 #include "winograd.h"
 
 namespace lfm {
@@ -249,7 +250,7 @@ void run(const Call& call, Workers& workers) {
 
 }  // namespace
 
-const Kernel conv2d_backward_weight = {"conv2d_backward_weight",
+extern const Kernel conv2d_backward_weight = {"conv2d_backward_weight",
                                        {"x", "dy", "dweight", "dbias", "dshift"},
                                        {{"stride", nullptr},
                                         {"padding", nullptr},

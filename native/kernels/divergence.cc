@@ -1,7 +1,8 @@
 /** Exact trace or Hutchinson's estimate from tangents; contract and reference in src/kernels/divergence.ts. */
 
-#include "kernels/epilogue.h"
-#include "kernels/kernels.h"
+#include "kernel.h"
+#include "simd/lanes.h"
+#include "simd/simd.h"
 
 namespace lfm {
 namespace LFM_TARGET {
@@ -35,7 +36,7 @@ void run(const Call& call, Workers& workers) {
 
 }  // namespace
 
-const Kernel divergence = {"divergence", {"dv", "probes", "divergence"}, {}, run, nullptr};
+extern const Kernel divergence = {"divergence", {"dv", "probes", "divergence"}, {}, run, nullptr};
 
 }  // namespace LFM_TARGET
 }  // namespace lfm

@@ -1,9 +1,9 @@
 /** Draws one training batch; contract and reference in src/kernels/draw_batch.ts. */
 
-#include "kernels/epilogue.h"
-#include "kernels/kernels.h"
+#include "kernel.h"
 #include "kernels/pool.h"
 #include "kernels/state.h"
+#include "simd/math.h"
 #include "simd/philox.h"
 
 namespace lfm {
@@ -196,7 +196,7 @@ void run(const Call& call, Workers& workers) {
 
 }  // namespace
 
-const Kernel draw_batch = {
+extern const Kernel draw_batch = {
     "draw_batch",
     {"pool", "pool_condition", "state", "quantiles", "right", "path_table", "x", "t", "target", "condition"},
     {{"seedLow", nullptr},

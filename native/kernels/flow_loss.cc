@@ -1,7 +1,8 @@
 /** row_loss and delta of a velocity in memory; contract and reference in src/kernels/flow_loss.ts. */
 
-#include "kernels/epilogue.h"
-#include "kernels/kernels.h"
+#include "kernel.h"
+#include "simd/lanes.h"
+#include "simd/simd.h"
 
 namespace lfm {
 namespace LFM_TARGET {
@@ -32,7 +33,7 @@ void run(const Call& call, Workers& workers) {
 
 }  // namespace
 
-const Kernel flow_loss = {"flow_loss",
+extern const Kernel flow_loss = {"flow_loss",
                           {"v", "target", "delta", "row_loss"},
                           {{"scale", nullptr}, {"firstRow", nullptr}},
                           run,

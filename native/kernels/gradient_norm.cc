@@ -2,9 +2,10 @@
  * Sum of squares in blocks, the step's loss, the step counter; contract and reference in src/kernels/gradient_norm.ts.
  */
 
-#include "kernels/epilogue.h"
-#include "kernels/kernels.h"
+#include "kernel.h"
 #include "kernels/state.h"
+#include "simd/lanes.h"
+#include "simd/simd.h"
 
 namespace lfm {
 namespace LFM_TARGET {
@@ -66,7 +67,7 @@ void run(const Call& call, Workers& workers) {
 
 }  // namespace
 
-const Kernel gradient_norm = {
+extern const Kernel gradient_norm = {
     "gradient_norm", {"gradient", "row_loss", "state", "partials", "loss_ring"}, {}, run, nullptr};
 
 }  // namespace LFM_TARGET

@@ -1,6 +1,5 @@
 /** Group normalisation, modulation, activation and dropout; contract and reference in src/kernels/group_norm.ts. */
 
-#include "kernels/kernels.h"
 #include "norm.h"
 
 namespace lfm {
@@ -114,7 +113,7 @@ void run(const Call& call, Workers& workers) {
 
 }  // namespace
 
-const Kernel group_norm = {"group_norm",
+extern const Kernel group_norm = {"group_norm",
                            {"x", "gamma", "beta", "modulation", "state", "y", "statistics"},
                            {{"xFirst", nullptr},
                             {"groups", nullptr},

@@ -1,7 +1,7 @@
 /** Gradients of group normalisation; contract and reference in src/kernels/group_norm_backward.ts. */
 
-#include "kernels/kernels.h"
 #include "norm.h"
+#include "simd/activations.h"
 
 namespace lfm {
 namespace LFM_TARGET {
@@ -148,7 +148,7 @@ void run(const Call& call, Workers& workers) {
 
 }  // namespace
 
-const Kernel group_norm_backward = {
+extern const Kernel group_norm_backward = {
     "group_norm_backward",
     {"x", "dy", "gamma", "beta", "modulation", "statistics", "state", "add", "add2", "dx", "dgamma", "dbeta",
      "dmodulation"},

@@ -1,7 +1,8 @@
 /** [x, condition, sin fx, cos fx, …]; contract and reference in src/kernels/input_features.ts. */
 
-#include "kernels/epilogue.h"
-#include "kernels/kernels.h"
+#include "kernel.h"
+#include "simd/lanes.h"
+#include "simd/math.h"
 
 namespace lfm {
 namespace LFM_TARGET {
@@ -43,7 +44,7 @@ void run(const Call& call, Workers& workers) {
 
 }  // namespace
 
-const Kernel input_features = {"input_features", {"x", "condition", "frequencies", "y"}, {}, run, nullptr};
+extern const Kernel input_features = {"input_features", {"x", "condition", "frequencies", "y"}, {}, run, nullptr};
 
 }  // namespace LFM_TARGET
 }  // namespace lfm

@@ -1,7 +1,7 @@
 /** Derivative of input_features along tangents; contract and reference in src/kernels/input_tangent.ts. */
 
-#include "kernels/epilogue.h"
-#include "kernels/kernels.h"
+#include "kernel.h"
+#include "simd/math.h"
 
 namespace lfm {
 namespace LFM_TARGET {
@@ -45,7 +45,7 @@ void run(const Call& call, Workers& workers) {
 
 }  // namespace
 
-const Kernel input_tangent = {"input_tangent", {"x", "frequencies", "probes", "dy"}, {}, run, nullptr};
+extern const Kernel input_tangent = {"input_tangent", {"x", "frequencies", "probes", "dy"}, {}, run, nullptr};
 
 }  // namespace LFM_TARGET
 }  // namespace lfm

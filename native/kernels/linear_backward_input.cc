@@ -1,7 +1,6 @@
 /** dx = (dy W) ⊙ act'(saved); contract and reference in src/kernels/linear_backward_input.ts. */
 
 #include "kernels/epilogue.h"
-#include "kernels/kernels.h"
 #include "row_product.h"
 
 namespace lfm {
@@ -28,7 +27,7 @@ void run(const Call& call, Workers& workers) {
 
 }  // namespace
 
-const Kernel linear_backward_input = {"linear_backward_input",
+extern const Kernel linear_backward_input = {"linear_backward_input",
                                       {"dy", "weight", "saved", "dx"},
                                       {{"activation", activation_names}, {"beta", nullptr}},
                                       run,

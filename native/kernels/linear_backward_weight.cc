@@ -4,7 +4,6 @@
  * vectors run along its many outputs.
  */
 
-#include "kernels/kernels.h"
 #include "reduction.h"
 
 namespace lfm {
@@ -35,7 +34,7 @@ void run(const Call& call, Workers& workers) {
 
 }  // namespace
 
-const Kernel linear_backward_weight = {
+extern const Kernel linear_backward_weight = {
     "linear_backward_weight", {"x", "dy", "t", "dweight", "dbias", "dtime_weight"}, {}, run, scratch};
 
 }  // namespace LFM_TARGET

@@ -1,7 +1,6 @@
 /** y = scale·act(x Wᵀ + bias + t·time_weight); contract and reference in src/kernels/linear_forward.ts. */
 
 #include "kernels/epilogue.h"
-#include "kernels/kernels.h"
 #include "row_product.h"
 
 namespace lfm {
@@ -41,7 +40,7 @@ void run(const Call& call, Workers& workers) {
 
 }  // namespace
 
-const Kernel linear_forward = {"linear_forward",
+extern const Kernel linear_forward = {"linear_forward",
                                {"x", "weight", "bias", "t", "time_weight", "y", "z"},
                                {{"activation", activation_names}, {"beta", nullptr}, {"scale", nullptr}},
                                run,

@@ -1,7 +1,6 @@
 /** The last layer with the flow-matching loss; contract and reference in src/kernels/linear_loss.ts. */
 
 #include "kernels/epilogue.h"
-#include "kernels/kernels.h"
 #include "row_product.h"
 
 namespace lfm {
@@ -50,7 +49,7 @@ void run(const Call& call, Workers& workers) {
 
 }  // namespace
 
-const Kernel linear_loss = {"linear_loss",
+extern const Kernel linear_loss = {"linear_loss",
                             {"x", "weight", "bias", "t", "time_weight", "target", "delta", "row_loss"},
                             {{"scale", nullptr}},
                             run,

@@ -4,7 +4,6 @@
  */
 
 #include "kernels/epilogue.h"
-#include "kernels/kernels.h"
 #include "row_product.h"
 
 namespace lfm {
@@ -31,7 +30,7 @@ void run(const Call& call, Workers& workers) {
 
 }  // namespace
 
-const Kernel linear_tangent = {"linear_tangent",
+extern const Kernel linear_tangent = {"linear_tangent",
                                {"dx", "weight", "saved", "dy"},
                                {{"activation", activation_names}, {"beta", nullptr}, {"scale", nullptr}},
                                run,

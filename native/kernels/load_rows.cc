@@ -1,6 +1,5 @@
 /** Rows of the pool as floats; contract and reference in src/kernels/load_rows.ts. */
 
-#include "kernels/kernels.h"
 #include "kernels/pool.h"
 #include "simd/philox.h"
 
@@ -29,7 +28,7 @@ void run(const Call& call, Workers& workers) {
 
 }  // namespace
 
-const Kernel load_rows = {
+extern const Kernel load_rows = {
     "load_rows",
     {"pool", "first", "y"},
     {{"seedLow", nullptr}, {"seedHigh", nullptr}, {"stream", nullptr}, {"values", pool_values}, {"mirror", nullptr}},

@@ -1,7 +1,6 @@
 /** y = op(a) op(b); contract and reference in src/kernels/mat_mul.ts. */
 
 #include "kernels/epilogue.h"
-#include "kernels/kernels.h"
 #include "reduction.h"
 #include "row_product.h"
 
@@ -56,7 +55,7 @@ void run(const Call& call, Workers& workers) {
 
 }  // namespace
 
-const Kernel mat_mul = {
+extern const Kernel mat_mul = {
     "mat_mul", {"a", "b", "y"}, {{"transposeA", nullptr}, {"transposeB", nullptr}}, run, scratch};
 
 }  // namespace LFM_TARGET

@@ -1,8 +1,8 @@
 /** Standard normals for rows of an endless matrix; contract and reference in src/kernels/normal.ts. */
 
-#include "kernels/epilogue.h"
-#include "kernels/kernels.h"
+#include "kernel.h"
 #include "simd/philox.h"
+#include "simd/simd.h"
 
 namespace lfm {
 namespace LFM_TARGET {
@@ -38,7 +38,7 @@ void run(const Call& call, Workers& workers) {
 
 }  // namespace
 
-const Kernel normal = {"normal",
+extern const Kernel normal = {"normal",
                        {"first", "y"},
                        {{"seedLow", nullptr}, {"seedHigh", nullptr}, {"stream", nullptr}},
                        run,

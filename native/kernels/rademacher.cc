@@ -1,8 +1,8 @@
 /** Probes of ±1; contract and reference in src/kernels/rademacher.ts. */
 
-#include "kernels/epilogue.h"
-#include "kernels/kernels.h"
+#include "kernel.h"
 #include "simd/philox.h"
+#include "simd/simd.h"
 
 namespace lfm {
 namespace LFM_TARGET {
@@ -38,7 +38,7 @@ void run(const Call& call, Workers& workers) {
 
 }  // namespace
 
-const Kernel rademacher = {"rademacher",
+extern const Kernel rademacher = {"rademacher",
                            {"first", "y"},
                            {{"seedLow", nullptr}, {"seedHigh", nullptr}, {"stream", nullptr}, {"probes", nullptr}},
                            run,

@@ -1,7 +1,8 @@
 /** out = y + Σ_s coefficients[s]·stages[s]; contract and reference in src/kernels/stage_combine.ts. */
 
-#include "kernels/epilogue.h"
-#include "kernels/kernels.h"
+#include "kernel.h"
+#include "simd/lanes.h"
+#include "simd/simd.h"
 
 namespace lfm {
 namespace LFM_TARGET {
@@ -29,7 +30,7 @@ void run(const Call& call, Workers& workers) {
 
 }  // namespace
 
-const Kernel stage_combine = {
+extern const Kernel stage_combine = {
     "stage_combine", {"y", "stages", "out"}, {{"coefficients", nullptr}}, run, nullptr};
 
 }  // namespace LFM_TARGET

@@ -1,7 +1,8 @@
 /** Sinusoidal embedding of times; contract and reference in src/kernels/time_embedding.ts. */
 
-#include "kernels/epilogue.h"
-#include "kernels/kernels.h"
+#include "simd/lanes.h"
+#include "simd/math.h"
+#include "strip.h"
 
 namespace lfm {
 namespace LFM_TARGET {
@@ -39,7 +40,7 @@ void run(const Call& call, Workers&) {
 
 }  // namespace
 
-const Kernel time_embedding = {"time_embedding", {"t", "y"}, {}, run, scratch};
+extern const Kernel time_embedding = {"time_embedding", {"t", "y"}, {}, run, scratch};
 
 }  // namespace LFM_TARGET
 }  // namespace lfm

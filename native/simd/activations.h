@@ -1,8 +1,8 @@
 /**
- * The activations of src/kernels/activations.ts as vector functions: value and derivative, the latter of the output y
- * (identity, relu, elu, softplus, tanh) or of the input z (silu, gelu). `both` gives the value and, of the same input, the
- * derivative. `with_activation` calls a generic function with the type of one, so that the choice is made once for a
- * tile and not for each vector.
+ * The activations of src/kernels/activations.ts as vector functions: a new one is a struct and its place in the list. Each
+ * has the table's name; its value; its derivative, of the output y, or where `of_input` of the input z; and `both`, the
+ * value and, of the same input, the derivative. `with_activation` calls a generic function with the type of one, so that
+ * the choice is made once for a tile and not for each vector.
  */
 #pragma once
 
@@ -13,6 +13,8 @@ namespace lfm {
 namespace LFM_TARGET {
 
 struct Identity {
+  static constexpr const char* name = "identity";
+  static constexpr bool of_input = false;
   static LFM_INLINE V value(V z, V, V) { return z; }
   static LFM_INLINE V derivative(V, V) { return set1(1.0f); }
   static LFM_INLINE V both(V z, V , V , V& slope) {
@@ -21,6 +23,8 @@ struct Identity {
   }
 };
 struct Relu {
+  static constexpr const char* name = "relu";
+  static constexpr bool of_input = false;
   static LFM_INLINE V value(V z, V, V) { return max(set1(0.0f), z); }
   static LFM_INLINE V derivative(V y, V) { return select(less(set1(0.0f), y), set1(1.0f), set1(0.0f)); }
   static LFM_INLINE V both(V z, V beta, V inverse, V& slope) {
@@ -29,6 +33,8 @@ struct Relu {
   }
 };
 struct Elu {
+  static constexpr const char* name = "elu";
+  static constexpr bool of_input = false;
   static LFM_INLINE V value(V z, V, V) { return select(less(set1(0.0f), z), z, expm1_of_negative(min(set1(0.0f), z))); }
   static LFM_INLINE V derivative(V y, V) { return min(set1(0.0f), y) + set1(1.0f); }
   static LFM_INLINE V both(V z, V , V , V& slope) {
@@ -38,6 +44,8 @@ struct Elu {
   }
 };
 struct Softplus {
+  static constexpr const char* name = "softplus";
+  static constexpr bool of_input = false;
   static LFM_INLINE V value(V z, V beta, V inverse_beta) {
     const V e = exp_of_negative(negative_abs(beta * z));
     return fma(log1p_of_fraction(e), inverse_beta, max(set1(0.0f), z));
@@ -54,6 +62,8 @@ struct Softplus {
   }
 };
 struct Silu {
+  static constexpr const char* name = "silu";
+  static constexpr bool of_input = true;
   static LFM_INLINE V value(V z, V, V) { return z * sigmoid(z); }
   static LFM_INLINE V derivative(V z, V) {
     const V s = sigmoid(z);
@@ -66,6 +76,8 @@ struct Silu {
   }
 };
 struct Gelu {
+  static constexpr const char* name = "gelu";
+  static constexpr bool of_input = true;
   static LFM_INLINE V value(V z, V, V) {
     return set1(0.5f) * z * (set1(1.0f) + erf(z * set1(0.707106781f)));
   }
@@ -80,6 +92,8 @@ struct Gelu {
   }
 };
 struct Tanh {
+  static constexpr const char* name = "tanh";
+  static constexpr bool of_input = false;
   static LFM_INLINE V value(V z, V, V) { return tanh(z); }
   static LFM_INLINE V derivative(V y, V) { return fnma(y, y, set1(1.0f)); }
   static LFM_INLINE V both(V z, V , V , V& slope) {
@@ -89,18 +103,27 @@ struct Tanh {
   }
 };
 
-/** In the order of lfm::activation_names. */
+/** A choice of activations by their places. */
+template <class... Activation>
+struct ActivationList {
+  static constexpr const char* names[] = {Activation::name..., nullptr};
+
+  template <class Function>
+  static LFM_INLINE void with(int place, Function function) {
+    int next = 0;
+    (void)((next++ == place && (function(Activation()), true)) || ...);
+  }
+};
+
+using Activations = ActivationList<Identity, Relu, Elu, Softplus, Silu, Gelu, Tanh>;
+
+/** What an attribute `activation` may be; its number is a place among them. */
+constexpr const char* const* activation_names = Activations::names;
+
+/** function(Activation()) of the chosen one. */
 template <class Function>
 LFM_INLINE void with_activation(int activation, Function function) {
-  switch (activation) {
-    case 1: return function(Relu());
-    case 2: return function(Elu());
-    case 3: return function(Softplus());
-    case 4: return function(Silu());
-    case 5: return function(Gelu());
-    case 6: return function(Tanh());
-    default: return function(Identity());
-  }
+  Activations::with(activation, function);
 }
 
 }  // namespace LFM_TARGET

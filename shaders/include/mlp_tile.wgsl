@@ -165,7 +165,7 @@ fn multiply(first: u32, inputs: u32, outputs: u32, local: u32) {
 
 // What a derivative is a function of
 fn kept(input: vec4f, output: vec4f) -> vec4f {
-  return select(output, input, ACTIVATION == SILU || ACTIVATION == GELU);
+  return select(output, input, DERIVATIVE_OF_INPUT);
 }
 
 // The tile becomes act(sums + bias + t·time weight), and its tangents sums ⊙ act′; columns from `outputs` on become zero. The

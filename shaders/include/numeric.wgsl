@@ -117,3 +117,8 @@ fn normal_tail(a: f32) -> f32 {
     w * (0.027993327 + w * (-0.20601854 + w * (0.19297387 + w * -0.057451956))))))));
   return select(exponential(-0.5 * s) * mills, near, a < 1.0);
 }
+
+fn sigmoid(z: f32) -> f32 {
+  let e = exponential(-abs(z));
+  return select(1.0, e, z < 0.0) / (1.0 + e);
+}

@@ -2,9 +2,10 @@
  * The activations, as a table: value, derivative, and what the derivative is computed from. Where it is a function of
  * the activation's own output, a layer keeps only its output for the backward pass; silu and gelu need the
  * pre-activation as well. Beta is softplus's sharpness: softplus(z) = log(1 + exp(βz))/β; the others ignore it.
+ *
+ * A new one is a row here, one in native/simd/activations.h and a file shaders/include/activation_<name>.wgsl; configs,
+ * the parity cases and the devices know it then.
  */
-
-export type ActivationName = 'identity' | 'relu' | 'elu' | 'softplus' | 'silu' | 'gelu' | 'tanh'
 
 export interface Activation {
   /** What `derivative` takes: the activation's output y, or its input z. */
@@ -32,7 +33,7 @@ export function erf(x: number): number {
   return Math.sign(x) * (1 - Math.exp(-a * a) / ((a + fraction) * Math.sqrt(Math.PI)))
 }
 
-export const activations: Readonly<Record<ActivationName, Activation>> = {
+const table = {
   identity: { derivativeOf: 'output', value: (z) => z, derivative: () => 1 },
   relu: { derivativeOf: 'output', value: (z) => Math.max(z, 0), derivative: (y) => (y > 0 ? 1 : 0) },
   elu: {
@@ -57,4 +58,8 @@ export const activations: Readonly<Record<ActivationName, Activation>> = {
     derivative: (z) => 0.5 * (1 + erf(z / Math.SQRT2)) + (z * Math.exp((-z * z) / 2)) / Math.sqrt(2 * Math.PI),
   },
   tanh: { derivativeOf: 'output', value: Math.tanh, derivative: (y) => 1 - y * y },
-}
+} satisfies Record<string, Activation>
+
+export type ActivationName = keyof typeof table
+export const activations: Readonly<Record<ActivationName, Activation>> = table
+export const activationNames = Object.keys(table) as ActivationName[]

@@ -4,13 +4,13 @@ import { afterAll, beforeAll, describe } from 'vitest'
 import type { Device } from '../../src/device/device.js'
 import { openWebgpu } from '../../src/device/webgpu/node/index.js'
 import { adapterOrSkip } from '../webgpu/adapter.js'
-import { casesOf, compositeParity, type Spec } from './composites.js'
+import { casesOf, compositeParity, type Spec, withEveryActivation } from './composites.js'
 
 const name = await adapterOrSkip()
 const fused = { mlp_forward: 'fused', mlp_tangents: 'fused', rk4_step: 'fused' }
 
 /** Every activation; one to four hidden layers; widths of 1, odd, of one tile of columns each; more rows than a tile. */
-const specs: readonly Spec[] = [
+const specs = withEveryActivation([
   { B: 1, D: 1, hidden: [1], activation: 'tanh' },
   { B: 300, D: 2, hidden: [7, 32], activation: 'silu', every: true, T: 2, steps: 2 },
   { B: 133, D: 2, hidden: [64, 64, 64], activation: 'softplus', beta: 20, steps: 2 },
@@ -19,7 +19,7 @@ const specs: readonly Spec[] = [
   { B: 21, D: 43, C: 1, hidden: [70, 38], activation: 'relu', T: 1, scale: 0.4 },
   { B: 45, D: 2, hidden: [256, 256, 256], activation: 'softplus', beta: 20 },
   { B: 23, D: 2, hidden: [20, 250], activation: 'identity', T: 1 },
-]
+])
 /** A software adapter takes seconds to make one of these pipelines: the longest composite for all, the others for some. */
 const cases = specs.flatMap((spec, i) =>
   casesOf(spec, i).filter(({ composite, label }) =>

@@ -7,7 +7,7 @@
 import { expect, test } from 'vitest'
 import type { Device, DeviceBuffer, Executable } from '../../src/device/device.js'
 import { openDevice } from '../../src/device/node/select.js'
-import { type ActivationName, activations } from '../../src/kernels/activations.js'
+import { type ActivationName, activationNames, activations } from '../../src/kernels/activations.js'
 import { type Shape, size } from '../../src/kernels/contract.js'
 import { mlpBackward } from '../../src/networks/mlp/mlp_backward.js'
 import { mlpForward } from '../../src/networks/mlp/mlp_forward.js'
@@ -76,7 +76,15 @@ export interface Spec {
   readonly scale?: number
 }
 
-const specs: readonly Spec[] = [
+/** Some cases, and one more for each activation that they do not have. */
+export const withEveryActivation = (some: readonly Spec[]): readonly Spec[] => [
+  ...some,
+  ...activationNames
+    .filter((name) => some.every(({ activation }) => activation !== name))
+    .map((activation) => ({ B: 29, D: 3, hidden: [11, 8], activation, T: 2 })),
+]
+
+const specs = withEveryActivation([
   { B: 1, D: 1, hidden: [1], activation: 'tanh' },
   { B: 3, D: 2, hidden: [3, 5], activation: 'silu', every: true, T: 2 },
   { B: 127, D: 2, hidden: [64, 64, 64], activation: 'softplus', beta: 20, steps: 2 },
@@ -88,7 +96,7 @@ const specs: readonly Spec[] = [
   { B: 37, D: 70, hidden: [24, 24], activation: 'tanh', T: 2, scale: 1.5 },
   { B: 150, D: 3, hidden: [256, 520], activation: 'elu', beta: 1 },
   { B: 97, D: 4, hidden: [20, 2, 20], activation: 'identity', every: true, steps: 2 },
-]
+])
 
 export function casesOf(spec: Spec, number: number): CompositeCase[] {
   const { B, D, C = 0, F = 0, hidden, activation, beta = 1, every = false, T = 0, steps = 1, scale = 1 } = spec

@@ -15,7 +15,7 @@ import type { LoweredOperation } from '../../program/lower.js'
 import { type Operation, type Program, ProgramBuilder, type Tensor } from '../../program/program.js'
 import { layeredPlanners, layeredRk4, type MlpIntegration } from './layered.js'
 import { mlpTile } from './mlp-tile.js'
-import { activationNumbers, flag, groupsFor, type Plan, type Planner, shapesOf } from './plans.js'
+import { flag, groupsFor, type Plan, type Planner, shapesOf } from './plans.js'
 import type { Target } from './target.js'
 
 /** The variants of each composite that has several. */
@@ -122,9 +122,9 @@ function planFused(operation: LoweredOperation, target: Target): Plan {
     launches: [
       {
         shader: name,
+        activation: net.activation,
         constants: {
           ...tile.constants,
-          ACTIVATION: activationNumbers[net.activation],
           HAS_PROBES: flag(shapes.probes),
           ...(name === 'rk4_step' ? { HAS_LOG_DET: flag(shapes.log_det) } : {}),
         },

@@ -4,14 +4,13 @@
  * windows of them, are multiples of four and lie beside each other: then four are loaded and stored at a time.
  */
 
-import type { ActivationName } from '../../kernels/activations.js'
 import { type Shape, size } from '../../kernels/contract.js'
 import type { Conv2dAttributes } from '../../kernels/conv2d.js'
 import type { Conv2dBackwardInputAttributes } from '../../kernels/conv2d_backward_input.js'
 import type { Conv2dBackwardWeightAttributes } from '../../kernels/conv2d_backward_weight.js'
 import type { Layout } from '../../kernels/pictures.js'
 import type { LoweredOperation } from '../../program/lower.js'
-import { activationNumbers, flag, groupsFor, type Launch, type Plan, type Planner, shapesOf } from './plans.js'
+import { activationOf, flag, groupsFor, type Launch, type Plan, type Planner, shapesOf } from './plans.js'
 import type { Constants, Target, Variant } from './target.js'
 import { chooseVariant, variants } from './variants.js'
 
@@ -169,11 +168,11 @@ const conv2d: Planner = (operation, target) => {
   const { groups, uniforms } = patchesLaunch(core, of)
   const launch: Launch = {
     shader: 'conv2d',
+    activation: activationOf(operation),
     product: core.product,
     elements: core.elements,
     constants: {
       ...core.constants,
-      ACTIVATION: activationNumbers[a.activation as ActivationName],
       RESIDUAL: residual ? result.H / residual.H : 0,
       COMBINE: { none: 0, input: 1, output: 2 }[a.combine],
     },
@@ -217,11 +216,11 @@ const backwardInput: Planner = (operation, target) => {
   const { groups, uniforms } = patchesLaunch(core, of)
   const launch: Launch = {
     shader: 'conv2d_backward_input',
+    activation: activationOf(operation),
     product: core.product,
     elements: core.elements,
     constants: {
       ...core.constants,
-      ACTIVATION: activationNumbers[a.activation as ActivationName],
       HAS_SAVED: flag(saved),
       HAS_ADD: flag(add),
     },

@@ -6,12 +6,11 @@
  */
 
 import { DeviceError } from '../../errors.js'
-import type { ActivationName } from '../../kernels/activations.js'
 import { size } from '../../kernels/contract.js'
 import type { LoweredOperation } from '../../program/lower.js'
 import { halfVariants } from './half-variants.js'
 import type { WeightGradient } from './plans.js'
-import { activationNumbers, flag, groupsFor, type Launch, type Plan, type Planner, shapesOf, times } from './plans.js'
+import { activationOf, flag, groupsFor, type Launch, type Plan, type Planner, shapesOf, times } from './plans.js'
 import type { Constants, ProductShape, Target, UnitsProduct } from './target.js'
 import { chooseVariant } from './variants.js'
 
@@ -87,6 +86,7 @@ function product(
   const before = offset % BINDING_HALVES
   const launch: Launch = {
     shader: `${operation.contract.name}_half`,
+    activation: activationOf(operation),
     product,
     constants: { ...tiles, ...constants },
     uniforms: { rows, columns, inner, weight_at: before, ...uniforms },
@@ -119,8 +119,8 @@ type Numbers = Readonly<Record<string, number>>
 export const halfPlanners: Readonly<Record<string, Planner>> = {
   linear_forward: (operation, target) => {
     const { x, y, z, t } = shapesOf(operation)
-    const a = operation.attributes as { activation: ActivationName; beta: number; scale: number }
-    const constants = { ACTIVATION: activationNumbers[a.activation], HAS_Z: flag(z) }
+    const a = operation.attributes as Numbers
+    const constants = { HAS_Z: flag(z) }
     const uniforms = { times: times(t), beta: a.beta, scale: a.scale }
     return product(operation, target, { rows: y[0], columns: y[1], inner: x[1], right: 'inner' }, constants, uniforms)
   },
@@ -142,8 +142,8 @@ export const halfPlanners: Readonly<Record<string, Planner>> = {
 
   linear_backward_input: (operation, target) => {
     const { dy, dx } = shapesOf(operation)
-    const { activation, beta } = operation.attributes as { activation: ActivationName; beta: number }
+    const { beta } = operation.attributes as Numbers
     const of: Product = { rows: dx[0], columns: dx[1], inner: dy[1], right: 'columns' }
-    return product(operation, target, of, { ACTIVATION: activationNumbers[activation] }, { beta })
+    return product(operation, target, of, {}, { beta })
   },
 }

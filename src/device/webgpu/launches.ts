@@ -4,7 +4,6 @@
  */
 
 import { DeviceError } from '../../errors.js'
-import type { ActivationName } from '../../kernels/activations.js'
 import { size } from '../../kernels/contract.js'
 import { type DrawBatchAttributes, hasLeftNoise, type Pairing } from '../../kernels/draw_batch.js'
 import { MOST_POOL_PIECES } from '../../kernels/pool.js'
@@ -15,7 +14,7 @@ import { normPlanners } from './norm-launches.js'
 import { picturePlanners } from './picture-launches.js'
 import type { SharedParts } from './plans.js'
 import {
-  activationNumbers,
+  activationOf,
   flag,
   groupsFor,
   type Launch,
@@ -113,9 +112,10 @@ const optimizer: Planner = (operation) => {
 
 const planners: Readonly<Record<string, Planner>> = {
   activation: (operation) => {
-    const { activation, beta } = operation.attributes as { activation: ActivationName; beta: number }
+    const { beta } = operation.attributes as Numbers
     const length = size(operation.operands.x.shape)
-    return simple(operation, length, { ACTIVATION: activationNumbers[activation] }, { length, beta })
+    const { launches } = simple(operation, length, {}, { length, beta })
+    return { launches: launches.map((launch) => ({ ...launch, activation: activationOf(operation) })) }
   },
 
   ...productPlanners,

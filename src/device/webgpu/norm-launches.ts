@@ -8,7 +8,7 @@ import type { Shape } from '../../kernels/contract.js'
 import type { GroupNormAttributes } from '../../kernels/group_norm.js'
 import type { GroupNormBackwardAttributes } from '../../kernels/group_norm_backward.js'
 import type { LoweredOperation } from '../../program/lower.js'
-import { activationNumbers, flag, groupsFor, type Launch, type Planner, shapesOf } from './plans.js'
+import { activationOf, flag, groupsFor, type Launch, type Planner, shapesOf } from './plans.js'
 
 type Uniforms = Record<string, number>
 
@@ -113,7 +113,8 @@ const groupNorm: Planner = (operation) => {
     {
       shader: 'group_norm',
       elements,
-      constants: { ACTIVATION: activationNumbers[a.activation] },
+      activation: activationOf(operation),
+      constants: {},
       uniforms: { ...extents, ...norm.spans, ...norm.modulation, ...norm.dropout },
       groups: groupsFor(norm.spans.invocations),
     },
@@ -127,12 +128,13 @@ const groupNormBackward: Planner = (operation) => {
   const added = [add, add2].flatMap((shape) => (shape ? [shape[3]] : []))
   const norm = normOf(operation, dy, [add ? a.addFirst : 0, add2 ? a.add2First : 0], added)
   const { B, pixels, channels, groups, groupChannels, width, elements, extents } = norm
-  const constants = { ACTIVATION: activationNumbers[a.activation] }
+  const activation = activationOf(operation)
   const launches: Launch[] = [
     {
       shader: 'group_norm_backward_sums',
       elements,
-      constants,
+      activation,
+      constants: {},
       uniforms: { ...extents, ...norm.modulation, ...norm.dropout },
       groups: overPixels(norm),
     },
@@ -145,7 +147,8 @@ const groupNormBackward: Planner = (operation) => {
     {
       shader: 'group_norm_backward',
       elements,
-      constants,
+      activation,
+      constants: {},
       uniforms: {
         pictures: B,
         ...extents,

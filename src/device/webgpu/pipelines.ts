@@ -26,8 +26,8 @@ export interface ShaderText {
   readonly hash: string
 }
 
-const shaderKeyOf = ({ shader, product, elements, pool, stored, condition, right, path }: Launch): string =>
-  [shader, product, elements, pool, stored, condition, right, path].join(' ')
+/** What a launch's text depends on, as one string. */
+const shaderKeyOf = ({ constants: _, uniforms: __, groups: ___, ...text }: Launch): string => JSON.stringify(text)
 
 export class Pipelines {
   private readonly texts = new Map<string, Promise<ShaderText>>()

@@ -107,18 +107,11 @@ export function bearers(contract: string, launches: readonly Launch[]): Readonly
 /** How a tensor that may be float16 is stored. */
 export const storedAs = ({ dtype }: PlacedTensor): 'f32' | 'f16' => (dtype === 'f16' ? 'f16' : 'f32')
 
-export const flag = (value: unknown): number => (value ? 1 : 0)
+/** The activation that an operation names, for its launches; undefined: it has none. */
+export const activationOf = ({ attributes }: LoweredOperation): ActivationName | undefined =>
+  attributes.activation as ActivationName | undefined
 
-/** As in shaders/include/activations.wgsl. */
-export const activationNumbers: Readonly<Record<ActivationName, number>> = {
-  identity: 0,
-  relu: 1,
-  elu: 2,
-  softplus: 3,
-  silu: 4,
-  gelu: 5,
-  tanh: 6,
-}
+export const flag = (value: unknown): number => (value ? 1 : 0)
 
 /** Entries of an operand that holds no time, one for all rows, or one for each. */
 export const times = (t: Shape | undefined): number => (t ? t[0] : 0)

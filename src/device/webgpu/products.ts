@@ -3,9 +3,8 @@
  * in weight-gradients.ts, products of float16 in half-launches.ts.
  */
 
-import type { ActivationName } from '../../kernels/activations.js'
 import type { LoweredOperation } from '../../program/lower.js'
-import { activationNumbers, flag, groupsFor, type Launch, type Plan, type Planner, shapesOf, times } from './plans.js'
+import { activationOf, flag, groupsFor, type Launch, type Plan, type Planner, shapesOf, times } from './plans.js'
 import type { Constants, ProductShape, Target } from './target.js'
 import { chooseVariant, variants } from './variants.js'
 import { backwardWeight } from './weight-gradients.js'
@@ -40,6 +39,7 @@ function product(
     shader: kernel,
     product: row.product,
     elements: row.elements,
+    activation: activationOf(operation),
     constants: { ...row.constants, ...few, ...constants },
     uniforms: { rows, columns, inner, ...uniforms },
     groups: [Math.ceil(columns / row.tile[1]), alongY, Math.ceil(rowTiles / alongY)],
@@ -48,13 +48,12 @@ function product(
 }
 
 type Numbers = Readonly<Record<string, number>>
-type Activated = { readonly activation: ActivationName; readonly beta: number; readonly scale: number }
 
 export const productPlanners: Readonly<Record<string, Planner>> = {
   linear_forward: (operation, target) => {
     const { x, y, z, t } = shapesOf(operation)
-    const a = operation.attributes as unknown as Activated
-    const constants = { ACTIVATION: activationNumbers[a.activation], HAS_Z: flag(z) }
+    const a = operation.attributes as Numbers
+    const constants = { HAS_Z: flag(z) }
     const uniforms = { times: times(t), beta: a.beta, scale: a.scale }
     const of: Product = { rows: y[0], columns: y[1], inner: x[1], left: 'inner', right: 'inner' }
     return product(operation, target, of, constants, uniforms)
@@ -79,17 +78,17 @@ export const productPlanners: Readonly<Record<string, Planner>> = {
 
   linear_backward_input: (operation, target) => {
     const { dy, dx } = shapesOf(operation)
-    const { activation, beta } = operation.attributes as unknown as Activated
+    const { beta } = operation.attributes as Numbers
     const of: Product = { rows: dx[0], columns: dx[1], inner: dy[1], left: 'inner', right: 'columns' }
-    return product(operation, target, of, { ACTIVATION: activationNumbers[activation] }, { beta })
+    return product(operation, target, of, {}, { beta })
   },
 
   linear_backward_weight: backwardWeight,
 
   linear_tangent: (operation, target) => {
     const { dx, dy, saved } = shapesOf(operation)
-    const a = operation.attributes as unknown as Activated
-    const constants = { ACTIVATION: activationNumbers[a.activation], HAS_SAVED: flag(saved) }
+    const a = operation.attributes as Numbers
+    const constants = { HAS_SAVED: flag(saved) }
     const uniforms = { batch: saved ? saved[0] : dy[0], beta: a.beta, scale: a.scale }
     const of: Product = { rows: dy[0], columns: dy[1], inner: dx[1], left: 'inner', right: 'inner' }
     return product(operation, target, of, constants, uniforms)

@@ -2,7 +2,7 @@
  * From the files of shaders/ to what a pipeline is made of. A *shader* is one .wgsl file; a line `#include "x.wgsl"` puts
  * shaders/include/x.wgsl in its place, once, and directives move to the top. A product kernel includes "product.wgsl",
  * "elements.wgsl" and "activate.wgsl", which are no files: the chosen variant says which of the product_*.wgsl,
- * elements_*.wgsl and activate_*.wgsl they stand for. So it is with "channels.wgsl", of normalisations, "pool_words.wgsl",
+ * elements_*.wgsl and activate_*.wgsl they stand for. "activation.wgsl" stands for the operation's activation. So it is with "channels.wgsl", of normalisations, "pool_words.wgsl",
  * for a pool in one or several bindings, "stored.wgsl", for inputs of a network in float32 or float16, and
  * "condition.wgsl", "right.wgsl" and "path.wgsl", whose bindings are there only where a batch needs them: an adapter may
  * allow no more than eight.
@@ -13,6 +13,7 @@
  */
 
 import { LocalFlowError } from '../../errors.js'
+import type { ActivationName } from '../../kernels/activations.js'
 import type { Variant } from './target.js'
 
 export interface Binding {
@@ -45,6 +46,8 @@ const resultWidths = { scalar: 1, dots: 1, wide: 4, thin: 4 }
 export interface Includes {
   readonly product?: string
   readonly elements?: Variant['elements']
+  /** default 'identity' */
+  readonly activation?: ActivationName
   /** default 'whole' */
   readonly pool?: 'whole' | 'split'
   /** default 'f32' */
@@ -63,6 +66,7 @@ export async function loadShader(
   {
     product,
     elements,
+    activation = 'identity',
     pool = 'whole',
     stored = 'f32',
     condition = 'none',
@@ -72,6 +76,7 @@ export async function loadShader(
 ): Promise<Shader> {
   const files: Readonly<Record<string, string>> = {
     'product.wgsl': `product_${product}.wgsl`,
+    'activation.wgsl': `activation_${activation}.wgsl`,
     'pool_words.wgsl': `pool_words_${pool}.wgsl`,
     'stored.wgsl': `stored_${stored}.wgsl`,
     'condition.wgsl': `condition_${condition}.wgsl`,

@@ -1,17 +1,24 @@
 /** The keys of `model` for an MLP, and what they resolve to. */
 
 import { z } from 'zod'
+import { type ActivationName, activationNames } from '../../kernels/activations.js'
 import { choice, count, key, listOf, positive } from '../../schema/words.js'
 
-const plainActivations = ['relu', 'elu', 'silu', 'gelu', 'tanh'] as const
+/** What a hidden layer may have; the identity would make a linear map of the network. */
+const hiddenActivations = activationNames.filter((name) => name !== 'identity')
+const plainActivations = hiddenActivations.filter((name) => name !== 'softplus')
 const activationPattern = new RegExp(`^(?:(${plainActivations.join('|')})|softplus(\\d+(?:\\.\\d+)?)?)$`)
+const activationWords = hiddenActivations
+  .flatMap((name) => (name === 'softplus' ? [name, 'softplus20 (softplus with β = 20)'] : [name]))
+  .join(', ')
+  .replace(/, (\w+)$/, ' or $1')
 
 export const mlpSchema = z.strictObject({
   kind: z.literal('mlp').meta({ description: 'A multilayer perceptron, for rows of columns.' }).default('mlp'),
   hidden: listOf(count(), 'a non-empty list of widths', 'Widths of the hidden layers.').default([256, 256, 256]),
   activation: key(
     z.string().refine((name) => activationPattern.test(name) && Number(activationPattern.exec(name)?.[2] ?? 1) > 0),
-    'relu, elu, softplus, softplus20 (softplus with β = 20), silu, gelu or tanh',
+    activationWords,
     'Activation of the hidden layers.',
   ).default('softplus20'),
   time: choice(['first', 'every'], 'Whether the time enters at the first layer or at every one.').default('first'),
@@ -25,7 +32,7 @@ export const mlpSchema = z.strictObject({
 export interface MlpModel {
   kind: 'mlp'
   hidden: number[]
-  activation: (typeof plainActivations)[number] | 'softplus'
+  activation: Exclude<ActivationName, 'identity'>
   /** Sharpness of softplus; 1 for the others. */
   beta: number
   time: 'first' | 'every'

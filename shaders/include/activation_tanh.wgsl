@@ -1,0 +1,10 @@
+// tanh: tanh(z).
+const DERIVATIVE_OF_INPUT = false;
+
+fn value_of(z: f32, beta: f32) -> f32 {
+  return hyperbolic_tangent(z);
+}
+
+fn derivative(saved: f32, beta: f32) -> f32 {
+  return 1.0 - saved * saved;
+}
