@@ -61,7 +61,15 @@ await describeOn(['native'], 'variants of convolutions', () => {
     expect(await variantsOf([narrow], 'winograd')).toBe('winograd')
     expect(await variantsOf([wide, [1, 1, 32, 32]], 'winograd')).toBe('direct winograd')
     expect(await variantsOf([narrow], 'direct winograd')).toBe('direct')
-    // as a run on WebGPU would have recorded
-    expect(await variantsOf([wide], 'storage@32x288')).toBe('winograd')
+  })
+
+  test('one that is misspelt is an error, alone and beside a right one', async () => {
+    for (const forced of ['winogard', 'direct winogard']) {
+      await expect(variantsOf([wide], forced)).rejects.toThrow(
+        /variant of conv2d must be one of direct, winograd, but is 'winogard'/,
+      )
+    }
+    const backward = openNative({ variants: { conv2d_backward_weight: 'fused' } })
+    await expect(backward).rejects.toThrow(/conv2d_backward_weight must be one of direct, winograd, but is 'fused'/)
   })
 })

@@ -22,22 +22,27 @@ const MOST_ITEMS = 16
 /** Forced variants by contract name, as the caller or a run's manifest gives them. */
 export type Variants = Readonly<Record<string, string>>
 
+/** The variants that the engine has of a contract; null where it has one implementation alone. */
+const variantsOf = (name: string): readonly string[] | null => {
+  if (isConvolution(name)) return convolutionVariants
+  return (fusedComposites as readonly string[]).includes(name) ? nativeVariants : null
+}
+
 /**
- * Throws where a name is unknown. Of the kernels only convolutions have several implementations (convolutions.ts): what else
- * is said of a kernel, as in the manifest of a run on another device, says nothing here.
+ * Throws where a name is unknown, be it a contract's or a variant's. What is said of a kernel that has one implementation
+ * alone here, as a config for several devices may say, changes nothing.
  */
 export function checkVariants(variants: Variants): void {
   for (const [name, value] of Object.entries(variants)) {
-    if (kernels.has(name)) continue
-    if (!(fusedComposites as readonly string[]).includes(name)) {
+    const known = variantsOf(name)
+    if (!known && kernels.has(name)) continue
+    if (!known) {
       throw new DeviceError(
         `The native engine has no variants of '${name}'; it has variants of ${fusedComposites.join(', ')}.`,
       )
     }
-    const unknown = value.split(' ').find((one) => !(nativeVariants as readonly string[]).includes(one))
-    if (unknown !== undefined) {
-      throw invalid(`The variant of ${name}`, `one of ${nativeVariants.join(', ')}`, unknown)
-    }
+    const unknown = value.split(' ').find((one) => !known.includes(one))
+    if (unknown !== undefined) throw invalid(`The variant of ${name}`, `one of ${known.join(', ')}`, unknown)
   }
 }
 
