@@ -12,7 +12,7 @@
  *
  *     dg = Gᵀ [Σ_tiles (Bᵀ d B) ⊙ (A dy Aᵀ)] G
  *
- * a = 5/8 and b = 3/2 have the least error: half of that of 1 and 2, which are usual (docs/performance.md).
+ * a = 5/8 and b = 3/2 have the least error: half of that of 1 and 2, which are usual (docs/notes/pictures.md).
  */
 #pragma once
 

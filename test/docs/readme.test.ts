@@ -12,7 +12,7 @@ import { describe, expect, test } from 'vitest'
 import { kernels } from '../../src/kernels/registry.js'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
-const docs = readdirSync(join(root, 'docs'))
+const docs = readdirSync(join(root, 'docs'), { recursive: true, encoding: 'utf8' })
   .filter((name) => name.endsWith('.md'))
   .map((name) => `docs/${name}`)
 const pages = ['README.md', ...docs]

@@ -261,7 +261,7 @@ export function candidatesFor(shape: ProductShape, target: Target): string[] {
   const [suggested, ...others] = usableVariants(shape, target)
   // those of float16 all have workgroup memory
   if (shape.half) return target.software ? [suggested] : [suggested, ...others]
-  // of convolutions the others take three times as long there (docs/performance.md)
+  // of convolutions the others take three times as long there (docs/notes/webgpu.md)
   if (target.software && shape.patches) return [suggested]
   const quads = variants[suggested](target.lanes).elements !== 'scalar'
   const worthTrying = (name: string): boolean => {
