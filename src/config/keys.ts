@@ -48,7 +48,7 @@ function children(schema: z.core.$ZodType, name: PropertyKey, value: unknown): z
   return formsOf(schema, value).flatMap((inner): z.core.$ZodType[] => {
     if (inner instanceof z.ZodObject) return Object.hasOwn(inner.shape, name) ? [inner.shape[name as string]] : []
     if (inner instanceof z.ZodArray) return [inner.element]
-    if (inner instanceof z.ZodTuple) return [inner.def.items[0]]
+    if (inner instanceof z.ZodTuple) return inner.def.items.slice(Number(name), Number(name) + 1)
     if (inner instanceof z.ZodRecord) return [inner.valueType]
     return []
   })

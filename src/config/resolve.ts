@@ -8,6 +8,7 @@ import type { DataConfig } from '../data/schema.js'
 import { toySets } from '../data/toy.js'
 import type { Coupling } from '../learn/couplings.js'
 import type { PathName } from '../learn/paths/registry.js'
+import type { TimeLaw } from '../learn/times.js'
 import { type Model, resolveModel, traitsOf } from '../networks/registry.js'
 import type { Push } from '../recipes/recipe.js'
 import { type RecipeName, recipes } from '../recipes/registry.js'
@@ -34,13 +35,13 @@ export interface ResolvedOptions {
     /** [N], one for each fit */
     interpolant: PathName[]
     coupling: Coupling
-    time: 'uniform' | { beta: [number, number] }
+    time: TimeLaw
     timesPerPair: number
     warmStart: boolean
     outputScale: boolean
     plain: boolean
     push: Push
-    reflow: { rounds: number; pairs?: number; time: 'uniform' | { beta: [number, number] } }
+    reflow: { rounds: number; pairs?: number; time: TimeLaw }
   }
   /** `steps` has one entry for each fit; `ema`, `clip` and `checkpointEvery` are 0 where they are off. */
   train: Omit<z.output<typeof trainSchema>, 'steps'> & { steps: number[] }

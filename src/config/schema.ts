@@ -4,6 +4,7 @@ import { z } from 'zod'
 import { dataSchema } from '../data/schema.js'
 import { couplingNames, couplings } from '../learn/couplings.js'
 import { pathNames, paths } from '../learn/paths/registry.js'
+import { type TimeLaw, timeLawNames, timeLaws } from '../learn/times.js'
 import { modelSchema } from '../networks/registry.js'
 import { pushes } from '../recipes/recipe.js'
 import { recipeNames, recipes } from '../recipes/registry.js'
@@ -77,16 +78,14 @@ const flowSchema = z.strictObject({
 })
 
 function timeLaw(description: string) {
-  return key(
-    z.union([
-      z.literal('uniform'),
-      z.strictObject({
-        beta: key(z.tuple([positive(), positive()]), 'two numbers above 0', 'α and β of the Beta distribution.'),
-      }),
-    ]),
-    'uniform or { beta: [α, β] }',
-    description,
-  )
+  const laws = timeLawNames.map((name) => {
+    const { positive: above, form, description: of } = timeLaws[name]
+    const numbers = above.map((positiveOnly) => (positiveOnly ? positive() : key(z.number(), 'a number')))
+    const list = z.tuple(numbers as [z.ZodNumber, ...z.ZodNumber[]])
+    return z.strictObject({ [name]: key(list, form, `Numbers of this law: ${of}.`) }) as z.ZodType<TimeLaw, TimeLaw>
+  })
+  const forms = timeLawNames.map((name) => `{ ${name}: ${timeLaws[name].form} }`)
+  return key(z.union([z.literal('uniform'), ...laws]), either(['uniform', ...forms]), description)
 }
 
 export const trainSchema = z.strictObject({

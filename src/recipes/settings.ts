@@ -5,13 +5,10 @@ import type { Coupling } from '../learn/couplings.js'
 import type { FitSettings } from '../learn/fit.js'
 import type { OptimizerSettings } from '../learn/optimizer.js'
 import type { PathName } from '../learn/paths/registry.js'
-import { betaQuantiles } from '../learn/quantiles.js'
+import { type TimeLaw, timeQuantiles } from '../learn/times.js'
 import type { SolverSettings } from '../ode/solver.js'
 import type { Push, Recipe, RecipeSettings } from './recipe.js'
 import { type RecipeName, recipes } from './registry.js'
-
-/** The distribution of training times, as a config has it. */
-export type TimeLaw = 'uniform' | { readonly beta: readonly [number, number] }
 
 /** The sections of a config that recipes take. */
 export interface RecipeOptions {
@@ -37,8 +34,6 @@ export interface RecipeOptions {
   readonly seed: number
 }
 
-const quantilesOf = (time: TimeLaw): Float32Array | null => (time === 'uniform' ? null : betaQuantiles(...time.beta))
-
 export const recipeOf = ({ flow }: Pick<RecipeOptions, 'flow'>): Recipe => recipes[flow.recipe]
 
 /** @param mirror width of pictures that are mirrored at random while the pool is the data; 0: none */
@@ -49,7 +44,7 @@ export function recipeSettings({ flow, train, ode, seed }: RecipeOptions, mirror
     gammas: flow.gammas,
     paths: flow.interpolant,
     coupling: flow.coupling,
-    quantiles: quantilesOf(flow.time),
+    quantiles: timeQuantiles(flow.time),
     timesPerPair: flow.timesPerPair,
     sampling: train.sampling,
     steps: train.steps,
@@ -69,7 +64,7 @@ export function recipeSettings({ flow, train, ode, seed }: RecipeOptions, mirror
     reflow: {
       rounds: flow.reflow.rounds,
       pairs: flow.reflow.pairs ?? null,
-      quantiles: quantilesOf(flow.reflow.time),
+      quantiles: timeQuantiles(flow.reflow.time),
     },
     checkpointEvery: train.checkpointEvery,
   }

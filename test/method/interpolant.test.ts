@@ -6,7 +6,6 @@ import { leastLoss, type SubFlowKind, targetSpread } from '../../src/learn/close
 import { ouStep } from '../../src/learn/noise.js'
 import { noisingOf } from '../../src/learn/paths/path.js'
 import { type PathName, pathNames, paths } from '../../src/learn/paths/registry.js'
-import { betaQuantiles } from '../../src/learn/quantiles.js'
 import type { Task } from '../../src/learn/task.js'
 import { ProgramBuilder } from '../../src/program/program.js'
 import { poolOf, subFlow, taskOf } from '../training.js'
@@ -139,16 +138,4 @@ test('on the arc data of variance one keep it, and their optimal velocity is zer
 
 test('an unknown coupling is not taken for another', () => {
   expect(() => leastLoss({ ...kind(0.1, 'linear'), coupling: 'dependant' as never }, [1])).toThrow('dependant')
-})
-
-test('Beta quantiles: Beta(1, ½) in closed form, uniform for Beta(1, 1), symmetric Beta(½, ½)', () => {
-  const half = betaQuantiles(1, 0.5)
-  const uniform = betaQuantiles(1, 1)
-  const arcsine = betaQuantiles(0.5, 0.5)
-  for (let k = 0; k <= 4096; k += 64) {
-    const u = k / 4096
-    expect(half[k]).toBeCloseTo(1 - (1 - u) ** 2, 5)
-    expect(uniform[k]).toBeCloseTo(u, 5)
-    expect(arcsine[k]).toBeCloseTo(Math.sin((Math.PI * u) / 2) ** 2, 5)
-  }
 })
