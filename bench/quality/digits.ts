@@ -64,7 +64,10 @@ function weightsOf({ subFlows }: LocalFlow): string {
 function untrained({ options, raw, extra, field }: Run, device: Device): LocalFlow {
   const flow = { ...options.flow, gammas: [null], interpolant: options.flow.interpolant.slice(-1) }
   const subFlows = [{ parameters: field.initialise(options.seed, 1), scale: 1 }]
-  return new LocalFlow({ options: { ...options, flow }, raw, rowShape: extra.rowShape, scaler: null, subFlows }, device)
+  return new LocalFlow(
+    { options: { ...options, flow }, raw, rowShape: extra.rowShape, rowKind: 'pictures', scaler: null, subFlows },
+    device,
+  )
 }
 
 interface Measured {

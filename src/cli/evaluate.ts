@@ -9,7 +9,6 @@ import { dirname } from 'node:path'
 import { resolveConfig } from '../config/index.js'
 import type { Density } from '../data/density.js'
 import { loadData } from '../data/load.js'
-import { isPictureShape } from '../data/pictures.js'
 import type { LoadedData } from '../data/source.js'
 import { holdsPixels, type Tensor } from '../data/tensor.js'
 import { CheckpointError, DataError, invalid } from '../errors.js'
@@ -17,7 +16,7 @@ import { bitsPerDimension, dequantise } from '../metrics/bits.js'
 import { isAdaptive, type SolverSettings } from '../ode/solver.js'
 import type { LocalFlow } from '../run/local-flow.js'
 import { describeSolver, writeReport } from '../run/report.js'
-import { addEvaluation, openRun, type Run } from '../run/run.js'
+import { addEvaluation, openRun, type Run, rowKindOf } from '../run/run.js'
 import { openFlow, type RunDeviceOptions } from './device.js'
 import { type PictureOptions, pictureQuality, qualityLines, someRows } from './evaluate-pictures.js'
 import { interruptSignal } from './interrupt.js'
@@ -49,7 +48,7 @@ const harder = (settings: SolverSettings): SolverSettings =>
 export async function evaluate(folder: string, options: EvaluateCommandOptions): Promise<void> {
   const { part = 'test', json } = options
   const run = await openRun(folder)
-  const pictured = isPictureShape(run.extra.rowShape)
+  const pictured = rowKindOf(run) === 'pictures'
   if (!pictured) refusePictureOptions(options, part)
   const data = await dataOf(run, part)
   const { flow, device, close } = await openFlow(run, options)
@@ -130,7 +129,7 @@ async function likelihoodOf(
     nll,
     entropy,
     kl: entropy === null ? null : nll - entropy,
-    bitsPerDim: isPictureShape(flow.rowShape) ? bitsPerDimension(nll, flow.field.dimension, pixels) : null,
+    bitsPerDim: flow.rowKind === 'pictures' ? bitsPerDimension(nll, flow.field.dimension, pixels) : null,
     nfe,
     nfeMax,
     n: rows.shape[0],

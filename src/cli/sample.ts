@@ -4,13 +4,12 @@ import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { writeFileAtomic } from '../checkpoint/index.js'
 import { writeCsv, writeNpy } from '../data/index.js'
-import { isPictureShape } from '../data/pictures.js'
 import { blockProfile } from '../device/profile.js'
 import { cannotWrite } from '../files/reasons.js'
 import { quantise } from '../metrics/features.js'
 import { picturePng, pointsFigure, renderPng, tilesPng } from '../plot/index.js'
 import type { Samples } from '../run/local-flow.js'
-import { openRun } from '../run/run.js'
+import { openRun, rowKindOf } from '../run/run.js'
 import { openFlow, printProfile, type RunDeviceOptions, readProfile } from './device.js'
 import { interruptSignal } from './interrupt.js'
 import { writerFor } from './output.js'
@@ -67,7 +66,7 @@ const pictureWriters: typeof writers = { '.npy': writers['.npy'], '.png': writeG
 
 export async function sample(folder: string, options: SampleCommandOptions): Promise<void> {
   const run = await openRun(folder)
-  const pictured = isPictureShape(run.extra.rowShape)
+  const pictured = rowKindOf(run) === 'pictures'
   const write = await writerFor(options.output, pictured ? pictureWriters : writers)
   const { flow, device, close } = await openFlow(run, options)
   const { signal, release } = interruptSignal('Interrupted: nothing was written.')

@@ -5,11 +5,10 @@ import { extname } from 'node:path'
 import { readCsvHeader } from '../data/csv.js'
 import { readImageFolder } from '../data/image-folder.js'
 import { readTable, writeCsv, writeNpy } from '../data/index.js'
-import { isPictureShape } from '../data/pictures.js'
 import { holdsPixels, type Tensor } from '../data/tensor.js'
 import { DataError } from '../errors.js'
 import { bitsPerDimension, dequantise } from '../metrics/bits.js'
-import { openRun, type Run } from '../run/run.js'
+import { openRun, type Run, rowKindOf } from '../run/run.js'
 import { openFlow, type RunDeviceOptions } from './device.js'
 import { interruptSignal } from './interrupt.js'
 import { writerFor } from './output.js'
@@ -29,12 +28,16 @@ const writers: Readonly<Record<string, (path: string, scores: Float32Array) => P
  * The rows to score. A CSV whose header has the columns of the model gives these, whatever their order and whatever else is in it;
  * other files give all their columns as they stand.
  */
-async function readRows(path: string, { folder, extra: { columns, rowShape } }: Run): Promise<Tensor> {
+async function readRows(path: string, run: Run): Promise<Tensor> {
+  const {
+    folder,
+    extra: { columns, rowShape },
+  } = run
   const isFolder = await stat(path).then(
     (found) => found.isDirectory(),
     () => false,
   )
-  if (isFolder && isPictureShape(rowShape)) {
+  if (isFolder && rowKindOf(run) === 'pictures') {
     const [C, H, W] = rowShape
     const { tensor } = await readImageFolder(path, {
       channels: C === 1 ? 'grey' : 'rgb',
@@ -68,7 +71,7 @@ export async function score(folder: string, dataPath: string, options: ScoreComm
     if (write) await write(options.output!, scores)
     const n = scores.length
     const logProb = scores.reduce((sum, value) => sum + value, 0) / n
-    const bitsPerDim = isPictureShape(flow.rowShape) ? bitsPerDimension(-logProb, flow.field.dimension, pixels) : null
+    const bitsPerDim = flow.rowKind === 'pictures' ? bitsPerDimension(-logProb, flow.field.dimension, pixels) : null
     if (options.json) {
       const { mean: nfe, max: nfeMax } = flow.evaluations!
       printJson({ n, logProb, nll: -logProb, bitsPerDim, nfe, nfeMax, output: options.output ?? null })

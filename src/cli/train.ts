@@ -6,7 +6,6 @@ import { stringify } from 'yaml'
 import { findRun, makeRunFolder, type RunManifest } from '../checkpoint/index.js'
 import { applyOverrides, type ResolvedConfig, readConfig, resolveConfig } from '../config/index.js'
 import { loadData } from '../data/load.js'
-import { isPictureShape } from '../data/pictures.js'
 import type { LoadedData } from '../data/source.js'
 import { type Device, type DeviceKind, mergeVariants, type VariantsByDevice } from '../device/device.js'
 import { openDevice } from '../device/node/select.js'
@@ -159,6 +158,7 @@ export async function train(configPath: string, options: TrainCommandOptions): P
       raw,
       options: config,
       rowShape,
+      rowKind: data.rowKind,
       scaler: data.scaler,
       columns: data.columns,
       configPath: resolve(configPath),
@@ -242,6 +242,7 @@ class Session {
     const { parts, trained: chain } = await trainFlow(device, data.train, data.scaler, config, this.identity.raw, {
       signal,
       flips: data.flips,
+      rowKind: data.rowKind,
       onPlan: ({ memory: { peak, activations } }) =>
         note(
           `Training takes ${bytesText(peak)} of memory, ${bytesText(activations)} of them for what a step computes.`,
@@ -345,7 +346,7 @@ class Session {
     const { fits } = recipeOf(config).plan(recipeSettings(config))
     const scales = chain.networks.map(({ scale }) => scale)
     const least = leastLosses(fits, scales, principalVariances(data))
-    const shown = { columns: data.columns, signal }
+    const shown = { rowKind: data.rowKind, columns: data.columns, signal }
     const drawn = await drawPictures(command.out, flow, fits, data.train, losses, least, shown)
     const { evaluations } = drawn
     const final = finalLosses(losses)
@@ -363,7 +364,7 @@ class Session {
       data: {
         description: data.description,
         dimensions: flow.field.dimension,
-        pictures: isPictureShape(flow.rowShape),
+        pictures: flow.rowKind === 'pictures',
         train: rows(data.train),
         validation: rows(data.validation),
         test: rows(data.test),

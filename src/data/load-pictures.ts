@@ -8,6 +8,7 @@ import { DataError } from '../errors.js'
 import { readCifar10 } from './cifar10.js'
 import { readIdxPictures } from './idx.js'
 import { readImageFolder } from './image-folder.js'
+import { kindOfShape } from './kinds.js'
 import { readNpy } from './npy.js'
 import { checkLabels, describePictures, evenly, type Pictures, shrink, takePictures } from './pictures.js'
 import type { ConfigOf, Source } from './source.js'
@@ -73,6 +74,7 @@ function splitPictures(all: Pictures, ownTest: Pictures | null, config: PictureC
       test: test ? test.labels : classes(labels.test),
     },
     flips,
+    rowKind: kindOfShape(rowShape),
     description: `${path}, ${describePictures(main)}`,
   }
 }

@@ -113,11 +113,16 @@ const sources: {
     const path = resolve(baseDir, config.path)
     const read = await readNpy(path)
     const { shape } = read
-    if (shape.length === 4) {
+    if (shape.length === 4 && config.rows !== 'points') {
       checkTensor(path, read)
       if (config.columns)
         throw new DataError(`${path} holds pictures, [${shape.join(', ')}]; only a matrix has columns.`)
       return loadPictures(read, config, seed, baseDir)
+    }
+    if (config.rows === 'pictures') {
+      throw new DataError(
+        `data.rows: pictures needs an array [n, C, H, W], but ${path} has the shape [${shape.join(', ')}].`,
+      )
     }
     const given = Object.entries({ labels, size, flips: flips || undefined, limit }).find(([, value]) => value)
     if (given) {
@@ -148,7 +153,13 @@ export async function loadData(
   // Only rows of columns have a scale of their own for each; pictures and sequences are left as they are.
   const scaled = 'standardise' in config && config.standardise && source.train.shape.length === 2
   try {
-    return { labels: null, flips: false, ...source, scaler: scaled ? fitScaler(source.train, source.columns) : null }
+    return {
+      labels: null,
+      flips: false,
+      rowKind: 'points',
+      ...source,
+      scaler: scaled ? fitScaler(source.train, source.columns) : null,
+    }
   } catch (error) {
     throw error instanceof DataError ? new DataError(`${source.description}: ${error.message}`) : error
   }

@@ -14,10 +14,6 @@ export interface Pictures {
   labels: Uint16Array | null
 }
 
-/** Whether rows are pictures that can be drawn: [C, H, W] of one (grey) or three channels (red, green, blue). */
-export const isPictureShape = (rowShape: readonly number[]): boolean =>
-  rowShape.length === 3 && (rowShape[0] === 1 || rowShape[0] === 3)
-
 /** Numbers of `limit` of n things, evenly spaced in their order; all where there are no more than that. */
 export function evenly(n: number, limit: number | undefined): number[] {
   const count = Math.min(n, limit ?? n)

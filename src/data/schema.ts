@@ -2,6 +2,7 @@
 
 import { z } from 'zod'
 import { choice, count, flag, key, listOf, positive, text } from '../schema/words.js'
+import { rowKindNames } from './kinds.js'
 import { toyNames } from './toy.js'
 
 const partExpects = 'a count of rows (a whole number) or a fraction of them (below 1)'
@@ -93,6 +94,10 @@ export const dataSchema = z.discriminatedUnion('kind', [
     kind: z.literal('npy').meta({ description: "An array in NumPy's format; [n, C, H, W] are pictures." }),
     ...fileParts,
     labels: text('Classes of the rows: a .npy file of whole numbers, relative to the config file.').optional(),
+    rows: choice(
+      rowKindNames,
+      'What a row is. Left out: pictures where the array has four dimensions and one or three channels, else points.',
+    ).optional(),
     size: pictureParts.size,
     flips: pictureParts.flips,
     limit: pictureParts.limit,

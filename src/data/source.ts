@@ -1,6 +1,7 @@
 /** What a data set is once it is read or drawn, and what the readers of sources give. */
 
 import type { Density } from './density.js'
+import type { RowKind } from './kinds.js'
 import type { Scaler } from './scaler.js'
 import type { DataConfig } from './schema.js'
 import type { Parts } from './split.js'
@@ -14,6 +15,8 @@ export interface LoadedData extends Parts {
   columns: string[] | null
   /** Classes of the rows of each part, where there are any; kept for models that take a condition. */
   labels: PartLabels | null
+  /** What a row is. */
+  rowKind: RowKind
   /** Whether pictures are mirrored at random in the first sub-flow. */
   flips: boolean
   /** One line for people. */
@@ -23,4 +26,5 @@ export interface LoadedData extends Parts {
 export type PartLabels = { readonly [part in keyof Parts]: Uint16Array | null }
 
 export type ConfigOf<K extends DataConfig['kind']> = Extract<DataConfig, { kind: K }>
-export type Source = Omit<LoadedData, 'scaler' | 'labels' | 'flips'> & Partial<Pick<LoadedData, 'labels' | 'flips'>>
+export type Source = Omit<LoadedData, 'scaler' | 'labels' | 'flips' | 'rowKind'> &
+  Partial<Pick<LoadedData, 'labels' | 'flips' | 'rowKind'>>

@@ -4,6 +4,7 @@
  */
 
 import { type ResolvedOptions, resolveOptions, type TrainOptions } from '../config/index.js'
+import type { RowKind } from '../data/kinds.js'
 import { checkTensor, type Tensor } from '../data/tensor.js'
 import type { Device, DeviceKind } from '../device/device.js'
 import { openDevice } from '../device/node/select.js'
@@ -30,6 +31,8 @@ export interface TrainArguments extends TrainOptions {
   cond?: Tensor
   /** mirror pictures left to right at random in the first sub-flow; what is pushed keeps one orientation. Default false */
   flips?: boolean
+  /** what a row is. Default: pictures where rows are [C, H, W] of one or three channels, else points */
+  rowKind?: RowKind
   /** aborting rejects with signal.reason */
   signal?: AbortSignal
   onProgress?: (progress: Progress) => void
@@ -43,9 +46,11 @@ export class LocalFlow extends Flow {
   /** the options as they were written */
   readonly raw: object
   readonly subFlows: readonly TrainedNetwork[]
+  /** what a row is */
+  readonly rowKind: RowKind
 
   /** From parts, on a device of the caller's; without one, a device is opened when it is first needed. */
-  constructor({ options, raw, rowShape, scaler, subFlows }: FlowParts, device: Device | null = null) {
+  constructor({ options, raw, rowShape, rowKind, scaler, subFlows }: FlowParts, device: Device | null = null) {
     const { ode, flow, seed, model } = options
     const stages = subFlows.map((network, i) => ({ ...network, gamma: flow.gammas[i] }))
     const settings = { sample: ode.sample, evaluate: ode.evaluate, seed }
@@ -55,6 +60,7 @@ export class LocalFlow extends Flow {
     this.options = options
     this.raw = raw
     this.subFlows = subFlows
+    this.rowKind = rowKind
   }
 
   /**
@@ -64,14 +70,17 @@ export class LocalFlow extends Flow {
    *   rows of more than one dimension are pixels b, learnt as (b − 127.5)/127.5; samples of them lie in [−1, 1] too
    * @throws ConfigError for options, DataError for values that are not finite, TrainingError where the loss is not
    */
-  static async train(x: Tensor, { cond, flips, signal, onProgress, ...raw }: TrainArguments = {}): Promise<LocalFlow> {
+  static async train(
+    x: Tensor,
+    { cond, flips, rowKind, signal, onProgress, ...raw }: TrainArguments = {},
+  ): Promise<LocalFlow> {
     checkTensor('x', x)
     refuseCondition(cond)
     signal?.throwIfAborted()
     const options = resolveOptions(raw)
     const device = await openDeviceOf(options)
     try {
-      const { parts } = await trainFlow(device, x, null, options, raw, { flips, signal, onProgress })
+      const { parts } = await trainFlow(device, x, null, options, raw, { flips, rowKind, signal, onProgress })
       signal?.throwIfAborted()
       const flow = new LocalFlow(parts, device)
       flow.ownsDevice = true

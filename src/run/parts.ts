@@ -1,6 +1,7 @@
 /** What stays with a flow from its training: what a run folder holds, and what the class LocalFlow is made of. */
 
 import type { ResolvedOptions } from '../config/index.js'
+import type { RowKind } from '../data/kinds.js'
 import type { Scaler } from '../data/scaler.js'
 import type { TrainedNetwork } from '../recipes/recipe.js'
 
@@ -10,6 +11,8 @@ export interface FlowParts {
   readonly raw: object
   /** […dims] of one row */
   readonly rowShape: readonly number[]
+  /** what a row is */
+  readonly rowKind: RowKind
   readonly scaler: Scaler | null
   /** networks of the model's stages, from the data's side to the noise's */
   readonly subFlows: readonly TrainedNetwork[]

@@ -7,7 +7,7 @@
 
 import { readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { isPictureShape } from '../data/pictures.js'
+import type { RowKind } from '../data/kinds.js'
 import type { Tensor } from '../data/tensor.js'
 import { type Content, writeFileAtomic } from '../files/atomic.js'
 import { cannotWrite } from '../files/reasons.js'
@@ -136,6 +136,8 @@ export interface Drawn {
 }
 
 export interface DrawOptions {
+  /** what a row is */
+  rowKind: RowKind
   /** names of the columns, where there are any */
   columns?: readonly string[] | null
   signal?: AbortSignal
@@ -152,14 +154,14 @@ export async function drawPictures(
   data: Tensor,
   history: LossHistory,
   floors: readonly (number | null)[],
-  { columns = null, signal }: DrawOptions = {},
+  { rowKind, columns = null, signal }: DrawOptions,
 ): Promise<Drawn> {
   const save: Save = async (name, picture) => {
     const png = typeof picture === 'string' ? await renderPng(picture) : picture
     await writeExtra(folder, pictureFiles[name], png)
   }
   await drawLosses(fits, history, floors, save)
-  if (!isPictureShape(flow.rowShape)) return drawPoints(flow, data, columns, save, signal)
+  if (rowKind === 'points') return drawPoints(flow, data, columns, save, signal)
   const { files, evaluations } = await drawPictureFiles(flow, data, signal)
   for (const [name, png] of Object.entries(files)) await save(name as keyof typeof files, png)
   return { n: PICTURE_GRID, evaluations, columns: null }

@@ -20,6 +20,7 @@ import {
   writeCheckpoint,
 } from '../checkpoint/index.js'
 import { type ResolvedOptions, resolveOptions } from '../config/index.js'
+import { kindOfShape, type RowKind, rowKindNames } from '../data/kinds.js'
 import type { Scaler } from '../data/scaler.js'
 import type { DeviceInfo, VariantsByDevice } from '../device/device.js'
 import { CheckpointError } from '../errors.js'
@@ -50,6 +51,8 @@ const aboveZero = z.number().positive()
 const extraSchema = z.object({
   /** […dims] of one row */
   rowShape: z.array(z.int().min(1)).min(1),
+  /** what a row is; runs of format 1 do not say it */
+  rowKind: z.enum(rowKindNames).optional(),
   scaler: z.object({ mean: z.array(z.number()), std: z.array(aboveZero) }).nullable(),
   /** names of the columns, where there are any */
   columns: z.array(z.string()).nullable(),
@@ -78,6 +81,7 @@ export interface RunIdentity {
   readonly raw: object
   readonly options: ResolvedOptions
   readonly rowShape: readonly number[]
+  readonly rowKind: RowKind
   readonly scaler: Scaler | null
   readonly columns: string[] | null
   readonly configPath: string | null
@@ -143,6 +147,7 @@ export class RunWriter {
     )
     const extra: RunExtra = {
       rowShape: [...identity.rowShape],
+      rowKind: identity.rowKind,
       scaler: identity.scaler,
       columns: identity.columns,
       configPath: identity.configPath,
@@ -216,6 +221,9 @@ export interface Run {
   readonly field: Network
 }
 
+/** What a row of a run is. */
+export const rowKindOf = ({ extra }: Pick<Run, 'extra'>): RowKind => extra.rowKind ?? kindOfShape(extra.rowShape)
+
 /** Opens a run folder: reads and checks its manifest. Throws CheckpointError. */
 export async function openRun(folder: string, opened?: RunManifest): Promise<Run> {
   const manifest = opened ?? (await readManifest(folder))
@@ -280,6 +288,7 @@ export async function readFlow(run: Run): Promise<FlowParts> {
     options,
     raw,
     rowShape: extra.rowShape,
+    rowKind: rowKindOf(run),
     scaler: extra.scaler,
     subFlows: stages.map((fit) => networks[fit]),
   }
@@ -294,7 +303,7 @@ export async function saveFlow(
 ): Promise<void> {
   await findRun(folder, { force })
   await makeRunFolder(folder)
-  const { raw, options, rowShape, scaler, subFlows } = parts
+  const { raw, options, rowShape, rowKind, scaler, subFlows } = parts
   const field = networkFor(options.model, rowShape)
   const created = new Date().toISOString()
   // fits that only led to the model were not kept
@@ -305,6 +314,7 @@ export async function saveFlow(
     raw,
     options,
     rowShape,
+    rowKind,
     scaler,
     columns: null,
     configPath: null,

@@ -1,6 +1,7 @@
 /** Training on an open device: from rows and options to a flow, whatever the recipe. */
 
 import type { ResolvedOptions } from '../config/index.js'
+import { kindOfShape, type RowKind } from '../data/kinds.js'
 import { applyScaler, type Scaler } from '../data/scaler.js'
 import { holdsPixels, type Tensor } from '../data/tensor.js'
 import type { Device } from '../device/device.js'
@@ -47,6 +48,8 @@ export interface TrainFlowHooks extends RecipeHooks {
   readonly onPlan?: (plan: TrainingPlan) => void
   /** where training stands, from a checkpoint */
   readonly start?: RecipeState | null
+  /** what a row is; default: told from its shape */
+  readonly rowKind?: RowKind
   /** mirror pictures at random while the pool is the data */
   readonly flips?: boolean
 }
@@ -95,5 +98,6 @@ export async function trainFlow(
   }
   const trained = step.value
   const subFlows = recipe.plan(settings).stages.map((fit) => trained.networks[fit])
-  return { parts: { options, raw, rowShape, scaler, subFlows }, trained }
+  const rowKind = hooks.rowKind ?? kindOfShape(rowShape)
+  return { parts: { options, raw, rowShape, rowKind, scaler, subFlows }, trained }
 }

@@ -201,6 +201,18 @@ describe('pictures in a .npy file', () => {
     expect(data.scaler).toBeNull()
   })
 
+  it('are rows of numbers where the config says so, though they have the shape of pictures', async () => {
+    const path = join(dir, 'walks.npy')
+    await writeNpy(path, { values: Float32Array.from({ length: 4 * 3 * 5 * 2 }, (_, i) => i), shape: [4, 3, 5, 2] })
+    expect(await load({ kind: 'npy', path, test: 0 })).toMatchObject({ rowKind: 'pictures' })
+    const walks = await load({ kind: 'npy', path, test: 0, rows: 'points' })
+    expect([walks.rowKind, walks.train.shape]).toEqual(['points', [4, 3, 5, 2]])
+    const flat = join(dir, 'flat.npy')
+    await writeNpy(flat, { values: new Float32Array(8), shape: [4, 2] })
+    await expect(load({ kind: 'npy', path: flat, rows: 'pictures' })).rejects.toThrow('data.rows: pictures needs')
+    expect(await load({ kind: 'npy', path: flat, test: 0 })).toMatchObject({ rowKind: 'points' })
+  })
+
   it('are refused with labels that are none, and with columns', async () => {
     const path = join(dir, 'pictures.npy')
     const bad = join(dir, 'bad.npy')

@@ -13,9 +13,9 @@ afterAll(() => rmSync(work, { recursive: true }))
 /** A flow that nobody has trained. */
 function flowOf(raw: object, scales: number[]): LocalFlow {
   const options = resolveOptions(raw)
-  const { field } = new LocalFlow({ options, raw, rowShape: [2], scaler: null, subFlows: [] })
+  const { field } = new LocalFlow({ options, raw, rowShape: [2], rowKind: 'points', scaler: null, subFlows: [] })
   const subFlows = scales.map((scale, n) => ({ scale, parameters: field.initialise(1, n + 1) }))
-  return new LocalFlow({ options, raw, rowShape: [2], scaler: null, subFlows })
+  return new LocalFlow({ options, raw, rowShape: [2], rowKind: 'points', scaler: null, subFlows })
 }
 
 describe('a loss history', () => {
@@ -84,5 +84,19 @@ describe('a run folder', () => {
     const { chain } = await readState(run)
     expect(chain.finished).toEqual(flow.subFlows)
     expect(chain.fit).toBe(3)
+  })
+
+  it('keeps what a row is; a run of format 1 is told by its shape', async () => {
+    const raw = { model: { hidden: [4] }, flow: { gammas: [null] } }
+    const parts = { options: resolveOptions(raw), raw, rowShape: [3, 4, 2], rowKind: 'points', scaler: null } as const
+    const { field } = new LocalFlow({ ...parts, subFlows: [] })
+    const folder = join(work, 'walks')
+    await new LocalFlow({ ...parts, subFlows: [{ scale: 1, parameters: field.initialise(1, 1) }] }).save(folder)
+    expect((await LocalFlow.load(folder)).rowKind).toBe('points')
+    const path = join(folder, 'manifest.json')
+    const manifest = JSON.parse(readFileSync(path, 'utf8'))
+    delete manifest.extra.rowKind
+    writeFileSync(path, JSON.stringify({ ...manifest, formatVersion: 1, variants: {} }))
+    expect((await LocalFlow.load(folder)).rowKind).toBe('pictures')
   })
 })

@@ -117,8 +117,8 @@ describe.skipIf(!name)(`webgpu: limits on ${name}`, { timeout: 600_000 }, () => 
     const flow = await train({}, {})
     const sample = (limits: WebgpuOptions['limits']) =>
       on(limits, async (device) => {
-        const { options, raw, rowShape, scaler, subFlows } = flow
-        const here = new LocalFlow({ options, raw, rowShape, scaler, subFlows }, device)
+        const { options, raw, rowShape, rowKind, scaler, subFlows } = flow
+        const here = new LocalFlow({ options, raw, rowShape, rowKind, scaler, subFlows }, device)
         const { values } = await here.sample(1000)
         await here.dispose()
         return values
