@@ -13,7 +13,9 @@ present, beside other libraries.
   --device KIND     native, webgpu or reference; may be repeated (default: native and webgpu, where they are)
   --peer NAME       tfjs-cpu, tfjs-wasm, tfjs-webgpu, onnxruntime (default: these), or in addition to them pytorch and
                     one-thread (the native device with a single one); none leaves the default out; may be repeated: none
-                    with others measures those alone
+                    with others measures those alone. PyTorch has other forms: pytorch-compile by torch.compile;
+                    pytorch-cuda, pytorch-cuda-tf32, pytorch-cuda-bf16, pytorch-cuda-compile and
+                    pytorch-cuda-compile-tf32 on a CUDA device
   --profile         prints where one repetition goes, kernel by kernel, where the device can time its launches
   --safe            WebGPU with all of Dawn's checks, ours and tfjs's; without it both run without them
   --variant K=V     takes variant V of kernel or composite K, as in rk4_step=fused; may be repeated
@@ -24,7 +26,20 @@ present, beside other libraries.
   --list            prints the names of all cases
   --help            prints this`
 
-export const peerNames = ['tfjs-cpu', 'tfjs-wasm', 'tfjs-webgpu', 'onnxruntime', 'pytorch', 'one-thread'] as const
+export const peerNames = [
+  'tfjs-cpu',
+  'tfjs-wasm',
+  'tfjs-webgpu',
+  'onnxruntime',
+  'pytorch',
+  'pytorch-compile',
+  'pytorch-cuda',
+  'pytorch-cuda-tf32',
+  'pytorch-cuda-bf16',
+  'pytorch-cuda-compile',
+  'pytorch-cuda-compile-tf32',
+  'one-thread',
+] as const
 export type PeerName = (typeof peerNames)[number]
 
 const deviceNames: readonly DeviceKind[] = ['native', 'webgpu', 'reference']

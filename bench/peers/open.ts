@@ -3,6 +3,7 @@
 import type { Case } from '../cases.js'
 import type { PeerName } from '../options.js'
 import { MissingPeer, type Peer } from './peer.js'
+import type { PyTorchForm } from './pytorch.js'
 
 export interface PeerSettings {
   readonly threads: number
@@ -12,13 +13,24 @@ export interface PeerSettings {
 
 type Open = (settings: PeerSettings) => Promise<Peer>
 
+const pytorch =
+  (form: PyTorchForm): Open =>
+  async ({ threads }) =>
+    (await import('./pytorch.js')).openPyTorch(threads, form)
+
 /** Each is loaded when it is opened, so that a package that is not there is a missing peer. */
 const openers: Readonly<Record<PeerName, Open>> = {
   'tfjs-cpu': async () => (await import('./tfjs.js')).openTfjs('cpu'),
   'tfjs-wasm': async () => (await import('./tfjs.js')).openTfjs('wasm'),
   'tfjs-webgpu': async ({ fast }) => (await import('./tfjs.js')).openTfjs('webgpu', fast),
   onnxruntime: async ({ threads }) => (await import('./onnxruntime.js')).openOnnxRuntime(threads),
-  pytorch: async ({ threads }) => (await import('./pytorch.js')).openPyTorch(threads),
+  pytorch: pytorch('pytorch'),
+  'pytorch-compile': pytorch('pytorch-compile'),
+  'pytorch-cuda': pytorch('pytorch-cuda'),
+  'pytorch-cuda-tf32': pytorch('pytorch-cuda-tf32'),
+  'pytorch-cuda-bf16': pytorch('pytorch-cuda-bf16'),
+  'pytorch-cuda-compile': pytorch('pytorch-cuda-compile'),
+  'pytorch-cuda-compile-tf32': pytorch('pytorch-cuda-compile-tf32'),
   'one-thread': async () => (await import('./one-thread.js')).openOneThread(),
 }
 

@@ -4,8 +4,15 @@
 written says who answers and how fast its matrix product is. A work is a training step, an RK4 step or a forward pass of an
 MLP or a UNet (pytorch_unet.py), a matrix product or a convolution, with the sizes and the content that bench/cases.ts,
 bench/kernel-works.ts and bench/picture-works.ts say. {"check": {...}} computes with given numbers, for a test.
+
+    pytorch.py THREADS [--device cuda] [--compile] [--tf32] [--bf16]
+
+--compile hands the step to torch.compile (on CUDA as a graph that is launched as a whole), --tf32 allows products and
+convolutions of float32 to round their factors, --bf16 runs forward and backward under autocast.
 """
 
+import argparse
+import contextlib
 import ctypes
 import json
 import math
@@ -17,6 +24,48 @@ import torch
 from torch import nn
 
 from pytorch_unet import UNet
+
+options = argparse.ArgumentParser()
+options.add_argument("threads", type=int)
+options.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
+options.add_argument("--compile", action="store_true")
+options.add_argument("--tf32", action="store_true")
+options.add_argument("--bf16", action="store_true")
+settings = options.parse_args()
+CUDA = settings.device == "cuda"
+if CUDA and not torch.cuda.is_available():
+    sys.exit("this PyTorch has no CUDA device")
+if settings.compile and not hasattr(torch, "compile"):
+    sys.exit("this PyTorch has no torch.compile: 2.0 brought it")
+if CUDA:
+    torch.set_default_device("cuda")
+    torch.backends.cuda.matmul.allow_tf32 = settings.tf32
+    torch.backends.cudnn.allow_tf32 = settings.tf32
+    # the fastest algorithm of each convolution, as training loops ask for
+    torch.backends.cudnn.benchmark = True
+
+
+def synchronise():
+    """Waits for what was launched; on the processor nothing is left."""
+    if CUDA:
+        torch.cuda.synchronize()
+
+
+def narrow():
+    """Where products take bfloat16, where that was asked for."""
+    return torch.autocast(settings.device, dtype=torch.bfloat16) if settings.bf16 else contextlib.nullcontext()
+
+
+# torch.compile has no use for tensors that no later gradient may see
+without_gradients = torch.no_grad if settings.compile else torch.inference_mode
+
+
+def compiled(work):
+    """A function of tensors, handed to torch.compile where that was asked for."""
+    if not settings.compile:
+        return work
+    return torch.compile(work, mode="reduce-overhead" if CUDA else "default")
+
 
 POOL_ROWS = 100_000
 POOL_PICTURES = 10_000
@@ -103,7 +152,9 @@ class Training:
         self.adam = torch.optim.Adam(self.parameters, lr=rate, betas=(0.9, 0.999), eps=1e-8, **options)
 
     def learn(self, v, target):
-        loss = nn.functional.mse_loss(v, target)
+        return self.descend(nn.functional.mse_loss(v, target))
+
+    def descend(self, loss):
         self.adam.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(self.parameters, 1.0)
@@ -120,13 +171,19 @@ def training_step(field, rows):
     draw = field.pool()
     decay, spread = math.exp(-0.25), math.sqrt(-math.expm1(-0.5))
 
-    def once():
-        left = draw(rows)
-        right = decay * left + spread * torch.randn(field.shape(rows))
-        t = torch.rand(field.times(rows))
+    def loss_of(left, noise, t):
+        right = decay * left + spread * noise
         target = right - left
         x = field.laid(left + t * target)
-        training.learn(field.velocity(x, t), target)
+        with narrow():
+            v = field.velocity(x, t)
+        return nn.functional.mse_loss(v.float(), target)
+
+    # forward and backward become one graph; Adam is one launch for all parameters anyway
+    loss_of = compiled(loss_of)
+
+    def once():
+        training.descend(loss_of(draw(rows), torch.randn(field.shape(rows)), torch.rand(field.times(rows))))
 
     return once
 
@@ -134,10 +191,11 @@ def training_step(field, rows):
 def forward(field, rows):
     x = field.laid(torch.randn(field.shape(rows)))
     t = torch.full(field.times(rows), 0.5)
+    velocity = compiled(field.velocity)
 
     def once():
-        with torch.inference_mode():
-            field.velocity(x, t)
+        with without_gradients(), narrow():
+            velocity(x, t)
 
     return once
 
@@ -147,15 +205,21 @@ def rk4(field, rows):
     h = 0.125
 
     def v(y, t):
-        return field.velocity(y, torch.full(field.times(rows), t))
+        with narrow():
+            return field.velocity(y, torch.full(field.times(rows), t)).float()
+
+    def step(x):
+        k1 = v(x, 0.0)
+        k2 = v(x + h / 2 * k1, h / 2)
+        k3 = v(x + h / 2 * k2, h / 2)
+        k4 = v(x + h * k3, h)
+        return x + h / 6 * (k1 + 2 * k2 + 2 * k3 + k4)
+
+    step = compiled(step)
 
     def once():
-        with torch.inference_mode():
-            k1 = v(x, 0.0)
-            k2 = v(x + h / 2 * k1, h / 2)
-            k3 = v(x + h / 2 * k2, h / 2)
-            k4 = v(x + h * k3, h)
-            return x + h / 6 * (k1 + 2 * k2 + 2 * k3 + k4)
+        with without_gradients():
+            step(x)
 
     return once
 
@@ -196,12 +260,13 @@ def convolution(work, memory_format):
 
 
 def mat_mul(work):
-    a, b = torch.randn(work["operands"]["a"]), torch.randn(work["operands"]["b"])
+    of = torch.bfloat16 if settings.bf16 else torch.float32
+    a, b = torch.randn(work["operands"]["a"]).to(of), torch.randn(work["operands"]["b"]).to(of)
     if work["attributes"]["transposeA"]:
         a = a.t()
     if work["attributes"]["transposeB"]:
         b = b.t()
-    out = torch.empty(work["operands"]["y"])
+    out = torch.empty(work["operands"]["y"], dtype=of)
 
     def once():
         torch.matmul(a, b, out=out)
@@ -223,13 +288,20 @@ def candidates(work):
 
 def seconds(once):
     """Of one repetition, after one that warms up; short ones are repeated."""
+    if CUDA or settings.compile:
+        # kernels are looked for and compiled, and graphs recorded, in the first three
+        for _ in range(3):
+            once()
+        synchronise()
     began = time.perf_counter()
     once()
+    synchronise()
     least = 1 if time.perf_counter() - began > 0.2 else 2
     began = time.perf_counter()
     count = 0
     while count < least or time.perf_counter() - began < 0.1:
         once()
+        synchronise()
         count += 1
     return (time.perf_counter() - began) / count
 
@@ -239,7 +311,7 @@ def opened(work, most):
     best = None
     for prepare in candidates(work):
         once = prepare()
-        for threads in sorted({1, max(1, most // 2), most}, reverse=True):
+        for threads in [most] if CUDA else sorted({1, max(1, most // 2), most}, reverse=True):
             torch.set_num_threads(threads)
             took = seconds(once)
             if best is None or took < best[0]:
@@ -276,14 +348,18 @@ def product_speed(threads):
     a @ a
     best = math.inf
     for _ in range(5):
+        synchronise()
         began = time.perf_counter()
         a @ a
+        synchronise()
         best = min(best, time.perf_counter() - began)
     return 2 * 1024**3 / best / 1e9
 
 
 def blas():
     """Who computes the products, where the system tells: the libraries that are loaded (Linux)."""
+    if CUDA:
+        return f"{torch.cuda.get_device_name()}, CUDA {torch.version.cuda}"
     if torch.backends.mkl.is_available():
         return "MKL"
     try:
@@ -300,7 +376,7 @@ def blas():
 
 
 def main():
-    most = int(sys.argv[1])
+    most = settings.threads
     works = {}
     speed = product_speed(most)
     print(json.dumps({"version": torch.__version__, "blas": blas(), "speed": speed}))
@@ -319,6 +395,7 @@ def main():
                     torch.set_num_threads(threads)
                 for _ in range(question["times"]):
                     once()
+                synchronise()
             else:
                 del works[question["close"]]
         except Exception as error:  # the other side prints it and ends

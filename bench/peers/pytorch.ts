@@ -31,8 +31,25 @@ interface Started {
   readonly hello: Hello
 }
 
-async function start(python: string, threads: number, coreType?: string): Promise<Started> {
-  const conversation = new Conversation(python, ['-u', script, String(threads)], {
+/** How PyTorch is run, by the peer's name; bench/peers/pytorch.py says what its switches do. */
+export const pytorchForms = {
+  pytorch: [],
+  'pytorch-compile': ['--compile'],
+  'pytorch-cuda': ['--device', 'cuda'],
+  'pytorch-cuda-tf32': ['--device', 'cuda', '--tf32'],
+  'pytorch-cuda-bf16': ['--device', 'cuda', '--bf16'],
+  'pytorch-cuda-compile': ['--device', 'cuda', '--compile'],
+  'pytorch-cuda-compile-tf32': ['--device', 'cuda', '--compile', '--tf32'],
+} as const satisfies Readonly<Record<string, readonly string[]>>
+export type PyTorchForm = keyof typeof pytorchForms
+
+async function start(
+  python: string,
+  threads: number,
+  switches: readonly string[],
+  coreType?: string,
+): Promise<Started> {
+  const conversation = new Conversation(python, ['-u', script, String(threads), ...switches], {
     OPENBLAS_CORETYPE: coreType ?? process.env.OPENBLAS_CORETYPE,
   })
   try {
@@ -44,11 +61,14 @@ async function start(python: string, threads: number, coreType?: string): Promis
 }
 
 /** The first Python that has PyTorch. Throws MissingPeer where none has. */
-export async function startPyTorch(threads: number): Promise<Started & { readonly python: string }> {
+export async function startPyTorch(
+  threads: number,
+  switches: readonly string[] = [],
+): Promise<Started & { readonly python: string }> {
   const failures: string[] = []
   for (const python of pythons()) {
     try {
-      return { ...(await start(python, threads)), python }
+      return { ...(await start(python, threads, switches)), python }
     } catch (error) {
       if (!(error instanceof MissingPeer)) throw error
       failures.push(`${python}: ${error.message}`)
@@ -58,13 +78,13 @@ export async function startPyTorch(threads: number): Promise<Started & { readonl
 }
 
 /** With the fastest products that its library can be brought to. */
-async function startBest(threads: number): Promise<Started> {
-  const { python, ...first } = await startPyTorch(threads)
+async function startBest(threads: number, switches: readonly string[]): Promise<Started> {
+  const { python, ...first } = await startPyTorch(threads, switches)
   let best: Started = first
   if (best.hello.blas.includes('OpenBLAS') && !process.env.OPENBLAS_CORETYPE) {
     for (const coreType of coreTypes) {
       // a kind that the processor cannot run ends the process
-      const other = await start(python, threads, coreType).catch(() => null)
+      const other = await start(python, threads, switches, coreType).catch(() => null)
       const loser = other && other.hello.speed > best.hello.speed ? best : other
       if (other && loser === best) best = other
       loser?.conversation.end()
@@ -78,8 +98,12 @@ function does(work: Work): boolean {
   return work.kernel === 'mat_mul' || (work.kernel.startsWith('conv2d') && isPlain3x3(work))
 }
 
-export async function openPyTorch(threads: number): Promise<Peer> {
-  const { conversation, hello } = await startBest(threads)
+export async function openPyTorch(threads: number, name: PyTorchForm = 'pytorch'): Promise<Peer> {
+  const switches: readonly string[] = pytorchForms[name]
+  const { conversation, hello } = await startBest(threads, switches)
+  const where = switches.includes('cuda')
+    ? hello.blas
+    : `CPU, the best of 1 to ${threads} threads${hello.blas && `, ${hello.blas}`}`
   if (hello.blas === 'the reference BLAS') {
     conversation.end()
     throw new MissingPeer(
@@ -87,9 +111,9 @@ export async function openPyTorch(threads: number): Promise<Peer> {
     )
   }
   return {
-    name: 'pytorch',
+    name,
     version: hello.version,
-    details: `CPU, the best of 1 to ${threads} threads${hello.blas && `, ${hello.blas}`}`,
+    details: where,
     does,
     open: (work) => conversation.open(work),
     close: async () => conversation.end(),
