@@ -151,12 +151,14 @@ describe.skipIf(!name)(`webgpu: the tuner on ${name}`, { timeout: 600_000 }, () 
     forced: Target['forced'] = {},
     played: Partial<Target> = {},
     refused: (launch: Launch) => boolean = () => false,
+    changed: (launch: Launch) => Launch = (launch) => launch,
+    budget?: { compiling: number; timing: number },
   ) {
     const { compilesOn, line } = device as unknown as { compilesOn: CompilesOn; line: Line }
     const { pipelines } = compilesOn
     const prepare = async (launch: Launch): Promise<Prepared> => {
       if (refused(launch)) throw new Error('no such pipeline')
-      return pipelines.prepare(launch)
+      return pipelines.prepare(changed(launch))
     }
     const on = {
       ...compilesOn,
@@ -170,7 +172,7 @@ describe.skipIf(!name)(`webgpu: the tuner on ${name}`, { timeout: 600_000 }, () 
       return round === 0 ? 0 : round === 2 ? 100 : times[candidate]
     })
     const report = vi.fn()
-    const tuner = new Tuner(on, line, findings, stopwatch, report)
+    const tuner = new Tuner(on, line, findings, stopwatch, report, budget)
     const chosen = async (program: Program): Promise<string> => {
       const compiled = await compileProgram(program, { ...on, target: { ...on.target, ...tuner.choices } })
       for (const buffer of compiled.owned) on.memory.release(buffer)
@@ -262,6 +264,48 @@ describe.skipIf(!name)(`webgpu: the tuner on ${name}`, { timeout: 600_000 }, () 
     }
     await withProgram(100, [64, 64], async (program) => {
       await expect(refusing(suggested, second).tuner.decide(program)).rejects.toThrow('no such pipeline')
+    })
+  })
+
+  test('one that computes something else is not taken, however fast it is, and is named', async (context) => {
+    const [suggested, second, ...more] = candidates()
+    if (!second || more.length > 0) context.skip()
+    const { target } = (device as unknown as { compilesOn: CompilesOn }).compilesOn
+    const isOf = (variant: string, { constants: given }: Launch): boolean =>
+      Object.entries(variants[variant](target.lanes).constants).every(([name, value]) => given[name] === value)
+    for (const [wrong, taken] of [
+      [second, suggested],
+      [suggested, second],
+    ]) {
+      // the activation of another layer
+      const changed = (launch: Launch): Launch =>
+        isOf(wrong, launch) ? { ...launch, constants: { ...launch.constants, ACTIVATION: 1 } } : launch
+      const { tuner, stopwatch, chosen, report } = tunerWith(forgetful(), [1], {}, {}, () => false, changed)
+      await withProgram(100, [64, 64], async (program) => {
+        await tuner.decide(program)
+        expect(await chosen(program)).toBe(`${taken}@64x64`)
+        expect(report.mock.calls[0][0]).toMatch(
+          new RegExp(`linear_forward: ${wrong} computed other numbers .* storage`),
+        )
+        // only the other one is timed
+        expect(stopwatch).toHaveBeenCalledTimes(4)
+      })
+    }
+  })
+
+  test('what there was no time for is not remembered, and asked again by the next device', async () => {
+    const findings = forgetful()
+    const remembered = vi.spyOn(findings, 'set')
+    const hurried = tunerWith(findings, [4, 1], {}, {}, undefined, undefined, { compiling: 1, timing: 1e9 })
+    await withProgram(100, [64, 64, 32], async (program) => {
+      await hurried.tuner.decide(program)
+      // the first question used up the time of the second
+      expect(remembered).toHaveBeenCalledTimes(1)
+      expect(hurried.report.mock.calls[0][0]).toMatch(/variants of 1 operations .* 1 more are measured the next time/)
+      const later = tunerWith(findings, [4, 1])
+      await later.tuner.decide(program)
+      expect(remembered).toHaveBeenCalledTimes(2)
+      expect(await later.chosen(program)).toBe(`${candidates()[1]}@64x64 ${candidates()[1]}@32x64`)
     })
   })
 

@@ -4,24 +4,26 @@
  * that a row's value does not depend on the batch it is in. Measured is one operation with the class's widths and a few
  * rows, on memory of its own.
  *
- * What was found is remembered (findings.ts) under the class and a hash of the candidates' shaders. All measurements of a
- * device together have TUNING_MS; a class whose turn comes later keeps the suggestion, and that is remembered too, so that
- * the next run makes the same choices.
+ * Before candidates are timed, each has to give the numbers of the plainest one (tuner-check.ts). What was found is
+ * remembered (findings.ts) under the class and a hash of the candidates' shaders. All compiling and all timing of a
+ * device have their budgets (BUDGETS); a class whose turn comes later keeps the suggestion, and the next device asks again.
  */
 
-import { type Shape, size } from '../../kernels/contract.js'
+import type { Shape } from '../../kernels/contract.js'
 import { expand } from '../../program/lower.js'
-import { type Operation, type Program, ProgramBuilder, shapesOf } from '../../program/program.js'
-import { type CompilesOn, compileProgram } from './compile.js'
+import { type Operation, type Program, shapesOf } from '../../program/program.js'
+import type { CompilesOn } from './compile.js'
 import {
   CompositeChoice,
   compositeClass,
   compositePlanners,
+  compositeVariants,
   forcedComposite,
   hasVariants,
   usableCompositeVariants,
 } from './composites.js'
 import { type Findings, hashOf } from './findings.js'
+import { usableHalfVariants } from './half-variants.js'
 import { plan, plannedKernels } from './launches.js'
 import type { Line } from './line.js'
 import { submit } from './memory.js'
@@ -29,10 +31,13 @@ import type { Launch } from './plans.js'
 import type { Profiler } from './profiler.js'
 import { record } from './record.js'
 import type { ProductShape, Target } from './target.js'
+import { agree, type Results, Sample } from './tuner-check.js'
 import { choiceLabel, forcedVariant, usableVariants, variants } from './variants.js'
 
-/** Time for all measurements of a device. */
-const TUNING_MS = 1500
+/** Milliseconds for all measurements of a device: for compiling the candidates, which a GPU's driver does on all cores, and for timing them. */
+const BUDGETS = { hardware: { compiling: 20_000, timing: 1500 }, software: { compiling: 1500, timing: 1500 } }
+/** Rows that candidates are compared on: more than a tile, and no multiple of one. */
+const CHECKED_ROWS = 203
 /** Rows that are measured with. */
 const ROWS = { hardware: 8192, software: 256 }
 /** Replays in one measurement. In each of ROUNDS all candidates have their turn, so that what else runs meets all of them. */
@@ -59,9 +64,13 @@ export const stopwatchOf =
     return performance.now() - began
   }
 
+const adapterKind = ({ target }: CompilesOn): 'software' | 'hardware' => (target.software ? 'software' : 'hardware')
+
 /** A class of operations, its candidates, the suggested one first, and an operation of it to measure. */
 interface Question {
   readonly name: string
+  /** whether factors are float16 */
+  readonly half: boolean
   readonly kernel: string
   readonly candidates: readonly string[]
   readonly operation: Operation
@@ -70,9 +79,10 @@ interface Question {
 export class Tuner {
   /** by class */
   private readonly answers = new Map<string, string>()
-  private left = TUNING_MS
-  /** questions that were measured */
+  private readonly left: { compiling: number; timing: number }
+  /** questions that were measured, and those that there was no time for */
   private measured = 0
+  private postponed = 0
   private turn: Promise<unknown> = Promise.resolve()
 
   constructor(
@@ -81,7 +91,10 @@ export class Tuner {
     private readonly findings: Findings,
     private readonly stopwatch: Stopwatch,
     private readonly report: (line: string) => void,
-  ) {}
+    budget: { readonly compiling: number; readonly timing: number } = BUDGETS[adapterKind(on)],
+  ) {
+    this.left = { ...budget }
+  }
 
   /** For a target that takes what was found out. */
   readonly choices: Required<Pick<Target, 'tuned' | 'tunedComposite'>> = {
@@ -99,6 +112,7 @@ export class Tuner {
   private async decideAll(program: Program): Promise<void> {
     const began = performance.now()
     const before = this.measured
+    this.postponed = 0
     for (const question of this.products(program)) await this.answer(question)
     // a composite's expansion is measured with the products that it will have
     for (const question of this.composites(program)) await this.answer(question)
@@ -106,7 +120,8 @@ export class Tuner {
     if (measured > 0) {
       const seconds = ((performance.now() - began) / 1000).toFixed(1)
       this.report(
-        `measured the variants of ${measured} operations in ${seconds} s; they are remembered for this adapter.`,
+        `measured the variants of ${measured} operations in ${seconds} s; they are remembered for this adapter.` +
+          (this.postponed > 0 ? ` ${this.postponed} more are measured the next time.` : ''),
       )
     }
   }
@@ -115,6 +130,10 @@ export class Tuner {
     const key = `${question.name} ${await this.hash(question)}`
     let answer = this.findings.get('tuned', key)
     if (answer === undefined || !question.candidates.includes(answer)) {
+      if (this.left.compiling <= 0 || this.left.timing <= 0) {
+        this.postponed++
+        return
+      }
       answer = await this.line.inLine(() => this.measure(question))
       this.findings.set('tuned', { [key]: answer })
     }
@@ -131,7 +150,13 @@ export class Tuner {
       const candidates = usableCompositeVariants(operation, target)
       const open = candidates.length > 1 && !this.answers.has(name) && forcedComposite(operation, target) === undefined
       if (open)
-        questions.set(name, { name, kernel: operation.contract.name, candidates, operation: ofOneStep(operation) })
+        questions.set(name, {
+          name,
+          half: false,
+          kernel: operation.contract.name,
+          candidates,
+          operation: ofOneStep(operation),
+        })
     }
     return [...questions.values()]
   }
@@ -148,7 +173,7 @@ export class Tuner {
         const before = questions.get(name)
         // of a class's operations the largest one counts
         if (!open || (before && flopsOf(before.operation) >= flopsOf(operation))) continue
-        questions.set(name, { name, kernel: shape.kernel, candidates, operation })
+        questions.set(name, { name, half: shape.half === true, kernel: shape.kernel, candidates, operation })
       }
     }
     return [...questions.values()]
@@ -168,51 +193,71 @@ export class Tuner {
   }
 
   /**
-   * Compiles all candidates at the same time, then times them in turns: the least of the rounds counts, after one that warms
-   * up. A candidate that this adapter's driver does not compile is none.
+   * Compiles all candidates at the same time, leaves out those that compute something else, and times the others in turns:
+   * the least of the rounds counts, after one that warms up. A candidate that this adapter's driver does not compile is none.
    */
   private async measure(question: Question): Promise<string> {
-    const { memory, target } = this.on
+    const { target } = this.on
     const [suggested] = question.candidates
-    if (this.left <= 0) return suggested
     this.measured++
     const began = performance.now()
-    const { operands, ...sample } = this.sample(question)
-    const builder = new ProgramBuilder()
-    const tensors = Object.entries(operands).map(([name, tensor]) => {
-      const buffer = memory.create(size(tensor!.shape), tensor!.dtype)
-      return { name, buffer, tensor: builder.tensor(buffer, tensor!.shape) }
-    })
-    builder.add(
-      sample.contract,
-      Object.fromEntries(tensors.map(({ name, tensor }) => [name, tensor])),
-      sample.attributes,
-    )
-    const program = builder.build()
+    const sample = new Sample(this.sample(question), this.on.memory)
     const compiled = await Promise.allSettled(
-      question.candidates.map((one) => compileProgram(program, { ...this.on, target: this.forcing(question, one) })),
+      question.candidates.map((one) => sample.compile({ ...this.on, target: this.forcing(question, one) })),
     )
-    const replays = REPLAYS[target.software ? 'software' : 'hardware']
+    const replays = REPLAYS[adapterKind(this.on)]
     const times = question.candidates.map(() => Number.POSITIVE_INFINITY)
     try {
       const [first] = compiled
       if (first.status === 'rejected' && compiled.every(({ status }) => status === 'rejected')) throw first.reason
+      const wrong = await this.wrongOnes(question)
+      this.left.compiling -= performance.now() - began
+      const timed = performance.now()
       for (let round = 0; round < ROUNDS; round++) {
         for (const [i, one] of compiled.entries()) {
-          if (one.status === 'rejected') continue
+          if (one.status === 'rejected' || wrong.includes(question.candidates[i])) continue
           const time = await this.stopwatch((pass) => record(pass, one.value.dispatches, replays))
           if (round > 0) times[i] = Math.min(times[i], time)
         }
       }
+      this.left.timing -= performance.now() - timed
+      const least = Math.min(...times)
+      // none is right: the plainest is what the others were held against
+      if (least === Number.POSITIVE_INFINITY) return plainest(question, target) ?? suggested
+      return least <= WORTHWHILE * times[0] ? question.candidates[times.indexOf(least)] : suggested
     } finally {
       for (const one of compiled) {
-        if (one.status === 'fulfilled') for (const buffer of one.value.owned) memory.release(buffer)
+        if (one.status === 'fulfilled') for (const buffer of one.value.owned) this.on.memory.release(buffer)
       }
-      for (const { buffer } of tensors) buffer.dispose()
-      this.left -= performance.now() - began
+      sample.dispose()
     }
-    const least = Math.min(...times)
-    return least <= WORTHWHILE * times[0] ? question.candidates[times.indexOf(least)] : suggested
+  }
+
+  /** The candidates that compute something else than the plainest implementation does, on few rows; they are named in a line. */
+  private async wrongOnes(question: Question): Promise<readonly string[]> {
+    const reference = plainest(question, this.on.target)
+    if (reference === undefined) return []
+    const sample = new Sample(withRows(question.operation, CHECKED_ROWS), this.on.memory)
+    const resultOf = (candidate: string): Promise<Results> =>
+      sample.results({ ...this.on, target: this.forcing(question, candidate) })
+    try {
+      const expected = await resultOf(reference)
+      const wrong: string[] = []
+      for (const candidate of question.candidates) {
+        if (candidate === reference) continue
+        const results = await resultOf(candidate).catch(() => null)
+        if (results && !agree(expected, results, question.half)) wrong.push(candidate)
+      }
+      if (wrong.length > 0) {
+        this.report(
+          `${question.kernel}: ${wrong.join(', ')} computed other numbers here than ${reference}, so this adapter's driver ` +
+            'cannot be trusted with them; they are left out.',
+        )
+      }
+      return wrong
+    } finally {
+      sample.dispose()
+    }
   }
 
   private forcing({ kernel }: Question, candidate: string): Target {
@@ -221,8 +266,15 @@ export class Tuner {
 
   /** The operation with few rows. */
   private sample({ operation }: Question): Operation {
-    return withRows(operation, ROWS[this.on.target.software ? 'software' : 'hardware'])
+    return withRows(operation, ROWS[adapterKind(this.on)])
   }
+}
+
+/** The implementation that the others are held against: without workgroup memory or subgroups, or kernel by kernel. */
+function plainest({ kernel, half, candidates }: Question, target: Target): string | undefined {
+  if (kernel in compositeVariants) return candidates.includes('expanded') ? 'expanded' : undefined
+  if (!half) return 'storage'
+  return usableHalfVariants(target).find((name) => name === 'half32')
 }
 
 const classOf = (shape: ProductShape): string => `${shape.kernel}${shape.half ? '_half' : ''}${choiceLabel(shape, '')}`
