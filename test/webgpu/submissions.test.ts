@@ -35,9 +35,9 @@ function played() {
 const dispatch = { groups: [1, 1, 1], name: '', flops: 0, bytes: 0, identity: '', sizes: [] }
 const program = { dispatches: [dispatch, dispatch], launches: 2, variants: {}, uses: [], owned: [] }
 
-function executableOn(gpu: GPUDevice, software: boolean): WebgpuExecutable {
+function executableOn(gpu: GPUDevice, software: boolean, played: object = program): WebgpuExecutable {
   const on = { gpu, line: new Line(gpu, 'played'), memory: null, software, profiler: null }
-  return new WebgpuExecutable(on as unknown as RunsOn, program as unknown as CompiledProgram)
+  return new WebgpuExecutable(on as unknown as RunsOn, played as CompiledProgram)
 }
 
 const settled = () => new Promise((resolve) => setTimeout(resolve, 5))
@@ -61,4 +61,38 @@ test.each([
   expect(underWay).toBe(most)
   // a submission is a list of whole replays
   expect(submitted.every((dispatches) => dispatches % 2 === 0)).toBe(true)
+})
+
+test('a long replay is cut into submissions that no watchdog minds, and a short one is not', async () => {
+  const run = async (software: boolean, flops: readonly number[]): Promise<number[]> => {
+    const { gpu, submitted, finish } = played()
+    const dispatches = flops.map((one) => ({ ...dispatch, flops: one, bytes: 0 }))
+    const running = executableOn(gpu, software, { ...program, dispatches }).run(1)
+    await settled()
+    for (const done of finish) done()
+    await running
+    return submitted
+  }
+  // a step of 9.6 TFLOP in twelve products, of which two are of no account
+  const step = [1e12, 1e12, 1e12, 1, 1e12, 1e12, 1e12, 1e12, 1e12, 1e12, 1, 0.6e12]
+  expect(await run(false, step)).toEqual([1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1])
+  expect(await run(false, new Array(12).fill(5e10))).toEqual([2, 2, 2, 2, 2, 2])
+  expect(await run(false, new Array(12).fill(1e9))).toEqual([12])
+  // nobody watches a processor
+  expect(await run(true, step)).toEqual([12])
+})
+
+test('once a replay was measured, its time says how it is cut', async () => {
+  const { gpu, submitted, finish } = played()
+  const dispatches = new Array(10).fill({ ...dispatch, flops: 1e11, bytes: 0 })
+  const executable = executableOn(gpu, false, { ...program, dispatches })
+  for (let replay = 0; replay < 3; replay++) {
+    const running = executable.run(1)
+    while (finish.length === 0) await settled()
+    finish.pop()!()
+    await running
+  }
+  // by estimate 2 s, of which nothing is learnt from the first; then milliseconds
+  expect(submitted.slice(0, 10)).toEqual(new Array(10).fill(1))
+  expect(submitted.at(-1)).toBe(10)
 })

@@ -1,7 +1,8 @@
 /**
  * A compiled program and its replays. A run is a number of *replays*; several make one *submission*, about as many as take
  * SUBMISSION_MS, recorded as a list of dispatches in one compute pass. On a GPU two submissions are under way at a time,
- * so that the next is encoded while it works on the one before.
+ * so that the next is encoded while it works on the one before. A replay that takes long is cut into several, since a
+ * system may reset a GPU that is busy with one submission for seconds (a watchdog).
  */
 
 import { DeviceError, InvalidArgumentError } from '../../errors.js'
@@ -13,6 +14,10 @@ import { type Recorded, record } from './record.js'
 
 /** Time that one submission should take: long beside what it costs, short beside a wish to stop. */
 const SUBMISSION_MS = 25
+/** Time that no submission to a GPU should pass, by estimate; a single dispatch cannot be cut. */
+const LONGEST_MS = 250
+/** What a GPU is taken to do in a millisecond at least, until a replay was measured. */
+const SLOW = { flops: 5e8, bytes: 2e7, dispatches: 100 }
 /** Expected time below which waiting by polling is better than a timer, and the most that is slept at a time. */
 const LEAST_SLEEP_MS = 4
 const MOST_SLEEP_MS = 10_000
@@ -117,6 +122,30 @@ export class WebgpuExecutable implements Executable {
     return done
   }
 
+  /** The dispatches of one replay, in as many lists as it is cut into. */
+  private parts(): readonly (readonly Dispatch[])[] {
+    const { dispatches } = this.program
+    if (this.on.software) return [dispatches]
+    const estimates = dispatches.map(
+      ({ flops, bytes }) => Math.max(flops / SLOW.flops, bytes / SLOW.bytes) + 1 / SLOW.dispatches,
+    )
+    const estimate = estimates.reduce((sum, ms) => sum + ms, 0)
+    const pace = this.replayMs === undefined ? 1 : this.replayMs / estimate
+    if (pace * estimate <= LONGEST_MS) return [dispatches]
+    const parts: Dispatch[][] = []
+    let left = 0
+    dispatches.forEach((dispatch, i) => {
+      const ms = pace * estimates[i]
+      if (ms > left || parts.length === 0) {
+        parts.push([])
+        left = LONGEST_MS
+      }
+      parts.at(-1)!.push(dispatch)
+      left -= ms
+    })
+    return parts
+  }
+
   private async replay(times: number, signal: AbortSignal | undefined): Promise<void> {
     const { dispatches } = this.program
     const { gpu, software } = this.on
@@ -134,11 +163,14 @@ export class WebgpuExecutable implements Executable {
         const replays = Math.min(fitting, 4 * this.replays, most, times - done)
         this.replays = replays
         const start = performance.now()
-        submit(gpu, (encoder) => {
-          const pass = encoder.beginComputePass()
-          record(pass, dispatches, replays)
-          pass.end()
-        })
+        const parts = replays > 1 ? [dispatches] : this.parts()
+        for (const part of parts) {
+          submit(gpu, (encoder) => {
+            const pass = encoder.beginComputePass()
+            record(pass, part, replays)
+            pass.end()
+          })
+        }
         done += replays
         const finished = this.finished(replays * (this.replayMs ?? 0)).then(() => {
           const end = performance.now()
