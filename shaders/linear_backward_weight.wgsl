@@ -1,7 +1,8 @@
 // dweight = dyᵀ x, dbias = Σ_b dy, dtime_weight = Σ_b t·dy. The batch is cut into parts of `part` rows (z of the launch). With
 // one part the results are final; else each part writes its sums to `parts`, `pitch` numbers apart, and
 // linear_backward_weight_sum.wgsl or gradient_norm_parts.wgsl adds them up in order. The workgroups past the last tile of
-// columns do bias and time column: their invocations share the rows of the part, and the sums of each are added in order.
+// columns do bias and time column: their invocations share the rows of the part, four loads of each at a time, and the sums
+// of each are added in order.
 #include "elements.wgsl"
 #include "product.wgsl"
 
@@ -75,10 +76,13 @@ fn aside(group: vec3u, local: u32) -> bool {
     let element = min(first + at % TILE_ELEMENTS, count - 1u);
     var bias = Element();
     var time = Element();
-    for (var k = span.x + at / TILE_ELEMENTS; k < span.y; k += SHARERS) {
-      let value = Element(left(k, element));
-      bias += value;
-      if (HAS_TIME) { time += t[k] * value; }
+    for (var first_k = span.x + at / TILE_ELEMENTS; first_k < span.y; first_k += 4u * SHARERS) {
+      for (var q = 0u; q < 4u; q++) {
+        let k = min(first_k + q * SHARERS, span.y - 1u);
+        let value = select(Element(), Element(left(k, element)), first_k + q * SHARERS < span.y);
+        bias += value;
+        if (HAS_TIME) { time += t[k] * value; }
+      }
     }
     bias_shares[at] = bias;
     if (HAS_TIME) { time_shares[at] = time; }

@@ -57,20 +57,49 @@ fn tile(group: vec3u) -> vec2u {
   return vec2u(group.y, group.x);
 }
 
+// Factors of a tile's rows, invocations that share the sums of one, and where the sums of the times begin; both fit into
+// `results`, which has eight numbers for each invocation
+override TILE_FACTORS: u32 = TILE_ROWS / FACTOR_WIDTH;
+override SHARERS: u32 = clamp(THREADS / TILE_FACTORS, 1u, 8u);
+override TIMES: u32 = SHARERS * TILE_ROWS;
+
 fn aside(group: vec3u, local: u32) -> bool {
   if (group.x < u.column_tiles) { return false; }
   let span = extent(group);
   let first_row = group.y * TILE_ROWS;
-  for (var row = first_row + local; row < min(first_row + TILE_ROWS, u.rows); row += THREADS) {
+  for (var at = local; at < SHARERS * TILE_FACTORS; at += THREADS) {
+    let sharer = at / TILE_FACTORS;
+    let factor = at % TILE_FACTORS;
+    let row = min(first_row / FACTOR_WIDTH + factor, u.rows / FACTOR_WIDTH - 1u);
+    var bias: array<f32, FACTOR_WIDTH>;
+    var time: array<f32, FACTOR_WIDTH>;
+    // four loads at a time
+    for (var first_k = span.x + sharer; first_k < span.y; first_k += 4u * SHARERS) {
+      for (var q = 0u; q < 4u; q++) {
+        let k = min(first_k + q * SHARERS, span.y - 1u);
+        let value = select(Factor(), left(k, row), first_k + q * SHARERS < span.y);
+        for (var i = 0u; i < FACTOR_WIDTH; i++) {
+          bias[i] += f32(part_of(value, i));
+          if (HAS_TIME) { time[i] += t[k] * f32(part_of(value, i)); }
+        }
+      }
+    }
+    for (var i = 0u; i < FACTOR_WIDTH; i++) {
+      results[sharer * TILE_ROWS + factor * FACTOR_WIDTH + i] = bias[i];
+      if (HAS_TIME) { results[TIMES + sharer * TILE_ROWS + factor * FACTOR_WIDTH + i] = time[i]; }
+    }
+  }
+  workgroupBarrier();
+  for (var at = local; at < min(TILE_ROWS, u.rows - first_row); at += THREADS) {
     var bias = 0.0;
     var time = 0.0;
-    for (var k = span.x; k < span.y; k++) {
-      let value = f32(part_of(left(k, row / FACTOR_WIDTH), row % FACTOR_WIDTH));
-      bias += value;
-      if (HAS_TIME) { time += t[k] * value; }
+    for (var sharer = 0u; sharer < SHARERS; sharer++) {
+      bias += results[sharer * TILE_ROWS + at];
+      if (HAS_TIME) { time += results[TIMES + sharer * TILE_ROWS + at]; }
     }
     bias *= unscale();
     time *= unscale();
+    let row = first_row + at;
     if (SPLIT) {
       parts[group.z * u.pitch + u.bias_at + row] = bias;
       if (HAS_TIME) { parts[group.z * u.pitch + u.time_at + row] = time; }

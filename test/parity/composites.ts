@@ -168,7 +168,7 @@ export function casesOf(spec: Spec, number: number): CompositeCase[] {
 export const compositeCases: readonly CompositeCase[] = specs.flatMap(casesOf)
 
 /** Runs a case on a device; the gaps of a gradient keep the margin's value. */
-async function run(
+export async function runComposite(
   device: Device,
   one: CompositeCase,
 ): Promise<{ results: Record<string, Float32Array>; variant: string }> {
@@ -211,7 +211,7 @@ export async function compositeReference(one: CompositeCase): Promise<Record<str
   const known = expected.get(one)
   if (known) return known
   const device = await openDevice('reference')
-  const { results } = await run(device, one)
+  const { results } = await runComposite(device, one)
   await device.dispose()
   expected.set(one, results)
   return results
@@ -226,7 +226,7 @@ export function compositeParity(
   for (const one of cases) {
     test(`${one.composite}: ${one.label}`, async () => {
       const want = await compositeReference(one)
-      const { results, variant: chosen } = await run(device(), one)
+      const { results, variant: chosen } = await runComposite(device(), one)
       expect(chosen).toBe(variant)
       for (const [name, result] of Object.entries(results)) {
         const { error, detail } = compare(name, result, want[name], one.tolerance)

@@ -1,72 +1,98 @@
 /**
  * The products with float16 operands on the WebGPU device against the same contracts' float64 references, at sizes of the
  * float32 cases. The reference gets the values that float16 holds. What is allowed is the rounding of results: float16's
- * where that is how they are stored, else float32's.
+ * where that is how they are stored, else float32's. Every variant is tested: those for matrix units on the adapter's own
+ * where it has some, else on emulated ones (test/webgpu/emulated-units.ts). LFM_REQUIRE_UNITS=1: there must be real ones.
  */
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Device } from '../../src/device/device.js'
+import type { WebgpuDevice } from '../../src/device/webgpu/device.js'
 import { halfVariants } from '../../src/device/webgpu/half-variants.js'
+import { readShader } from '../../src/device/webgpu/node/adapter.js'
 import { openWebgpu } from '../../src/device/webgpu/node/index.js'
-import { convert, toHalf } from '../../src/kernels/convert.js'
+import type { UnitsProduct } from '../../src/device/webgpu/target.js'
+import { convert } from '../../src/kernels/convert.js'
 import { kernels } from '../../src/kernels/registry.js'
 import { ProgramBuilder } from '../../src/program/program.js'
 import { adapterOrSkip } from '../webgpu/adapter.js'
+import { openEmulated, readEmulated } from '../webgpu/emulated-units.js'
 import { cases } from './cases.js'
-import { type Case, runCase, state } from './harness.js'
+import { type Case, runCase } from './harness.js'
+import { halfKernels, halved } from './variant-cases.js'
 
 const name = await adapterOrSkip()
 
-/** A float32 case with its float operands in float16, and a loss scale of 8 where the contract takes one. */
-function halved(one: Case): Case {
-  const { operands: specs } = kernels.get(one.kernel)!
-  const operands = Object.fromEntries(
-    Object.entries(one.operands).map(([operand, given]) => [
-      operand,
-      specs[operand].dtype === 'float'
-        ? { ...given, values: (given.values as Float32Array).map(toHalf), half: true }
-        : given,
-    ]),
-  )
-  const scaled = products.includes(one.kernel) && 'state' in specs
-  return { ...one, operands: scaled ? { ...operands, state: state(5, 0, 0, 0, 3) } : operands }
+/** What this adapter has of float16 and of matrix units. */
+async function offered(): Promise<{ f16: boolean; units: UnitsProduct | null }> {
+  if (!name) return { f16: false, units: null }
+  const device = (await openWebgpu({ adapter: name, autotune: 'off' })) as WebgpuDevice
+  const { units, dtypes } = device
+  await device.dispose()
+  return { f16: dtypes.has('f16'), units }
+}
+const { f16, units } = await offered()
+if (name && !f16) console.warn(`\n*** FLOAT16 SUITES SKIPPED: ${name} has no shader-f16 ***\n`)
+if (name && process.env.LFM_REQUIRE_UNITS === '1' && units === null) {
+  throw new Error(`LFM_REQUIRE_UNITS=1, but ${name} has no matrix units that could be used`)
 }
 
-const products = ['linear_forward', 'linear_loss', 'linear_backward_input', 'linear_backward_weight']
+const products: readonly string[] = halfKernels
 const chosen = cases.filter(({ kernel }) => products.includes(kernel))
-const plain = Object.keys(halfVariants).filter((variant) => !halfVariants[variant].units)
 
-describe.skipIf(!name)(`products of float16 on ${name}`, { timeout: 600_000 }, () => {
-  for (const variant of plain) {
-    describe(variant, () => {
+/** Widths of any size, and multiples of four, which have loads of their own; the larger tiles where there are several. */
+const sizes: Readonly<Record<string, RegExp>> = {
+  half32: /^\[(7, 3|61, 67|193, 130|2503, 5|128, 256|1000, 2|1237, 128)\]/,
+  half64: /^\[128, 256\]/,
+  half128: /^\[193, 130\]/,
+  units64: /^\[(7, 3|53, 36|193, 130|128, 256|1237, 128)\]/,
+  units128: /^\[(193, 130|128, 256)\]/,
+}
+
+const fewSizes: Readonly<Record<string, RegExp>> = { units64: /^\[(53, 36|193, 130)\]/, units128: /^\[128, 256\]/ }
+
+interface Setting {
+  readonly variant: string
+  readonly form: UnitsProduct | null
+  readonly how: string
+}
+
+/** Each variant, and for matrix units each form of their text that is not the adapter's own. */
+const settings = Object.keys(halfVariants).flatMap((variant): Setting[] => {
+  if (!halfVariants[variant].units) return [{ variant, form: null, how: 'plain' }]
+  const own: Setting[] = units === null ? [] : [{ variant, form: units, how: `matrix units, as ${units}` }]
+  const forms: UnitsProduct[] = variant === 'units64' ? ['units_wide', 'units_old'] : ['units_wide']
+  return [...own, ...forms.map((form) => ({ variant, form, how: `emulated units, as ${form}` }))]
+})
+
+const compare = async (device: Device, one: Case): Promise<void> => {
+  for (const { operand, error, allowed, detail } of await runCase(device, halved(one))) {
+    expect(error, `${operand}, ${detail}`).toBeLessThanOrEqual(allowed)
+  }
+}
+
+describe.skipIf(!f16)(`products of float16 on ${name}`, { timeout: 600_000 }, () => {
+  for (const { variant, form, how } of settings) {
+    describe(`${variant}, ${how}`, () => {
       let device: Device
       beforeAll(async () => {
         const variants = Object.fromEntries(products.map((kernel) => [kernel, variant]))
-        device = await openWebgpu({ adapter: name, variants })
+        const emulated = form !== null && how.startsWith('emulated')
+        device = emulated
+          ? await openEmulated(name!, form, variants)
+          : await openWebgpu({ adapter: name, variants, autotune: 'off' })
       })
       afterAll(() => device?.dispose())
 
-      // widths of any size, and multiples of four, which have loads of their own; the larger tiles where there are several
-      const sizes = {
-        half32: /^\[(7, 3|61, 67|193, 130|2503, 5|128, 256|1000, 2|1237, 128)\]/,
-        half64: /^\[128, 256\]/,
-        half128: /^\[193, 130\]/,
-      }[variant]!
-      test.each(chosen.filter(({ label }) => sizes.test(label)))('$kernel: $label', async (one) => {
-        for (const { operand, error, allowed, detail } of await runCase(device, halved(one))) {
-          expect(error, `${operand}, ${detail}`).toBeLessThanOrEqual(allowed)
-        }
-      })
+      // emulated ones are slow, and the older form differs in its loads alone
+      const few = !how.startsWith('emulated') ? sizes[variant] : form === 'units_old' ? /^\[53, 36/ : fewSizes[variant]
+      test.each(chosen.filter(({ label }) => few.test(label)))('$kernel: $label', (one) => compare(device, one))
 
       // what comes before the first layer writes its input; a few of the cases, since each is a pipeline
       const before = cases
         .filter(({ kernel }) => ['draw_batch', 'input_features'].includes(kernel))
-        .filter(({ attributes }, i) => i % 7 === 0 || attributes.path === 'table')
-      test.each(variant === 'half32' ? before : [])('$kernel: $label', async (one) => {
-        for (const { operand, error, allowed, detail } of await runCase(device, halved(one))) {
-          expect(error, `${operand}, ${detail}`).toBeLessThanOrEqual(allowed)
-        }
-      })
+        .filter((_, i) => i % 7 === 0)
+      test.each(variant === 'half32' ? before : [])('$kernel: $label', (one) => compare(device, one))
 
       test('all launches of a product are of this variant', async () => {
         const builder = new ProgramBuilder()
@@ -82,4 +108,40 @@ describe.skipIf(!name)(`products of float16 on ${name}`, { timeout: 600_000 }, (
       })
     })
   }
+
+  describe('the emulation', () => {
+    const one = chosen.find(({ kernel, label }) => kernel === 'linear_forward' && /^\[53, 36\]/.test(label))!
+    const forced = { linear_forward: 'units64' }
+
+    test('leaves nothing of the extension in the text', async () => {
+      for (const file of ['include/fragments_units.wgsl', 'include/unit_access.wgsl', 'include/unit_access_old.wgsl']) {
+        expect(await readShader(file)).toContain('subgroup')
+        expect(await readEmulated(file)).not.toMatch(/subgroup_matrix|subgroupMatrix/)
+      }
+    })
+
+    // a load with rows in the place of columns, and a stride that counts numbers where elements count
+    test.each([
+      ['Left, row_major', 'Left, col_major'],
+      ['LEFT_PITCH / FACTOR_WIDTH);', 'LEFT_PITCH);'],
+    ])('shows what a unit would do with %s as %s', async (right, wrong) => {
+      const device = await openEmulated(name!, 'units_wide', forced, async (path) => {
+        const text = await readShader(path)
+        const changed = path.endsWith('unit_access.wgsl') ? text.replace(right, wrong) : text
+        expect(changed !== text).toBe(path.endsWith('unit_access.wgsl'))
+        // what the emulation makes of the changed text
+        return readEmulated(path, () => Promise.resolve(changed))
+      })
+      const deviations = await runCase(device, halved(one))
+      expect(deviations.some(({ error, allowed }) => error > allowed)).toBe(true)
+      await device.dispose()
+    })
+
+    test('a driver that refuses the kernels for matrix units ends nothing: it goes on without them', async () => {
+      // the extension is not there, so this text makes no module
+      const device = await openEmulated(name!, 'units_wide', {}, readShader)
+      await compare(device, one)
+      await device.dispose()
+    })
+  })
 })

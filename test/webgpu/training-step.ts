@@ -11,7 +11,6 @@ import type { Program, StorageBuffer } from '../../src/program/program.js'
 import { optimizer, poolOf, subFlow, taskOf } from '../training.js'
 
 const POOL_ROWS = 2000
-const STEPS = 8
 
 const rule = { ...optimizer, lr: 1e-3, ema: 0.9 }
 
@@ -29,10 +28,11 @@ export function stepOf<B extends StorageBuffer>(
   batch: number,
   make: (length: number, dtype?: 'f32' | 'u32' | 'f16') => B,
   precision: Precision = 'float32',
+  steps = 8,
 ): Step<B> {
   const P = mlpParameterLength(net)
   const field = mlpNetwork(net)
-  const table = optimizerTable(STEPS, rule)
+  const table = optimizerTable(steps, rule)
   const buffers = {
     pool: make(POOL_ROWS * net.dimension),
     parameters: make(P),
@@ -40,11 +40,11 @@ export function stepOf<B extends StorageBuffer>(
     m: make(P),
     v: make(P),
     average: make(P),
-    ring: make(STEPS),
-    table: make(STEPS * stepTable.columns),
+    ring: make(steps),
+    table: make(steps * stepTable.columns),
     state: make(STATE_LENGTH, 'u32'),
   }
-  const settings = subFlow({ steps: STEPS, batch, gamma: 0.25, optimizer: rule, precision, seed: 7 })
+  const settings = subFlow({ steps, batch, gamma: 0.25, optimizer: rule, precision, seed: 7 })
   const { pool, ...rest } = buffers as unknown as Record<keyof Step<B>['buffers'], DeviceBuffer>
   const half = precision === 'mixed' ? make(P, 'f16') : null
   const program = trainingProgram(field, taskOf(settings), poolOf(pool, POOL_ROWS), 1, settings, {

@@ -6,7 +6,7 @@
 
 import { describe, expect, test } from 'vitest'
 import { create } from 'webgpu'
-import { halfVariants } from '../../src/device/webgpu/half-variants.js'
+import { halfVariants, usableHalfVariants } from '../../src/device/webgpu/half-variants.js'
 import { readShader } from '../../src/device/webgpu/node/adapter.js'
 import { loadShader } from '../../src/device/webgpu/shaders.js'
 import { findUnits, hasUnits } from '../../src/device/webgpu/units.js'
@@ -93,5 +93,27 @@ describe('the text of the matrix units', async () => {
     const older = (path: string): Promise<string> =>
       path.endsWith('unit_access.wgsl') ? Promise.resolve('fn nothing() {') : readShader(path)
     expect(await findUnits(gpu, { info: info({}) } as GPUAdapter, older)).toBe('units_old')
+  })
+
+  test('a form that is read, but becomes no pipeline, is not taken', async () => {
+    // more invocations than any workgroup may have
+    const large = async (path: string): Promise<string> =>
+      (await readShader(path)).replace('const LANES = 32u', 'const LANES = 4096u')
+    const { code } = await loadShader(large, 'linear_forward_half', { product: 'units' })
+    gpu.pushErrorScope('validation')
+    gpu.createShaderModule({ code })
+    expect(await gpu.popErrorScope()).toBeNull()
+    expect(await findUnits(gpu, { info: info({}) } as GPUAdapter, large)).toBeNull()
+  })
+
+  test('a tile needs as many invocations as a workgroup may have', () => {
+    const target = { software: false, lanes: 32, workgroupBytes: 49152, f16: true, forced: {} }
+    expect(usableHalfVariants({ ...target, units: 'units_wide', threads: 1024 })).toContain('units128')
+    expect(usableHalfVariants({ ...target, units: 'units_wide', threads: 256 })).toEqual([
+      'units64',
+      'half32',
+      'half64',
+    ])
+    expect(usableHalfVariants({ ...target, units: null })).toEqual(['half64', 'half32'])
   })
 })

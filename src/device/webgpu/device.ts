@@ -18,7 +18,7 @@ import {
 import type { DeviceTimes } from '../profile.js'
 import type { AdapterInfo, LimitName, OpenAdapter } from './adapter-info.js'
 import { type CompilesOn, compileProgram, makeAbsent } from './compile.js'
-import { WebgpuExecutable } from './executable.js'
+import { type CompiledProgram, WebgpuExecutable } from './executable.js'
 import type { Findings } from './findings.js'
 import { plannedKernels } from './launches.js'
 import { Line } from './line.js'
@@ -44,6 +44,10 @@ export interface WebgpuDeviceOptions {
   readonly openSafe: (() => Promise<Device>) | null
   /** limits below the adapter's own, to see what a smaller one would do */
   readonly limits?: Readonly<Partial<Record<LimitName, number>>>
+  /** units whose kernels are written in this form are taken to be there, to see what an adapter with them would do */
+  readonly units?: UnitsProduct
+  /** told of what the device goes on without */
+  readonly onWarning?: (message: string) => void
   /** told what the tuner measured; null: nothing is measured, and what was is not used */
   readonly onTuned: ((line: string) => void) | null
 }
@@ -60,7 +64,7 @@ export class WebgpuDevice implements Device {
   /** the device with all checks, from the first proof on */
   private safe: Promise<Device> | undefined
   private readonly tuner: Tuner | null
-  private readonly compilesOn: CompilesOn
+  private compilesOn: CompilesOn
 
   private constructor(
     readonly gpu: GPUDevice,
@@ -78,6 +82,7 @@ export class WebgpuDevice implements Device {
       software: adapter.type === 'software',
       lanes: fixedLanes,
       workgroupBytes: limits.maxComputeWorkgroupStorageSize,
+      threads: limits.maxComputeInvocationsPerWorkgroup,
       bindingBytes: limits.maxStorageBufferBindingSize,
       f16: gpu.features.has('shader-f16'),
       units,
@@ -124,7 +129,8 @@ export class WebgpuDevice implements Device {
       requiredFeatures: wantedFeatures.filter((name) => adapter.features.has(name)) as GPUFeatureName[],
       requiredLimits: { ...info.limits, ...options.limits },
     })
-    return new WebgpuDevice(gpu, info, readShader, options, await findUnits(gpu, adapter, readShader))
+    const units = options.units ?? (await findUnits(gpu, adapter, readShader))
+    return new WebgpuDevice(gpu, info, readShader, options, units)
   }
 
   createBuffer(length: number, dtype: DType = 'f32'): DeviceBuffer {
@@ -142,10 +148,10 @@ export class WebgpuDevice implements Device {
 
   async compile(program: Program): Promise<Executable> {
     this.line.check()
-    const { line, compilesOn, profiler } = this
-    const { gpu, memory, target } = compilesOn
+    const { line, profiler } = this
     await this.tuner?.decide(program)
-    const compiled = await compileProgram(program, compilesOn)
+    const compiled = await this.compiled(program)
+    const { gpu, memory, target } = this.compilesOn
     const { openSafe, findings } = this.options
     const safe =
       openSafe &&
@@ -163,6 +169,22 @@ export class WebgpuDevice implements Device {
       throw error
     }
     return executable
+  }
+
+  /** A driver that refuses a kernel for the matrix units loses them, and nothing ends. */
+  private async compiled(program: Program): Promise<CompiledProgram> {
+    const on = this.compilesOn
+    try {
+      return await compileProgram(program, on)
+    } catch (error) {
+      this.line.check()
+      if (on.target.units === null || !(error instanceof DeviceError)) throw error
+      const without = { ...on, target: { ...on.target, units: null } }
+      const compiled = await compileProgram(program, without)
+      this.compilesOn = without
+      this.options.onWarning?.(`${error.message.split('\n')[0]} It goes on without the adapter's matrix units.`)
+      return compiled
+    }
   }
 
   memory(): MemoryUse {

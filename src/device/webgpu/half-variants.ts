@@ -13,6 +13,8 @@ interface HalfVariant {
   readonly constants: Constants
   /** bytes of workgroup memory, at most */
   readonly workgroupBytes: number
+  /** invocations of a workgroup */
+  readonly threads: number
 }
 
 /** `teams` × `teams` teams of 32 invocations, each of 32 × 32 elements. */
@@ -22,6 +24,7 @@ const square = (units: boolean, teams: number, depth: number): HalfVariant => ({
   constants: { TEAM_ROWS: teams, TEAM_COLUMNS: teams, DEPTH: depth },
   // a slice of either factor, and a fragment of sums for each team
   workgroupBytes: 2 * 2 * (32 * teams) * (depth + 8) + 4 * 256 * teams * teams,
+  threads: 32 * teams * teams,
 })
 
 export const halfVariants: Readonly<Record<string, HalfVariant>> = {
@@ -32,12 +35,15 @@ export const halfVariants: Readonly<Record<string, HalfVariant>> = {
   units128: square(true, 4, 16),
 }
 
+/** Invocations of a workgroup that every adapter allows. */
+const LEAST_THREADS = 256
+
 /** The names of those that this adapter can run, the suggested one first. */
-export function usableHalfVariants({ units, software, workgroupBytes }: Target): string[] {
+export function usableHalfVariants({ units, software, workgroupBytes, threads = LEAST_THREADS }: Target): string[] {
   const suggested = units !== null ? 'units64' : software ? 'half32' : 'half64'
   const usable = (name: string): boolean => {
     const variant = halfVariants[name]
-    if (variant.workgroupBytes > workgroupBytes) return false
+    if (variant.workgroupBytes > workgroupBytes || variant.threads > threads) return false
     if (!variant.units) return true
     // the oldest form has the sizes of one variant
     return units !== null && (units !== 'units_old' || name === 'units64')

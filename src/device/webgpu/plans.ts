@@ -116,8 +116,11 @@ export const flag = (value: unknown): number => (value ? 1 : 0)
 /** Entries of an operand that holds no time, one for all rows, or one for each. */
 export const times = (t: Shape | undefined): number => (t ? t[0] : 0)
 
-/** Workgroups that keep an adapter busy, about; parts of a batch are made until there are so many. */
-const BUSY_HARDWARE = 256
+/**
+ * Workgroups that keep an adapter busy, about; parts of a batch are made until there are so many. A GPU of 132 processors wants
+ * several on each, since a workgroup of a 64 × 64 tile is two subgroups, which hide little of what a load takes.
+ */
+const BUSY_HARDWARE = 1024
 const BUSY_SOFTWARE = 8
 /** Rows of a batch below which a part is not worth its sum. */
 const LEAST_PART = 64

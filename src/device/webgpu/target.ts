@@ -18,6 +18,8 @@ export interface Target {
   readonly lanes: number
   /** bytes of memory that a workgroup may have */
   readonly workgroupBytes: number
+  /** invocations that a workgroup may have; left out: 256, as everywhere */
+  readonly threads?: number
   /** bytes that one binding of a buffer may have; left out: as many as it likes */
   readonly bindingBytes?: number
   /** whether shaders may use float16 */

@@ -1,8 +1,9 @@
 /**
  * Matrix units: whether an adapter has some that multiply 16 × 16 float16 factors into float32 sums, and in which form its
- * Dawn wants the loads of fragments written (both are in use). Asked by compiling a product both ways, in an error scope.
+ * Dawn wants the loads of fragments written (several are in use). Asked by making a pipeline of a product in each.
  */
 
+import { halfVariants } from './half-variants.js'
 import { loadShader, type ReadShader } from './shaders.js'
 import { type UnitsProduct, unitsForms } from './target.js'
 
@@ -26,7 +27,7 @@ export function hasUnits(info: GPUAdapterInfo): boolean {
   return lanes && [...subgroupMatrixConfigs].some(fits)
 }
 
-/** The first form that this device compiles; null where there are no units, or none of the unitsForms is understood. */
+/** The first form that this device makes a pipeline of; null where there are no units, or none of the forms is understood. */
 export async function findUnits(
   gpu: GPUDevice,
   adapter: GPUAdapter,
@@ -34,15 +35,26 @@ export async function findUnits(
 ): Promise<UnitsProduct | null> {
   if (!gpu.features.has(FEATURE) || !gpu.features.has('shader-f16') || !hasUnits(adapter.info)) return null
   for (const form of unitsForms) {
-    if ((await complaint(gpu, readShader, form)) === null) return form
+    if (await isAccepted(gpu, readShader, form)) return form
   }
   return null
 }
 
-/** What the compiler of WGSL says against a form; null: nothing. */
-export async function complaint(gpu: GPUDevice, readShader: ReadShader, form: UnitsProduct): Promise<string | null> {
+/** Whether the compiler of WGSL takes a form, and the driver what that makes of it. */
+async function isAccepted(gpu: GPUDevice, readShader: ReadShader, form: UnitsProduct): Promise<boolean> {
   const { code } = await loadShader(readShader, 'linear_forward_half', { product: form })
   gpu.pushErrorScope('validation')
-  gpu.createShaderModule({ label: form, code })
-  return (await gpu.popErrorScope())?.message ?? null
+  const module = gpu.createShaderModule({ label: form, code })
+  if (await gpu.popErrorScope()) return false
+  const constants = form === 'units_old' ? {} : halfVariants.units64.constants
+  try {
+    await gpu.createComputePipelineAsync({
+      label: form,
+      layout: 'auto',
+      compute: { module, entryPoint: 'main', constants },
+    })
+    return true
+  } catch {
+    return false
+  }
 }

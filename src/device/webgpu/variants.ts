@@ -168,7 +168,11 @@ function isUsable(name: string, shape: ProductShape, { lanes, workgroupBytes }: 
  * reports them (`choiceLabel`), for one; where it says nothing of this shape, the fastest known is taken.
  */
 export function chooseVariant(shape: ProductShape, target: Target): string {
-  const variant = forcedVariant(shape, target) ?? target.tuned?.(shape) ?? usableVariants(shape, target)[0]
+  const usable = usableVariants(shape, target)
+  const tuned = target.tuned?.(shape)
+  // what was measured may have been refused since
+  const known = tuned !== undefined && usable.includes(tuned) ? tuned : usable[0]
+  const variant = forcedVariant(shape, target) ?? known
   target.onChoice?.(shape, variant)
   return variant
 }

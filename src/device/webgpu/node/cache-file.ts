@@ -28,15 +28,18 @@ type Content = z.output<typeof schema>
 export const cacheFolder = (): string =>
   join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'local-flow-matching')
 
-export function fileFindings(
-  { name, driver }: Pick<AdapterInfo, 'name' | 'driver'>,
-  warn: (message: string) => void,
-  folder = cacheFolder(),
-): Findings {
-  const path = join(
-    folder,
-    `webgpu-${createHash('sha256').update(`${name}\n${driver}`).digest('hex').slice(0, 16)}.json`,
-  )
+type Adapter = Pick<AdapterInfo, 'name' | 'driver'>
+
+const pathOf = ({ name, driver }: Adapter, folder: string): string =>
+  join(folder, `webgpu-${createHash('sha256').update(`${name}\n${driver}`).digest('hex').slice(0, 16)}.json`)
+
+/** All that the file of an adapter says, for people who want to read it; throws where there is none. */
+export const knownFindings = (adapter: Adapter, folder = cacheFolder()): Readonly<Content> =>
+  schema.parse(JSON.parse(readFileSync(pathOf(adapter, folder), 'utf8')))
+
+export function fileFindings(adapter: Adapter, warn: (message: string) => void, folder = cacheFolder()): Findings {
+  const { name, driver } = adapter
+  const path = pathOf(adapter, folder)
   let warned = false
   const once = (message: string): void => {
     if (!warned) warn(message)

@@ -53,6 +53,7 @@ export async function openWebgpu(options: WebgpuOptions = {}): Promise<Device> {
     profile,
     limits,
     findings,
+    onWarning,
     openSafe: fast ? safe : null,
     onTuned: autotune === 'off' ? null : onWarning,
   })

@@ -1,0 +1,127 @@
+/**
+ * Parity without a test runner: the variants first, then kernels, composites and training steps, one result after the other, for
+ * programs that write each down at once (scripts/gpu-host/prove/parity.ts) or watch from outside (scripts/validated).
+ */
+
+import type { Device } from '../../src/device/device.js'
+import { compositeVariants } from '../../src/device/webgpu/composites.js'
+import type { WebgpuDevice } from '../../src/device/webgpu/device.js'
+import { halfVariants } from '../../src/device/webgpu/half-variants.js'
+import { variants } from '../../src/device/webgpu/variants.js'
+import type { Precision } from '../../src/learn/fit.js'
+import type { MlpSpec } from '../../src/networks/mlp/spec.js'
+import { stepOf } from '../webgpu/training-step.js'
+import { cases } from './cases.js'
+import { compositeCases, compositeReference, runComposite } from './composites.js'
+import { type Case, compare, runCase } from './harness.js'
+import { edgeCases, halfKernels, halved, productKernels } from './variant-cases.js'
+
+export interface ParityResult {
+  readonly what: string
+  /** the largest error as a share of what is allowed */
+  readonly worst: number
+  readonly ms: number
+  /** empty: right */
+  readonly complaints: readonly string[]
+}
+
+type Open = (variants: Readonly<Record<string, string>>) => Promise<Device>
+
+interface Compared {
+  readonly operand: string
+  readonly error: number
+  readonly allowed: number
+  readonly detail: string
+}
+
+async function timed(what: string, work: () => Promise<readonly Compared[]>): Promise<ParityResult> {
+  const began = performance.now()
+  const result = (worst: number, complaints: readonly string[]): ParityResult => ({
+    what,
+    worst,
+    ms: performance.now() - began,
+    complaints,
+  })
+  try {
+    const all = await work()
+    const wrong = all.filter(({ error, allowed }) => !(error <= allowed))
+    const shares = all.map(({ error, allowed }) => (error === 0 ? 0 : error / allowed))
+    return result(
+      Math.max(0, ...shares),
+      wrong.map(
+        ({ operand, error, allowed, detail }) => `${operand} is off by ${error} (allowed ${allowed}), ${detail}`,
+      ),
+    )
+  } catch (error) {
+    return result(Number.POSITIVE_INFINITY, [(error as Error).message])
+  }
+}
+
+const net: MlpSpec = {
+  kind: 'mlp',
+  dimension: 3,
+  condition: 0,
+  hidden: [20, 33],
+  activation: 'softplus',
+  beta: 5,
+  time: 'every',
+  frequencies: [],
+}
+
+/** Three steps of training on odd sizes: losses that are numbers, and a state that counted them. */
+async function trained(device: Device, precision: Precision): Promise<readonly Compared[]> {
+  const step = stepOf(net, 203, (length, dtype) => device.createBuffer(length, dtype), precision)
+  const { program, buffers, values } = step
+  for (const [key, start] of Object.entries(values)) buffers[key as keyof typeof buffers].write(start)
+  const executable = await device.compile(program)
+  await executable.run(3)
+  const losses = [...(await buffers.ring.read(0, 3))]
+  executable.dispose()
+  for (const buffer of Object.values(buffers)) buffer.dispose()
+  const good = losses.every((loss) => loss > 0 && Number.isFinite(loss))
+  return [{ operand: 'losses', error: good ? 0 : 1, allowed: 0, detail: losses.join(', ') }]
+}
+
+/** `few`: the last case of each kernel and one of each variant and product; `all`: everything but the slowest that is the same again. */
+export async function* parityRuns(open: Open, much: 'few' | 'all'): AsyncGenerator<ParityResult> {
+  const all = much === 'all'
+  const first = (await open({})) as WebgpuDevice
+  const hasHalf = first.dtypes.has('f16')
+  const named = Object.keys(halfVariants).filter((one) => hasHalf && (!halfVariants[one].units || first.units !== null))
+  const label = (one: Case, variant: string): string => `${one.kernel}, ${one.label}, as ${variant}`
+
+  for (const variant of [...Object.keys(variants), ...named]) {
+    const isHalf = variant in halfVariants
+    const kernels: readonly string[] = isHalf ? halfKernels : productKernels
+    const device = await open(Object.fromEntries(kernels.map((kernel) => [kernel, variant])))
+    for (const one of edgeCases(variant, all)) {
+      yield await timed(label(one, variant), () => runCase(device, isHalf ? halved(one) : one))
+    }
+    await device.dispose()
+  }
+  for (const kernel of new Set(cases.map((one) => one.kernel))) {
+    if ((kernel === 'convert' || kernel === 'adam_mixed') && !hasHalf) continue
+    const own = cases.filter((one) => one.kernel === kernel)
+    // labels are made of sizes: the last cases have the most unusual ones
+    for (const one of all ? own : own.slice(-1))
+      yield await timed(`${one.kernel}, ${one.label}`, () => runCase(first, one))
+  }
+  for (const variant of compositeVariants.rk4_step) {
+    const device = await open(Object.fromEntries(Object.keys(compositeVariants).map((name) => [name, variant])))
+    const own = compositeCases.filter(({ composite }) => composite === 'rk4_step')
+    for (const one of all ? own : own.slice(0, 1)) {
+      yield await timed(`rk4_step, ${one.label}, as ${variant}`, async () => {
+        const want = await compositeReference(one)
+        const { results } = await runComposite(device, one)
+        return Object.entries(results).map(([name, values]) => compare(name, values, want[name], one.tolerance))
+      })
+    }
+    await device.dispose()
+  }
+  for (const precision of ['float32', 'mixed'] as const) {
+    if (precision === 'float32' || hasHalf) {
+      yield await timed(`three training steps, ${precision}`, () => trained(first, precision))
+    }
+  }
+  await first.dispose()
+}

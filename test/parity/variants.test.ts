@@ -1,0 +1,36 @@
+/**
+ * Every variant of the float32 products that this adapter can run, against the reference, on cases with edges. Variants of
+ * convolutions have more of them (test/webgpu/convolutions.test.ts), those of float16 a suite of their own (half.test.ts).
+ */
+
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { WebgpuDevice } from '../../src/device/webgpu/device.js'
+import { openWebgpu } from '../../src/device/webgpu/node/index.js'
+import { variants } from '../../src/device/webgpu/variants.js'
+import { adapterOrSkip } from '../webgpu/adapter.js'
+import { runCase } from './harness.js'
+import { edgeCases, productKernels } from './variant-cases.js'
+
+const name = await adapterOrSkip()
+
+describe.skipIf(!name).each(Object.keys(variants))(`%s on ${name}`, { timeout: 600_000 }, (variant) => {
+  let device: WebgpuDevice
+  beforeAll(async () => {
+    const forced = Object.fromEntries(productKernels.map((kernel) => [kernel, variant]))
+    device = (await openWebgpu({ adapter: name, variants: forced, autotune: 'off' })) as WebgpuDevice
+  })
+  afterAll(() => device?.dispose())
+
+  const chosen = edgeCases(variant).filter(({ kernel }) => !kernel.startsWith('conv2d'))
+  test('has cases', () => expect(chosen).not.toEqual([]))
+
+  test.each(chosen)('$kernel: $label', async (one) => {
+    const lanes = Number(/^(\d+) to \1$/.exec(String(device.info.details.lanes))?.[1] ?? 0)
+    const { subgroups, workgroupBytes } = variants[variant](lanes)
+    const fits =
+      (lanes > 0 || !subgroups) && workgroupBytes <= Number(device.info.details.maxComputeWorkgroupStorageSize)
+    for (const { operand, error, allowed, detail } of await runCase(device, one, fits ? variant : undefined)) {
+      expect(error, `${operand}, ${detail}`).toBeLessThanOrEqual(allowed)
+    }
+  })
+})
