@@ -4,9 +4,12 @@
 #
 #   sh run.sh [--out FOLDER] COMMAND [ARGUMENT …]
 #
+#   prove [OPTION …]         everything that is claimed of the WebGPU device, within nine minutes: is it right, how fast is
+#                            it. FOLDER/prove.json says what is done; called again it goes on. --only bench, --seconds 60
 #   devices                  which adapters and engines there are (with --json: for programs)
 #   bench [OPTION …]         npm run bench; the result is FOLDER/bench.json. --help lists the options
-#   test [FILTER …]          the test suites with WebGPU required; --help lists vitest's options
+#   test [FILTER …]          test suites with WebGPU required, those of the WebGPU device where no filter is given; --help
+#                            lists vitest's options
 #   train CONFIG [OPTION …]  lfm train into FOLDER/run; CONFIG is a file here, or of the package: examples/rose.yaml
 #   lfm COMMAND …            any other command: lfm sample results/run -n 1000 -o results/x.csv
 #   node SCRIPT …            a script of your own, with the same environment
@@ -45,7 +48,7 @@ while [ $# -gt 0 ]; do
   esac
 done
 case ${1:-} in
-  devices | bench | test | train | lfm | node)
+  prove | devices | bench | test | train | lfm | node)
     command=$1
     shift
     ;;
@@ -53,7 +56,7 @@ case ${1:-} in
     usage
     exit 2
     ;;
-  *) fail "there is no command '$1'; there are devices, bench, test, train, lfm and node (run.sh --help)" ;;
+  *) fail "there is no command '$1'; there are prove, devices, bench, test, train, lfm and node (run.sh --help)" ;;
 esac
 case $(uname -sm) in
   'Linux x86_64') ;;
@@ -161,8 +164,13 @@ export PATH
 node=$unpacked/bin/node
 lfm=$app/dist/cli/main.js
 
+# every suite that opens a WebGPU device; filters of vitest are parts of paths
+webgpu_suites='test/webgpu/ test/parity/webgpu test/parity/variants test/parity/half test/parity/special-values
+  test/parity/composites-webgpu test/method/mixed test/method/unet-engines test/bench/adapter-peak'
+
 start() {
   case $command in
+    prove) "$node" "$app/scripts/gpu-host/prove.mjs" --out "$out" "$@" ;;
     devices) "$node" "$lfm" devices "$@" ;;
     lfm) "$node" "$lfm" "$@" ;;
     node) "$node" "$@" ;;
@@ -182,6 +190,8 @@ start() {
       cd "$app" && "$node" --import tsx bench/main.ts "$@"
       ;;
     test)
+      # shellcheck disable=SC2086 # a list
+      [ $# -gt 0 ] || set -- $webgpu_suites
       # three suites need what a host has not: onnxruntime, and the tools that build and document the package
       cd "$app" && LFM_REQUIRE_WEBGPU=1 "$node" node_modules/vitest/vitest.mjs run --exclude test/bench/onnx.test.ts \
         --exclude 'test/docs/**' --reporter default --reporter json --outputFile.json "$out/test.json" "$@"

@@ -3,7 +3,7 @@
  * that the folder for bare hosts brings.
  */
 
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
@@ -57,4 +57,22 @@ test('its libraries are among those of the folder for bare hosts', () => {
     .filter((word) => /^lib/.test(word))
   expect(installed.length).toBeGreaterThan(5)
   expect(installed.filter((name) => !packed.split(' ').includes(name))).toEqual([])
+})
+
+test('the suites that a GPU host runs are all that open a WebGPU device of their own', () => {
+  const [, list] = /^webgpu_suites='([^']*)'/m.exec(read('scripts/gpu-host/run.sh'))!
+  const filters = list.split(/\s+/)
+  const suites = (readdirSync(join(root, 'test'), { recursive: true }) as string[])
+    .filter((path) => path.endsWith('.test.ts'))
+    .map((path) => `test/${path}`)
+  // those of the method and of the command line run on every engine, and are long
+  const own = suites.filter((path) => /^test\/(webgpu|parity|bench)\//.test(path) && /adapterOrSkip/.test(read(path)))
+  expect(own.filter((path) => !filters.some((filter) => path.includes(filter)))).toEqual([])
+  for (const filter of filters)
+    expect(
+      suites.some((path) => path.includes(filter)),
+      filter,
+    ).toBe(true)
+  expect(own).toContain('test/parity/half.test.ts')
+  expect(own).toContain('test/parity/composites-webgpu.test.ts')
 })
