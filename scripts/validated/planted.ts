@@ -3,8 +3,8 @@
  * behind the end of a buffer, `race` reads workgroup memory before a barrier.
  */
 
-import { openAdapter } from '../../src/device/webgpu/adapter.js'
 import { submit, usage } from '../../src/device/webgpu/memory.js'
+import { openAdapter } from '../../src/device/webgpu/node/adapter.js'
 
 const N = 64
 const [mistake] = process.argv.slice(2)

@@ -6,9 +6,9 @@
  *     tsx scripts/validated/suite.ts short|long
  */
 
-import { openAdapter, readShader } from '../../src/device/webgpu/adapter.js'
 import { WebgpuDevice } from '../../src/device/webgpu/device.js'
 import { forgetful } from '../../src/device/webgpu/findings.js'
+import { openAdapter, readShader } from '../../src/device/webgpu/node/adapter.js'
 import { parityRuns } from '../../test/parity/runs.js'
 
 const open = async (variants: Readonly<Record<string, string>>): Promise<WebgpuDevice> =>

@@ -1,7 +1,7 @@
 /** What the adapters of this machine are and can do: FILE; fails where there is none. */
 
 import { writeFileSync } from 'node:fs'
-import { listAdapters, openWebgpu } from '../../../src/device/webgpu/index.js'
+import { listAdapters, openWebgpu } from '../../../src/device/webgpu/node/index.js'
 
 const [file] = process.argv.slice(2)
 const found = []

@@ -6,7 +6,7 @@
 
 import { writeFileSync } from 'node:fs'
 import type { Device } from '../../../src/device/device.js'
-import { openDevice } from '../../../src/device/select.js'
+import { openDevice } from '../../../src/device/node/select.js'
 import type { Precision } from '../../../src/learn/fit.js'
 import type { MlpSpec } from '../../../src/networks/mlp/spec.js'
 import { stepOf } from '../../../test/webgpu/training-step.js'

@@ -4,7 +4,7 @@
  */
 
 import { appendFileSync, writeFileSync } from 'node:fs'
-import { openWebgpu } from '../../../src/device/webgpu/index.js'
+import { openWebgpu } from '../../../src/device/webgpu/node/index.js'
 import { parityRuns } from '../../../test/parity/runs.js'
 
 const [file, size] = process.argv.slice(2)

@@ -1,8 +1,8 @@
 /** What the tuner has chosen on the first adapter of this machine: FILE. */
 
 import { writeFileSync } from 'node:fs'
-import { knownFindings } from '../../../src/device/webgpu/cache-file.js'
-import { listAdapters } from '../../../src/device/webgpu/index.js'
+import { knownFindings } from '../../../src/device/webgpu/node/cache-file.js'
+import { listAdapters } from '../../../src/device/webgpu/node/index.js'
 
 const [file] = process.argv.slice(2)
 const [adapter] = await listAdapters()

@@ -2,7 +2,7 @@
 
 import { writeFileSync } from 'node:fs'
 import type { Device } from '../../../src/device/device.js'
-import { openDevice } from '../../../src/device/select.js'
+import { openDevice } from '../../../src/device/node/select.js'
 import { unetDimension, unetPlan } from '../../../src/networks/unet/spec.js'
 import { unetNetwork } from '../../../src/networks/unet/unet.js'
 import { ProgramBuilder } from '../../../src/program/program.js'
