@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdlib>
 #include <cstring>
+#include <mutex>
 #include <new>
 #include <stdexcept>
 
@@ -125,10 +126,17 @@ void Program::run_timed(ThreadPool& pool, double* clock) const {
 int64_t Program::run(int64_t times, const std::atomic<int32_t>& stop, const std::atomic<int32_t>& closing,
                      double* clock) {
   ThreadPool& pool = ThreadPool::get();
-  std::lock_guard<std::mutex> turn(pool.turn);
+  const auto is_to_end = [&] {
+    return stop.load(std::memory_order_relaxed) || closing.load(std::memory_order_relaxed);
+  };
+  // another device's run may be without end, and whoever closes this one waits for us
+  std::unique_lock<std::timed_mutex> turn(pool.turn, std::defer_lock);
+  while (!turn.try_lock_for(std::chrono::milliseconds(10))) {
+    if (is_to_end()) return 0;
+  }
   const FlushSubnormals flush;
   for (int64_t done = 0; done < times; done++) {
-    if (stop.load(std::memory_order_relaxed) || closing.load(std::memory_order_relaxed)) return done;
+    if (is_to_end()) return done;
     if (clock) {
       run_timed(pool, clock);
     } else {

@@ -30,8 +30,8 @@ class ThreadPool : public Workers {
   static void let_go();
   ~ThreadPool();
 
-  /** Held while programs run, by one device at a time. */
-  std::mutex turn;
+  /** Held while programs run, by one device at a time; waited for in short stretches, so that who is to end can leave. */
+  std::timed_mutex turn;
 
  private:
   explicit ThreadPool(int threads);

@@ -1,9 +1,44 @@
 /**
  * Every way the library fails. A message says three things: what was wrong (the value and where it came from), what
- * would be right, and what was kept. Programs catch by class or by `name`; the command line prints `message` alone.
+ * would be right, and what was kept. Programs catch by class or by `name`; the command line prints `message` alone. Parts of a
+ * message come from files and paths that a stranger may have made, so a message holds nothing that a terminal would obey, and
+ * has an end.
  */
 
+/** Characters of a message, at most. */
+const LONGEST_MESSAGE = 1900
+
+/**
+ * What a terminal obeys instead of showing it, and what turns the direction of text or hides it: C0 but the newline, DEL,
+ * C1, marks of direction, separators of lines, zero-width marks; half a pair of surrogates.
+ */
+const obeyed = new RegExp(
+  '[\\u0000-\\u0009\\u000b-\\u001f\\u007f-\\u009f\\u061c\\u200b-\\u200f\\u2028-\\u202e\\u2060-\\u206f\\ufeff\\ufff9-\\ufffb]' +
+    '|[\\ud800-\\udbff](?![\\udc00-\\udfff])|(?<![\\ud800-\\udbff])[\\udc00-\\udfff]',
+  'g',
+)
+
+function escaped(character: string): string {
+  if (character === '\t') return '\\t'
+  if (character === '\r') return '\\r'
+  const code = character.charCodeAt(0)
+  return code < 0x100 ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u${code.toString(16).padStart(4, '0')}`
+}
+
+/** A text as a terminal may show it: what it would obey is written out, and lines after the first are set in. */
+export const printable = (text: string): string => text.replace(obeyed, escaped).replace(/\n(?! {2})/g, '\n  ')
+
+/** The same on one line. */
+export const oneLine = (text: string): string => text.replace(obeyed, escaped).replaceAll('\n', '\\n')
+
+/** The beginning of a text. */
+export const cut = (text: string, most: number): string => (text.length > most ? `${text.slice(0, most - 3)}...` : text)
+
 export class LocalFlowError extends Error {
+  constructor(message: string) {
+    super(printable(cut(message, LONGEST_MESSAGE)))
+  }
+
   override get name(): string {
     return this.constructor.name
   }
@@ -23,7 +58,15 @@ export class ConfigError extends LocalFlowError {
 }
 
 /** A data file or array is missing, unreadable or holds values that cannot be trained on. */
-export class DataError extends LocalFlowError {}
+export class DataError extends LocalFlowError {
+  /** the message without anything that stands in the file; undefined where it quotes nothing */
+  readonly withoutContent: string | undefined
+
+  constructor(message: string, withoutContent?: string) {
+    super(message)
+    this.withoutContent = withoutContent
+  }
+}
 
 /** A checkpoint or run folder is missing, damaged, from a newer version or of another architecture. */
 export class CheckpointError extends LocalFlowError {}
@@ -39,12 +82,34 @@ export class TrainingError extends LocalFlowError {}
 
 /** Shows a value the way it would be typed, cut to one short line. */
 export function show(value: unknown): string {
-  if (typeof value === 'string') return `'${value.length > 60 ? `${value.slice(0, 57)}...` : value}'`
+  if (typeof value === 'string') return `'${oneLine(cut(value, 60))}'`
   if (typeof value === 'number' || typeof value === 'bigint' || typeof value === 'boolean') return String(value)
   if (value === null || value === undefined) return String(value)
   if (typeof value === 'function') return 'a function'
-  const text = JSON.stringify(value) ?? String(value)
-  return text.length > 80 ? `${text.slice(0, 77)}...` : text
+  if (typeof value === 'symbol') return 'a symbol'
+  if (ArrayBuffer.isView(value)) return `a ${value.constructor.name}`
+  return oneLine(cut(jsonOf(value), 80))
+}
+
+function jsonOf(value: object): string {
+  try {
+    return JSON.stringify(value) ?? String(value)
+  } catch {
+    // it contains itself, or lists within lists without end
+    return Array.isArray(value) ? 'a list' : 'an object'
+  }
+}
+
+/** '[2, 3, 4]' */
+export const extents = (shape: readonly number[]): string => `[${cut(shape.join(', '), 80)}]`
+
+/** How many names a message lists. */
+const MOST_LISTED = 20
+
+/** 'a', 'b', 'c' … and so many more */
+export function list(names: readonly string[]): string {
+  const shown = names.slice(0, MOST_LISTED).map((name) => oneLine(cut(name, 60)))
+  return `${shown.join(', ')}${names.length > MOST_LISTED ? ` and ${names.length - MOST_LISTED} more` : ''}`
 }
 
 /**

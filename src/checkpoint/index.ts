@@ -14,6 +14,7 @@ export {
   type FileEntry,
   findRun,
   formatVersion,
+  lockRun,
   type ManifestContent,
   makeRunFolder,
   manifestName,

@@ -3,15 +3,20 @@
  * a new name and synced; `manifest.json`, written last and atomically, names them with sizes and hashes; then files that
  * no manifest names any more are removed. Whenever the writer is killed, the manifest that is there names files that are
  * there. Files have a logical name (`pool.safetensors`), under which programs ask for them, and a name on disk
- * (`pool.1f0c….ck.safetensors`), which is new for each content. One process at a time writes to a folder.
+ * (`pool.1f0c….ck.safetensors`), which is new for each content. Who writes locks the folder (lockRun), and a checkpoint says
+ * which one it follows: where another has come between, by whatever way, it is refused, so that a manifest never names files
+ * of two runs.
  */
 
 import { createHash, randomBytes } from 'node:crypto'
-import { access, constants, mkdir, open, readdir, readFile, rm, stat } from 'node:fs/promises'
+import { access, constants, open, readdir, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { CheckpointError, InvalidArgumentError, show } from '../errors.js'
-import { syncFolder, temporaryName, writeFileAtomic, writeNewFile } from '../files/atomic.js'
+import { isAbandoned, syncFolder, writeFileAtomic, writeNewFile } from '../files/atomic.js'
+import { makeFolder } from '../files/folders.js'
+import { type Lock, lockFolder, lockProblem } from '../files/lock.js'
+import { readAtMost } from '../files/reading.js'
 import { reasonOf } from '../files/reasons.js'
 import { decodeSafetensors, encodeSafetensors, type Safetensors, type StoredTensor } from '../files/safetensors.js'
 
@@ -19,6 +24,11 @@ import { decodeSafetensors, encodeSafetensors, type Safetensors, type StoredTens
 export const formatVersion = 2
 
 export const manifestName = 'manifest.json'
+
+/** Bytes of a manifest, at most. */
+const longestManifest = 1 << 26
+/** Files of a checkpoint, at most. */
+const mostFiles = 10_000
 
 const logicalName = /^[A-Za-z0-9][\w-]*(?:\.[\w-]+)*\.[a-z0-9]+$/
 /** stem, 16 random hex digits, mark, extension: the names that writeCheckpoint gives, and the only ones it removes. */
@@ -51,7 +61,7 @@ const manifestSchema = z.object({
   variants: z.record(z.string(), z.record(z.string(), z.string())),
   /** Where training stands: `step` steps of sub-flow `subFlow` (from 1, any network that is fitted) are done. */
   progress: z.object({ subFlow: z.int().min(1), step: z.int().min(0), phase: z.enum(['train', 'push', 'done']) }),
-  files: z.array(fileEntry),
+  files: z.array(fileEntry).max(mostFiles),
   evaluation: record.optional(),
   timings: record.optional(),
   extra: record.optional(),
@@ -83,17 +93,18 @@ function upgraded(json: unknown): unknown {
 /** The manifest as it is in the folder, checked; null where there is none. */
 async function findManifest(dir: string): Promise<RunManifest | null> {
   const path = join(dir, manifestName)
-  let text: string
+  let bytes: Buffer | null
   try {
-    text = await readFile(path, 'utf8')
+    bytes = await readAtMost(path, longestManifest)
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
     if (code === 'ENOENT' || code === 'ENOTDIR') return null
     throw new CheckpointError(`${path} cannot be read: ${reasonOf(error)}.`)
   }
+  if (!bytes) throw new CheckpointError(`${path} is damaged: it has more than ${longestManifest} bytes.`)
   let json: unknown
   try {
-    json = JSON.parse(text)
+    json = JSON.parse(bytes.toString('utf8'))
   } catch {
     throw new CheckpointError(`${path} is damaged: it is no JSON.`)
   }
@@ -109,7 +120,8 @@ async function findManifest(dir: string): Promise<RunManifest | null> {
     const [issue] = result.error.issues
     throw new CheckpointError(`${path} is damaged: ${issue.path.join('.') || 'it'}: ${issue.message}.`)
   }
-  const twice = result.data.files.find(({ name }, i, all) => all.findIndex((entry) => entry.name === name) !== i)
+  const names = new Set<string>()
+  const twice = result.data.files.find(({ name }) => names.size === names.add(name).size)
   if (twice) throw new CheckpointError(`${path} is damaged: it names ${twice.name} twice.`)
   return result.data
 }
@@ -170,11 +182,11 @@ export async function readCheckpointTensors(dir: string, manifest: RunManifest, 
 /** Removes what earlier checkpoints or killed writers left: files with names of ours that the manifest does not name. */
 async function removeStale(dir: string, files: readonly FileEntry[]): Promise<void> {
   const named = new Set(files.map(({ file }) => file))
-  const stale = (await readdir(dir)).filter(
-    (name) => temporaryName.test(name) || (storedName.test(name) && !named.has(name)),
-  )
-  // What cannot be removed now is removed after the next checkpoint.
-  await Promise.all(stale.map((name) => rm(join(dir, name), { force: true }).catch(() => {})))
+  for (const name of await readdir(dir)) {
+    const isStale = storedName.test(name) ? !named.has(name) : await isAbandoned(dir, name)
+    // What cannot be removed now is removed after the next checkpoint.
+    if (isStale) await rm(join(dir, name), { force: true }).catch(() => {})
+  }
 }
 
 async function writeFile(dir: string, name: string, content: CheckpointContent): Promise<FileEntry> {
@@ -187,13 +199,20 @@ async function writeFile(dir: string, name: string, content: CheckpointContent):
   return { name, file, size, sha256: hash.digest('hex') }
 }
 
+/** Whether two manifests are of the same checkpoint: each has files or a time of its own. */
+const isSame = (a: RunManifest | null, b: RunManifest | null): boolean => identityOf(a) === identityOf(b)
+const identityOf = (manifest: RunManifest | null): string | null =>
+  manifest && JSON.stringify([manifest.updated, manifest.seed, ...manifest.files.map(({ file }) => file)])
+
 /**
  * Writes a checkpoint; when the promise resolves it is the folder's, until then the one before it is.
  *
  * @param files contents by logical name; a name ends in an extension and has letters, digits, '_', '-' and '.'
  * @param keep logical names of files that are carried over from the checkpoint before, as they are
- * @throws CheckpointError where something cannot be written (no space left …), naming what was kept, and where a file
- *   to keep is not there
+ * @param follows the checkpoint that this one takes the place of; where the folder holds another one by now nothing is
+ *   written. Left out: whatever is there
+ * @throws CheckpointError where something cannot be written (no space left …), naming what was kept, where a file to keep is
+ *   not there, and where another has written to the folder meanwhile
  */
 export async function writeCheckpoint(
   dir: string,
@@ -201,9 +220,23 @@ export async function writeCheckpoint(
     files,
     keep = [],
     manifest,
-  }: { files: Readonly<Record<string, CheckpointContent>>; keep?: readonly string[]; manifest: ManifestContent },
+    follows,
+  }: {
+    files: Readonly<Record<string, CheckpointContent>>
+    keep?: readonly string[]
+    manifest: ManifestContent
+    follows?: RunManifest | null
+  },
 ): Promise<RunManifest> {
-  const previous = keep.length > 0 ? await findManifest(dir) : null
+  const previous = keep.length > 0 || follows !== undefined ? await findManifest(dir) : null
+  const expectSame = (there: RunManifest | null): void => {
+    if (follows === undefined || isSame(there, follows)) return
+    throw new CheckpointError(
+      `Another process has written to ${dir} meanwhile (${there ? describe(there) : 'there is no checkpoint any more'}), so ` +
+        'nothing is written there: files of two runs would be mixed. Train into another folder.',
+    )
+  }
+  expectSame(previous)
   const entries: FileEntry[] = keep.map((name) => {
     const entry = previous?.files.find((file) => file.name === name)
     if (!entry) throw new CheckpointError(`${dir} has no file ${show(name)} to carry over to the next checkpoint.`)
@@ -211,7 +244,7 @@ export async function writeCheckpoint(
   })
   const written: FileEntry[] = []
   try {
-    await mkdir(dir, { recursive: true })
+    makeFolder(dir)
     for (const [name, content] of Object.entries(files)) {
       if (keep.includes(name)) throw new InvalidArgumentError(`${name} is both written and carried over.`)
       written.push(await writeFile(dir, name, content))
@@ -223,6 +256,7 @@ export async function writeCheckpoint(
       updated: new Date().toISOString(),
       files: [...entries, ...written],
     }
+    if (follows !== undefined) expectSame(await findManifest(dir))
     await writeFileAtomic(join(dir, manifestName), `${JSON.stringify(complete, null, 2)}\n`)
     await removeStale(dir, complete.files)
     return complete
@@ -268,10 +302,27 @@ export async function findRun(
   return null
 }
 
+/**
+ * Locks a run folder that is there for writing; see files/lock.ts.
+ *
+ * @param onTakeOver told where the lock of a process that is no more was there
+ * @throws CheckpointError where another process is at work in it, named with its machine
+ */
+export async function lockRun(dir: string, onTakeOver?: (message: string) => void): Promise<Lock> {
+  const lock = await lockFolder(dir).catch((error) => {
+    throw new CheckpointError(`${dir} cannot be written to: ${lockProblem(error)}.`)
+  })
+  const { tookOver } = lock
+  if (tookOver) {
+    onTakeOver?.(`The lock of process ${tookOver.pid} on ${tookOver.host}, which is no more, was taken over in ${dir}.`)
+  }
+  return lock
+}
+
 /** Makes a folder for a run, where it is not there yet. Throws CheckpointError where it cannot be made or written to. */
 export async function makeRunFolder(dir: string): Promise<void> {
   try {
-    await mkdir(dir, { recursive: true })
+    makeFolder(dir)
     await access(dir, constants.W_OK)
   } catch (error) {
     throw new CheckpointError(`${dir} cannot be used as a run folder: ${reasonOf(error)}.`)

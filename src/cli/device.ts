@@ -5,7 +5,7 @@ import { openDevice } from '../device/node/select.js'
 import { type DeviceTimes, type Profile, profileText } from '../device/profile.js'
 import { LocalFlow } from '../run/local-flow.js'
 import { type Run, readFlow } from '../run/run.js'
-import { note } from './terminal.js'
+import { note, print } from './terminal.js'
 
 export interface RunDeviceOptions {
   device?: DeviceKind | 'auto'
@@ -51,5 +51,5 @@ const noClock = ({ kind, info }: Device): string =>
     : `No profile: the ${kind} device does not time its kernels one by one; --device native and webgpu do.`
 
 export const printProfile = (profile: Profile, what: string): void => {
-  process.stdout.write(`${profileText(profile, what)}\n`)
+  print(...profileText(profile, what).split('\n'))
 }

@@ -3,7 +3,7 @@
 import type { DeviceInfo } from '../device/device.js'
 import { openDevice } from '../device/node/select.js'
 import { LocalFlowError } from '../errors.js'
-import { printJson } from './terminal.js'
+import { print, printJson } from './terminal.js'
 
 interface Found {
   kind: 'webgpu' | 'native' | 'reference'
@@ -77,5 +77,5 @@ export async function devices({ json }: { json?: boolean }): Promise<void> {
       lines.push(`    ${name}: ${text}${name === 'lacks' ? reasonFor(info) : ''}`)
     }
   }
-  process.stdout.write(`${lines.join('\n')}\n\nauto chooses ${auto.kind}: ${auto.why}.\n`)
+  print(...lines, '', `auto chooses ${auto.kind}: ${auto.why}.`)
 }

@@ -13,7 +13,7 @@ import { checkTraining, describeModel, networkFor } from '../networks/registry.j
 import { isAdaptive, tableauOf } from '../ode/solver.js'
 import { machineBytes } from '../run/machine.js'
 import { checkBatch, planRun } from '../run/training.js'
-import { note, printJson } from './terminal.js'
+import { note, print, printJson } from './terminal.js'
 import type { TrainCommandOptions } from './train.js'
 
 interface Rows {
@@ -65,7 +65,7 @@ export async function dryRun(configPath: string, options: TrainCommandOptions): 
         `peak memory of training: ${bytesText(memory.peak)} (activations ${bytesText(memory.activations)}, parameters and ` +
           `optimizer ${bytesText(memory.optimizer)}, ${rows.count === null ? 'the data not counted' : `data ${bytesText(memory.pool)}`})`,
       ]
-      process.stdout.write(`${lines.join('\n')}\n`)
+      print(...lines)
     }
     if (device) checkMemory(plan, config, device.info, machineBytes())
   } finally {

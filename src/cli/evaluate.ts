@@ -20,7 +20,7 @@ import { addEvaluation, openRun, type Run, rowKindOf } from '../run/run.js'
 import { openFlow, type RunDeviceOptions } from './device.js'
 import { type PictureOptions, pictureQuality, qualityLines, someRows } from './evaluate-pictures.js'
 import { interruptSignal } from './interrupt.js'
-import { clock, printJson } from './terminal.js'
+import { clock, print, printJson } from './terminal.js'
 
 export interface EvaluateCommandOptions extends RunDeviceOptions, PictureOptions {
   /** default 'test' */
@@ -80,7 +80,7 @@ export async function evaluate(folder: string, options: EvaluateCommandOptions):
       ...(likelihood ? likelihoodLines(likelihood, part, device.info.name) : []),
     ]
     if (report) lines.push(`Report: ${report}`)
-    process.stdout.write(`${lines.join('\n')}\n`)
+    print(...lines)
   } finally {
     release()
     await close()
@@ -171,7 +171,12 @@ export async function dataOf(run: Run, part: Part): Promise<LoadedData> {
     )
   }
   const config = resolveConfig(raw, `the config in ${run.folder}`)
-  const data = await loadData(config.data, { seed: config.seed, baseDir: dirname(run.extra.configPath) })
+  const data = await loadData(config.data, { seed: config.seed, baseDir: dirname(run.extra.configPath) }).catch(
+    (error) => {
+      // the run names the file, and who made the run may be a stranger: nothing that stands in the file is shown
+      throw error instanceof DataError && error.withoutContent ? new DataError(error.withoutContent) : error
+    },
+  )
   if (!data[part]) {
     throw new DataError(`The config has no ${part} part (data.${part} is 0); there is nothing to evaluate on.`)
   }

@@ -1,135 +1,14 @@
 #!/usr/bin/env node
 /**
- * The command line `lfm`. Each command is a file beside this one and is loaded when it is asked for. Errors of the library
- * print their message alone; anything else is a defect and prints its stack.
+ * The command line `lfm`: loads the commands and runs one. A system that has no open files or memory left for that is told of
+ * in a line; nothing else is loaded here, so that there is somebody to tell it.
  */
 
-import { readFileSync } from 'node:fs'
-import { Command, CommanderError, InvalidArgumentError as InvalidOption, Option } from 'commander'
-import { deviceKinds } from '../device/node/select.js'
-import { LocalFlowError } from '../errors.js'
-import { resizeNames } from '../metrics/resize.js'
-import { Interrupted } from './interrupt.js'
-
-const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
-  version: string
-}
-
-const wholeNumber =
-  (least: number) =>
-  (text: string): number => {
-    const value = Number(text)
-    if (!Number.isSafeInteger(value) || value < least)
-      throw new InvalidOption(`It must be a whole number from ${least} on.`)
-    return value
-  }
-const collect = (value: string, previous: string[]): string[] => [...previous, value]
-const device = (): Option =>
-  new Option('--device <kind>', 'device to run on (default: the config’s)').choices(deviceKinds)
-const fast = (): Option =>
-  new Option('--fast', 'WebGPU without Dawn’s checks, once the same program has passed with them on this adapter')
-const profile = (what: string): Option =>
-  new Option('--profile', `print where the time of ${what} goes, kernel by kernel`)
-const json = (): Option => new Option('--json', 'print one JSON object as the last line of stdout')
-
-const program = new Command('lfm')
-  .description('Train, sample and score Local Flow Matching models.')
-  .version(version)
-  .showHelpAfterError('(lfm --help lists the commands)')
-  .exitOverride()
-
-program
-  .command('train')
-  .description('train the flow that a config describes, into a run folder')
-  .argument('<config>', 'YAML file')
-  .option('--out <run>', 'run folder; needed but for --dry-run')
-  .option('--dry-run', 'only print parameters, flops of a step and peak memory; the data need not be there')
-  .addOption(device())
-  .addOption(fast())
-  .option('--set <key=value>', 'override a key of the config, such as train.steps=100; may be repeated', collect, [])
-  .option('--resume', 'go on from the last checkpoint of the run folder')
-  .option('--force', 'replace the run that the folder holds, once the new one has its first checkpoint')
-  .addOption(profile('a training step'))
-  .addOption(json())
-  .action(async (config, options, command: Command) => {
-    if (options.dryRun) return (await import('./dry-run.js')).dryRun(config, options)
-    if (!options.out) command.error("error: required option '--out <run>' not specified")
-    return (await import('./train.js')).train(config, options)
-  })
-
-program
-  .command('sample')
-  .description('draw samples of a trained run')
-  .argument('<run>', 'run folder')
-  .requiredOption('-n <count>', 'number of samples', wholeNumber(1))
-  .requiredOption('-o, --output <file>', '.csv, .npy or .png; of pictures .npy, .png (a grid) or a folder')
-  .option('--seed <number>', 'seed (default: the config’s)', wholeNumber(0))
-  .addOption(device())
-  .addOption(fast())
-  .addOption(profile('a block of samples'))
-  .addOption(json())
-  .action(async (run, options) => (await import('./sample.js')).sample(run, options))
-
-program
-  .command('score')
-  .description('log-likelihood of each row of a file, in nats')
-  .argument('<run>', 'run folder')
-  .argument('<data>', '.csv or .npy; a folder of pictures')
-  .option('-o, --output <file>', 'write the scores here, .csv or .npy')
-  .addOption(device())
-  .addOption(fast())
-  .addOption(json())
-  .action(async (run, data, options) => (await import('./score.js')).score(run, data, options))
-
-program
-  .command('evaluate')
-  .description(
-    'likelihood of the test part, added to the report, or of the validation part; of pictures FID, precision and recall',
-  )
-  .argument('<run>', 'run folder')
-  .addOption(
-    new Option('--part <part>', 'the rows; a likelihood of the validation part is printed only, train is for FID')
-      .choices(['test', 'validation', 'train'])
-      .default('test'),
-  )
-  .option('--samples <count>', 'of a run on pictures: samples to draw, 0 for none (default: 5000)', wholeNumber(0))
-  .option('--features <name>', 'of a run on pictures: digits, or an ONNX file (default: digits for grey squares)')
-  .addOption(
-    new Option(
-      '--resize <way>',
-      "how pictures are resized for an ONNX file: clean-fid's mode (default: clean)",
-    ).choices(resizeNames),
-  )
-  .addOption(
-    new Option('--solver <name>', 'of a run on pictures: solver of the samples (default: the config’s)').choices([
-      'euler',
-      'midpoint',
-      'rk4',
-      'dopri5',
-    ]),
-  )
-  .option('--steps <count>', 'of a run on pictures: steps through each sub-flow', wholeNumber(1))
-  .option('--likelihood <count>', 'of a run on pictures: how many pictures to score (default: 0)', wholeNumber(1))
-  .addOption(device())
-  .addOption(fast())
-  .addOption(json())
-  .action(async (run, options) => (await import('./evaluate.js')).evaluate(run, options))
-
-program
-  .command('devices')
-  .description('adapters, the CPU target, what they support, and what auto would choose')
-  .addOption(json())
-  .action(async (options) => (await import('./devices.js')).devices(options))
-
 try {
-  await program.parseAsync()
+  await (await import('./program.js')).run()
 } catch (error) {
-  if (error instanceof CommanderError) process.exitCode = error.exitCode
-  else if (error instanceof Interrupted) {
-    process.stderr.write(`${error.message}\n`)
-    process.exitCode = 130
-  } else if (error instanceof LocalFlowError) {
-    process.stderr.write(`lfm: ${error.message}\n`)
-    process.exitCode = 1
-  } else throw error
+  const { code, syscall, message } = error as NodeJS.ErrnoException
+  if (typeof code !== 'string' || syscall === undefined) throw error
+  process.stderr.write(`lfm: it could not be loaded: ${message}.\n`)
+  process.exitCode = 1
 }

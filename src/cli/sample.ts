@@ -1,10 +1,10 @@
 /** `lfm sample`: draws samples of a run into a .csv, .npy or .png file; pictures also into a folder of PNG files. */
 
-import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { writeFileAtomic } from '../checkpoint/index.js'
 import { writeCsv, writeNpy } from '../data/index.js'
 import { blockProfile } from '../device/profile.js'
+import { makeFolder } from '../files/folders.js'
 import { cannotWrite } from '../files/reasons.js'
 import { quantise } from '../metrics/features.js'
 import { picturePng, pointsFigure, renderPng, tilesPng } from '../plot/index.js'
@@ -13,7 +13,7 @@ import { openRun, rowKindOf } from '../run/run.js'
 import { openFlow, printProfile, type RunDeviceOptions, readProfile } from './device.js'
 import { interruptSignal } from './interrupt.js'
 import { writerFor } from './output.js'
-import { printJson } from './terminal.js'
+import { print, printJson } from './terminal.js'
 
 export interface SampleCommandOptions extends RunDeviceOptions {
   n: number
@@ -44,9 +44,11 @@ async function writeGrid(path: string, samples: Samples): Promise<void> {
 /** Each picture as a PNG of its own: 00000.png, 00001.png … */
 async function writeFolder(folder: string, samples: Samples): Promise<void> {
   const pictures = quantise(samples)
-  await mkdir(folder, { recursive: true }).catch((error) => {
+  try {
+    makeFolder(folder)
+  } catch (error) {
     throw cannotWrite(folder, error)
-  })
+  }
   for (let i = 0; i < samples.shape[0]; i++) {
     const path = join(folder, `${String(i).padStart(5, '0')}.png`)
     await writeFileAtomic(path, await picturePng(pictures, i)).catch((error) => {
@@ -81,8 +83,8 @@ export async function sample(folder: string, options: SampleCommandOptions): Pro
       const result = { n: options.n, output: options.output, nfe: mean, nfeMax: max, seconds, device: device.kind }
       printJson(profile ? { ...result, profile } : result)
     } else {
-      process.stdout.write(
-        `${options.n} samples in ${seconds.toFixed(2)} s on ${device.info.name} (${mean} function evaluations each): ${options.output}\n`,
+      print(
+        `${options.n} samples in ${seconds.toFixed(2)} s on ${device.info.name} (${mean} function evaluations each): ${options.output}`,
       )
       if (profile) printProfile(profile, 'one block of rows')
     }

@@ -12,7 +12,7 @@ import { openRun, type Run, rowKindOf } from '../run/run.js'
 import { openFlow, type RunDeviceOptions } from './device.js'
 import { interruptSignal } from './interrupt.js'
 import { writerFor } from './output.js'
-import { printJson } from './terminal.js'
+import { print, printJson } from './terminal.js'
 
 export interface ScoreCommandOptions extends RunDeviceOptions {
   output?: string
@@ -76,10 +76,10 @@ export async function score(folder: string, dataPath: string, options: ScoreComm
       const { mean: nfe, max: nfeMax } = flow.evaluations!
       printJson({ n, logProb, nll: -logProb, bitsPerDim, nfe, nfeMax, output: options.output ?? null })
     } else {
-      process.stdout.write(
+      print(
         `${n} rows: mean log-likelihood ${logProb.toFixed(4)} nats` +
           `${bitsPerDim === null ? '' : `, ${bitsPerDim.toFixed(4)} bits per dimension`}` +
-          `${options.output ? `; each row's in ${options.output}` : ''}\n`,
+          `${options.output ? `; each row's in ${options.output}` : ''}`,
       )
     }
   } finally {

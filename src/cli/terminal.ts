@@ -1,8 +1,12 @@
 /**
  * What the command line prints. People read progress on stderr (a bar on a terminal, else a line now and then) and results on
- * stdout; with --json the last line of stdout is one object and nothing else goes there.
+ * stdout; with --json the last line of stdout is one object and nothing else goes there. What is printed may come from a
+ * file (a config's name, a column's): nothing in it reaches the terminal that the terminal would obey. An output that nobody
+ * reads any more ends nothing.
  */
 
+import { printable } from '../errors.js'
+import { reasonOf } from '../files/reasons.js'
 import type { Progress } from '../recipes/run-recipe.js'
 
 /** Seconds between two progress lines where there is no terminal. */
@@ -13,12 +17,44 @@ const BAR_CELLS = 24
 const SHORTEST_BAR = 4
 const SEPARATOR = ' │ '
 
+/** DEL and C1, which JSON leaves as they are. */
+const notInJson = /[\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g
+
 export const printJson = (value: object): void => {
-  process.stdout.write(`${JSON.stringify(value)}\n`)
+  const json = JSON.stringify(value).replace(notInJson, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`)
+  process.stdout.write(`${json}\n`)
+}
+
+/** Lines on stdout: a command's result. */
+export const print = (...lines: string[]): void => {
+  process.stdout.write(
+    `${lines
+      .flatMap((line) => line.split('\n'))
+      .map(printable)
+      .join('\n')}\n`,
+  )
 }
 
 export const note = (text: string): void => {
-  process.stderr.write(`${text}\n`)
+  process.stderr.write(`${printable(text)}\n`)
+}
+
+/** The reader has gone: a pipe's, or the terminal itself. */
+const nobodyReads = ['EPIPE', 'EIO', 'ERR_STREAM_DESTROYED', 'ECONNRESET']
+
+/**
+ * Output that cannot be written ends no work: whoever read it has gone (`| head`, a closed terminal), and the result is a file.
+ * Where stdout is a file that has no room, one line on stderr says so and the exit code is 1.
+ */
+export function outliveOutputs(): void {
+  let told = false
+  process.stderr.on('error', () => {})
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (told || nobodyReads.includes(error.code ?? '')) return
+    told = true
+    process.exitCode = 1
+    process.stderr.write(`lfm: stdout cannot be written: ${reasonOf(error)}.\n`)
+  })
 }
 
 /** 75 → '1:15', 4000 → '1:06:40' */

@@ -1,9 +1,10 @@
 /** `lfm train`: from a config to a run folder with checkpoints, pictures and a report. */
 
 import { createHash } from 'node:crypto'
+import { stat } from 'node:fs/promises'
 import { basename, dirname, extname, resolve } from 'node:path'
 import { stringify } from 'yaml'
-import { findRun, makeRunFolder, type RunManifest } from '../checkpoint/index.js'
+import { findRun, lockRun, makeRunFolder, type RunManifest } from '../checkpoint/index.js'
 import { applyOverrides, type ResolvedConfig, readConfig, resolveConfig } from '../config/index.js'
 import { loadData } from '../data/load.js'
 import type { LoadedData } from '../data/source.js'
@@ -11,6 +12,7 @@ import { type Device, type DeviceKind, mergeVariants, type VariantsByDevice } fr
 import { openDevice } from '../device/node/select.js'
 import { stepProfile } from '../device/profile.js'
 import { CheckpointError, ConfigError, DataError, LocalFlowError, TrainingError } from '../errors.js'
+import type { Lock } from '../files/lock.js'
 import { bytesText } from '../learn/plan.js'
 import { describeModel, networkFor } from '../networks/registry.js'
 import type { RecipeState } from '../recipes/recipe.js'
@@ -39,7 +41,7 @@ import {
 import { checkBatch, trainFlow } from '../run/training.js'
 import { printProfile, readProfile } from './device.js'
 import { Interrupted, interruptSignal } from './interrupt.js'
-import { clock, note, printJson, progressDisplay } from './terminal.js'
+import { clock, note, print, printJson, progressDisplay } from './terminal.js'
 
 export interface TrainCommandOptions {
   out: string
@@ -127,6 +129,38 @@ export async function train(configPath: string, options: TrainCommandOptions): P
   const overrides = options.device ? [...options.set, `device.kind=${options.device}`] : options.set
   const raw = applyOverrides(await readConfig(configPath), overrides)
   const config = resolveConfig(raw, configPath)
+  // a folder that is there is locked before its run is looked at; a new one is made once everything else is right
+  let lock = await lockIfThere(options.out)
+  try {
+    return await trainInto(configPath, options, raw, config, async () => {
+      await makeRunFolder(options.out)
+      if (lock) return
+      lock = await lockRun(options.out, note)
+      // another may have begun there meanwhile
+      await findRun(options.out, { force: options.force })
+    })
+  } finally {
+    await lock?.release()
+  }
+}
+
+/** The lock of a run folder; null where there is no such folder yet. */
+async function lockIfThere(folder: string): Promise<Lock | null> {
+  const there = await stat(folder).then(
+    (found) => found.isDirectory(),
+    () => false,
+  )
+  return there ? lockRun(folder, note) : null
+}
+
+/** @param holdFolder makes the run folder where it is not there, and sees to it that nobody else writes to it */
+async function trainInto(
+  configPath: string,
+  options: TrainCommandOptions,
+  raw: Record<string, unknown>,
+  config: ResolvedConfig,
+  holdFolder: () => Promise<void>,
+): Promise<void> {
   const manifest = await findRun(options.out, { resume: options.resume, force: options.force })
   if (manifest) checkSameRun(options.out, resolveConfig(manifest.config.raw, `the config in ${options.out}`), config)
 
@@ -152,7 +186,7 @@ export async function train(configPath: string, options: TrainCommandOptions): P
   const display = progressDisplay(config.train.steps)
   let session: Session | null = null
   try {
-    await makeRunFolder(options.out)
+    await holdFolder()
     const identity: RunIdentity = {
       created: manifest?.created ?? new Date().toISOString(),
       raw,
@@ -181,11 +215,10 @@ export async function train(configPath: string, options: TrainCommandOptions): P
     const resume = `${commandLine(configPath, options)} --resume`
     const saved = session?.saved ?? manifest
     if (signal.aborted && error === signal.reason) {
-      throw new Interrupted(
-        saved
-          ? `Interrupted: saved at ${placeOf(saved)}. Go on with: ${resume}`
-          : `Interrupted: nothing was saved yet. Begin again with: ${commandLine(configPath, options)}`,
-      )
+      const message = saved
+        ? `Interrupted: saved at ${placeOf(saved)}. Go on with: ${resume}`
+        : `Interrupted: nothing was saved yet. Begin again with: ${commandLine(configPath, options)}`
+      throw new Interrupted(message, (error as Interrupted).exitCode)
     }
     if (error instanceof LocalFlowError && !(error instanceof CheckpointError)) {
       error.message += ` ${whatIsKept(options.out, saved, error instanceof TrainingError, resume)}`
@@ -275,9 +308,10 @@ class Session {
       printJson(profile ? { ...summary, profile } : summary)
     } else {
       const flows = config.train.steps.length
-      process.stdout.write(
+      print(
         `Trained ${flows === 1 ? 'one sub-flow' : `${flows} sub-flows`}, ${timings.stepsTaken} steps of ` +
-          `${config.train.batch} rows, in ${clock(wall)} on ${device.info.name}.\nReport: ${path}\n`,
+          `${config.train.batch} rows, in ${clock(wall)} on ${device.info.name}.`,
+        `Report: ${path}`,
       )
       if (profile) printProfile(profile, 'a training step')
     }
@@ -293,6 +327,7 @@ class Session {
       this.identity,
       networkFor(this.config.model, this.data.train.shape.slice(1)),
       this.resumed,
+      this.command.force,
     )
     this.saved = await this.writer.write(state)
     if (first) await removeReport(out)

@@ -1,6 +1,7 @@
 /** Finds the schemas of a key or a path, for messages and for the documentation. */
 
 import { z } from 'zod'
+import { cut, oneLine } from '../errors.js'
 import { configSchema } from './schema.js'
 
 /** What a default, an optional mark or a transform is wrapped around. */
@@ -65,7 +66,10 @@ export const valueAt = (raw: unknown, path: readonly PropertyKey[]): unknown =>
   path.reduce<unknown>((value, name) => (value as Record<PropertyKey, unknown> | null | undefined)?.[name], raw)
 
 export const pathText = (path: readonly PropertyKey[]): string =>
-  path.map((name, i) => (typeof name === 'number' ? `[${name}]` : `${i ? '.' : ''}${String(name)}`)).join('')
+  path.map((name, i) => (typeof name === 'number' ? `[${name}]` : `${i ? '.' : ''}${nameText(String(name))}`)).join('')
+
+/** A name that was written, which may be anything, as a part of a message. */
+const nameText = (name: string): string => oneLine(cut(name, 60))
 
 /** One key of the config, for documentation and suggestions. */
 export interface ConfigKey {

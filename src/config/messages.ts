@@ -6,6 +6,11 @@ import { either } from '../schema/words.js'
 import { descend, formsOf, keysOf, kindOf, pathText, unwrap, valueAt, wordsOf } from './keys.js'
 import { keyOfOtherName } from './other-names.js'
 
+/** Problems that a message lists; each costs some work. */
+const MOST_PROBLEMS = 20
+/** No key is as long: such a name is nobody's typing error. */
+const LONGEST_NAME = 64
+
 /** Levenshtein's distance: the least number of letters to insert, remove or change. */
 function editDistance(a: string, b: string): number {
   let previous = Array.from({ length: b.length + 1 }, (_, j) => j)
@@ -21,6 +26,7 @@ function editDistance(a: string, b: string): number {
 
 /** The name that is nearly what was written, if there is one: at most a third of its letters differ, but two at least. */
 function nearest(written: string, names: readonly string[]): string | undefined {
+  if (written.length > LONGEST_NAME) return undefined
   const lower = written.toLowerCase()
   const distances = names.map((name) => editDistance(lower, name.toLowerCase()))
   const least = Math.min(...distances)
@@ -77,7 +83,8 @@ function expectation(schemas: readonly z.core.$ZodType[]): { expects: string; na
 /** One zod issue as one line a problem; a union's is that of the form that was meant, where that is clear. */
 function issueLines(root: z.ZodType, raw: unknown, issue: z.core.$ZodIssue, above: readonly PropertyKey[]): string[] {
   const path = [...above, ...issue.path]
-  if (issue.code === 'unrecognized_keys') return issue.keys.map((name) => unknownKey(root, raw, path, name))
+  if (issue.code === 'unrecognized_keys')
+    return issue.keys.slice(0, MOST_PROBLEMS + 1).map((name) => unknownKey(root, raw, path, name))
   if (issue.code === 'invalid_union') {
     const meant = issue.errors.find((errors) =>
       errors.every((error) => error.path.length > 0 || error.code === 'unrecognized_keys'),
@@ -92,11 +99,13 @@ function issueLines(root: z.ZodType, raw: unknown, issue: z.core.$ZodIssue, abov
   return [`${where} must be ${expects}, but is ${show(value)}${near ? `; did you mean ${near}?` : '.'}`]
 }
 
-export const failure = (origin: string, issues: readonly string[]): ConfigError =>
-  new ConfigError(
-    issues.length === 1 ? `${origin}: ${issues[0]}` : `${origin}: ${issues.length} problems.\n  ${issues.join('\n  ')}`,
-    issues,
-  )
+export function failure(origin: string, issues: readonly string[]): ConfigError {
+  if (issues.length === 1) return new ConfigError(`${origin}: ${issues[0]}`, issues)
+  const many = issues.length > MOST_PROBLEMS
+  const listed = many ? [...issues.slice(0, MOST_PROBLEMS), '…'] : issues
+  const count = many ? `more than ${MOST_PROBLEMS}` : issues.length
+  return new ConfigError(`${origin}: ${count} problems.\n  ${listed.join('\n  ')}`, issues)
+}
 
 /** A model that names no kind is an mlp: said before the forms of a model are told apart by their kind. */
 function withModelKind(written: unknown): unknown {
@@ -110,5 +119,10 @@ export function check<S extends z.ZodType>(schema: S, written: unknown, origin: 
   const raw = withModelKind(written)
   const result = schema.safeParse(raw)
   if (result.success) return result.data
-  throw failure(origin, [...new Set(result.error.issues.flatMap((issue) => issueLines(schema, raw, issue, [])))])
+  const lines = new Set<string>()
+  for (const issue of result.error.issues) {
+    for (const line of issueLines(schema, raw, issue, [])) lines.add(line)
+    if (lines.size > MOST_PROBLEMS) break
+  }
+  throw failure(origin, [...lines])
 }

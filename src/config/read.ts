@@ -1,10 +1,53 @@
 /** Reads what a person wrote: a YAML file, and the command line's `--set`. */
 
-import { readFile } from 'node:fs/promises'
-import { parseDocument, parse as parseYaml } from 'yaml'
+import { Lexer, parseDocument, parse as parseYaml } from 'yaml'
 import { ConfigError, show } from '../errors.js'
+import { readAtMost } from '../files/reading.js'
 import { reasonOf } from '../files/reasons.js'
 import { failure } from './messages.js'
+
+/** Bytes, tokens, mapped keys and levels of a config file, at most. */
+const MOST_BYTES = 1 << 20
+const MOST_TOKENS = 400_000
+const MOST_KEYS = 5000
+const MOST_LEVELS = 64
+
+/**
+ * Throws ConfigError for a text whose parsing would take time or stack without end: the parser calls itself for each level,
+ * and compares each key of a mapping with all others. Its lexer does neither.
+ */
+function checkExtent(text: string, path: string): void {
+  const refuse = (what: string, most: number): never => {
+    throw failure(path, [`it has more than ${most} ${what}, which no config needs.`])
+  }
+  if (text.length > MOST_BYTES) refuse('characters', MOST_BYTES)
+  let [tokens, keys, brackets, inLine] = [0, 0, 0, 0]
+  for (const token of new Lexer().lex(text)) {
+    if (++tokens > MOST_TOKENS) refuse('words and marks', MOST_TOKENS)
+    if (token === ':' && ++keys > MOST_KEYS) refuse('keys', MOST_KEYS)
+    if (token === '[' || token === '{') brackets++
+    else if (token === ']' || token === '}') brackets--
+    else if (token === '-' || token === '?') inLine++
+    else if (token.includes('\n')) inLine = 0
+    if (brackets > MOST_LEVELS || inLine > MOST_LEVELS) refuse('levels', MOST_LEVELS)
+  }
+}
+
+/** What the parser says: the first line of each of its messages, which goes on to quote the file. */
+function parsed(text: string, path: string): unknown {
+  const document = parseDocument(text)
+  if (document.errors.length) {
+    throw failure(
+      path,
+      document.errors.map(({ message }) => message.split('\n')[0].replace(/:$/, '.')),
+    )
+  }
+  try {
+    return document.toJS()
+  } catch (error) {
+    throw failure(path, [(error as Error).message])
+  }
+}
 
 const isMapping = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
@@ -16,19 +59,8 @@ const isMapping = (value: unknown): value is Record<string, unknown> =>
  * @throws ConfigError for text that is no YAML (with line and column), and for anything but a mapping
  */
 export function parseConfig(text: string, { path }: { path: string }): Record<string, unknown> {
-  const document = parseDocument(text)
-  if (document.errors.length) {
-    throw failure(
-      path,
-      document.errors.map(({ message }) => message.split('\n')[0].replace(/:$/, '.')),
-    )
-  }
-  let raw: unknown
-  try {
-    raw = document.toJS()
-  } catch (error) {
-    throw failure(path, [(error as Error).message])
-  }
+  checkExtent(text, path)
+  const raw = parsed(text, path)
   if (!isMapping(raw))
     throw failure(path, [`a config is a mapping with the keys data, model, flow …, but this is ${show(raw)}.`])
   return raw
@@ -36,10 +68,11 @@ export function parseConfig(text: string, { path }: { path: string }): Record<st
 
 /** Reads a config file into its raw form. Throws ConfigError where it cannot be read or is no YAML mapping. */
 export async function readConfig(path: string): Promise<Record<string, unknown>> {
-  const text = await readFile(path, 'utf8').catch((error) => {
+  const bytes = await readAtMost(path, MOST_BYTES).catch((error) => {
     throw new ConfigError(`${path} cannot be read: ${reasonOf(error)}.`)
   })
-  return parseConfig(text, { path })
+  if (!bytes) throw failure(path, [`it has more than ${MOST_BYTES} bytes, which no config needs.`])
+  return parseConfig(bytes.toString('utf8'), { path })
 }
 
 /**
@@ -57,6 +90,7 @@ export function applyOverrides(raw: Record<string, unknown>, assignments: readon
     }
     const [, path, text] = /^([\w-]+(?:\.[\w-]+)*)=(.*)$/s.exec(assignment) ?? []
     if (path === undefined) return fail('must have the form path=value, such as train.steps=100.')
+    checkExtent(text, `--set ${path}`)
     let value: unknown
     try {
       value = parseYaml(text)

@@ -9,13 +9,26 @@ import { modelSchema } from '../networks/registry.js'
 import { pushes } from '../recipes/recipe.js'
 import { recipeNames, recipes } from '../recipes/registry.js'
 import type { Gammas } from '../recipes/schedule.js'
-import { choice, count, either, flag, key, listOf, notNegative, offOr, oneOrEach, positive } from '../schema/words.js'
+import {
+  choice,
+  count,
+  either,
+  flag,
+  key,
+  listOf,
+  MOST_SOLVER_STEPS,
+  MOST_SUB_FLOWS,
+  notNegative,
+  offOr,
+  oneOrEach,
+  positive,
+} from '../schema/words.js'
 
 /** The step sizes where neither gammas nor a schedule is given: the paper's six for the tree. */
 export const defaultGammas: Gammas = [0.025, 0.031, 0.039, 0.049, 0.061, null]
 
 const scheduleKeys = {
-  n: count('The number of sub-flows, the free one too.'),
+  n: count('The number of sub-flows, the free one too.', MOST_SUB_FLOWS),
   last: choice(['free', 'ou'], 'Whether the last sub-flow goes to noise (free) or is one more step.').default('free'),
 }
 
@@ -24,6 +37,7 @@ const flowSchema = z.strictObject({
     key(z.number().positive().nullable(), 'a number above 0, or null in the last place (the free sub-flow)'),
     'a non-empty list of numbers above 0, the last of which may be null (the free sub-flow)',
     `Step sizes γ_n of the Ornstein–Uhlenbeck chain; a last null is the free sub-flow. Left out, and without a schedule: ${JSON.stringify(defaultGammas)}.`,
+    MOST_SUB_FLOWS,
   ).optional(),
   schedule: z
     .discriminatedUnion('kind', [
@@ -88,11 +102,14 @@ function timeLaw(description: string) {
   return key(z.union([z.literal('uniform'), ...laws]), either(['uniform', ...forms]), description)
 }
 
+/** Training steps of a sub-flow, at most: a loss and a row of the step table are kept for each. */
+const MOST_STEPS = 100_000_000
+
 export const trainSchema = z.strictObject({
-  batch: count('Rows in a batch.').default(1000),
+  batch: count('Rows in a batch.', 100_000_000).default(1000),
   steps: oneOrEach(
-    count(),
-    'a whole number from 1 on',
+    count('', MOST_STEPS),
+    `a whole number from 1 to ${MOST_STEPS}`,
     'Training steps of each sub-flow; one number or a list.',
   ).default(2000),
   lr: positive('Learning rate.').default(0.001),
@@ -158,7 +175,7 @@ function decay() {
 
 const solverKeys = {
   solver: choice(['euler', 'midpoint', 'rk4', 'dopri5'], 'The integrator; dopri5 controls its steps by rtol and atol.'),
-  steps: count('Steps through each sub-flow (euler, midpoint, rk4).'),
+  steps: count('Steps through each sub-flow (euler, midpoint, rk4).', MOST_SOLVER_STEPS),
   rtol: positive('Relative tolerance (dopri5).'),
   atol: positive('Absolute tolerance (dopri5).'),
 }
@@ -177,7 +194,7 @@ const odeSchema = z.strictObject({
         ['exact', 'hutchinson'],
         "How a likelihood takes the field's divergence. Left out: exact for an mlp, hutchinson for a unet.",
       ).optional(),
-      probes: count("Random probes for each row of Hutchinson's estimator.").default(8),
+      probes: count("Random probes for each row of Hutchinson's estimator.", 10_000).default(8),
     })
     .prefault({}),
 })

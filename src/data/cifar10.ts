@@ -3,10 +3,9 @@
  * 3 × 32 × 32 bytes of red, green and blue, in data_batch_1.bin … data_batch_5.bin and test_batch.bin.
  */
 
-import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { DataError } from '../errors.js'
-import { cannotRead } from '../files/reasons.js'
+import { readData } from '../files/reading.js'
 import { joinPictures, type Pictures } from './pictures.js'
 
 const PIXELS = 3 * 32 * 32
@@ -48,10 +47,7 @@ export async function readCifar10(folder: string, part: 'train' | 'test'): Promi
   const parts: Pictures[] = []
   for (const name of files[part]) {
     const path = join(folder, name)
-    const bytes = await readFile(path).catch((error) => {
-      throw cannotRead(path, error)
-    })
-    parts.push(decodeCifar10(bytes, path))
+    parts.push(decodeCifar10(await readData(path), path))
   }
   return joinPictures(parts)
 }

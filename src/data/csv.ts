@@ -8,9 +8,10 @@ import { createReadStream } from 'node:fs'
 import { pipeline } from 'node:stream'
 import { parse } from 'csv-parse'
 import { parse as parseSync } from 'csv-parse/sync'
-import { DataError, show } from '../errors.js'
+import { cut, DataError, list, oneLine, show } from '../errors.js'
 import { writeFileAtomic } from '../files/atomic.js'
-import { cannotRead, cannotWrite } from '../files/reasons.js'
+import { expectRegular } from '../files/reading.js'
+import { cannotRead, cannotWrite, isOfSystem } from '../files/reasons.js'
 import { rowLength, type Tensor } from './tensor.js'
 
 export interface Table {
@@ -21,7 +22,7 @@ export interface Table {
 }
 
 const delimiters = [',', ';', '\t']
-const decimal = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i
+const decimal = /^[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?$/i
 const nonFinite = /^[+-]?(nan|inf|infinity)$/i
 
 /** A field that a header does not have: a number, one that is not finite, or nothing at all. */
@@ -32,15 +33,29 @@ const commonest = (line: string): string => {
   return delimiters[counts.indexOf(Math.max(...counts))]
 }
 
-/** The first line of a file that is not blank, without reading on. */
+/** Characters of a line, at most: 2^20 columns of numbers have room. */
+const LONGEST_LINE = 1 << 24
+const tooLong = (path: string): DataError =>
+  new DataError(`${path} is no table: a line of it has more than ${LONGEST_LINE} characters.`)
+
+/** The first line of a file that is not blank, without reading on. Throws DataError where it has no end. */
 async function firstLine(path: string): Promise<string> {
-  let text = ''
-  for await (const chunk of createReadStream(path, { encoding: 'utf8', highWaterMark: 1 << 14 })) {
-    text = (text + chunk).replace(/^[\uFEFF\r\n]+/, '')
-    const end = text.search(/[\r\n]/)
-    if (end >= 0) return text.slice(0, end)
+  await expectRegular(path)
+  const parts: string[] = []
+  let length = 0
+  try {
+    for await (const chunk of createReadStream(path, { encoding: 'utf8', highWaterMark: 1 << 14 })) {
+      const part = length === 0 ? (chunk as string).replace(/^[\uFEFF\r\n]+/, '') : (chunk as string)
+      const end = part.search(/[\r\n]/)
+      if (end >= 0) return parts.join('') + part.slice(0, end)
+      parts.push(part)
+      length += part.length
+      if (length > LONGEST_LINE) throw tooLong(path)
+    }
+  } catch (error) {
+    throw error instanceof DataError ? error : cannotRead(path, error)
   }
-  return text
+  return parts.join('')
 }
 
 /**
@@ -59,20 +74,34 @@ export function selectColumns(
   const picked = wanted.map((column) => {
     const index = typeof column === 'number' ? column : (header?.indexOf(column) ?? -1)
     if (index >= 0 && index < width) return index
-    const there = header ? header.map(show).join(', ') : `0 to ${width - 1} (there is no header)`
-    throw new DataError(`${path} has no column ${show(column)}; its columns are ${there}.`)
+    const there = header ? list(header.map(show)) : `0 to ${width - 1} (there is no header)`
+    const absent = `${path} has no column ${show(column)}`
+    throw new DataError(`${absent}; its columns are ${there}.`, `${absent}.`)
   })
   const twice = picked.find((index, i) => picked.indexOf(index) !== i)
   if (twice !== undefined) throw new DataError(`Column ${twice} of ${path} is asked for twice.`)
   return picked
 }
 
+async function parsedLine(path: string, line: string): Promise<string[][]> {
+  try {
+    return parseSync(line, { delimiter: commonest(line), bom: true, trim: true, relax_quotes: true })
+  } catch (error) {
+    throw noCsv(path, error)
+  }
+}
+
+/** What the parser says of a file, which quotes it. */
+const noCsv = (path: string, error: unknown): DataError =>
+  new DataError(
+    `${path} cannot be read as CSV: ${cut((error as Error).message, 200)}.`,
+    `${path} cannot be read as CSV.`,
+  )
+
 /** The names in the first line of a CSV file; null where that line holds numbers. Throws DataError where it cannot be read. */
 export async function readCsvHeader(path: string): Promise<string[] | null> {
-  const line = await firstLine(path).catch((error) => {
-    throw cannotRead(path, error)
-  })
-  const [record] = parseSync(line, { delimiter: commonest(line), bom: true, trim: true, relax_quotes: true })
+  const line = await firstLine(path)
+  const [record] = await parsedLine(path, line)
   return !record || record.every(isData) ? null : record
 }
 
@@ -84,14 +113,9 @@ export async function readCsvHeader(path: string): Promise<string[] | null> {
  *   and a row of another length; and for a missing file, zero rows, an unknown column
  */
 export async function readCsv(path: string, columns: readonly (string | number)[] | null = null): Promise<Table> {
-  let delimiter: string
-  try {
-    delimiter = commonest(await firstLine(path))
-  } catch (error) {
-    throw cannotRead(path, error)
-  }
   const records = parse({
-    delimiter,
+    delimiter: commonest(await firstLine(path)),
+    max_record_size: LONGEST_LINE,
     bom: true,
     trim: true,
     info: true,
@@ -115,8 +139,9 @@ export async function readCsv(path: string, columns: readonly (string | number)[
         names = header && picked.map((index) => header![index])
         if (header) continue
       }
-      const fail = (what: string): never => {
-        throw new DataError(`${path}, line ${info.lines}: ${what}.`)
+      const at = `${path}, line ${info.lines}`
+      const fail = (what: string, unquoted = what): never => {
+        throw new DataError(`${at}: ${what}.`, `${at}: ${unquoted}.`)
       }
       if (record.length !== width) fail(`${record.length} fields, but the first line has ${width}`)
       if (used + picked.length > values.length) {
@@ -126,17 +151,23 @@ export async function readCsv(path: string, columns: readonly (string | number)[
       }
       for (const index of picked) {
         const field = record[index]
-        const where = `field ${index + 1}${header ? ` (${show(header[index])})` : ''}`
-        if (field === '') fail(`${where} is empty; every field must be a finite number`)
-        if (!decimal.test(field) && !nonFinite.test(field)) fail(`${where} is ${show(field)}, which is no number`)
-        const value = Math.fround(Number(field))
-        if (!Number.isFinite(value)) fail(`${where} is ${field}; every field must be a finite float32 number`)
+        const value = Math.fround(decimal.test(field) ? Number(field) : Number.NaN)
+        if (!Number.isFinite(value)) {
+          const unquoted = `field ${index + 1} is no finite number`
+          const where = `field ${index + 1}${header ? ` (${show(header[index])})` : ''}`
+          if (field === '') fail(`${where} is empty; every field must be a finite number`, unquoted)
+          if (!decimal.test(field) && !nonFinite.test(field)) {
+            fail(`${where} is ${show(field)}, which is no number`, unquoted)
+          }
+          fail(`${where} is ${oneLine(cut(field, 60))}; every field must be a finite float32 number`, unquoted)
+        }
         values[used++] = value
       }
     }
   } catch (error) {
     if (error instanceof DataError) throw error
-    throw new DataError(`${path} cannot be read as CSV: ${(error as Error).message}.`)
+    if ((error as { code?: string }).code === 'CSV_MAX_RECORD_SIZE') throw tooLong(path)
+    throw isOfSystem(error) ? cannotRead(path, error) : noCsv(path, error)
   }
   if (!picked || used === 0) throw new DataError(`${path} has zero rows of numbers; at least one is needed.`)
   return {

@@ -3,25 +3,17 @@
  * extent as a big-endian 32-bit number, then the values. A file that begins as gzip does is unpacked first.
  */
 
-import { readFile } from 'node:fs/promises'
-import { promisify } from 'node:util'
-import { gunzip } from 'node:zlib'
+import { createGunzip } from 'node:zlib'
 import { DataError } from '../errors.js'
-import { cannotRead } from '../files/reasons.js'
+import { mostUnpacked, readData } from '../files/reading.js'
 import { checkLabels, type Pictures } from './pictures.js'
 
-const unpack = promisify(gunzip)
 const UNSIGNED_BYTES = 8
-/** More than any set in this format has; gzip alone could claim without end. */
-const MOST_BYTES = 2 ** 31 - 1
+const MOST_DIMENSIONS = 8
+const LONGEST_HEADER = 4 + 4 * MOST_DIMENSIONS
 
-/**
- * Decodes the bytes of an IDX file of unsigned bytes.
- *
- * @param name what the file is called in messages
- * @throws DataError for anything that is not such a file of its own length
- */
-export function decodeIdx(bytes: Uint8Array, name = 'the file'): { values: Uint8Array; shape: number[] } {
+/** Where the values begin, their extents, and how many there are. Throws DataError for another header. */
+function headerOf(bytes: Uint8Array, name: string): { start: number; shape: number[]; size: number } {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   if (bytes.length < 4 || view.getUint16(0) !== 0) {
     throw new DataError(`${name} is no IDX file: it does not begin with two zero bytes.`)
@@ -31,11 +23,21 @@ export function decodeIdx(bytes: Uint8Array, name = 'the file'): { values: Uint8
     throw new DataError(`${name} holds values of IDX type 0x${type.toString(16)}, but must hold unsigned bytes (0x8).`)
   }
   const start = 4 + 4 * rank
-  if (rank < 1 || bytes.length < start) {
+  if (rank < 1 || rank > MOST_DIMENSIONS || bytes.length < start) {
     throw new DataError(`${name} is cut off or damaged: its header is of ${rank} dimensions.`)
   }
   const shape = Array.from({ length: rank }, (_, i) => view.getUint32(4 + 4 * i))
-  const size = shape.reduce((product, extent) => product * extent, 1)
+  return { start, shape, size: shape.reduce((product, extent) => product * extent, 1) }
+}
+
+/**
+ * Decodes the bytes of an IDX file of unsigned bytes.
+ *
+ * @param name what the file is called in messages
+ * @throws DataError for anything that is not such a file of its own length
+ */
+export function decodeIdx(bytes: Uint8Array, name = 'the file'): { values: Uint8Array; shape: number[] } {
+  const { start, shape, size } = headerOf(bytes, name)
   if (size !== bytes.length - start) {
     throw new DataError(
       `${name} has ${bytes.length - start} bytes of values, but its header [${shape.join(', ')}] asks for ${size}.`,
@@ -45,16 +47,44 @@ export function decodeIdx(bytes: Uint8Array, name = 'the file'): { values: Uint8
 }
 
 async function readIdx(path: string): Promise<{ values: Uint8Array; shape: number[] }> {
-  const file = await readFile(path).catch((error) => {
-    throw cannotRead(path, error)
-  })
+  const file = await readData(path)
   const packed = file[0] === 0x1f && file[1] === 0x8b
-  const bytes = packed
-    ? await unpack(file, { maxOutputLength: MOST_BYTES }).catch((error: Error) => {
-        throw new DataError(`${path} cannot be unpacked: ${error.message}.`)
-      })
-    : file
-  return decodeIdx(bytes, path)
+  return decodeIdx(packed ? await unpacked(path, file) : file, path)
+}
+
+/**
+ * The bytes of a packed file. Only the header is unpacked before it is known to be one of a type that is read, and then no
+ * more than it asks for.
+ */
+async function unpacked(path: string, file: Buffer): Promise<Uint8Array> {
+  const most = mostUnpacked(file.length)
+  const stream = createGunzip({ chunkSize: 1 << 14 })
+  const parts: Buffer[] = []
+  let [total, expected] = [0, Number.POSITIVE_INFINITY]
+  stream.end(file)
+  try {
+    for await (const part of stream as AsyncIterable<Buffer>) {
+      parts.push(part)
+      total += part.length
+      if (expected === Number.POSITIVE_INFINITY && total >= LONGEST_HEADER) {
+        const { start, size } = headerOf(Buffer.concat(parts), path)
+        expected = start + size
+        if (expected > most) {
+          throw new DataError(
+            `${path} asks for ${size} bytes unpacked, which is more than a file of ${file.length} bytes is given (${most}).`,
+          )
+        }
+      }
+      if (total > expected) {
+        throw new DataError(`${path} unpacks to more bytes of values than the ${expected} that its header asks for.`)
+      }
+    }
+  } catch (error) {
+    throw error instanceof DataError ? error : new DataError(`${path} cannot be unpacked: ${(error as Error).message}.`)
+  } finally {
+    stream.destroy()
+  }
+  return Buffer.concat(parts, total)
 }
 
 /**

@@ -9,11 +9,11 @@
  * alpha and colour profiles are ignored.
  */
 
-import { readFile } from 'node:fs/promises'
 import { DataError, InvalidArgumentError } from '../errors.js'
-import { cannotRead } from '../files/reasons.js'
+import { readData } from '../files/reading.js'
 import { RandomStream } from '../random/stream.js'
 import { checkRows, type Density, type EntropyOptions, estimateEntropy, rowCount } from './density.js'
+import { decodePicture } from './picture-file.js'
 
 export interface ImageDensity extends Density {
   readonly width: number
@@ -152,18 +152,8 @@ function gridMixture(mass: Float64Array, width: number, height: number): (x: num
  * @throws DataError where the file is missing, is no picture, or has no dark pixel
  */
 export async function loadImageDensity(path: string): Promise<ImageDensity> {
-  const file = await readFile(path).catch((error) => {
-    throw cannotRead(path, error)
-  })
-  // a native library that only pictures need
-  const { default: sharp } = await import('sharp')
-  const { data, info } = await sharp(file, { ignoreIcc: true, failOn: 'error' })
-    .raw({ depth: 'uchar' })
-    .toBuffer({ resolveWithObject: true })
-    .catch((error: Error) => {
-      throw new DataError(`${path} cannot be read as a picture (${error.message}).`)
-    })
-  const { width, height, channels } = info
+  const file = await readData(path)
+  const { data, width, height, channels } = await decodePicture(file, path, (image) => image, { ignoreIcc: true })
   const grey = new Uint8Array(width * height)
   // One or two channels are grey (and alpha); three or four are red, green, blue (and alpha).
   for (let i = 0; i < grey.length; i++) {

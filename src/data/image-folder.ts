@@ -3,11 +3,14 @@
  * the order of their names too. Pictures are turned as their camera says, and laid on white where they are transparent.
  */
 
-import { readdir, readFile } from 'node:fs/promises'
+import type { Dirent } from 'node:fs'
+import { readdir, stat } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { extname, join } from 'node:path'
-import { DataError } from '../errors.js'
+import { cut, DataError } from '../errors.js'
+import { readData } from '../files/reading.js'
 import { cannotRead } from '../files/reasons.js'
+import { decodePicture } from './picture-file.js'
 import { evenly, type Pictures, shrink } from './pictures.js'
 import type { Tensor } from './tensor.js'
 
@@ -40,10 +43,19 @@ async function listPictures(folder: string): Promise<Entry[]> {
     )
       .filter(({ name }) => !name.startsWith('.'))
       .sort(byName)
+  /** a link to a folder is a class as well */
+  const isFolder = async (at: string, entry: Dirent): Promise<boolean> =>
+    entry.isDirectory() ||
+    (entry.isSymbolicLink() &&
+      (await stat(join(at, entry.name)).then(
+        (found) => found.isDirectory(),
+        () => false,
+      )))
   const isPicture = ({ name }: { name: string }): boolean => extensions.includes(extname(name).toLowerCase())
   const inside = await list(folder)
-  const direct = inside.filter((entry) => isPicture(entry) && !entry.isDirectory())
-  const classes = inside.filter((entry) => entry.isDirectory())
+  const folders = await Promise.all(inside.map((entry) => isFolder(folder, entry)))
+  const direct = inside.filter((entry, i) => isPicture(entry) && !folders[i])
+  const classes = inside.filter((_, i) => folders[i])
   const found: Entry[] = direct.map(({ name }) => ({ path: join(folder, name), label: null }))
   let label = 0
   for (const { name } of classes) {
@@ -59,21 +71,17 @@ async function listPictures(folder: string): Promise<Entry[]> {
   return found
 }
 
-/** One picture as bytes [1, C, H, W]; null where the file is none. */
+/** One picture as bytes [1, C, H, W]; null where the file is none. Throws DataError where it cannot be read at all. */
 async function decode(path: string, channels: 'rgb' | 'grey'): Promise<Tensor | null> {
-  const file = await readFile(path).catch((error) => {
-    throw cannotRead(path, error)
-  })
-  const { default: sharp } = await import('sharp')
-  const decoded = await sharp(file, { failOn: 'error' })
-    .autoOrient()
-    .flatten({ background: '#ffffff' })
-    .toColourspace(channels === 'grey' ? 'b-w' : 'srgb')
-    .raw({ depth: 'uchar' })
-    .toBuffer({ resolveWithObject: true })
-    .catch(() => null)
+  const file = await readData(path)
+  const decoded = await decodePicture(file, path, (image) =>
+    image
+      .autoOrient()
+      .flatten({ background: '#ffffff' })
+      .toColourspace(channels === 'grey' ? 'b-w' : 'srgb'),
+  ).catch(() => null)
   if (!decoded) return null
-  const { data, info } = decoded
+  const { data, ...info } = decoded
   const C = channels === 'grey' ? 1 : 3
   const pixels = info.width * info.height
   const values = new Uint8Array(C * pixels)
@@ -119,7 +127,10 @@ export async function readImageFolder(folder: string, options: ImageFolderOption
     }
   }
   if (bad.length > 0) {
-    const named = bad.slice(0, MOST_NAMED).join(', ')
+    const named = bad
+      .slice(0, MOST_NAMED)
+      .map((path) => cut(path, 300))
+      .join(', ')
     const more = bad.length > MOST_NAMED ? ` and ${bad.length - MOST_NAMED} more` : ''
     throw new DataError(
       `${named}${more} cannot be read as ${bad.length === 1 ? 'a picture' : 'pictures'}; ` +

@@ -161,6 +161,8 @@ export async function loadData(
       scaler: scaled ? fitScaler(source.train, source.columns) : null,
     }
   } catch (error) {
-    throw error instanceof DataError ? new DataError(`${source.description}: ${error.message}`) : error
+    throw error instanceof DataError
+      ? new DataError(`${source.description}: ${error.message}`, `${source.description}: its columns cannot be scaled.`)
+      : error
   }
 }

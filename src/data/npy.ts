@@ -4,31 +4,31 @@
  * numpy.lib.format. Values other than uint8 become float32.
  */
 
-import { readFile } from 'node:fs/promises'
-import { DataError, show } from '../errors.js'
+import { DataError, extents, show } from '../errors.js'
 import { writeFileAtomic } from '../files/atomic.js'
-import { cannotRead, cannotWrite } from '../files/reasons.js'
+import { readData } from '../files/reading.js'
+import { cannotWrite } from '../files/reasons.js'
 import type { Tensor } from './tensor.js'
 
 type Source = { readonly length: number; readonly [index: number]: number | bigint }
 
 interface ValueType {
   readonly bytes: number
-  view(buffer: ArrayBuffer): Source
+  view(buffer: ArrayBuffer, offset: number, length: number): Source
 }
 
 const types: Readonly<Record<string, ValueType>> = {
-  '|u1': { bytes: 1, view: (b) => new Uint8Array(b) },
-  '|i1': { bytes: 1, view: (b) => new Int8Array(b) },
-  '|b1': { bytes: 1, view: (b) => new Uint8Array(b) },
-  '<u2': { bytes: 2, view: (b) => new Uint16Array(b) },
-  '<i2': { bytes: 2, view: (b) => new Int16Array(b) },
-  '<u4': { bytes: 4, view: (b) => new Uint32Array(b) },
-  '<i4': { bytes: 4, view: (b) => new Int32Array(b) },
-  '<u8': { bytes: 8, view: (b) => new BigUint64Array(b) },
-  '<i8': { bytes: 8, view: (b) => new BigInt64Array(b) },
-  '<f4': { bytes: 4, view: (b) => new Float32Array(b) },
-  '<f8': { bytes: 8, view: (b) => new Float64Array(b) },
+  '|u1': { bytes: 1, view: (...at) => new Uint8Array(...at) },
+  '|i1': { bytes: 1, view: (...at) => new Int8Array(...at) },
+  '|b1': { bytes: 1, view: (...at) => new Uint8Array(...at) },
+  '<u2': { bytes: 2, view: (...at) => new Uint16Array(...at) },
+  '<i2': { bytes: 2, view: (...at) => new Int16Array(...at) },
+  '<u4': { bytes: 4, view: (...at) => new Uint32Array(...at) },
+  '<i4': { bytes: 4, view: (...at) => new Int32Array(...at) },
+  '<u8': { bytes: 8, view: (...at) => new BigUint64Array(...at) },
+  '<i8': { bytes: 8, view: (...at) => new BigInt64Array(...at) },
+  '<f4': { bytes: 4, view: (...at) => new Float32Array(...at) },
+  '<f8': { bytes: 8, view: (...at) => new Float64Array(...at) },
 }
 
 const magic = '\x93NUMPY'
@@ -36,7 +36,11 @@ const magic = '\x93NUMPY'
 /** Where the header starts and how its length is written, for each version of the format. */
 const headerLengthBytes: Readonly<Record<number, 2 | 4>> = { 1: 2, 2: 4, 3: 4 }
 
-const dictionaryEntry = /\s*'([^'\\]*)'\s*:\s*('[^'\\]*'|True|False|\(\s*(?:\d+\s*,?\s*)*\))\s*(,|(?=\}))/y
+/** As NumPy's own reader: no header that people write is longer. */
+const LONGEST_HEADER = 10_000
+
+/** No two parts of it can take the same text, so that a broken header is refused as fast as a right one is read. */
+const dictionaryEntry = /\s*'([^'\\]*)'\s*:\s*('[^'\\]*'|True|False|\((?:\s*\d+\s*,)*\s*(?:\d+\s*)?\))\s*(,|(?=\}))/y
 
 /** Reads the header's Python dictionary: strings, booleans and tuples of whole numbers. */
 function parseHeader(text: string, name: string): { descr: string; fortranOrder: boolean; shape: number[] } {
@@ -49,17 +53,17 @@ function parseHeader(text: string, name: string): { descr: string; fortranOrder:
     const entry = dictionaryEntry.exec(inner)
     if (!entry) {
       if (inner.slice(at, -1).trim() === '') break
-      throw new DataError(`${name} has a header that is no NumPy header: ${show(text.trim())}.`)
+      const problem = `${name} has a header that is no NumPy header`
+      throw new DataError(`${problem}: ${show(text.trim())}.`, `${problem}.`)
     }
-    if (entries.has(entry[1])) throw new DataError(`${name} has a header with '${entry[1]}' twice.`)
+    if (entries.has(entry[1])) throw new DataError(`${name} has a header with ${show(entry[1])} twice.`)
     entries.set(entry[1], entry[2])
   }
   const [descr, order, shape] = ['descr', 'fortran_order', 'shape'].map((key) => entries.get(key))
   const wellFormed = entries.size === 3 && descr?.startsWith("'") && /^(True|False)$/.test(order ?? '')
   if (!wellFormed || !shape?.startsWith('(')) {
-    throw new DataError(
-      `${name} has a header that must have descr, fortran_order and shape and nothing else: ${show(text.trim())}.`,
-    )
+    const problem = `${name} has a header that must have descr, fortran_order and shape and nothing else`
+    throw new DataError(`${problem}: ${show(text.trim())}.`, `${problem}.`)
   }
   const dimensions = shape.match(/\d+/g)?.map(Number) ?? []
   return { descr: descr!.slice(1, -1), fortranOrder: order === 'True', shape: dimensions }
@@ -85,13 +89,16 @@ export function decodeNpy(bytes: Uint8Array, name = 'the array'): Tensor {
   const start = 8 + lengthBytes
   const headerLength =
     bytes.length < start ? Infinity : lengthBytes === 2 ? view.getUint16(8, true) : view.getUint32(8, true)
+  if (headerLength > LONGEST_HEADER && headerLength < Infinity) {
+    throw new DataError(`${name} has a header of ${headerLength} bytes; at most ${LONGEST_HEADER} are read.`)
+  }
   const end = start + headerLength
   if (end > bytes.length) throw new DataError(`${name} is cut off: its header is longer than the file.`)
   const { descr, fortranOrder, shape } = parseHeader(new TextDecoder().decode(bytes.subarray(start, end)), name)
   if (!Object.hasOwn(types, descr)) {
     const known = Object.keys(types).join(', ')
     throw new DataError(
-      `${name} holds values of type '${descr}', but must be one of ${known}; in NumPy: array.astype('float32').`,
+      `${name} holds values of type ${show(descr)}, but must be one of ${known}; in NumPy: array.astype('float32').`,
     )
   }
   const type = types[descr]
@@ -101,11 +108,14 @@ export function decodeNpy(bytes: Uint8Array, name = 'the array'): Tensor {
   const size = shape.reduce((product, d) => product * d, 1)
   if (!Number.isSafeInteger(size) || size * type.bytes !== bytes.length - end) {
     throw new DataError(
-      `${name} has ${bytes.length - end} bytes of values, but its shape [${shape.join(', ')}] of '${descr}' ` +
+      `${name} has ${bytes.length - end} bytes of values, but its shape ${extents(shape)} of '${descr}' ` +
         `asks for ${size * type.bytes}.`,
     )
   }
-  const source = type.view(new Uint8Array(bytes.subarray(end)).buffer)
+  // values begin at a multiple of 64 bytes of the file, in memory too where this is a file of its own: then nothing is copied
+  const first = bytes.byteOffset + end
+  const own = first % type.bytes === 0 ? bytes : new Uint8Array(bytes.subarray(end))
+  const source = type.view(own.buffer as ArrayBuffer, own === bytes ? first : 0, size)
   if (descr === '|u1' || source instanceof Float32Array) return { values: source as Uint8Array | Float32Array, shape }
   const values = new Float32Array(size)
   for (let i = 0; i < size; i++) values[i] = Number(source[i])
@@ -129,10 +139,7 @@ export function encodeNpy({ values, shape }: Tensor): Uint8Array[] {
 
 /** Reads a .npy file, see decodeNpy. Throws DataError where it is missing or not such a file. */
 export async function readNpy(path: string): Promise<Tensor> {
-  const bytes = await readFile(path).catch((error) => {
-    throw cannotRead(path, error)
-  })
-  return decodeNpy(bytes, path)
+  return decodeNpy(await readData(path), path)
 }
 
 /** Writes a .npy file atomically, see encodeNpy. Throws DataError where it cannot be written. */

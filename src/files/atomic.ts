@@ -1,12 +1,15 @@
 /**
  * Writing one file so that a reader finds the old content or the new, whenever the writer is killed: the content goes to
  * a temporary name in the same folder and is synced, the name is changed over, and the folder is synced so that the
- * change itself survives a loss of power.
+ * change itself survives a loss of power. A temporary name says which process of which machine made it; those of processes
+ * that are no more are removed by the next who writes a file of the same name.
  */
 
-import { randomBytes } from 'node:crypto'
-import { type FileHandle, open, rename, rm } from 'node:fs/promises'
-import { basename, dirname, join } from 'node:path'
+import { createHash, randomBytes } from 'node:crypto'
+import { readlinkSync, type Stats } from 'node:fs'
+import { type FileHandle, lstat, open, readdir, readlink, realpath, rename, rm } from 'node:fs/promises'
+import { hostname } from 'node:os'
+import { basename, dirname, join, resolve } from 'node:path'
 
 /** Bytes or text, or several of them in turn. */
 export type Content = Uint8Array | string | Iterable<Uint8Array | string>
@@ -14,8 +17,82 @@ export type Content = Uint8Array | string | Iterable<Uint8Array | string>
 /** The most that is handed to one system call; Linux takes at most 2 GiB. */
 const chunkBytes = 1 << 28
 
-/** Names of files that were being written when their writer was killed. */
-export const temporaryName = /^\..+\.[0-9a-f]{12}\.tmp$/
+/** Names of files that were being written when their writer was killed: host, process and a random number are the digits. */
+const temporaryName = /^\..+\.([0-9a-f]{6})([0-9a-f]{8})[0-9a-f]{6}\.tmp$/
+
+/** Letters of a temporary name behind its stem: digits and ending. */
+const TEMPORARY_TAIL = 24
+/** Letters of a name that its temporary one keeps: any name that a folder can hold has a temporary one. */
+const KEPT_LETTERS = 40
+
+const digits = (value: number, count: number): string => value.toString(16).padStart(count, '0')
+/** The machine, and on Linux the space of processes (a container has its own): where a number of a process means something. */
+const host = createHash('sha256').update(`${hostname()} ${spaceOfProcesses()}`).digest('hex').slice(0, 6)
+
+const temporaryStem = (path: string): string => `.${[...basename(path)].slice(0, KEPT_LETTERS).join('')}.`
+
+const newTemporary = (path: string): string =>
+  join(dirname(path), `${temporaryStem(path)}${host}${digits(process.pid, 8)}${randomBytes(3).toString('hex')}.tmp`)
+
+/** What the system counts its processes in; '' where it does not say. */
+export function spaceOfProcesses(): string {
+  try {
+    return readlinkSync('/proc/self/ns/pid')
+  } catch {
+    return ''
+  }
+}
+
+/** Whether a process of this machine is there; one that may not be signalled is. */
+export function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== 'ESRCH'
+  }
+}
+
+/** Writers elsewhere cannot be asked whether they live; none of their files is so long under its temporary name. */
+const ABANDONED_MS = 3_600_000
+
+/** Whether a name in a folder is a temporary one whose writer is no more. */
+export async function isAbandoned(folder: string, name: string): Promise<boolean> {
+  const [, madeOn, pid] = temporaryName.exec(name) ?? []
+  if (madeOn === undefined) return false
+  if (madeOn === host) return !isAlive(Number.parseInt(pid, 16))
+  const found = await lstat(join(folder, name)).catch(() => null)
+  return found !== null && Date.now() - found.mtimeMs > ABANDONED_MS
+}
+
+/** Removes what writers of the same file left when they were killed. What cannot be removed stays. */
+async function removeAbandoned(path: string): Promise<void> {
+  const [folder, stem] = [dirname(path), temporaryStem(path)]
+  for (const name of await readdir(folder).catch(() => [])) {
+    const isOfFile = name.startsWith(stem) && name.length === stem.length + TEMPORARY_TAIL
+    if (isOfFile && (await isAbandoned(folder, name))) await rm(join(folder, name), { force: true }).catch(() => {})
+  }
+}
+
+/** The file that a path stands for: what a symbolic link leads to, also where that is not there yet. */
+async function behindLinks(path: string): Promise<string> {
+  const MOST_LINKS = 40
+  let at = path
+  for (let i = 0; i < MOST_LINKS; i++) {
+    const found = await lstat(at).catch(() => null)
+    if (!found?.isSymbolicLink()) return at
+    at = resolve(await realpath(dirname(at)), await readlink(at))
+  }
+  throw Object.assign(new Error(`${path}: too many symbolic links`), { code: 'ELOOP', path })
+}
+
+/** What a file that is written over hands on: permissions, and the owner where we may give it. */
+async function handOn(old: Stats | null, file: FileHandle): Promise<void> {
+  if (!old) return
+  await file.chmod(old.mode & 0o7777)
+  const { uid, gid } = await file.stat()
+  if (uid !== old.uid || gid !== old.gid) await file.chown(old.uid, old.gid).catch(() => {})
+}
 
 /** Writes `content` to an open file and returns the bytes written; `onChunk` sees each piece as it goes. */
 export async function writeContent(
@@ -54,9 +131,11 @@ export async function writeNewFile(
   path: string,
   content: Content,
   onChunk?: (chunk: Uint8Array) => void,
+  prepare?: (file: FileHandle) => Promise<void>,
 ): Promise<number> {
   const file = await open(path, 'wx')
   try {
+    await prepare?.(file)
     const bytes = await writeContent(file, content, onChunk)
     await file.sync()
     await file.close()
@@ -69,18 +148,26 @@ export async function writeNewFile(
 }
 
 /**
- * Writes a file atomically, over an old one where there is one. Rejects with the system's error (ENOSPC, EACCES …); the
- * old content is then still there.
+ * Writes a file atomically, over an old one where there is one, whose permissions it keeps; a symbolic link stays one, and the
+ * file that it leads to is written. Rejects with the system's error (ENOSPC, EACCES …); the old content is then still there.
  */
 export async function writeFileAtomic(path: string, content: Content): Promise<void> {
-  const folder = dirname(path)
-  const temporary = join(folder, `.${basename(path)}.${randomBytes(6).toString('hex')}.tmp`)
-  await writeNewFile(temporary, content)
+  const target = await behindLinks(path)
+  const old = await lstat(target).catch(() => null)
+  if (old && !old.isFile()) {
+    throw Object.assign(new Error(`${path} is no regular file`), {
+      code: old.isDirectory() ? 'EISDIR' : 'EINVAL',
+      path,
+    })
+  }
+  await removeAbandoned(target)
+  const temporary = newTemporary(target)
+  await writeNewFile(temporary, content, undefined, (file) => handOn(old, file))
   try {
-    await rename(temporary, path)
+    await rename(temporary, target)
   } catch (error) {
     await rm(temporary, { force: true }).catch(() => {})
     throw error
   }
-  await syncFolder(folder)
+  await syncFolder(dirname(target))
 }

@@ -5,7 +5,7 @@
  * used.
  */
 
-import { CheckpointError, show } from '../errors.js'
+import { CheckpointError, extents, show } from '../errors.js'
 
 export type TensorValues =
   | Float32Array
@@ -81,22 +81,40 @@ export function encodeSafetensors(
   return [head, ...parts]
 }
 
-/** A name that stands twice in one object of a JSON text, which JSON.parse would pass over; null where there is none. */
+/** Characters of a tensor's name, at most. */
+const LONGEST_NAME = 4096
+
+/** Where a text of a JSON text ends that begins at `start`: behind its closing quotation mark. */
+function endOfText(json: string, start: number): number {
+  for (let at = start + 1; ; at++) {
+    at = json.indexOf('"', at)
+    let backslashes = 0
+    while (json[at - 1 - backslashes] === '\\') backslashes++
+    if (backslashes % 2 === 0) return at + 1
+  }
+}
+
+/**
+ * A name that stands twice in one object of a JSON text, which JSON.parse would pass over; null where there is none. The text
+ * has been parsed before. No pattern is used: those keep a stack for each character of a long text.
+ */
 function repeatedName(json: string): string | null {
-  const tokens = /"(?:[^"\\]|\\.)*"|[{}[\]:,]/g
   const open: (Set<string> | null)[] = []
-  let last = ''
-  for (const [token] of json.matchAll(tokens)) {
-    if (token === '{') open.push(new Set())
-    else if (token === '[') open.push(null)
-    else if (token === '}' || token === ']') open.pop()
-    else if (token === ':') {
+  let [start, end] = [0, 0]
+  for (let at = 0; at < json.length; at++) {
+    const character = json[at]
+    if (character === '"') {
+      ;[start, end] = [at, endOfText(json, at)]
+      at = end - 1
+    } else if (character === '{') open.push(new Set())
+    else if (character === '[') open.push(null)
+    else if (character === '}' || character === ']') open.pop()
+    else if (character === ':') {
       const names = open.at(-1)
-      const name = JSON.parse(last) as string
+      const name = JSON.parse(json.slice(start, end)) as string
       if (names?.has(name)) return name
       names?.add(name)
     }
-    last = token
   }
   return null
 }
@@ -125,7 +143,7 @@ function checkEntry(name: string, value: unknown): Entry | string {
   const known = dtype as keyof typeof dtypes
   const bytes = shape.reduce((product, d) => product * d, dtypes[known].BYTES_PER_ELEMENT)
   if (!isSize(bytes) || end - start !== bytes) {
-    return `has ${end - start} bytes, but ${dtype} of shape [${shape.join(', ')}] takes ${bytes}`
+    return `has ${end - start} bytes, but ${dtype} of shape ${extents(shape)} takes ${bytes}`
   }
   return { name, dtype: known, shape, start, end }
 }
@@ -171,6 +189,7 @@ export function decodeSafetensors(bytes: Uint8Array, name = 'the file'): Safeten
       metadata = value as Record<string, string>
       continue
     }
+    if (key.length > LONGEST_NAME) fail(`it has a tensor whose name has ${key.length} characters`)
     const entry = checkEntry(key, value)
     if (typeof entry === 'string') fail(`tensor ${show(key)} ${entry}`)
     else entries.push(entry)
@@ -207,7 +226,7 @@ export function takeFloat32({ tensors }: Safetensors, name: string, shape: reado
   const sameShape = found.shape.length === shape.length && found.shape.every((d, i) => d === shape[i])
   if (!(values instanceof Float32Array) || !sameShape) {
     throw new CheckpointError(
-      `The checkpoint's tensor ${show(name)} is ${dtypeOf(values)} of shape [${found.shape.join(', ')}], ` +
+      `The checkpoint's tensor ${show(name)} is ${dtypeOf(values)} of shape ${extents(found.shape)}, ` +
         `but must be ${wanted}; it is of another model.`,
     )
   }

@@ -129,8 +129,9 @@ export class Flow {
   /** Data to noise: z = T_N ∘ … ∘ T_1 (x), [n, …dims]. */
   async encode(x: Tensor, options: CarryOptions = {}): Promise<Samples> {
     const rows = this.rows('x', x)
-    const { states } = await this.carry(x.shape[0], rows, options, this.settings.sample, null, 'encode')
-    return { values: states[0], shape: [x.shape[0], ...this.rowShape] }
+    const n = x.shape[0]
+    const { states } = await this.carry(n, rows, options, this.settings.sample, null, 'encode')
+    return { values: states[0], shape: [n, ...this.rowShape] }
   }
 
   /** Noise to data, the inverse of `encode`. */
@@ -168,6 +169,7 @@ export class Flow {
     if (direction !== 'decode' && direction !== 'encode') throw invalid('direction', "'decode' or 'encode'", direction)
     const N = this.stages.length
     const rows = direction === 'decode' ? this.latents(start) : this.rows('start', start)
+    const n = start.shape[0]
     const forward = direction === 'encode'
     const all = options.times ?? Array.from({ length: N + 1 }, (_, i) => i)
     for (const time of all) {
@@ -181,7 +183,6 @@ export class Flow {
     )
     const states = times[0] === origin ? [this.restore(rows.slice())] : []
     if (legs.length > 0) {
-      const n = start.shape[0]
       const carried = await this.carry(n, rows, options, this.settings.sample, null, legs)
       states.push(...carried.states.map((state) => this.restore(state)))
     }
@@ -282,17 +283,18 @@ export class Flow {
     })
   }
 
-  /** Rows of data in the scale of the model. */
+  /** Rows of data in the scale of the model, in memory of our own: the caller may fill its array anew while we are at work. */
   private rows(name: string, x: Tensor): Float32Array {
     checkTensor(name, x)
     this.checkRowShape(name, x)
-    return modelValues(this.scaler ? applyScaler(this.scaler, x) : x)
+    const values = modelValues(this.scaler ? applyScaler(this.scaler, x) : x)
+    return values === x.values ? values.slice() : values
   }
 
   private latents(z: Tensor): Float32Array {
     checkTensor('z', z)
     this.checkRowShape('z', z)
-    return z.values instanceof Float32Array ? z.values : Float32Array.from(z.values)
+    return z.values instanceof Float32Array ? z.values.slice() : Float32Array.from(z.values)
   }
 
   private checkRowShape(name: string, x: Tensor): void {

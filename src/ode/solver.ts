@@ -27,13 +27,17 @@ export const isAdaptive = (settings: SolverSettings): boolean => settings.solver
 export const tableauOf = (settings: SolverSettings): Tableau =>
   settings.solver === 'dopri5' ? dopri5 : fixedStepTableaus[settings.solver]
 
+/** Ten times what a config may ask for: an evaluation doubles it, and a program may want a finer truth. */
+const MOST_STEPS = 1_000_000
+
 /** Throws InvalidArgumentError for settings that no solver can run with. */
 export function checkSolver(name: string, settings: SolverSettings): void {
   if (!(settings.solver in fixedStepTableaus) && settings.solver !== 'dopri5') {
     throw invalid(`${name}.solver`, 'one of euler, midpoint, rk4, dopri5', settings.solver)
   }
-  if (!isAdaptive(settings) && (!Number.isInteger(settings.steps) || settings.steps < 1)) {
-    throw invalid(`${name}.steps`, 'a whole number from 1 on', settings.steps)
+  const { steps } = settings
+  if (!isAdaptive(settings) && !(Number.isInteger(steps) && steps >= 1 && steps <= MOST_STEPS)) {
+    throw invalid(`${name}.steps`, `a whole number from 1 to ${MOST_STEPS}`, steps)
   }
   if (isAdaptive(settings)) {
     for (const key of ['rtol', 'atol'] as const) {

@@ -66,18 +66,22 @@ export class LocalFlow extends Flow {
   /**
    * Trains a Local Flow (Xu, Cheng and Xie 2024) on rows of data.
    *
-   * @param x { values, shape: [n, …dims] }, already in the scale to learn (mean 0 and spread about 1 serve best). Bytes in
+   * @param given { values, shape: [n, …dims] }, already in the scale to learn (mean 0 and spread about 1 serve best). Bytes in
    *   rows of more than one dimension are pixels b, learnt as (b − 127.5)/127.5; samples of them lie in [−1, 1] too
+   *   Copied when this is called, as arrays are everywhere in this class: what the caller does with them afterwards is nothing
+   *   to the result
    * @throws ConfigError for options, DataError for values that are not finite, TrainingError where the loss is not
    */
   static async train(
-    x: Tensor,
-    { cond, flips, rowKind, signal, onProgress, ...raw }: TrainArguments = {},
+    given: Tensor,
+    { cond, flips, rowKind, signal, onProgress, ...rest }: TrainArguments = {},
   ): Promise<LocalFlow> {
-    checkTensor('x', x)
+    checkTensor('x', given)
+    const x: Tensor = { values: given.values.slice(), shape: [...given.shape] }
     refuseCondition(cond)
     signal?.throwIfAborted()
-    const options = resolveOptions(raw)
+    const options = resolveOptions(rest)
+    const raw = structuredClone(rest)
     const device = await openDeviceOf(options)
     try {
       const { parts } = await trainFlow(device, x, null, options, raw, { flips, rowKind, signal, onProgress })

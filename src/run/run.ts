@@ -12,6 +12,7 @@ import { z } from 'zod'
 import {
   type CheckpointContent,
   findRun,
+  lockRun,
   makeRunFolder,
   manifestName,
   type RunManifest,
@@ -34,6 +35,7 @@ import type { RecipePlan, RecipeState, TrainedNetwork } from '../recipes/recipe.
 import { recipeOf, recipeSettings } from '../recipes/settings.js'
 import type { FlowParts } from './parts.js'
 import { type LossHistory, type ReportFacts, removeReport } from './report.js'
+import { reportFacts } from './report-facts.js'
 
 export const packageVersion = (
   JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string }
@@ -69,7 +71,7 @@ const extraSchema = z.object({
   /** loss scale of the sub-flow in work: its binary logarithm, and the steps since it changed */
   lossExponent: wholeNumber.default(0),
   goodSteps: wholeNumber.default(0),
-  report: z.custom<ReportFacts>((value) => typeof value === 'object').optional(),
+  report: reportFacts.optional(),
 })
 
 /** What a run's manifest holds beside the checkpoint's own fields. */
@@ -109,17 +111,22 @@ const asContent = (tensors: readonly NamedTensor[]): CheckpointContent => ({
   tensors: Object.fromEntries(tensors.map(({ name, shape, values }) => [name, { values, shape }])),
 })
 
-/** Writes checkpoints of one run; knows which files the folder already has. */
+/** Writes checkpoints of one run; knows which files the folder already has. Whoever has one holds the folder's lock. */
 export class RunWriter {
   private written: Set<string>
   private poolOf = 1
+  /** the checkpoint that the next one follows; undefined: whatever is there is replaced */
+  private last: RunManifest | null | undefined
 
   constructor(
     private readonly folder: string,
     private readonly identity: RunIdentity,
     private readonly field: Network,
     resumed: RunManifest | null,
+    /** a run that the folder holds is replaced */
+    force = false,
   ) {
+    this.last = resumed ?? (force ? undefined : null)
     this.written = new Set(resumed?.files.map((file) => file.name))
     this.poolOf = resumed?.progress.subFlow ?? 1
   }
@@ -165,6 +172,7 @@ export class RunWriter {
     const manifest = await writeCheckpoint(this.folder, {
       files,
       keep,
+      follows: this.last,
       manifest: {
         packageVersion,
         created: identity.created,
@@ -182,6 +190,7 @@ export class RunWriter {
         extra,
       },
     })
+    this.last = manifest
     this.written = new Set(manifest.files.map((file) => file.name))
     this.poolOf = chain.fit
     return manifest
@@ -257,11 +266,22 @@ export async function openRun(folder: string, opened?: RunManifest): Promise<Run
 async function readFinished({ folder, manifest, field, extra }: Run, count: number): Promise<TrainedNetwork[]> {
   const finished: TrainedNetwork[] = []
   for (let n = 1; n <= count; n++) {
-    const { tensors } = await readCheckpointTensors(folder, manifest, subFlowFile(n))
-    const parameters = field.fromTensors(asNamed(tensors), `subflow.${n}.`)
+    const tensors = asNamed((await readCheckpointTensors(folder, manifest, subFlowFile(n))).tensors)
+    expectRoom(folder, field, tensors)
+    const parameters = field.fromTensors(tensors, `subflow.${n}.`)
     finished.push({ parameters, scale: extra.scales[n - 1] })
   }
   return finished
+}
+
+/** Throws CheckpointError before memory is taken for a network that a manifest only claims. */
+function expectRoom(folder: string, { parameterCount }: Network, tensors: ReadonlyMap<string, NamedTensor>): void {
+  let there = 0
+  for (const { values } of tensors.values()) there += values.length
+  if (there >= parameterCount) return
+  throw new CheckpointError(
+    `A file of ${folder} holds ${there} numbers, but a network of its config has ${parameterCount}: they are of two models.`,
+  )
 }
 
 function asNamed(tensors: Awaited<ReturnType<typeof readCheckpointTensors>>['tensors']): Map<string, NamedTensor> {
@@ -321,13 +341,20 @@ export async function saveFlow(
     dataSha256: null,
     device,
   }
-  await new RunWriter(folder, identity, field, null).write({
-    chain: { finished, fit: fits.length + 1, scale: 1, training: null, pool: null },
-    losses: [],
-    timings: { seconds: 0, stepsTaken: 0, pushSeconds: 0 },
-    variants: {},
-  })
-  await removeReport(folder)
+  const lock = await lockRun(folder)
+  try {
+    // looked at again now that nobody else writes there
+    await findRun(folder, { force })
+    await new RunWriter(folder, identity, field, null, force).write({
+      chain: { finished, fit: fits.length + 1, scale: 1, training: null, pool: null },
+      losses: [],
+      timings: { seconds: 0, stepsTaken: 0, pushSeconds: 0 },
+      variants: {},
+    })
+    await removeReport(folder)
+  } finally {
+    await lock.release()
+  }
 }
 
 /**
@@ -338,15 +365,29 @@ export async function addEvaluation(
   run: Run,
   results: { evaluation?: ReportEvaluation; quality?: ReportQuality },
 ): Promise<ReportFacts | null> {
-  const { files, formatVersion: _, updated: __, ...manifest } = run.manifest
-  const report = run.extra.report && { ...run.extra.report, ...results, date: new Date().toISOString() }
-  const evaluation = results.evaluation ?? manifest.evaluation
-  await writeCheckpoint(run.folder, {
-    files: {},
-    keep: files.map(({ name }) => name),
-    manifest: { ...manifest, evaluation, extra: { ...run.extra, report } },
-  })
-  return report ?? null
+  const { folder } = run
+  const lock = await lockRun(folder)
+  try {
+    const now = await readManifest(folder)
+    const names = ({ files }: RunManifest): string => files.map(({ file }) => file).join()
+    if (names(now) !== names(run.manifest)) {
+      throw new CheckpointError(
+        `${folder} holds other parameters than those that were evaluated: it was trained anew meanwhile. Nothing was changed.`,
+      )
+    }
+    const { extra } = await openRun(folder, now)
+    const { files, formatVersion: _, updated: __, ...manifest } = now
+    const report = extra.report && { ...extra.report, ...results, date: new Date().toISOString() }
+    await writeCheckpoint(folder, {
+      files: {},
+      keep: files.map(({ name }) => name),
+      follows: now,
+      manifest: { ...manifest, evaluation: results.evaluation ?? manifest.evaluation, extra: { ...extra, report } },
+    })
+    return report ?? null
+  } finally {
+    await lock.release()
+  }
 }
 
 /** The state to go on from. */
@@ -360,6 +401,7 @@ export async function readState(run: Run): Promise<RunState> {
   let training: TrainingState | null = null
   if (!done && has(TRAINING)) {
     const tensors = asNamed((await readCheckpointTensors(folder, manifest, TRAINING)).tensors)
+    expectRoom(folder, field, tensors)
     const prefix = `subflow.${number}.`
     training = {
       step: manifest.progress.step,

@@ -219,7 +219,11 @@ describe('what is wrong with a config is named with its path and what would be r
       { model: { hidden: [] } },
       'model.hidden must be a non-empty list of widths, but is [].',
     ],
-    ['a width of 0', { model: { hidden: [8, 0] } }, 'model.hidden[1] must be a whole number from 1 on, but is 0.'],
+    [
+      'a width of 0',
+      { model: { hidden: [8, 0] } },
+      'model.hidden[1] must be a whole number from 1 to 1000000, but is 0.',
+    ],
     [
       'a misspelt choice',
       { flow: { coupling: 'dependant' } },
@@ -265,7 +269,11 @@ describe('what is wrong with a config is named with its path and what would be r
       { flow: { gammas: [null], interpolant: ['linear', 'trig'] } },
       'flow.interpolant has 2 entries, but there are 1 sub-flows; give one for each, or one for all.',
     ],
-    ['steps of 0', { train: { steps: [1, 0] } }, 'train.steps[1] must be a whole number from 1 on, but is 0.'],
+    [
+      'steps of 0',
+      { train: { steps: [1, 0] } },
+      'train.steps[1] must be a whole number from 1 to 100000000, but is 0.',
+    ],
     ['a tolerance of 0', { ode: { evaluate: { rtol: 0 } } }, 'ode.evaluate.rtol must be a number above 0, but is 0.'],
     [
       'a schedule that lacks a key',

@@ -4,8 +4,8 @@
  * engine's threads may be left in it.
  */
 
-import { expect, test } from 'vitest'
-import { built, startProcess } from '../cli/lfm.js'
+import { expect, onTestFinished, test } from 'vitest'
+import { built, type Started, startProcess } from '../cli/lfm.js'
 import { patience, tries } from './forms.js'
 import { describeNative } from './machines.js'
 
@@ -13,11 +13,11 @@ built()
 const script = new URL('./worker.mjs', import.meta.url).pathname
 const lives = tries(4, 30)
 
-const inProcess = (mode: string) =>
+const inProcess = (mode: string): Started =>
   startProcess([process.execPath, '--expose-gc', script, mode, String(lives)], {
     cwd: '.',
     env: { LFM_THREADS: '2' },
-  }).ended
+  })
 
 describeNative('threads that use the engine', () => {
   for (const [mode, what] of [
@@ -32,7 +32,9 @@ describeNative('threads that use the engine', () => {
     test(
       `${mode}: threads ${what}`,
       async () => {
-        const { code, signal, stdout, stderr } = await inProcess(mode)
+        const { child, ended } = inProcess(mode)
+        onTestFinished(() => void child.kill('SIGKILL'))
+        const { code, signal, stdout, stderr } = await ended
         expect({ code, signal, stdout: stdout.trim(), stderr }).toEqual({
           code: 0,
           signal: null,

@@ -5,7 +5,7 @@
  */
 
 import { existsSync } from 'node:fs'
-import { DeviceError, invalid } from '../../errors.js'
+import { DeviceError, invalid, printable } from '../../errors.js'
 import type { Device, DeviceKind, VariantsByDevice } from '../device.js'
 import { openReference } from '../reference/device.js'
 
@@ -27,7 +27,7 @@ export interface DeviceOptions {
 export const deviceKinds = ['auto', 'webgpu', 'native', 'reference'] as const
 
 const warnOnStderr = (message: string): void => {
-  process.stderr.write(`local-flow-matching: ${message}\n`)
+  process.stderr.write(`${printable(`local-flow-matching: ${message}`)}\n`)
 }
 
 /** Opens a device. Throws DeviceError where the one asked for is not there. */

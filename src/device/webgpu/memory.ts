@@ -111,8 +111,9 @@ export class WebgpuMemory {
     if (values instanceof Uint32Array !== (buffer.dtype === 'u32')) {
       throw new InvalidArgumentError(`A buffer of ${buffer.dtype} cannot take a ${values.constructor.name}.`)
     }
-    // the caller may change the values before their turn comes
-    const kept = buffer.dtype === 'f16' ? packed(values as Float32Array) : this.line.idle ? values : values.slice()
+    // the caller may change the values before their turn comes; Dawn takes no memory that is shared
+    const own = this.line.idle && values.buffer instanceof ArrayBuffer
+    const kept = buffer.dtype === 'f16' ? packed(values as Float32Array) : own ? values : values.slice()
     this.line
       .inLine(() => {
         if (!buffer.disposed) this.gpu.queue.writeBuffer(buffer.gpu, 4 * offset, kept as Float32Array<ArrayBuffer>)

@@ -15,7 +15,9 @@ const activationWords = hiddenActivations
 
 export const mlpSchema = z.strictObject({
   kind: z.literal('mlp').meta({ description: 'A multilayer perceptron, for rows of columns.' }).default('mlp'),
-  hidden: listOf(count(), 'a non-empty list of widths', 'Widths of the hidden layers.').default([256, 256, 256]),
+  hidden: listOf(count('', 1_000_000), 'a non-empty list of widths', 'Widths of the hidden layers.', 256).default([
+    256, 256, 256,
+  ]),
   activation: key(
     z.string().refine((name) => activationPattern.test(name) && Number(activationPattern.exec(name)?.[2] ?? 1) > 0),
     activationWords,
@@ -23,8 +25,8 @@ export const mlpSchema = z.strictObject({
   ).default('softplus20'),
   time: choice(['first', 'every'], 'Whether the time enters at the first layer or at every one.').default('first'),
   fourier: key(
-    z.array(positive()),
-    'a list of frequencies above 0',
+    z.array(positive()).max(1000),
+    'a list of at most 1000 frequencies above 0',
     'Frequencies f: sin(f·x) and cos(f·x) of each coordinate enter beside x. Empty: none.',
   ).default([]),
 })

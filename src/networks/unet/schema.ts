@@ -5,16 +5,17 @@ import { count, flag, key, listOf } from '../../schema/words.js'
 
 export const unetSchema = z.strictObject({
   kind: z.literal('unet').meta({ description: 'A UNet, for pictures [C, H, W].' }),
-  width: count('Channels of the first level, for a multiplier of 1.').default(32),
+  width: count('Channels of the first level, for a multiplier of 1.', 65_536).default(32),
   multipliers: listOf(
-    count(),
-    'a non-empty list of whole numbers from 1 on',
+    count('', 1024),
+    'a non-empty list of at most 16 whole numbers from 1 to 1024',
     'Channels of each level, as multiples of width; each level has half the extents of the one before.',
+    16,
   ).default([1, 2, 2]),
-  depth: count('Residual blocks of each level on the way down; one more on the way up.').default(1),
+  depth: count('Residual blocks of each level on the way down; one more on the way up.', 64).default(1),
   attention: key(
-    z.array(count()),
-    'a list of heights',
+    z.array(count()).max(16),
+    'a list of at most 16 heights',
     'Heights of the levels that have self-attention, such as 16. The middle always has it.',
   ).default([16]),
   headChannels: count('Channels of an attention head.').default(32),

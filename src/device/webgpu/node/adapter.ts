@@ -3,11 +3,11 @@
  * opens adapters, and reads shaders from the package. A browser would bring `navigator.gpu` and `fetch` in its place.
  */
 
-import { mkdirSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DeviceError, show } from '../../../errors.js'
+import { makeFolder } from '../../../files/folders.js'
 import { type AdapterInfo, limitNames, type OpenAdapter } from '../adapter-info.js'
 import { toggleOptions, toggleSets } from '../toggles.js'
 
@@ -24,8 +24,12 @@ async function loadDawn(): Promise<Create> {
   // Mesa prints a warning at every start where this is not set
   if (backend === 'vulkan' && !process.env.XDG_RUNTIME_DIR) {
     const folder = join(tmpdir(), `lfm-runtime-${process.getuid?.() ?? 0}`)
-    mkdirSync(folder, { recursive: true, mode: 0o700 })
-    process.env.XDG_RUNTIME_DIR = folder
+    try {
+      makeFolder(folder, 0o700)
+      process.env.XDG_RUNTIME_DIR = folder
+    } catch {
+      // then Mesa warns
+    }
   }
   try {
     return (await import('webgpu')).create

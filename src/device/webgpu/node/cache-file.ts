@@ -5,10 +5,11 @@
  */
 
 import { createHash } from 'node:crypto'
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { z } from 'zod'
+import { makeFolder } from '../../../files/folders.js'
 import type { AdapterInfo } from '../adapter-info.js'
 import type { FindingKind, Findings } from '../findings.js'
 
@@ -69,7 +70,7 @@ export function fileFindings(adapter: Adapter, warn: (message: string) => void, 
       content = merged(content, kind, entries)
       const temporary = `${path}.${process.pid}`
       try {
-        mkdirSync(folder, { recursive: true })
+        makeFolder(folder)
         writeFileSync(temporary, `${JSON.stringify(content, null, 1)}\n`)
         renameSync(temporary, path)
       } catch (error) {

@@ -1,0 +1,196 @@
+/**
+ * A lock on a folder: a file in it that names its owner (process, machine, since when). Whoever finds one whose owner is no
+ * more takes it over and is told whose it was; an owner that is there is named in the error. Whether an owner is there can be
+ * asked of a process of this machine alone; an owner elsewhere (another machine, another container) shows that it lives by
+ * renewing the file, and counts as gone when it has not for some minutes.
+ *
+ * Taking over is itself done under a lock, named after the lock that is taken over: of several who find the same one, one wins.
+ */
+
+import { randomBytes } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { link, open, readdir, readFile, rename, rm, stat, utimes } from 'node:fs/promises'
+import { hostname } from 'node:os'
+import { join } from 'node:path'
+import { isAlive, spaceOfProcesses, syncFolder } from './atomic.js'
+import { reasonOf } from './reasons.js'
+
+export interface LockOwner {
+  /** different for each lock that was ever taken */
+  readonly id: string
+  readonly pid: number
+  readonly host: string
+  /** what the system counts its processes in: a container has its own; '' where it does not say */
+  readonly space: string
+  /** when the process began, in the system's own count: a number of a process is given again; '' where it does not say */
+  readonly began: string
+  /** ISO 8601 */
+  readonly since: string
+}
+
+export class LockedError extends Error {
+  constructor(
+    readonly owner: LockOwner,
+    readonly path: string,
+  ) {
+    super(`locked by process ${owner.pid} on ${owner.host} since ${owner.since} (${path})`)
+  }
+}
+
+export interface Lock {
+  /** the owner that was no more, where there was one */
+  readonly tookOver: LockOwner | null
+  /** Whether the lock is still ours: it may have been taken over where we did not renew it in time. */
+  isHeld(): Promise<boolean>
+  release(): Promise<void>
+}
+
+const NAME = '.lock'
+/** Between two renewals, and without any an owner elsewhere is gone: minutes that a suspended machine may sleep through. */
+const RENEWED_MS = 20_000
+const GONE_MS = 5 * 60_000
+
+/** When a process began; '' where the system does not say, or the process is not there. */
+function beginningOf(pid: number): string {
+  try {
+    // behind the name of the program, which may hold anything, from the third field on: the 22nd is the start
+    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').replace(/^.*\)/s, '').trim().split(' ')
+    return `${readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()} ${fields[19]}`
+  } catch {
+    return ''
+  }
+}
+
+const ownerNow = (): LockOwner => ({
+  id: randomBytes(8).toString('hex'),
+  pid: process.pid,
+  host: hostname(),
+  space: spaceOfProcesses(),
+  began: beginningOf(process.pid),
+  since: new Date().toISOString(),
+})
+
+async function readOwner(path: string): Promise<LockOwner | null> {
+  let text: string
+  try {
+    text = await readFile(path, 'utf8')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null
+    throw error
+  }
+  try {
+    const { id, pid, host, space, began, since } = JSON.parse(text) as LockOwner
+    if (/^[0-9a-f]{16}$/.test(id) && Number.isSafeInteger(pid) && pid > 0) {
+      return { id, pid, host: String(host), space: String(space), began: String(began), since: String(since) }
+    }
+  } catch {
+    // below
+  }
+  throw new Error(`${path} is no lock of local-flow-matching: remove it where nothing is at work in the folder`)
+}
+
+/** @param now a file that was written just now: the clocks of two machines may differ, that of a file system does not */
+async function isGone(owner: LockOwner, path: string, now: string): Promise<boolean> {
+  if (owner.host === hostname() && owner.space === spaceOfProcesses()) {
+    return !isAlive(owner.pid) || (owner.began !== '' && owner.began !== beginningOf(owner.pid))
+  }
+  const [renewed, written] = await Promise.all([stat(path).catch(() => null), stat(now)])
+  return renewed !== null && written.mtimeMs - renewed.mtimeMs > GONE_MS
+}
+
+/** Puts a file that is written under its name, where none is there. */
+async function place(temporary: string, path: string): Promise<boolean> {
+  try {
+    await link(temporary, path)
+    return true
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'EEXIST') return false
+    if (!['EPERM', 'ENOTSUP', 'ENOSYS', 'EMLINK'].includes(code ?? '')) throw error
+  }
+  // file systems without links
+  try {
+    const file = await open(path, 'wx')
+    await file.writeFile(await readFile(temporary))
+    await file.close()
+    return true
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false
+    throw error
+  }
+}
+
+async function take(path: string, owner: LockOwner): Promise<LockOwner | null> {
+  const temporary = `${path}.${owner.id}.new`
+  const file = await open(temporary, 'wx')
+  try {
+    await file.writeFile(`${JSON.stringify(owner)}\n`)
+    await file.close()
+    for (;;) {
+      if (await place(temporary, path)) return null
+      const other = await readOwner(path)
+      // it was released between the two looks
+      if (!other) continue
+      if (!(await isGone(other, path, temporary))) throw new LockedError(other, path)
+      const right = `${path}.${other.id}`
+      await take(right, owner)
+      try {
+        // whoever has the right is the only one who changes this lock; another may have used it before
+        if ((await readOwner(path))?.id !== other.id) continue
+        await rename(temporary, path)
+        return other
+      } finally {
+        await rm(right, { force: true })
+      }
+    }
+  } finally {
+    await file.close().catch(() => {})
+    await rm(temporary, { force: true })
+  }
+}
+
+/** What those leave beside the lock who are killed while they take it. */
+const leftover = /^\.lock(\.[0-9a-f]{16})+(\.new)?$/
+
+async function sweep(folder: string, path: string): Promise<void> {
+  for (const name of await readdir(folder)) {
+    if (!leftover.test(name)) continue
+    const at = join(folder, name)
+    const owner = await readOwner(at).catch(() => null)
+    if (owner && (await isGone(owner, at, path))) await rm(at, { force: true }).catch(() => {})
+  }
+}
+
+/**
+ * Locks a folder that is there.
+ *
+ * @throws LockedError where another owner is at work in it, in this process or elsewhere; the system's error
+ */
+export async function lockFolder(folder: string): Promise<Lock> {
+  const path = join(folder, NAME)
+  const owner = ownerNow()
+  const tookOver = await take(path, owner)
+  await sweep(folder, path)
+  await syncFolder(folder)
+  const isHeld = async (): Promise<boolean> => (await readOwner(path).catch(() => null))?.id === owner.id
+  const renew = setInterval(() => {
+    const now = new Date()
+    utimes(path, now, now).catch(() => {})
+  }, RENEWED_MS)
+  renew.unref()
+  return {
+    tookOver,
+    isHeld,
+    async release() {
+      clearInterval(renew)
+      if (await isHeld()) await rm(path, { force: true }).catch(() => {})
+    },
+  }
+}
+
+/** Why a folder could not be locked, in words. */
+export const lockProblem = (error: unknown): string =>
+  error instanceof LockedError
+    ? `process ${error.owner.pid} on ${error.owner.host} is at work in it since ${error.owner.since}. Wait for it, end it, or ` +
+      `choose another folder. Should that process be no more, remove ${error.path}`
+    : reasonOf(error)

@@ -1,0 +1,79 @@
+/**
+ * What a report says, as a manifest holds it: read from a file, so that every part is looked at before a page is made of it.
+ */
+
+import { z } from 'zod'
+import type { ReportFacts } from './report.js'
+
+const text = z.string()
+const number = z.number()
+const numberOrNone = number.nullable().optional()
+
+const evaluation = z.looseObject({
+  nll: number,
+  entropy: numberOrNone,
+  kl: numberOrNone,
+  bitsPerDim: numberOrNone,
+  nfe: number,
+  nfeMax: numberOrNone,
+  n: number,
+  doublingChange: numberOrNone,
+  solver: text,
+  trace: text,
+  device: text,
+  seconds: number,
+})
+
+const quality = z.looseObject({
+  fid: number,
+  precision: number,
+  recall: number,
+  floor: number.nullable(),
+  features: text,
+  samples: number,
+  against: z.looseObject({ part: text, n: number }),
+  neighbours: number,
+  nfe: number,
+  nfeMax: numberOrNone,
+  solver: text,
+  device: text,
+  seconds: number,
+})
+
+export const reportFacts: z.ZodType<ReportFacts> = z.looseObject({
+  title: text,
+  date: text,
+  runFolder: text,
+  device: z.looseObject({ kind: text, adapter: text.nullable().optional(), cpuTarget: text.nullable().optional() }),
+  data: z.looseObject({
+    description: text,
+    dimensions: number,
+    pictures: z.boolean().optional(),
+    train: number,
+    validation: number,
+    test: number,
+  }),
+  model: text,
+  subFlows: z.array(
+    z.looseObject({
+      gamma: number.nullable(),
+      interpolant: text,
+      steps: number,
+      parameters: number,
+      finalLoss: number.nullable(),
+      excessLoss: numberOrNone,
+    }),
+  ),
+  batch: number,
+  seed: number,
+  trainSeconds: number,
+  pushSeconds: number,
+  stepMs: number,
+  sampling: z.looseObject({ solver: text, nfe: number, nfeMax: numberOrNone, n: number }),
+  evaluation: evaluation.nullable().optional(),
+  quality: quality.nullable().optional(),
+  remarks: z.array(text).optional(),
+  config: text,
+  versions: z.record(text, text),
+  reproduce: z.array(text),
+})

@@ -1,0 +1,108 @@
+/** The terminal goes away, or was never read: training saves, or goes on; a result that was written is a success. */
+
+import { spawn } from 'node:child_process'
+import { closeSync, existsSync, openSync, readFileSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { beforeAll, describe, expect, it } from 'vitest'
+import { readManifest } from '../../src/checkpoint/index.js'
+import { built, engine, lfm, start, untilCheckpoint, workFolder } from '../cli/lfm.js'
+
+const config = (steps: number) => `
+data: { kind: toy, name: moons, train: 500, test: 20 }
+model: { hidden: [16] }
+flow: { gammas: [null] }
+train: { steps: ${steps}, batch: 100, checkpointEvery: 20 }
+ode: { sample: { steps: 2 }, evaluate: { steps: 2 } }
+device: ${engine}
+`
+const cwd = workFolder({ 'short.yaml': config(60), 'long.yaml': config(1_000_000) })
+const main = join(built(), 'cli/main.js')
+
+beforeAll(async () => {
+  expect((await lfm(['train', 'short.yaml', '--out', 'done'], { cwd })).code).toBe(0)
+})
+
+/** Runs a command whose outputs are given file descriptors. */
+const withOutputs = (args: readonly string[], stdout: 'pipe' | number, stderr: 'pipe' | number, close = true) =>
+  new Promise<{ code: number | null; signal: string | null; stderr: string }>((resolve) => {
+    const child = spawn(process.execPath, [main, ...args], { cwd, stdio: ['ignore', stdout, stderr] })
+    let text = ''
+    if (close) {
+      // nobody reads from now on: what is written fails with EPIPE
+      child.stdout?.destroy()
+      child.stderr?.destroy()
+    } else {
+      child.stderr?.setEncoding('utf8').on('data', (part) => {
+        text += part
+      })
+    }
+    child.on('exit', (code, signal) => setTimeout(() => resolve({ code, signal, stderr: text }), 50))
+  })
+
+describe('an output that nobody reads', () => {
+  it.each(['stdout and stderr'])('%s: training goes on to its end', async () => {
+    expect(await withOutputs(['train', 'short.yaml', '--out', 'unread'], 'pipe', 'pipe')).toMatchObject({
+      code: 0,
+      signal: null,
+    })
+    expect((await readManifest(join(cwd, 'unread'))).progress.phase).toBe('done')
+    expect(existsSync(join(cwd, 'unread/report.html'))).toBe(true)
+  })
+
+  it.each([
+    [['sample', 'done', '-n', '5', '-o', 'a.csv'], 'a.csv'],
+    [['score', 'done', 'a.csv', '-o', 'b.csv'], 'b.csv'],
+    [['evaluate', 'done'], 'done/report.html'],
+    [['devices'], null],
+    [['train', 'short.yaml', '--dry-run'], null],
+  ])('%s is done', async (args, file) => {
+    expect(await withOutputs(args, 'pipe', 'pipe')).toMatchObject({ code: 0, signal: null })
+    if (file) expect(statSync(join(cwd, file)).size).toBeGreaterThan(0)
+  })
+
+  it.skipIf(!existsSync('/dev/full'))('a full disk under stdout is one line, without a stack', async () => {
+    const full = openSync('/dev/full', 'w')
+    try {
+      const { code, stderr } = await withOutputs(['sample', 'done', '-n', '5', '-o', 'c.csv'], full, 'pipe', false)
+      expect(stderr).toBe('lfm: stdout cannot be written: no space is left on the disk.\n')
+      expect(code).toBe(1)
+    } finally {
+      closeSync(full)
+    }
+    expect(readFileSync(join(cwd, 'c.csv'), 'utf8').trim().split('\n')).toHaveLength(6)
+  })
+})
+
+describe('a signal', () => {
+  it.each([
+    ['SIGHUP', 129],
+    ['SIGTERM', 143],
+    ['SIGUSR2', 140],
+  ] as const)('%s saves where training stands, and says how to go on', async (name, exitCode) => {
+    const run = join(cwd, name)
+    const session = start(['train', 'long.yaml', '--out', name], { cwd })
+    await untilCheckpoint(session, run, ({ step }) => step >= 20)
+    session.child.kill(name)
+    // as a terminal does that ends: it comes more than once
+    if (name === 'SIGHUP') session.child.kill(name)
+    const { code, signal, stderr } = await session.ended
+    expect({ code, signal }).toEqual({ code: exitCode, signal: null })
+    expect(stderr).toMatch(/Interrupted: saved at step \d+ of sub-flow 1\. Go on with: lfm train long\.yaml .*--resume/)
+    const { progress } = await readManifest(run)
+    expect(stderr).toContain(`saved at step ${progress.step} of`)
+    expect(existsSync(join(run, '.lock'))).toBe(false)
+  })
+
+  it('SIGHUP with the terminal gone loses nothing', async () => {
+    const run = join(cwd, 'gone')
+    const child = spawn(process.execPath, [main, 'train', 'long.yaml', '--out', 'gone'], { cwd, stdio: 'pipe' })
+    const ended = new Promise((resolve) => child.on('exit', (code, signal) => resolve({ code, signal })))
+    await untilCheckpoint({ child, ended: ended as never }, run, ({ step }) => step >= 20)
+    const before = (await readManifest(run)).progress.step
+    child.stdout.destroy()
+    child.stderr.destroy()
+    child.kill('SIGHUP')
+    expect(await ended).toEqual({ code: 129, signal: null })
+    expect((await readManifest(run)).progress.step).toBeGreaterThanOrEqual(before)
+  })
+})
