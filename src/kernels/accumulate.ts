@@ -1,4 +1,4 @@
-/** total ← total + part, of P elements each: the gradients of micro-batches add up. */
+/** total ← total + part, P elements each: adds up the gradients of micro-batches. */
 
 import { expectShape, extents, type Kernel, traffic } from './contract.js'
 

@@ -1,4 +1,4 @@
-/** An activation by itself, element by element: y = act(x), x and y of one shape. Layers fuse it; this is for comparing. */
+/** An activation by itself, elementwise: y = act(x), x and y of the same shape. Layers fuse it; this is for comparison. */
 
 import { activations } from './activations.js'
 import { expectShape, type Kernel, size, traffic } from './contract.js'

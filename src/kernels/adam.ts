@@ -3,7 +3,7 @@
  * global norm and an exponential moving average of the parameters. Row k = state.step − 1 of the table holds what
  * changes from step to step: learning rate, 1/(1 − β₁ᵏ⁺¹), 1/(1 − β₂ᵏ⁺¹), decay of the average; the host computes it once in
  * float64. The gradient's norm is √Σ partials (gradient_norm). A norm that is not finite skips the step and is counted;
- * ten in a row halt the state. Nothing changes where the state is halted.
+ * ten in a row halt the state. Once it is halted, nothing changes.
  */
 
 import { expectBoth, expectShape, extents, type Kernel, traffic } from './contract.js'

@@ -1,17 +1,17 @@
 /**
  * Accepts or rejects an adaptive step of every row by itself (Hairer, Nørsett and Wanner, Solving ODEs I, II.4). For row b
  * with h[b] ≠ 0: err = √mean_d (h·Σ_s error[s]·stages[s, b, d] / (atol + rtol·max(|y|, |y_new|)))², over the D columns and,
- * where log_det is carried, its column too. err ≤ 1: y ← y_new, t ← t + h, the first stage ← the last (first same as
+ * with log_det, its column too. err ≤ 1: y ← y_new, t ← t + h, the first stage ← the last (first same as
  * last). Either way h ← h·clamp(0.9·err^(−1/5), 0.2, 10) (a rejected step never grows), cut so that it ends at `end`;
  * a row that reached the end has h = 0 and is left alone. evaluations[b] grows by `cost` for a live row.
  * A row whose error is not finite, or whose step falls below 1e-6 of the interval, stops with h = 0 short of the end:
- * its t tells.
+ * t shows where.
  */
 
 import { expectBoth, expectShape, extents, type Kernel, traffic } from './contract.js'
 
 export interface AdaptiveControlAttributes {
-  /** differences of the two embedded solutions' weights */
+  /** differences between the weights of the two embedded solutions */
   readonly error: readonly number[]
   readonly rtol: number
   readonly atol: number
@@ -85,7 +85,7 @@ export const adaptiveControl: Kernel<AdaptiveControlAttributes> = {
       } else growth = Math.min(growth, 1)
       const rest = a.end - o.t.data[b]
       const next = growth * h
-      // a rest below a millionth of the interval is rounding of t, not a step to take
+      // what remains below a millionth of the interval is rounding error of t, not a step to take
       if (Math.abs(rest) <= 1e-6 * Math.abs(span)) {
         o.t.data[b] = a.end
         o.h.data[b] = 0

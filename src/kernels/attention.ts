@@ -5,7 +5,7 @@
  * qkv [B, H, W, 3·C] has the channels of guided-diffusion: head after head, and within a head q, k and v of d = C/heads
  * channels each. y [B, H, W, C] has the heads one after the other; `log_sum_exp` [B, heads, N] takes L, which the backward
  * pass needs. A device goes over the keys once with a running maximum and sum (online softmax: Milakov and Gimelshein 2018,
- * Dao et al. 2022), so that nothing of N² elements is in memory.
+ * Dao et al. 2022), so that nothing with N² elements is stored.
  */
 
 import { InvalidArgumentError } from '../errors.js'
@@ -16,7 +16,7 @@ export interface AttentionAttributes {
   readonly heads: number
 }
 
-/** Checks qkv and y (or what has their shapes) and the heads; returns [B, N, C]. */
+/** Checks qkv and y (or tensors of their shapes) and the heads; returns [B, N, C]. */
 export function checkAttention(
   kernel: string,
   shapes: Shapes,

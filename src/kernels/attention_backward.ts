@@ -2,7 +2,7 @@
  * Gradient of self-attention (attention.ts; the terms are defined there) with respect to q, k and v. The probabilities
  * p_ij = exp(q_i·k_j/√d − L_i) are computed again from qkv and `log_sum_exp`; with D_i = Σ_c dy_ic y_ic and
  * ds_ij = p_ij (dy_i·v_j − D_i)/√d: dq_i = Σ_j ds_ij k_j, dk_j = Σ_i ds_ij q_i, dv_j = Σ_i p_ij dy_i (Dao et al. 2022).
- * Nothing of N² elements is in memory. dqkv [B, H, W, 3·C] has the channels of qkv.
+ * Nothing with N² elements is stored. dqkv [B, H, W, 3·C] has the channels of qkv.
  */
 
 import { type AttentionAttributes, checkAttention, partOf } from './attention.js'

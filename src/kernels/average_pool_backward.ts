@@ -1,6 +1,6 @@
 /**
  * Gradient of average_pool (average_pool.ts): dx[b, y, x, c] = factor·dy[b, ⌊y/2⌋, ⌊x/2⌋, c] + add[b, y, x, c],
- * dy [B, H/2, W/2, C], dx and add [B, H, W, C]. `add` is a gradient that comes along another way. dy and add may be windows
+ * dy [B, H/2, W/2, C], dx and add [B, H, W, C]. `add` is the gradient of x from another path. dy and add may be windows
  * of channels.
  */
 

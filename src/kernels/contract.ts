@@ -3,7 +3,7 @@
  * attributes (numbers and names that are fixed when a program is compiled), a check of shapes, its cost, and a
  * *reference*: plain loops in float64 that say what the result is. WGSL and C++ implementations of the same name are
  * tested against the reference. A *composite* (src/networks/, src/ode/) is a contract whose reference is its expansion into
- * kernels, and which a device may take whole.
+ * kernels; a device may have a fused implementation of it.
  *
  * Shapes are written with one letter each: B rows of a batch, D data dimension, C condition dimension, K inputs and N
  * outputs of a linear layer, T tangents, P parameters. All tensors are dense and row-major.
@@ -11,7 +11,7 @@
 
 import { InvalidArgumentError } from '../errors.js'
 
-/** 'f16' is a way to store float operands between kernels; sums are float32 whatever they are of. */
+/** 'f16' is a way to store float operands between kernels; sums are float32 in any case. */
 export type DType = 'f32' | 'u32' | 'f16'
 export type Access = 'read' | 'write' | 'readwrite'
 export type Shape = readonly number[]
@@ -19,8 +19,8 @@ export type Shape = readonly number[]
 export interface OperandSpec {
   readonly access: Access
   /**
-   * default 'f32'; 'float': f32, or f16 where all operands of the operation that are marked so are f16; 'either': words
-   * that an attribute of the kernel says how to read
+   * default 'f32'. 'float': f32 or f16, the same for all operands of an operation that are marked so. 'either': any;
+   * an attribute of the kernel says which
    */
   readonly dtype?: DType | 'float' | 'either'
   /** An optional operand may be left out; what that means is part of the contract. */

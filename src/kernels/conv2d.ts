@@ -1,15 +1,15 @@
 /**
- * 2-D convolution with everything that may stand beside it:
+ * 2-D convolution with everything that may be fused into it:
  * y = scale·act(conv(u) + bias + shift) + residual, u = x;
  * x [B, H, W, C], weight [kh, kw, C, N], y [B, H′, W′, N].
  *
- * - `upsample` 2 enlarges x by nearest neighbours in front of the convolution; H′ = ⌊(H·upsample + 2·padding − kh)/stride⌋ + 1.
+ * - `upsample` 2 enlarges x by nearest neighbours before the convolution; H′ = ⌊(H·upsample + 2·padding − kh)/stride⌋ + 1.
  * - `shift` is one value for each picture and channel out, such as the time embedding: N columns of [B, M] from
  *   `shiftFirst` on, or of [1, M] for all pictures.
  * - `residual` is added last. It has the extents of y, or half of them: then its pixels are repeated 2 × 2 (the skip of a
  *   residual block that enlarges).
  * - `stages` [S, stride] are tensors as large as x or y in memory, S of them, `stride` elements apart, for a Runge–Kutta
- *   method in front of a network or behind it. `combine: 'input'` convolves u = x + Σ_s c_s·stages_s; `combine: 'output'`
+ *   method before or after a network. `combine: 'input'` convolves u = x + Σ_s c_s·stages_s; `combine: 'output'`
  *   adds Σ_s c_s·stages_s to y. A coefficient of zero means the stage is not read.
  * - x, y and residual may be windows of channels (`xFirst`, `yFirst`, `residualFirst`; pictures.ts). x may be in the
  *   layout nchw (the rows of data), and so may y, its residual with it; a combined one has no window.
@@ -31,11 +31,11 @@ export interface Conv2dAttributes extends ConvolutionGeometry, ActivationAttribu
   readonly residualFirst: number
   readonly scale: number
   readonly combine: 'none' | 'input' | 'output'
-  /** one for each stage that takes part; empty where combine is 'none' */
+  /** one for each stage to combine; empty where combine is 'none' */
   readonly coefficients: readonly number[]
 }
 
-/** A 3 × 3 convolution and nothing else; what differs is spread over it. */
+/** Attributes of a plain 3 × 3 convolution; spread them and override what differs. */
 export const plainConvolution: Conv2dAttributes = {
   stride: 1,
   padding: 1,

@@ -4,7 +4,7 @@
  *
  * Where the convolution enlarged its input (`upsample` 2), the gradients of the 2 × 2 pixels that one pixel became are
  * added up. `saved` is the output or pre-activation of the layer that made x, whichever its activation's derivative is a
- * function of; left out: no activation. `add` is a gradient that comes along another way. dy, dx, saved and add may be
+ * function of; left out: no activation. `add` is the gradient of x from another path. dy, dx, saved and add may be
  * windows of channels; dy and dx may be nchw (then the others are nhwc or not there).
  */
 
@@ -24,7 +24,7 @@ export interface Conv2dBackwardInputAttributes extends ConvolutionGeometry, Acti
   readonly scale: number
 }
 
-/** Of a 3 × 3 convolution and nothing else; what differs is spread over it. */
+/** Those of a plain 3 × 3 convolution; spread them and override what differs. */
 export const plainBackwardInput: Conv2dBackwardInputAttributes = {
   stride: 1,
   padding: 1,

@@ -17,7 +17,7 @@ export interface Conv2dBackwardWeightAttributes extends ConvolutionGeometry {
   readonly shiftFirst: number
 }
 
-/** Of a 3 × 3 convolution and nothing else; what differs is spread over it. */
+/** Those of a plain 3 × 3 convolution; spread them and override what differs. */
 export const plainBackwardWeight: Conv2dBackwardWeightAttributes = {
   stride: 1,
   padding: 1,

@@ -1,6 +1,6 @@
 /**
- * y = x, stored in another width: `to` f16 rounds float32 values to float16 (what is beyond ±65504, or no number,
- * becomes infinite), `to` f32 takes them back, which is exact. x and y have one shape.
+ * y = x in another format: `to` f16 rounds float32 values to float16 (values beyond ±65504, and NaN, become infinite),
+ * `to` f32 converts back, which is exact. x and y have the same shape.
  */
 
 import { InvalidArgumentError } from '../errors.js'

@@ -1,8 +1,8 @@
 /**
  * What the convolution kernels share: attributes, the extents that follow from them, and their cost. A weight is
  * [kh, kw, C, N] on a device: C channels in, N out (files hold PyTorch's [N, C, kh, kw]; src/networks/unet/unet.ts translates). The
- * picture may be enlarged in front of the convolution (`upsample` 2: each pixel becomes 2 × 2, nearest neighbour); no
- * enlarged picture is stored. Beyond the picture's edge, `padding` pixels on each side are zero.
+ * picture may be enlarged before the convolution (`upsample` 2: each pixel becomes 2 × 2, nearest neighbour); no enlarged
+ * picture is stored. Beyond the picture's edge, `padding` pixels on each side are zero.
  */
 
 import { InvalidArgumentError } from '../errors.js'
@@ -11,7 +11,7 @@ import { extents, type Shape } from './contract.js'
 export interface ConvolutionGeometry {
   readonly stride: 1 | 2
   readonly padding: number
-  /** nearest-neighbour enlargement of the input, in front of the convolution */
+  /** nearest-neighbour enlargement of the input, before the convolution */
   readonly upsample: 1 | 2
 }
 

@@ -5,9 +5,9 @@
  * The B rows are P = B / timesPerPair pairs (x_l, x_r), each with timesPerPair times; row i belongs to pair
  * ⌊i / timesPerPair⌋. With s = state.step:
  * - the row of pair p: 'epochs' takes position (s mod E)·P + p of the permutation of the pool of epoch ⌊s / E⌋, where
- *   E = ⌊n / P⌋ (a shuffled rest shorter than a batch is left out of that epoch); 'replacement' draws one.
+ *   E = ⌊n / P⌋ (the incomplete last batch of an epoch is dropped); 'replacement' draws one.
  * - x_l: that row, or leftDecay·row + leftSpread·z_l with fresh noise z_l for every pair and step.
- * - x_r = decay·x_o + spread·z, where the pairing says whose x_o is: 'own' the pair's own x_l; 'shuffled' the x_l of
+ * - x_r = decay·x_o + spread·z, where the pairing says which row x_o is: 'own' the pair's own x_l; 'shuffled' the x_l of
  *   another pair, by a permutation of the batch; 'independent' a row drawn anew from the pool. With 'none' it is z alone;
  *   with 'stored' it is the pair's row of `right`, and no noise is added.
  * - t of row i: uniform on (0, 1), or the quantile function given as a table, linear between its knots.
@@ -33,7 +33,7 @@ import { below, type DrawAttributes, draw, normals, permutationKeys, permute, un
 import { checkMirror, expectPool, type PoolAttributes, poolValue } from './pool.js'
 import { STATE_LENGTH, stateWords } from './state.js'
 
-/** Whose row the right end is made of. */
+/** Which row the right end is made from. */
 export type Pairing = 'own' | 'shuffled' | 'independent' | 'none' | 'stored'
 export type Path = 'linear' | 'trig' | 'table'
 export type Sampling = 'epochs' | 'replacement'
@@ -45,7 +45,7 @@ export interface DrawBatchAttributes extends DrawAttributes, PoolAttributes {
   /** a = e^{−γ} and b = √(1 − e^{−2γ}); unused by 'none' and 'stored' */
   readonly decay: number
   readonly spread: number
-  /** what a row of the pool is multiplied by, and the noise that is added to it: `cleanLeft` for the row as it is */
+  /** factor of the row of the pool, and standard deviation of the noise added to it: `cleanLeft` for the row as it is */
   readonly leftDecay: number
   readonly leftSpread: number
   readonly timesPerPair: number
@@ -54,7 +54,7 @@ export interface DrawBatchAttributes extends DrawAttributes, PoolAttributes {
 /** Left ends that are rows of the pool, without noise. */
 export const cleanLeft = { leftDecay: 1, leftSpread: 0 } as const
 
-/** Whether left ends are more than rows of the pool. */
+/** Whether left ends have noise. */
 export const hasLeftNoise = (a: Pick<DrawBatchAttributes, 'leftDecay' | 'leftSpread'>): boolean =>
   a.leftDecay !== cleanLeft.leftDecay || a.leftSpread !== cleanLeft.leftSpread
 
@@ -156,7 +156,7 @@ export const drawBatch: Kernel<DrawBatchAttributes> = {
   },
 }
 
-/** Asserts that stored right ends, a path as a table and noise of left ends are there where the attributes say so, and only there. */
+/** Asserts that stored right ends, a tabulated path and noise of left ends are given if the attributes ask for them, else not. */
 function checkEnds(shapes: Shapes, [n, D]: readonly [number, number], a: DrawBatchAttributes): void {
   const given = (operand: string, wanted: boolean, when: string): void => {
     if ((shapes[operand] !== undefined) === wanted) return

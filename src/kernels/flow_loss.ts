@@ -1,5 +1,5 @@
 /**
- * The flow-matching loss of a velocity v that lies in memory (linear_loss.ts has it in a product's epilogue):
+ * The flow-matching loss of a velocity v in memory (linear_loss.ts computes it in a product's epilogue):
  * row_loss[firstRow + b] = Σ_d (v − target)²/(D·scale²), delta = ∂loss/∂(v/scale) = 2 (v − target)/(R·D·scale), with v, target
  * and delta [B, D] and row_loss [R]. The loss is the mean of row_loss over the R rows of the batch, of which these are B
  * from `firstRow` on (a micro-batch, or all of it).

@@ -1,7 +1,7 @@
 /**
  * Ends the backward pass: the gradient's sum of squares in G blocks (block g covers the elements from g·⌈P/G⌉), the
- * step's loss (the mean of row_loss) into the ring at step mod R, and the step counter. Where the loss is not finite
- * the state is halted and the counter stays, so that the parameters remain those before this step.
+ * step's loss (the mean of row_loss) into the ring at step mod R, and the step counter. If the loss is not finite the
+ * state is halted and the counter stays, so that the parameters remain those before this step.
  */
 
 import { expectShape, extents, type Kernel, traffic } from './contract.js'

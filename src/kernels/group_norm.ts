@@ -34,7 +34,7 @@ export interface GroupNormAttributes extends DrawAttributes {
   readonly firstRow: number
 }
 
-/** Group normalisation followed by SiLU, in 32 groups; what differs is spread over it. */
+/** Group normalisation followed by SiLU, in 32 groups; spread it and override what differs. */
 export const plainNorm: GroupNormAttributes = {
   xFirst: 0,
   groups: 32,

@@ -6,7 +6,7 @@
  * - dgamma[c] = Σ dz·(1 + scale)·x̂, dbeta[c] = Σ dz·(1 + scale), over pictures and positions;
  * - dmodulation [B, M], in the columns of `modulation`: dscale[b, c] = Σ dz·(gamma·x̂ + beta), dshift[b, c] = Σ dz.
  *
- * `add` and `add2` are gradients of x that come along other ways (a residual's, and a skip connection's); they may be
+ * `add` and `add2` are gradients of x from other paths (a residual's, and a skip connection's); they may be
  * windows of channels (`addFirst`, `add2First`), as x may. dgamma and dbeta are left out together where only dx is wanted.
  * Sums over the batch run in an order that depends on the shapes only, never on the number of threads.
  */
@@ -23,7 +23,7 @@ export interface GroupNormBackwardAttributes extends GroupNormAttributes {
   readonly add2First: number
 }
 
-/** The gradient of plainNorm; what differs is spread over it. */
+/** The gradient of plainNorm; spread it and override what differs. */
 export const plainNormBackward: GroupNormBackwardAttributes = { ...plainNorm, addFirst: 0, add2First: 0 }
 
 export const groupNormBackward: Kernel<GroupNormBackwardAttributes> = {

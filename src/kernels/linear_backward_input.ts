@@ -1,5 +1,5 @@
 /**
- * Gradient of a linear layer's input, taken on through the activation of the layer before it:
+ * Gradient of a linear layer's input, carried through the activation of the layer before it:
  * dx = (dy W) ⊙ act'(saved), dy [B, N], W [N, K], saved and dx [B, K]. `saved` is the earlier layer's output or
  * pre-activation, whichever that activation's derivative is a function of.
  */

@@ -1,7 +1,7 @@
 /**
  * A linear layer with its activation: y = scale·act(x Wᵀ + bias + t·time_weight), x [B, K], W [N, K] (PyTorch's layout),
- * y [B, N]. The time enters as a rank-one term, so that x needs no extra column; t is [B], or [1] for all rows. Where z is
- * given, the pre-activation is stored as well (silu and gelu need it in the backward pass).
+ * y [B, N]. The time enters as a rank-one term, so that x needs no extra column; t is [B], or [1] for all rows. If z is
+ * given, the pre-activation is stored too (silu and gelu need it in the backward pass).
  */
 
 import { activations } from './activations.js'

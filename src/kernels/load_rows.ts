@@ -1,8 +1,7 @@
 /**
  * Rows of the pool as the network takes them: floats as they are, pixels scaled to [−1, 1] (src/kernels/pool.ts). Row b is
- * row first + b of the whole pool; where `mirror` is given, whether it is mirrored depends on the seed, the stream and
- * that number alone. The push reads its first pool through this: each picture is pushed once, with one of its two
- * orientations.
+ * row first + b of the whole pool; with `mirror`, whether it is mirrored depends on the seed, the stream and that index
+ * alone. The push reads its first pool through this kernel: each picture is pushed once, in one of its two orientations.
  */
 
 import { expectShape, extents, type Kernel, traffic } from './contract.js'

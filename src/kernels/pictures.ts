@@ -1,8 +1,8 @@
 /**
- * What the kernels on pictures agree on. A *picture tensor* has four extents: 'nhwc' [B, H, W, C], what networks keep
- * inside, or 'nchw' [B, C, H, W], the rows of data. A nhwc operand may be a *window* of channels: the operand is
- * [B, H, W, S], the kernel sees C of its S channels from `first` on, so that a concatenation of channels is one tensor
- * whose parts several operations write, and nothing is copied.
+ * What the kernels on pictures share. A *picture tensor* has four extents: 'nhwc' [B, H, W, C] inside networks, or
+ * 'nchw' [B, C, H, W], as rows of data are. A nhwc operand may be a *window* of channels: the operand is
+ * [B, H, W, S] and the kernel sees C of its S channels from `first` on. So several operations write parts of one tensor, and
+ * a concatenation of channels needs no copy.
  */
 
 import { InvalidArgumentError } from '../errors.js'

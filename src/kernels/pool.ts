@@ -1,7 +1,7 @@
 /**
  * The training pool as kernels read it: n rows of D values, either float32 or *pixels*: bytes, four to a word, the first in
- * the lowest bits, every row beginning with a new word ([n, ⌈D/4⌉] words). A pixel b stands for the value
- * (b − 127.5)/127.5 in [−1, 1]. A row of pictures [C, H, W] can be read *mirrored*: column j of each row of W pixels as
+ * the lowest bits; every row begins with a new word ([n, ⌈D/4⌉] words). A pixel b has the value (b − 127.5)/127.5 in
+ * [−1, 1]. A row of pictures [C, H, W] can be read *mirrored*: column j of each row of W pixels as
  * column W − 1 − j.
  */
 
@@ -12,7 +12,7 @@ export const poolValues = ['floats', 'pixels'] as const
 
 export interface PoolAttributes {
   readonly values: (typeof poolValues)[number]
-  /** W, the width of a picture whose rows are mirrored at random; 0: none is */
+  /** W, the width of pictures that are mirrored at random; 0: none are */
   readonly mirror: number
 }
 

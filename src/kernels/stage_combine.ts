@@ -1,6 +1,6 @@
 /**
- * The combination of a Runge–Kutta step with one step size for all rows: out = y + Σ_s coefficients[s]·stages[s], any
- * shape of E elements; stages [S, stride] with stride ≥ E holds stage s from s·stride on.
+ * A combination of Runge–Kutta stages with one step size for all rows: out = y + Σ_s coefficients[s]·stages[s], of any shape
+ * with E elements; stages [S, stride] with stride ≥ E holds stage s from s·stride on.
  */
 
 import { InvalidArgumentError } from '../errors.js'

@@ -3,13 +3,13 @@
  * needs nothing from the host. Read back with the losses every few hundred steps.
  */
 export const stateWords = {
-  /** completed optimizer positions of this sub-flow: skipped steps count, a halted one does not */
+  /** completed steps of this sub-flow: skipped ones count, a halted one does not */
   step: 0,
   /** 0 running, 1 the loss was not finite, 2 ten gradients in a row were not finite: nothing changes any more */
   halted: 1,
   /** steps skipped because the gradient's norm was not finite */
   skipped: 2,
-  /** of these, in a row until now */
+  /** of these, the last ones in a row */
   skippedInARow: 3,
   /** binary logarithm of the loss scale; 0: the loss is not scaled */
   lossExponent: 4,
@@ -24,7 +24,7 @@ export const SKIPS_BEFORE_HALT = 10
 
 /** Steps with a finite gradient after which the loss scale doubles. */
 export const LOSS_SCALE_GROWTH = 2000
-/** 2 to this is the first loss scale, and the largest. */
+/** Binary logarithms of the first loss scale and the largest. */
 export const FIRST_LOSS_EXPONENT = 16
 export const LARGEST_LOSS_EXPONENT = 24
 

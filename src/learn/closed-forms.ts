@@ -1,4 +1,4 @@
-/** What is known of a sub-flow in closed form, where its data are Gaussian (docs/method.md has the derivations). */
+/** Closed forms for a sub-flow whose data are Gaussian (docs/method.md has the derivations). */
 
 import { type Coupling, couplings } from './couplings.js'
 import { type OuStep, ouStep } from './noise.js'

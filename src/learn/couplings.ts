@@ -4,7 +4,7 @@ import type { Pairing } from '../kernels/draw_batch.js'
 
 interface CouplingRow {
   readonly description: string
-  /** whose row the right end is made of, as the kernel draw_batch calls it */
+  /** which row the right end is made from, as the kernel draw_batch calls it */
   readonly pairing: Pairing
 }
 

@@ -1,7 +1,6 @@
 /**
  * How one network learns a task: a batch and its gradient (task.ts), the gradient's norm, Adam. The program is compiled once
- * and replayed; the host looks at the losses a few times a second, while the steps go on (step-runs.ts), and does nothing
- * else.
+ * and replayed; a few times a second, while the steps go on, the host reads the losses (step-runs.ts), and does nothing else.
  */
 
 import type { Device, DeviceBuffer, Executable } from '../device/device.js'
@@ -41,13 +40,13 @@ export interface FitSettings {
   /** mixed: float16 between kernels, with a loss scale; default: float32 */
   readonly precision?: Precision
   readonly seed: number
-  /** compute the inside of a network's blocks again in the backward pass, instead of keeping it; default false */
+  /** recompute the inside of a network's blocks in the backward pass, instead of keeping it; default false */
   readonly recompute?: boolean
-  /** parts of equal size that a batch goes through the network in, their gradients added up; default 1 */
+  /** parts of equal size that a batch is cut into, their gradients added up; default 1 */
   readonly microBatches?: number
 }
 
-/** Everything that training is at the end of a step; what a checkpoint holds. All flat [P]. */
+/** The whole state of training after a step; what a checkpoint holds. All flat [P]. */
 export interface TrainingState {
   readonly step: number
   readonly skipped: number
@@ -78,7 +77,7 @@ export interface StepsSpent {
   readonly variants: Readonly<Record<string, string>>
 }
 
-/** Where a fit stands after some of its steps. */
+/** The state of a fit after some of its steps. */
 export interface FitState extends StepsSpent {
   readonly state: TrainingState
 }
@@ -101,8 +100,8 @@ export const freshState = (
 })
 
 /**
- * Runs the steps from `start.step` to settings.steps. Yields where it stands at checkpoints, and before it ends by an abort
- * or an error; returns the end.
+ * Runs the steps from `start.step` to settings.steps. Yields its state at checkpoints, and before it ends by an abort or an
+ * error; returns the final state.
  * @param scale output scale of the network
  * @throws TrainingError where the loss or ten gradients in a row are not finite
  */
@@ -232,7 +231,7 @@ export async function* fitNetwork(
   }
 }
 
-/** The parameters in float16, rounded by the device, which rounds them after every step (adam_mixed). */
+/** The parameters in float16, rounded by the device, as they are after every step (adam_mixed). */
 async function copyToHalf(device: Device, parameters: DeviceBuffer, half: DeviceBuffer): Promise<void> {
   const builder = new ProgramBuilder()
   builder.add(convert, { x: builder.tensor(parameters), y: builder.tensor(half) }, { to: 'f16' })

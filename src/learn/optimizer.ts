@@ -1,4 +1,4 @@
-/** Settings of the optimizer, and the table of what changes from step to step that the kernels adam and adam_mixed read. */
+/** Settings of the optimizer, and the step table that the kernels adam and adam_mixed read. */
 
 import { stepTable } from '../kernels/adam.js'
 

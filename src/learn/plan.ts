@@ -1,7 +1,7 @@
 /**
- * What training will take, before it begins: parameters, floating-point operations, and the memory of a training step. The
- * memory is that of the step's own program, lowered as a device would do it: buffers that stay, and the slots that
- * temporaries share by their lifetimes. A device's scratch memory inside a kernel is not in it.
+ * What training will cost, before it begins: parameters, floating-point operations, and the memory of a training step. The
+ * memory is that of the step's own program, lowered as for a device: buffers that stay, and the slots that temporaries share
+ * by their lifetimes. Scratch memory inside kernels is not counted.
  */
 
 import { type Device, type DeviceInfo, memoryOf } from '../device/device.js'
@@ -48,7 +48,7 @@ export interface PlannedRows {
 
 const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0)
 
-/** What training takes with these settings on a device; null: on any GPU. */
+/** What training with these settings takes on a device; null: on any GPU. */
 export function planTraining(
   field: Network,
   task: Task,

@@ -1,15 +1,15 @@
 /**
  * The *pool* of a fit: the rows that its batches are drawn from, on the device, as named columns. `left` are the left ends:
- * the data themselves, X_0, which may be pixels, a byte a value, mirrored at random; or what was pushed, which is floats,
- * each of its pictures in the orientation that it was pushed with. `right` are right ends that belong to them, where a
- * task takes such pairs.
+ * the data themselves, X_0, which may be pixels, a byte a value, mirrored at random; or pushed rows, which are floats, each
+ * picture in the orientation that it was pushed in. `right` are the right ends that belong to them, if a task learns from
+ * such pairs.
  */
 
 import type { Device, DeviceBuffer } from '../device/device.js'
 import { type PoolAttributes, packPixels, poolWords } from '../kernels/pool.js'
 import type { StorageBuffer } from '../program/program.js'
 
-/** Rows on the host: pixels are bytes, anything else is float32 in the scale of the model. */
+/** Rows on the host: pixels are bytes, anything else is float32, standardised as the model's data are. */
 export type PoolValues = Float32Array | Uint8Array
 
 /** A pool on the host: columns [n, D] of the same n rows. */

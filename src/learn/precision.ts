@@ -1,4 +1,4 @@
-/** Mixed precision needs a device that stores float16; this says before training where one does not, and what to do. */
+/** Mixed precision needs a device that stores float16; if it cannot, this says so before training, and what to do. */
 
 import type { Device } from '../device/device.js'
 import { DeviceError } from '../errors.js'

@@ -1,7 +1,7 @@
 /**
  * The steps of a training program, as *runs* of some hundred replays. After each run comes a *look*: the losses of its
  * steps and the training state, read in order with the runs. Two runs are asked for at a time, so that a device goes
- * from one to the next by itself, and what one of them left is reported while it is in the next.
+ * from one to the next by itself, and the results of one are reported during the next.
  */
 
 import type { DeviceBuffer, Executable } from '../device/device.js'
@@ -31,8 +31,8 @@ export interface StepProgram {
 
 /**
  * Runs the steps [first, end) and yields a look at each run. Ends early where the state says that training halted;
- * throws what a run rejects with. When it is through, however it came to that, no run is under way.
- * @param pace steps of the next run: learnt from the time that runs take, and kept by the caller from stretch to stretch
+ * throws what a run rejects with. However it ends, no run is under way afterwards.
+ * @param pace steps of the next run: adapted to the time that runs take, and kept by the caller between calls
  */
 export async function* runSteps(
   { executable, ring, state }: StepProgram,

@@ -10,7 +10,7 @@ const POINTS = 16_384
 
 interface Law {
   readonly description: string
-  /** what stands behind its name in a config, for people */
+  /** what follows its name in a config, for people */
   readonly form: string
   /** which of the numbers must be above 0 */
   readonly positive: readonly boolean[]
@@ -56,7 +56,7 @@ export function timeQuantiles(time: TimeLaw): Float32Array | null {
 
 /**
  * Beta(α, β); Beta(1, ½), the GAS setting of the official code, leans to t = 1. The cumulative distribution is integrated in
- * the variable s with t = s^{1/α} below one half and t = 1 − s^{1/β} above, which takes the density's poles at 0 and 1 away.
+ * the variable s with t = s^{1/α} below one half and t = 1 − s^{1/β} above, which removes the density's poles at 0 and 1.
  */
 export function betaQuantiles(alpha: number, beta: number): Float32Array {
   const half = 0.5

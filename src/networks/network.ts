@@ -1,6 +1,6 @@
 /**
- * A *velocity field* v(x, t, condition) as the method sees it: how many parameters it has, how they start, how they are
- * written to files, and the operations it adds to a program. The rest of the library knows networks by this
+ * A *velocity field* v(x, t, condition) as the method sees it: how many parameters it has, how they are initialised and
+ * written to files, and the operations that it adds to a program. The rest of the library uses networks through this
  * interface alone.
  */
 
@@ -35,7 +35,7 @@ export interface GradientOperands extends FieldOperands {
   readonly row_loss: Tensor
   /** u32 [8]: dropout needs the step, mixed precision the loss scale */
   readonly state?: Tensor
-  /** [P], zero in the gaps of the layout: where the batch goes in several parts */
+  /** [P], zero in the gaps of the layout; for a batch in several parts */
   readonly part?: Tensor
 }
 
@@ -46,7 +46,7 @@ export interface MixedOperands extends GradientOperands {
   readonly half: Tensor
 }
 
-/** How a gradient is computed, beside what it is. */
+/** How a gradient is computed. */
 export interface TrainingMode {
   /** seed and stream of dropout; null: none */
   readonly draws: DrawAttributes | null
@@ -59,7 +59,7 @@ export interface TrainingMode {
 /** The whole batch at once, everything kept. */
 export const wholeBatch: TrainingMode = { draws: null, recompute: false, microBatches: 1 }
 
-/** What tells networks apart, as plain data: composites carry it as an attribute, and devices read it. */
+/** The description of a network, as plain data: composites carry it as an attribute, and devices read it. */
 export interface NetworkSpec {
   readonly kind: string
 }
@@ -81,7 +81,7 @@ export interface Network {
   readonly condition: number
   /** elements of the flat parameter tensor on a device */
   readonly parameterLength: number
-  /** values for one row in the widest tensor of a forward pass: what a block of rows needs memory for */
+  /** values of one row in the widest tensor of a forward pass: the memory that a row of a block needs */
   readonly widest: number
   /** trainable parameters */
   readonly parameterCount: number
@@ -106,7 +106,7 @@ export interface Network {
     operands: FieldOperands & { probes?: Tensor; out: Tensor; divergence: Tensor },
     scale: number,
   ): void
-  /** the velocity with a combination before and behind it; left out where the network does not do that */
+  /** the velocity with a combination before and after it; left out if the network cannot do that */
   addCombined?(
     builder: ProgramBuilder,
     operands: FieldOperands & { out: Tensor },

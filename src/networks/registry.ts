@@ -17,7 +17,7 @@ import { microBatchProblem } from './unet/unet_backward.js'
 export type { MlpModel } from './mlp/schema.js'
 export type { UnetModel } from './unet/schema.js'
 
-/** The section `model` with nothing left to be decided. */
+/** The section `model`, fully resolved. */
 export type Model = MlpModel | UnetModel
 
 /** How a batch goes through a network. */
@@ -31,7 +31,7 @@ export interface NetworkTraits {
   readonly sizeKey: string
   /** whether a batch can go through it in parts, and its activations can be computed again (TrainingMode) */
   readonly savesMemory: boolean
-  /** how a likelihood takes the divergence where nothing is said */
+  /** how likelihoods compute the divergence by default */
   readonly trace: 'exact' | 'hutchinson'
 }
 
@@ -39,9 +39,9 @@ interface NetworkKind<Written, M, Spec extends NetworkSpec> {
   resolve(written: Written): M
   /** Throws ConfigError where rows […dims] do not fit the model, named with the key. */
   specFor(model: M, rowShape: readonly number[]): Spec
-  /** for a config's model: as it is best laid out on devices */
+  /** for a config's model, in the layout that suits devices best */
   forTraining(spec: Spec): Network
-  /** for a description that is laid out already */
+  /** for a description, in the layout that it has */
   ofSpec(spec: Spec): Network
   /** what is wrong with the parts of a batch, as a sentence; null where nothing is */
   batchProblem(spec: Spec, parts: BatchParts): string | null
@@ -115,11 +115,11 @@ export const modelSchema = z.discriminatedUnion('kind', [mlpSchema, unetSchema])
 const kindOf = (kind: string): NetworkKind<unknown, unknown, NetworkSpec> =>
   kinds[kind as keyof typeof kinds] as unknown as NetworkKind<unknown, unknown, NetworkSpec>
 
-/** The section `model` as it was written, with nothing left to be decided. */
+/** The section `model` as it was written, fully resolved. */
 export const resolveModel = (written: z.output<typeof modelSchema>): Model =>
   kindOf(written.kind).resolve(written) as Model
 
-/** What is true of a kind of model or network whatever its sizes. */
+/** What holds for a kind of model or network at any size. */
 export const traitsOf = ({ kind }: { readonly kind: string }): NetworkTraits => kindOf(kind).traits
 
 /**
@@ -140,7 +140,7 @@ export function networkOf(spec: NetworkSpec): Network {
   return known
 }
 
-/** Throws ConfigError where rows of this shape cannot be trained with such batches, as networkFor does and for the batches. */
+/** Throws ConfigError where rows of this shape, or batches like these, do not fit the model. */
 export function checkTraining(model: Model, parts: BatchParts, rowShape: readonly number[]): void {
   const kind = kindOf(model.kind)
   const problem = kind.batchProblem(kind.specFor(model, rowShape), parts)

@@ -1,6 +1,6 @@
 /**
- * Lowering: from a program to what a device executes. Composites that the device does not take whole are expanded,
- * until only kernels and taken composites are left; then temporaries are placed by lifetime into *slots*. Two temporaries
+ * Lowering: from a program to what a device executes. Composites that the device has no fused implementation of are
+ * expanded; then temporaries are placed by lifetime into *slots*. Two temporaries
  * whose lives overlap never share a slot, so an operation never reads and writes one slot through different tensors
  * (WebGPU forbids that within a dispatch, and tracks hazards buffer by buffer).
  */
@@ -43,7 +43,7 @@ export interface LoweredProgram {
   readonly constants: Float32Array
 }
 
-/** Expands composites that `takes` refuses; what it accepts stays whole. */
+/** Expands the composites for which `takes` is false. */
 export function expand(program: Program, takes: (operation: Operation) => boolean): Operation[] {
   return program.operations.flatMap((operation) => {
     if (operation.contract.kind === 'kernel' || takes(operation)) return [operation]
@@ -53,7 +53,7 @@ export function expand(program: Program, takes: (operation: Operation) => boolea
   })
 }
 
-/** `packed`: the device keeps two float16 numbers in the four bytes of an element; else each takes one. */
+/** `packed`: the device stores two float16 numbers in the four bytes of an element; else each takes an element. */
 export function lower(program: Program, takes: (operation: Operation) => boolean, packed = false): LoweredProgram {
   const operations = expand(program, takes)
   const lives = lifetimes(operations, packed)
@@ -108,7 +108,7 @@ function lifetimes(operations: readonly Operation[], packed: boolean): Map<numbe
 
 /**
  * Greedy by size: the largest temporary first, each into the smallest slot that holds nothing while it lives, else into a
- * new one of its length. A slot is as long as the first that it took, so nothing that shares it costs memory.
+ * new one of its length. A slot is as long as its first temporary, so those that share it cost no memory.
  */
 function assignSlots(lives: ReadonlyMap<number, Life>): { slotOf: Map<number, number>; slots: number[] } {
   const slots: { length: number; taken: Life[] }[] = []
@@ -123,7 +123,7 @@ function assignSlots(lives: ReadonlyMap<number, Life>): { slotOf: Map<number, nu
   return { slotOf, slots: slots.map((slot) => slot.length) }
 }
 
-/** Puts a life among others that are in order and do not meet, unless it meets one of them. */
+/** Inserts a lifetime among others, which are in order and disjoint, unless it overlaps one of them. */
 function take(taken: Life[], life: Life): boolean {
   let [low, high] = [0, taken.length]
   while (low < high) {

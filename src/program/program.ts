@@ -1,7 +1,7 @@
 /**
  * A *program* is a flat list of operations over tensors with static shapes. It is built once, lowered for a device
- * (composites that the device does not take whole are expanded, temporaries get their memory) and replayed many times
- * with no work in JavaScript for each operation.
+ * (composites that it has no fused implementation of are expanded, temporaries get their memory) and replayed many times;
+ * no JavaScript runs for a single operation.
  *
  * A *tensor* is a window on a *storage*: a device buffer that outlives the program, a constant that is uploaded with it,
  * or a temporary whose contents live within one replay. Windows start at multiples of 64 elements (256 bytes: what GPUs
@@ -11,7 +11,7 @@
 import { InvalidArgumentError } from '../errors.js'
 import { type Attributes, type DType, type Kernel, type Shape, type Shapes, size } from '../kernels/contract.js'
 
-/** Memory of a device, as far as a program knows it. */
+/** Memory of a device, as a program sees it. */
 export interface StorageBuffer {
   readonly dtype: DType
   /** elements */
@@ -34,8 +34,8 @@ export interface Tensor {
 export type Operands = Readonly<Record<string, Tensor | undefined>>
 
 /**
- * A contract that expands into kernels. A device that has a fused implementation at these shapes takes it whole, any
- * other runs the expansion; both pass the same parity tests.
+ * A contract that expands into kernels. A device with a fused implementation for these shapes runs that, any other runs the
+ * expansion; both pass the same parity tests.
  */
 export interface Composite<A extends object = Attributes> {
   readonly kind: 'composite'

@@ -3,7 +3,7 @@
 import { subFlowFit } from './local-flow.js'
 import type { Arrangement, Recipe } from './recipe.js'
 
-/** One free fit in the place of a chain: with all its steps, on the path of its last sub-flow. */
+/** One free fit in place of a chain: with all its steps, on the path of its last sub-flow. */
 export const oneFree = ({ steps, paths }: Arrangement): Arrangement => ({
   gammas: [null],
   steps: [steps.reduce((sum, n) => sum + n, 0)],

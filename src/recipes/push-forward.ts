@@ -1,7 +1,7 @@
 /**
  * Pushes the whole training set through a trained sub-flow, t from 0 to 1, on the device: X_n = T_n(X_{n−1}) (Xu et al.
- * 2024), block by block. The source stays as it is until the last row has arrived, so a push that is cut off is done again, to
- * the same bits. Where the pool is mirrored at random, a row is pushed in the orientation that its number and the seed say.
+ * 2024), block by block. The source is kept until the last row has arrived, so an interrupted push can be repeated, with
+ * bit-identical results. Where the pool is mirrored at random, a row's orientation depends on its index and the seed.
  */
 
 import type { Device, DeviceBuffer } from '../device/device.js'

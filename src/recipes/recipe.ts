@@ -1,7 +1,6 @@
 /**
- * What a *recipe* is: which networks are fitted in which order and on what, and which of them are the model. A recipe says
- * what its fits are and makes the pool of the next one; run-recipe.ts does the rest for all of them: checkpoints,
- * progress, resuming.
+ * A *recipe* says which networks are fitted, in which order and on what, and which of them are the model. It plans its fits
+ * and makes the pool of the next one; run-recipe.ts does the rest for all recipes: checkpoints, progress, resuming.
  */
 
 import type { Device } from '../device/device.js'
@@ -15,11 +14,11 @@ import type { Task } from '../learn/task.js'
 import type { Network } from '../networks/network.js'
 import type { Evaluations, SolverSettings } from '../ode/solver.js'
 
-/** How the rows of the next sub-flow's left ends come about: pushed through the trained one, or drawn from the process. */
+/** Where the left ends of the next sub-flow come from: pushed through the trained one, or drawn from the process. */
 export const pushes = ['learned', 'simulated'] as const
 export type Push = (typeof pushes)[number]
 
-/** Everything that recipes know of a config. Lists have one entry for each fit, but for `gammas`. */
+/** Everything that recipes know of a config. Lists have one entry for each fit, except `gammas`. */
 export interface RecipeSettings {
   /** step sizes of the model's stages; null, only ever the last, is the free one */
   readonly gammas: readonly (number | null)[]
@@ -79,15 +78,15 @@ export interface TrainedNetwork {
   readonly scale: number
 }
 
-/** Where a recipe stands; enough to go on with the same bits. */
+/** The state of a recipe; going on from it is bit-identical to not having stopped. */
 export interface RecipeState {
   readonly finished: readonly TrainedNetwork[]
-  /** number of the fit in work, from 1; one more than there are when all have ended */
+  /** number of the current fit, from 1; one more than there are when all have ended */
   readonly fit: number
-  /** output scale of the network in work */
+  /** output scale of the current network */
   readonly scale: number
   readonly training: TrainingState | null
-  /** the pool of the fit in work; null where it is the data themselves */
+  /** the pool of the current fit; null where it is the data themselves */
   readonly pool: PoolColumns | null
 }
 
@@ -120,12 +119,12 @@ export interface Recipe {
   readonly description: string
   /** how many entries lists with one for each fit have */
   fits(chain: { readonly gammas: readonly (number | null)[]; readonly rounds: number }): number
-  /** what remains of a chain that was configured: other recipes than Local Flow take its steps and paths together */
+  /** the configured chain: recipes other than Local Flow take its steps and paths together */
   arrange(configured: Arrangement): Arrangement
   plan(settings: RecipeSettings): RecipePlan
   /**
    * The pool of the fit after the last finished one, on the device. Null: the one that is there stays.
-   * @param pool of the fit that has just ended; whoever asked disposes of it
+   * @param pool of the fit that has just ended; the caller disposes of it
    */
   nextPool(context: RecipeContext, pool: Pool, finished: readonly TrainedNetwork[]): Promise<MadePool | null>
 }

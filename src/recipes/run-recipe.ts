@@ -1,7 +1,7 @@
 /**
  * Runs a recipe: its fits one after another, and the pools between them. The data set is uploaded once and stays on the
- * device. What is yielded is where the recipe stands, for whoever writes checkpoints; from any of these states it goes on
- * to the same bits.
+ * device. It yields the recipe's state, for the caller to write as a checkpoint; going on from any of these states is
+ * bit-identical to not having stopped.
  */
 
 import { mergeVariants } from '../device/device.js'
@@ -25,7 +25,7 @@ export interface RecipeStanding {
 export interface TrainedRecipe extends RecipeSpent {
   readonly networks: readonly TrainedNetwork[]
   readonly pushEvaluations: readonly Evaluations[]
-  /** steps skipped, their gradient not being finite */
+  /** steps skipped because their gradient was not finite */
   readonly skipped: number
 }
 
@@ -55,7 +55,7 @@ export interface RecipeHooks {
   readonly onLosses?: (fit: number, first: number, losses: Float32Array) => void
 }
 
-/** Mean over the columns of their variances, in the scale of the model. */
+/** Mean variance of the columns, as the model sees them. */
 function meanVariance(values: PoolValues, D: number): number {
   const n = values.length / D
   let total = 0
@@ -162,7 +162,7 @@ export async function* runRecipe(
   }
 }
 
-/** Turns the losses of a stretch of steps into a progress report. */
+/** Turns the losses of some steps into a progress report. */
 function reporter(hooks: RecipeHooks, subFlow: number, subFlows: number, steps: number) {
   let last = performance.now()
   return (first: number, losses: Float32Array, skipped: number): void => {

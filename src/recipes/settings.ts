@@ -1,4 +1,4 @@
-/** Everything that recipes know of a config, from the options with nothing left to be decided. */
+/** Everything that recipes know of a config, from the resolved options. */
 
 import type { Sampling } from '../kernels/draw_batch.js'
 import type { Coupling } from '../learn/couplings.js'

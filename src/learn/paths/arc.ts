@@ -3,7 +3,8 @@ import { trig } from './trig.js'
 
 /**
  * The Ornstein–Uhlenbeck process itself: I_t = cos(θt) x_l + sin(θt) z with cos θ = a, from x_l to a x_l + b z, so that data
- * of variance one keep it on the way. The free step has θ = π/2, where this is `trig`; so it is between ends that are given.
+ * of variance one keep that variance at every t. The free step has θ = π/2, where this is `trig`; between two given ends it is
+ * `trig` too.
  */
 export const arc: Path = {
   description: 'the noising process itself, at even steps of its angle',

@@ -38,7 +38,7 @@ function tableOf(at: (t: number) => Coefficients): Float32Array {
   return table
 }
 
-/** How draw_batch is told of the ends and of the path between them. */
+/** The attributes of draw_batch for the ends and the path between them. */
 function drawn({ right, path: name }: FlowMatching): {
   pairing: Pairing
   path: 'linear' | 'trig' | 'table'

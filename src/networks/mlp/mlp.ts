@@ -1,7 +1,7 @@
 /**
  * The MLP velocity field: [t, x, condition, Fourier features] → hidden layers → v. Builds programs from the MLP composites,
- * starts parameters, and translates between the device's flat layout and files. In a file a layer that sees the time has
- * it as the first column of its weight, so that a PyTorch module fed with cat([t, x, …]) loads it as it is.
+ * initialises parameters, and translates between the device's flat layout and files. In a file the time is the first column
+ * of the weight of a layer that sees it, so that a PyTorch module with the input cat([t, x, …]) loads it as it is.
  */
 
 import { CheckpointError } from '../../errors.js'
@@ -32,15 +32,15 @@ interface Placed extends MlpLayer {
 
 /**
  * The same network with hidden widths that are multiples of four, so that devices read and write four numbers at a time.
- * The units that are added have weights of zero, on the way in and out, and keep them: their values are act(0), so an
- * activation that is not zero there is left as it is.
+ * The added units have weights of zero, incoming and outgoing, and keep them: their values are act(0), so networks whose
+ * activation is not zero there are not padded.
  */
 export function padded(net: MlpSpec): MlpSpec {
   if (activations[net.activation].value(0, net.beta) !== 0) return net
   return { ...net, hidden: net.hidden.map((width) => 4 * Math.ceil(width / 4)) }
 }
 
-/** @param on how the network lies on a device, its hidden layers padded or not; files and counts know nothing of it */
+/** @param on the network's layout on a device, hidden layers padded or not; files and parameter counts do not depend on it */
 export function mlpNetwork(net: MlpSpec, on: MlpSpec = net): Network {
   const onDevice = mlpLayers(on)
   const layers = mlpLayers(net).map((layer, i): Placed => {
@@ -74,7 +74,7 @@ export function mlpNetwork(net: MlpSpec, on: MlpSpec = net): Network {
       })
       return flat
     },
-    // its layers are thin: the whole batch goes at once, and everything is kept
+    // its layers are thin: the whole batch at once, and everything is kept
     addGradient: (builder, { state: _, part: __, ...operands }, scale) =>
       builder.add(mlpBackward, { ...operands }, { net: on, scale }),
     addMixedGradient: (builder, { part: _, ...operands }, scale) =>

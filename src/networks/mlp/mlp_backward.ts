@@ -1,7 +1,7 @@
 /**
  * Gradient of the flow-matching loss of an MLP: with v = mlp_forward(x, t, condition), row_loss[b] = Σ_d (v − target)² /
- * (D·scale²), loss = mean row_loss, gradient = ∂loss/∂parameters. The forward pass is part of it: what a device keeps of
- * it, or computes again, is its own affair. Gaps of the flat layout are left as they are (zero).
+ * (D·scale²), loss = mean row_loss, gradient = ∂loss/∂parameters. The forward pass is part of it; a device is free to
+ * keep activations or to compute them again. Gaps of the flat layout are left as they are (zero).
  */
 
 import { type Cost, expectShape, traffic } from '../../kernels/contract.js'
@@ -20,7 +20,7 @@ import {
   mlpRowFlops,
 } from './spec.js'
 
-/** Three products for each layer, but for the first layer's input gradient, which nobody needs. */
+/** Three products for each layer, except the first layer's input gradient, which is not needed. */
 export const mlpStepFlops = (net: MlpSpec, B: number): number => {
   const first = mlpLayers(net)[0]
   return B * (3 * mlpRowFlops(net) - 2 * first.inputs * first.outputs)

@@ -4,7 +4,7 @@ import { z } from 'zod'
 import { type ActivationName, activationNames } from '../../kernels/activations.js'
 import { choice, count, key, listOf, positive } from '../../schema/words.js'
 
-/** What a hidden layer may have; the identity would make a linear map of the network. */
+/** Activations of hidden layers; with the identity the network would be a linear map. */
 const hiddenActivations = activationNames.filter((name) => name !== 'identity')
 const plainActivations = hiddenActivations.filter((name) => name !== 'softplus')
 const activationPattern = new RegExp(`^(?:(${plainActivations.join('|')})|softplus(\\d+(?:\\.\\d+)?)?)$`)

@@ -1,5 +1,5 @@
 /**
- * What the MLP composites agree on: the description of the network and where its parameters lie in one flat tensor.
+ * What the MLP composites share: the description of the network, and where its parameters lie in one flat tensor.
  *
  * v(x, t, condition) = scale·(W_L h_L + b_L), h_{i+1} = act(W_i h_i + b_i + t·w_i), h_0 = input_features(x, condition). The time
  * enters as a column of its own (w_i): in the first layer only (`time: first`), or in every layer. Each weight, bias and

@@ -2,10 +2,10 @@
  * A residual block of a UNet (Dhariwal and Nichol 2021), x [B, H, W, C] to y [B, H′, W′, N]:
  * a = silu(norm₁(x)), h = conv₁(a) + e, b = dropout(silu(norm₂(h))), y = conv₂(b) + skip(x),
  * with e the block's columns of `embedding`; with scaleShift it scales and shifts norm₂ instead. skip is a 1 × 1 convolution
- * where the channels change. A block that changes the size pools a and x, or enlarges both, in front of conv₁ and skip.
+ * where the channels change. A block that changes the size pools a and x, or enlarges both, before conv₁ and skip.
  *
- * x and y may be windows of channels. a, h, b and the statistics are kept where tensors for them are given; the backward
- * pass needs them, or computes them again.
+ * x and y may be windows of channels. a, h, b and the statistics are stored in the tensors given for them; the backward pass
+ * reads them, or computes them again.
  */
 
 import { averagePool } from '../../kernels/average_pool.js'
@@ -29,7 +29,7 @@ export interface ResidualBlockAttributes {
 export const keptOperands = ['a', 'h', 'b', 'statistics1', 'statistics2'] as const
 export type Kept = Readonly<Record<(typeof keptOperands)[number], Tensor>>
 
-/** Shapes of what is kept: a in front of conv₁, behind a pooling. */
+/** Shapes of what is kept: a is the input of conv₁, after any pooling. */
 export function keptShapes(B: number, { net, block }: Pick<ResidualBlockAttributes, 'net' | 'block'>) {
   const { H, W, C, N, resample } = block
   const [outH, outW] = outputExtents(block)

@@ -1,6 +1,6 @@
 /**
- * Gradients of a residual block (residual_block.ts; the terms are defined there): dx [B, H, W, C] with `add`, a gradient that
- * comes along another way, included; the block's parameters' gradients in its windows of `gradient` [P]; and its columns of
+ * Gradients of a residual block (residual_block.ts; the terms are defined there): dx [B, H, W, C] including `add`, the gradient
+ * of x from another path; the block's parameters' gradients in its windows of `gradient` [P]; and its columns of
  * dembedding [B, M]. Without `gradient` only dx is computed. Where a, h, b and the statistics are not given, the block's
  * inside is computed again, with the same dropout.
  */

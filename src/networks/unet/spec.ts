@@ -1,9 +1,9 @@
 /**
- * What the UNet composites agree on: the description of the network (the UNet of Dhariwal and Nichol 2021, guided-diffusion)
+ * What the UNet composites share: the description of the network (the UNet of Dhariwal and Nichol 2021, guided-diffusion)
  * and its *plan*: every layer with its extents and the place of its parameters in one flat tensor.
  *
- * An encoder goes down through levels of half the extents each, a decoder back up. The output of every encoder step is a
- * *skip*: the decoder step on the other side sees it beside its own input, as one tensor of both channels. Each step is a
+ * An encoder goes down through levels, each of half the extents, and a decoder back up. The output of every encoder step is a
+ * *skip*: the decoder step on the other side sees it concatenated to its own input. Each step is a
  * residual block, attention where the level has it, and at a level's end a change of size. The time is embedded once
  * (sinusoids, two layers of 4·width), and one product makes the shifts of all residual blocks: `embedding` [B, M].
  */
@@ -77,7 +77,7 @@ export interface ResidualBlock {
   readonly skip: ConvolutionLayer | null
   /** first column of the block in the embedding: N of them, or 2·N with scaleShift */
   readonly embeddingFirst: number
-  /** number of the block, which keeps its dropout apart from that of the others */
+  /** index of the block, so that blocks have independent dropout */
   readonly number: number
 }
 
@@ -103,7 +103,7 @@ export interface ResampleLayer {
 
 export type UnetModule = ResidualBlock | AttentionBlock | ResampleLayer
 
-/** Modules one after another, with the extents of what comes out. */
+/** Modules in sequence, with the extents of their output. */
 export interface UnetStep {
   readonly modules: readonly UnetModule[]
   readonly H: number
@@ -144,7 +144,7 @@ export interface UnetPlan {
 
 const count = (shape: readonly number[]): number => shape.reduce((product, extent) => product * extent, 1)
 
-/** Hands out places in the flat tensor, each at a multiple of 64 elements, and remembers their names. */
+/** Allocates places in the flat tensor, each at a multiple of 64 elements, and records their names. */
 class Layout {
   readonly parameters: UnetParameter[] = []
   length = 0
@@ -311,7 +311,7 @@ function makePlan(net: UnetSpec): UnetPlan {
   return { net, time1, time2, embedding, first, encoder, middle, decoder, lastNorm, last, parameters, parameterLength }
 }
 
-/** What is wrong with a network's numbers, with the config's keys; null where nothing is. */
+/** What is wrong with a network's numbers, named by the config's keys; null where nothing is. */
 export function unetProblem(net: UnetSpec): string | null {
   const { height, breadth, width, multipliers, groups, headChannels } = net
   const halvings = multipliers.length - 1
@@ -361,7 +361,7 @@ export function unetRowFlops(net: UnetSpec): number {
   return layerFlops(net).reduce((sum, flops) => sum + flops, 0)
 }
 
-/** Three products for each layer, but for the first convolution's input gradient, which nobody needs; five of two for attention. */
+/** Three products for each layer, except the first convolution's input gradient, which is not needed; attention's two become five. */
 export function unetStepFlops(net: UnetSpec, B: number): number {
   const { first } = unetPlan(net)
   const firstFlops = convolutionFlopsOf(first, net.height, net.breadth)

@@ -4,7 +4,7 @@
  *
  * The batch may go through the network in `microBatches` parts of equal size one after another, whose gradients add up in
  * `gradient`; `part` [P] takes those of the second part on, and must be zero in the gaps of the flat layout. With `recompute`
- * nothing is kept of a residual block's inside: the backward pass computes it again. Neither changes the result, but for
+ * nothing inside a residual block is kept: the backward pass computes it again. Neither changes the result, apart from
  * rounding. Gaps of the flat layout are left as they are (zero).
  */
 
@@ -158,7 +158,7 @@ function addEmbeddingBackward(
   weights(plan.time1, sinusoids, input(plan.time2, dz2, z1))
 }
 
-/** What hinders a batch of B rows from going in so many parts; null where nothing does. */
+/** Why a batch of B rows cannot be cut into so many parts; null where it can. */
 export function microBatchProblem(net: UnetSpec, B: number, microBatches: number): string | null {
   if (microBatches === 1) return null
   const rows = B / microBatches

@@ -14,7 +14,7 @@ import { type UnetSpec, unetDimension, unetPlan, unetRowFlops } from './spec.js'
 import { addPassBackward } from './unet_backward.js'
 import { addEmbedding, addLast, addPass, asPictures, checkUnetInputs, type UnetAttributes } from './unet_forward.js'
 
-/** D of the largest pictures whose trace is taken exactly. */
+/** D of the largest pictures for which the exact trace is allowed. */
 export const MOST_EXACT = 256
 
 /** Throws InvalidArgumentError where the exact trace would take more backward passes than anyone waits for. */

@@ -53,7 +53,7 @@ export function checkUnetInputs(composite: string, shapes: Shapes, net: UnetSpec
   return B
 }
 
-/** Tensors on the way to `embedding` that the backward pass needs. */
+/** Intermediate tensors of `embedding` that the backward pass needs. */
 export interface EmbeddingKept {
   readonly sinusoids: Tensor
   readonly z1: Tensor
@@ -95,7 +95,7 @@ export interface Taped {
   readonly kept: Kept | AttentionKept | null
   /** the skip that this module's input is, where it is one */
   readonly skipIn: number | null
-  /** for the first module of a decoder step: the skip it sees behind `channels` of the decoder's own */
+  /** for the first module of a decoder step: the skip, which follows `channels` of the decoder's own */
   readonly joins: { readonly skip: number; readonly channels: number } | null
 }
 
@@ -128,7 +128,7 @@ export function addPass(
   const [B] = x.shape
   const tape: Taped[] = []
 
-  // Decoder step j sees skip last − j behind its own channels; the tensor of both is there before either part is.
+  // Decoder step j sees skip last − j after its own channels; their joint tensor is made before either part is computed.
   const last = encoder.length
   const joined = decoder.map(({ modules: [block] }) => {
     const { H, W, C } = block
