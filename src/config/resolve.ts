@@ -5,6 +5,7 @@
 
 import type { z } from 'zod'
 import type { DataConfig } from '../data/schema.js'
+import { isSpace } from '../data/spaces.js'
 import { toySets } from '../data/toy.js'
 import type { Coupling } from '../learn/couplings.js'
 import type { PathName } from '../learn/paths/registry.js'
@@ -114,12 +115,16 @@ function crossCheckData(data: DataConfig): string[] {
   if (data.kind !== 'toy') return []
   if (data.name === 'gaussian') {
     if (!data.mean || !data.covariance) return ['data.mean and data.covariance must be given for the gaussian.']
-    return data.noise === undefined ? [] : ['data.noise must be left out: the gaussian has a covariance.']
+    const given = (['noise', 'dimension'] as const).filter((word) => data[word] !== undefined)
+    return given.map((word) => `data.${word} must be left out: the gaussian has a mean and a covariance.`)
   }
   const { name } = data
   const extra = (['mean', 'covariance'] as const).filter((word) => data[word] !== undefined)
   const issues = extra.map((word) => `data.${word} must be left out: it is for the gaussian alone, not for ${name}.`)
-  if (toySets[name].noise === null && data.noise !== undefined) {
+  if (data.dimension !== undefined && !isSpace(name)) {
+    issues.push(`data.dimension must be left out: ${name} lies in the plane.`)
+  }
+  if (!isSpace(name) && toySets[name].noise === null && data.noise !== undefined) {
     issues.push(`data.noise must be left out: ${name} has none.`)
   }
   return issues

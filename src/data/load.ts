@@ -15,6 +15,7 @@ import { readNpy } from './npy.js'
 import { fitScaler } from './scaler.js'
 import type { DataConfig } from './schema.js'
 import type { ConfigOf, LoadedData, Source } from './source.js'
+import { isSpace, space, spaceSets } from './spaces.js'
 import { split } from './split.js'
 import { checkTensor, rowLength, type Tensor } from './tensor.js'
 import { toy, toySets } from './toy.js'
@@ -99,6 +100,11 @@ const sources: {
     return { ...drawParts(density, config, seed), columns: planeColumns, description }
   },
   async toy(config, seed) {
+    if (isSpace(config.name)) {
+      const set = space(config.name, config)
+      const description = `toy set ${config.name} in ${set.dimension} dimensions: ${spaceSets[config.name].description}`
+      return { ...drawParts(set, config, seed), columns: null, description }
+    }
     if (config.name !== 'gaussian') {
       const description = `toy set ${config.name}: ${toySets[config.name].description}`
       return { ...drawParts(toy(config.name, config), config, seed), columns: planeColumns, description }

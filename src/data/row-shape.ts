@@ -1,6 +1,8 @@
 /** The shape of a row as a config alone tells it, for whoever plans a training before the data are there. */
 
 import type { DataConfig } from './schema.js'
+import type { ConfigOf } from './source.js'
+import { isSpace, spaceSets } from './spaces.js'
 
 /** CIFAR-10's own. */
 const CIFAR_SIDE = 32
@@ -11,7 +13,7 @@ export function plannedRow(data: DataConfig): { rowShape: number[]; pixels: bool
     case 'image-density':
       return { rowShape: [2], pixels: false }
     case 'toy':
-      return { rowShape: [data.name === 'gaussian' ? (data.mean?.length ?? 0) : 2], pixels: false }
+      return { rowShape: [toyDimension(data)], pixels: false }
     case 'csv':
     case 'npy':
       return data.columns ? { rowShape: [data.columns.length], pixels: false } : null
@@ -22,6 +24,11 @@ export function plannedRow(data: DataConfig): { rowShape: number[]; pixels: bool
     case 'cifar10':
       return squares(3, data.size ?? CIFAR_SIDE)
   }
+}
+
+function toyDimension({ name, mean, dimension }: ConfigOf<'toy'>): number {
+  if (name === 'gaussian') return mean?.length ?? 0
+  return isSpace(name) ? (dimension ?? spaceSets[name].dimension) : 2
 }
 
 const squares = (channels: number, side: number | undefined): { rowShape: number[]; pixels: boolean } | null =>

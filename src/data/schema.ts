@@ -1,8 +1,9 @@
 /** The keys of the section `data`: where the rows come from, and how they are split. */
 
 import { z } from 'zod'
-import { choice, count, flag, key, listOf, positive, text } from '../schema/words.js'
+import { choice, count, either, flag, key, listOf, positive, text } from '../schema/words.js'
 import { rowKindNames } from './kinds.js'
+import { spaceNames, spaceSets } from './spaces.js'
 import { toyNames } from './toy.js'
 
 const partExpects = 'a count of rows (a whole number) or a fraction of them (below 1)'
@@ -66,7 +67,7 @@ const testPart = (whole: string) =>
   part(`Test rows: a count, a fraction, or 0 for none. Left out: ${whole}.`).optional()
 const ownOrTenth = 'all of data.testPath where that is given, else a tenth'
 
-const toyKinds = ['gaussian', ...toyNames] as const
+const toyKinds = ['gaussian', ...toyNames, ...spaceNames] as const
 const numbers = z.array(key(z.number(), 'a number'))
 
 export const dataSchema = z.discriminatedUnion('kind', [
@@ -81,6 +82,11 @@ export const dataSchema = z.discriminatedUnion('kind', [
     kind: z.literal('toy').meta({ description: 'A toy set from a formula.' }),
     name: choice(toyKinds, 'Which toy set.'),
     noise: positive("Standard deviation of the set's noise. Left out: the set's own.").optional(),
+    dimension: key(
+      z.int().min(2).max(64),
+      'a whole number from 2 to 64',
+      `Dimensions of ${either(spaceNames)}. Left out: ${spaceNames.map((name) => `${spaceSets[name].dimension}`).join(' and ')}.`,
+    ).optional(),
     mean: key(numbers.min(1), 'a list of numbers', 'Mean of the gaussian.').optional(),
     covariance: key(
       z.array(numbers).min(1),

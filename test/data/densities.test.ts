@@ -12,6 +12,8 @@ import {
   isDensity,
   loadData,
   loadImageDensity,
+  space,
+  spaceNames,
   toy,
   toyNames,
 } from '../../src/data/index.js'
@@ -328,7 +330,51 @@ describe('the gaussian', () => {
   })
 })
 
+describe('toy sets in more dimensions', () => {
+  it.each(spaceNames)('%s: in the plane the density has mass one, and samples follow it', (name) => {
+    const plane = space(name, { dimension: 2, noise: 0.4 })
+    expect(integral(plane, 8, 800)).toBeCloseTo(1, 3)
+    expectSamplesToFollow(plane)
+  })
+
+  it.each(spaceNames)('%s is the same set for everyone, each row its own draw, whatever the number', (name) => {
+    const set = space(name)
+    expect(set.sample(3, 7)).toEqual(
+      space(name)
+        .sample(9, 7)
+        .subarray(0, 3 * set.dimension),
+    )
+    expect(set.sample(3, 7)).not.toEqual(set.sample(3, 8))
+  })
+
+  it('the entropy of a mixture of far components is that of one, and of which', () => {
+    const { dimension, entropy } = space('mixture', { dimension: 16, noise: 0.05 })
+    const one = 16 * (Math.log(0.05) + 0.5 * (1 + Math.log(2 * Math.PI)))
+    expect(dimension).toBe(16)
+    expect(entropy({ n: 20_000 }).mean).toBeCloseTo(one + Math.log(32), 1)
+  })
+
+  it('says what they cannot be', () => {
+    expect(() => space('blob' as never)).toThrow("name must be one of mixture, sheet, but is 'blob'")
+    expect(() => space('sheet', { dimension: 1 })).toThrow('dimension must be a whole number from 2 to 64')
+    expect(() => space('sheet', { noise: 0 })).toThrow('noise must be a number above 0')
+  })
+})
+
 describe('a config of a sampler', () => {
+  it('draws a set in as many dimensions as are asked for', async () => {
+    const { train, density, description } = await load({
+      kind: 'toy',
+      name: 'mixture',
+      dimension: 3,
+      train: 10,
+      test: 0,
+    })
+    expect([train.shape, density?.dimension]).toEqual([[10, 3], 3])
+    expect(description).toContain('in 3 dimensions')
+    expect((await load({ kind: 'toy', name: 'sheet', train: 10, test: 0 })).train.shape).toEqual([10, 8])
+  })
+
   const load = (data: object, seed = 4) => loadData(resolveConfig({ data }).data, { seed, baseDir: dir })
 
   it('draws its parts independently, and each by the seed alone', async () => {
