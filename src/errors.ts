@@ -77,6 +77,9 @@ export class DeviceError extends LocalFlowError {}
 /** The device went away in the middle of work. */
 export class DeviceLostError extends DeviceError {}
 
+/** A package with a native part that this work needs (pictures do) was not installed for this machine. */
+export class MissingPartError extends LocalFlowError {}
+
 /** Training cannot go on: the loss, or ten gradients in a row, were not finite. */
 export class TrainingError extends LocalFlowError {}
 

@@ -16,6 +16,7 @@ export {
   DeviceLostError,
   InvalidArgumentError,
   LocalFlowError,
+  MissingPartError,
   TrainingError,
 } from './errors.js'
 export * as metrics from './metrics/index.js'

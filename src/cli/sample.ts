@@ -1,10 +1,11 @@
 /** `lfm sample`: draws samples of a run into a .csv, .npy or .png file; pictures also into a folder of PNG files. */
 
-import { join } from 'node:path'
+import { extname, join } from 'node:path'
 import { writeFileAtomic } from '../checkpoint/index.js'
 import { writeCsv, writeNpy } from '../data/index.js'
 import { blockProfile } from '../device/profile.js'
 import { makeFolder } from '../files/folders.js'
+import { missingForFigures } from '../files/native-parts.js'
 import { cannotWrite } from '../files/reasons.js'
 import { quantise } from '../metrics/features.js'
 import { picturePng, pointsFigure, renderPng, tilesPng } from '../plot/index.js'
@@ -66,10 +67,17 @@ const writers: Readonly<Record<string, Writer>> = {
 
 const pictureWriters: typeof writers = { '.npy': writers['.npy'], '.png': writeGrid, '': writeFolder }
 
+/** Extensions of what takes a figure or PNG files. */
+const drawn = ['.png', '']
+
 export async function sample(folder: string, options: SampleCommandOptions): Promise<void> {
   const run = await openRun(folder)
   const pictured = rowKindOf(run) === 'pictures'
   const write = await writerFor(options.output, pictured ? pictureWriters : writers)
+  if (drawn.includes(extname(options.output).toLowerCase())) {
+    const missing = await missingForFigures()
+    if (missing) throw missing
+  }
   const { flow, device, close } = await openFlow(run, options)
   const { signal, release } = interruptSignal('Interrupted: nothing was written.')
   try {

@@ -13,6 +13,7 @@ import { openDevice } from '../device/node/select.js'
 import { stepProfile } from '../device/profile.js'
 import { CheckpointError, ConfigError, DataError, LocalFlowError, TrainingError } from '../errors.js'
 import type { Lock } from '../files/lock.js'
+import { missingForFigures } from '../files/native-parts.js'
 import { bytesText } from '../learn/plan.js'
 import { describeModel, networkFor } from '../networks/registry.js'
 import type { RecipeState } from '../recipes/recipe.js'
@@ -199,7 +200,9 @@ async function trainInto(
       dataSha256,
       device: device.info,
     }
-    session = new Session(options, configPath, config, data, device, identity, manifest, start, display)
+    const undrawn = (await missingForFigures())?.message ?? null
+    if (undrawn) note(`The report will have no pictures. ${undrawn}`)
+    session = new Session(options, configPath, config, data, device, identity, manifest, start, display, undrawn)
     if (start) {
       const { fit: subFlow, training } = start.chain
       const N = config.train.steps.length
@@ -262,6 +265,8 @@ class Session {
     private readonly resumed: RunManifest | null,
     private readonly start: RunState | null,
     private readonly display: ReturnType<typeof progressDisplay>,
+    /** why no pictures can be drawn; null where they can */
+    private readonly undrawn: string | null,
   ) {
     this.log = new LossLog(config.train.steps, start?.losses)
     this.before = start?.timings ?? { seconds: 0, stepsTaken: 0, pushSeconds: 0 }
@@ -292,7 +297,7 @@ class Session {
     })
     const flow = new LocalFlow(parts, device)
     display.end()
-    note('Drawing the pictures of the report.')
+    if (!this.undrawn) note('Drawing the pictures of the report.')
     timings = this.total(chain)
     const state: RecipeState = latest ?? start!.chain
     const evaluation = latest ? undefined : start?.evaluation
@@ -381,7 +386,7 @@ class Session {
     const { fits } = recipeOf(config).plan(recipeSettings(config))
     const scales = chain.networks.map(({ scale }) => scale)
     const least = leastLosses(fits, scales, principalVariances(data))
-    const shown = { rowKind: data.rowKind, columns: data.columns, signal }
+    const shown = { draw: this.undrawn === null, rowKind: data.rowKind, columns: data.columns, signal }
     const drawn = await drawPictures(command.out, flow, fits, data.train, losses, least, shown)
     const { evaluations } = drawn
     const final = finalLosses(losses)
@@ -391,6 +396,7 @@ class Session {
     if (this.start) remarks.push('The run was interrupted and resumed.')
     if (chain.skipped > 0) remarks.push(`${chain.skipped} steps with a gradient that was not finite were skipped.`)
     if (info.type === 'software') remarks.push('The WebGPU adapter is a software one.')
+    if (this.undrawn) remarks.push(`There are no pictures: ${this.undrawn}`)
     return {
       title: basename(this.configPath, extname(this.configPath)),
       date: new Date().toISOString(),

@@ -3,6 +3,7 @@
  * points divided by its area, so that panels with different numbers of points compare; the colour follows asinh(d / d₀),
  * which is linear in thin regions and logarithmic in dense ones, so that detail shows in both.
  */
+import { loadSharp } from '../files/native-parts.js'
 import { DENSITY_RAMP } from './theme.js'
 
 /** The part of the plane that a panel shows, in the units of the data: [least, greatest] of each axis. */
@@ -57,7 +58,7 @@ export function darkest(panels: readonly Density[]): number {
 
 /** A density as a PNG in a data URI, one pixel a bin, `most` being drawn darkest. */
 export async function densityImage({ columns, rows, density }: Density, most: number): Promise<string> {
-  const { default: sharp } = await import('sharp')
+  const sharp = await loadSharp()
   const pixels = new Uint8Array(rows * columns * 3)
   const knee = most * KNEE
   const full = Math.asinh(1 / KNEE)

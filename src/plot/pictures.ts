@@ -4,6 +4,7 @@
  */
 
 import { InvalidArgumentError } from '../errors.js'
+import { loadSharp } from '../files/native-parts.js'
 import { renderPixels } from './render.js'
 import { COLOR, FONT, SIZE } from './theme.js'
 
@@ -56,7 +57,7 @@ export async function tilesPng({ pictures, columns, lead = false, ...style }: Ti
       }
     }
   }
-  const { default: sharp } = await import('sharp')
+  const sharp = await loadSharp()
   const tiles = sharp(pixels, { raw: { width, height, channels: 4 } })
   if (heads) {
     const words = await renderPixels(
@@ -92,7 +93,7 @@ export async function picturePng({ values, shape }: TilesFigure['pictures'], i: 
   const plane = H * W
   const pixels = new Uint8Array(C * plane)
   for (let k = 0; k < plane; k++) for (let c = 0; c < C; c++) pixels[k * C + c] = values[(i * C + c) * plane + k]
-  const { default: sharp } = await import('sharp')
+  const sharp = await loadSharp()
   const image = sharp(pixels, { raw: { width: W, height: H, channels: C as 1 | 3 } })
   return (C === 1 ? image.toColourspace('b-w') : image).png({ compressionLevel: 9 }).toBuffer()
 }

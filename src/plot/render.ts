@@ -7,6 +7,7 @@
 import { fileURLToPath } from 'node:url'
 import type { Spec } from 'vega'
 import { invalid } from '../errors.js'
+import { loadResvg, loadSharp } from '../files/native-parts.js'
 import { COLOR, FONT, VEGA_CONFIG } from './theme.js'
 
 const FONT_FILES = ['DejaVuSans.ttf', 'DejaVuSans-Bold.ttf']
@@ -33,7 +34,8 @@ export interface PngOptions {
  */
 export async function renderPng(svg: string, { scale = 2 }: PngOptions = {}): Promise<Buffer> {
   if (!(scale > 0 && scale <= 8)) throw invalid('scale', 'a number above 0 and at most 8', scale)
-  const [{ pixels, width, height }, { default: sharp }] = await Promise.all([renderPixels(svg, scale), import('sharp')])
+  const sharp = await loadSharp()
+  const { pixels, width, height } = await renderPixels(svg, scale)
   return sharp(pixels, { raw: { width, height, channels: 4 } })
     .flatten({ background: COLOR.background })
     .png({ palette: true, dither: 0, compressionLevel: 9 })
@@ -45,7 +47,7 @@ export async function renderPixels(
   svg: string,
   scale: number,
 ): Promise<{ pixels: Uint8Array; width: number; height: number }> {
-  const { Resvg } = await import('@resvg/resvg-js')
+  const { Resvg } = await loadResvg()
   const { pixels, width, height } = new Resvg(svg, {
     fitTo: { mode: 'zoom', value: scale },
     font: {

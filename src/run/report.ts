@@ -64,6 +64,8 @@ export async function removeReport(folder: string): Promise<void> {
 /** Samples of the picture, and rows of each state of a chain. */
 const PICTURE_SAMPLES = 10_000
 const CHAIN_ROWS = 5000
+/** Samples whose evaluations are counted where nothing is drawn. */
+const UNDRAWN_SAMPLES = 64
 
 export const describeSolver = (s: SolverSettings): string =>
   isAdaptive(s) ? `dopri5, rtol ${s.rtol}, atol ${s.atol}` : `${s.solver}, ${s.steps} steps a sub-flow`
@@ -138,6 +140,8 @@ export interface Drawn {
 export interface DrawOptions {
   /** what a row is */
   rowKind: RowKind
+  /** false: only samples are drawn, for their evaluations; for a machine that cannot draw pictures. Default true */
+  draw?: boolean
   /** names of the columns, where there are any */
   columns?: readonly string[] | null
   signal?: AbortSignal
@@ -154,8 +158,12 @@ export async function drawPictures(
   data: Tensor,
   history: LossHistory,
   floors: readonly (number | null)[],
-  { rowKind, columns = null, signal }: DrawOptions,
+  { draw = true, rowKind, columns = null, signal }: DrawOptions,
 ): Promise<Drawn> {
+  if (!draw) {
+    await flow.sample(UNDRAWN_SAMPLES, { signal })
+    return { n: 0, evaluations: flow.evaluations!, columns: null }
+  }
   const save: Save = async (name, picture) => {
     const png = typeof picture === 'string' ? await renderPng(picture) : picture
     await writeExtra(folder, pictureFiles[name], png)
