@@ -4,17 +4,15 @@
  * The likelihood of pictures costs far more than samples: it is computed of as many as --likelihood asks for.
  */
 
-import { extname } from 'node:path'
 import { evenly } from '../data/pictures.js'
 import type { LoadedData } from '../data/source.js'
 import { type Tensor, takeRows } from '../data/tensor.js'
 import type { Device } from '../device/device.js'
-import { DataError, invalid } from '../errors.js'
-import { DIGIT_SIDE, openDigitFeatures } from '../metrics/digit-classifier.js'
-import { type FeatureExtractor, quantise } from '../metrics/features.js'
+import { DataError } from '../errors.js'
+import { openFeatures } from '../metrics/feature-extractors.js'
+import { quantise } from '../metrics/features.js'
 import { fid, fidCaution } from '../metrics/frechet.js'
 import { precisionRecall } from '../metrics/neighbours.js'
-import { openOnnxFeatures } from '../metrics/onnx.js'
 import type { ResizeName } from '../metrics/resize.js'
 import type { SolverSettings } from '../ode/solver.js'
 import type { ReportQuality } from '../plot/index.js'
@@ -38,26 +36,6 @@ export interface PictureOptions {
 const NEIGHBOURS = 3
 const DEFAULT_SAMPLES = 5000
 
-async function openFeatures(
-  { features, resize }: PictureOptions,
-  rowShape: readonly number[],
-): Promise<FeatureExtractor> {
-  const [C, H, W] = rowShape
-  const digits = C === 1 && H === W && H >= DIGIT_SIDE
-  if (features === 'digits' || (features === undefined && digits)) {
-    if (resize) throw invalid('--resize', 'left out: it is for an ONNX file of --features', resize)
-    return openDigitFeatures()
-  }
-  if (features === undefined || extname(features).toLowerCase() !== '.onnx') {
-    throw invalid(
-      '--features',
-      `an ONNX file for pictures [${rowShape.join(', ')}] (or digits, for grey squares)`,
-      features,
-    )
-  }
-  return openOnnxFeatures(features, { resize })
-}
-
 /** Measures the samples of a flow; null where none are asked for. */
 export async function pictureQuality(
   flow: LocalFlow,
@@ -72,7 +50,7 @@ export async function pictureQuality(
   const real = data[part] && quantise(data[part])
   if (!real)
     throw new DataError(`The config has no ${part} part (data.${part} is 0); there is nothing to compare with.`)
-  const features = await openFeatures(options, flow.rowShape)
+  const features = await openFeatures(flow.rowShape, options)
   try {
     const began = performance.now()
     const solver: SolverSettings = {

@@ -108,6 +108,9 @@ export class Flow {
     private device: Device | null,
     private readonly open: () => Promise<Device>,
   ) {
+    // without one its operand would be read as zeros
+    if (network.condition > 0)
+      throw new InvalidArgumentError('This network takes a condition, which no model gives yet.')
     this.field = network
     this.stages = stages
     this.rowShape = rowShape

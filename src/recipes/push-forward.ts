@@ -5,6 +5,7 @@
  */
 
 import type { Device, DeviceBuffer } from '../device/device.js'
+import { InvalidArgumentError } from '../errors.js'
 import { seedWords } from '../kernels/draws.js'
 import { loadRows } from '../kernels/load_rows.js'
 import { poolWords } from '../kernels/pool.js'
@@ -33,6 +34,8 @@ export async function pushForward(
 ): Promise<MadePool> {
   const n = pool.rows
   const { dimension: D, condition: C } = link.field
+  if (C > 0 && !condition)
+    throw new InvalidArgumentError(`A push through a network with ${C} conditions needs those of the rows.`)
   const rows = blockRows(n, link.field, null, device.info)
   const legs = [{ link, start: 0, end: 1, keep: true }]
   const transport = await Transport.open(device, { legs, solver, trace: null, rows, source: { kind: 'input' } })
@@ -46,7 +49,7 @@ export async function pushForward(
       signal?.throwIfAborted()
       const count = Math.min(rows, n - first)
       await source.load(first, count)
-      if (condition && transport.condition) device.copy(condition, first * C, transport.condition, 0, count * C)
+      if (transport.condition) device.copy(condition!, first * C, transport.condition, 0, count * C)
       const spent = await transport.block(first, count, signal)
       device.copy(transport.outputs[0], 0, pushed, first * D, count * D)
       evaluations += spent.mean * count

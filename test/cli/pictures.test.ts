@@ -123,7 +123,9 @@ describe('lfm evaluate', () => {
   })
 
   it('refuses features that do not fit', async () => {
-    expect((await on('evaluate', '--features', 'inception')).stderr).toContain('--features must be an ONNX file')
+    expect((await on('evaluate', '--features', 'inception')).stderr).toContain(
+      '--features must be digits, for grey squares, or an ONNX file',
+    )
     expect((await on('evaluate', '--resize', 'clean')).stderr).toContain('--resize must be left out')
     writeFileSync(join(work, 'no.onnx'), 'no')
     expect((await on('evaluate', '--features', 'no.onnx', '--samples', '4')).stderr).toContain(
