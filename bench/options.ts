@@ -18,7 +18,7 @@ present, beside other libraries.
                     pytorch-cuda-compile-tf32 on a CUDA device
   --profile         prints where one repetition goes, kernel by kernel, where the device can time its launches
   --safe            WebGPU with all of Dawn's checks, ours and tfjs's; without it both run without them
-  --variant K=V     takes variant V of kernel or composite K, as in rk4_step=fused; may be repeated
+  --variant K=V     takes variant V of kernel or composite K, as in integrate=fused; may be repeated
   --quick           fewer and shorter rounds, smaller batches for slow sides: minutes become seconds
   --json FILE       writes the result
   --compare FILE    says what became faster or slower since an earlier result
@@ -73,7 +73,7 @@ function oneOf<T extends string>(option: string, value: string, known: readonly 
 function variantOf(given: string): [string, string] {
   const [name, variant, ...rest] = given.split('=')
   if (name && variant && rest.length === 0) return [name, variant]
-  throw new LocalFlowError(`--variant must be a name and a variant, as in rk4_step=fused, but is '${given}'.`)
+  throw new LocalFlowError(`--variant must be a name and a variant, as in integrate=fused, but is '${given}'.`)
 }
 
 export function parseOptions(argv: readonly string[]): BenchOptions {

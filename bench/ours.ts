@@ -12,7 +12,8 @@ import { type PoolBuffers, plainReading } from '../src/learn/pool.js'
 import { flowMatching } from '../src/learn/tasks/flow-matching.js'
 import type { Network } from '../src/networks/network.js'
 import { addIntegration } from '../src/ode/integrate.js'
-import { rk4 } from '../src/ode/tableaus.js'
+import { methods } from '../src/ode/methods.js'
+import { localSteps } from '../src/ode/steps.js'
 import { ProgramBuilder } from '../src/program/program.js'
 import type { NetWork, Work } from './cases.js'
 import type { KernelWork } from './kernel-works.js'
@@ -111,15 +112,14 @@ function netProgram(work: NetWork, make: Make): Opened {
     addIntegration(
       builder,
       field,
-      rk4,
       {
         parameters: flat,
         y: input,
         out,
         ...(work.kind === 'trace' ? { log_det: logDet(), log_det_out: logDet() } : {}),
       },
-      1,
-      { start: 0, end: 0.125, steps: 1 },
+      [1],
+      localSteps(methods.rk4, 0, 0.125, 1),
     )
   }
   return { builder }

@@ -28,6 +28,7 @@ constexpr OptionalOperands OPTIONAL_OPERANDS[] = {
     {"group_norm_backward", {"modulation", "state", "add", "add2", "dgamma", "dbeta", "dmodulation"}},
     {"input_features", {"condition", "frequencies"}},
     {"input_tangent", {"frequencies", "probes"}},
+    {"integrate", {"condition", "log_det", "probes", "ahead", "log_det_out", "ahead_out"}},
     {"linear_backward_weight", {"t", "state", "dtime_weight"}},
     {"linear_forward", {"t", "time_weight", "z"}},
     {"linear_loss", {"t", "time_weight", "state"}},
@@ -35,7 +36,6 @@ constexpr OptionalOperands OPTIONAL_OPERANDS[] = {
     {"mlp_backward", {"condition"}},
     {"mlp_forward", {"condition"}},
     {"mlp_tangents", {"condition", "probes"}},
-    {"rk4_step", {"condition", "log_det", "probes", "log_det_out"}},
 };
 
 inline bool may_be_left_out(const std::string& kernel, const char* operand) {

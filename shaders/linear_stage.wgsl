@@ -1,6 +1,6 @@
 // A field's last layer with what a Runge–Kutta stage makes of it: v = scale·(x Wᵀ + bias + t·time weight); sums, where they
-// are kept, become (base or sums) + share·v; the next stage's input is input_features(base + reach·v). The bias is the
-// first of `shifts`, the time weight follows from `time_at` on.
+// are kept, become (base, sums or the next stage's point) + share·v; that point is base + reach·v, and what is written for the
+// next stage its input_features. The bias is the first of `shifts`, the time weight follows from `time_at` on.
 #include "numeric.wgsl"
 #include "elements.wgsl"
 #include "product.wgsl"
@@ -24,9 +24,10 @@ struct Uniforms {
   share: f32,
   reach: f32,
 }
-// of `sums`: the stage begins them, or goes on; else there are none
+// of `sums`: the stage begins them, goes on, or begins the next step's; else there are none
 const BEGINS = 1u;
 const GOES_ON = 2u;
+const OF_NEXT = 3u;
 @group(0) @binding(0) var<uniform> u: Uniforms;
 @group(0) @binding(1) var<storage, read> x: array<Factor>;
 @group(0) @binding(2) var<storage, read> weight: array<Factor>;
@@ -66,6 +67,7 @@ fn finish(row: u32, column: u32, group: vec3u, sum: Element) {
   if (u.sums_part == BEGINS) { sums_[at] = before + u.share * v; }
   if (u.sums_part == GOES_ON) { sums_[at] += u.share * v; }
   let value = before + u.reach * v;
+  if (u.sums_part == OF_NEXT) { sums_[at] = value + u.share * v; }
   if (u.has_point == 1u) { point[at] = value; }
   let first = row * u.width;
   next[first + column] = value;

@@ -10,7 +10,8 @@ import { openDevice } from '../device/node/select.js'
 import { ConfigError, DataError, DeviceError } from '../errors.js'
 import { bytesText, checkMemory } from '../learn/plan.js'
 import { checkTraining, describeModel, networkFor } from '../networks/registry.js'
-import { isAdaptive, tableauOf } from '../ode/solver.js'
+import { stagesOf } from '../ode/methods.js'
+import { isAdaptive } from '../ode/solver.js'
 import { machineBytes } from '../run/machine.js'
 import { checkBatch, planRun } from '../run/training.js'
 import { note, print, printJson } from './terminal.js'
@@ -78,7 +79,7 @@ function pushFlops({ ode, flow, train }: ResolvedConfig, count: number | null, r
   const pushes = flow.push === 'simulated' && flow.recipe === 'local' ? 0 : train.steps.length - 1
   const rows = flow.recipe === 'reflow' ? (flow.reflow.pairs ?? count) : count
   if (pushes === 0 || rows === null || isAdaptive(ode.push)) return null
-  return pushes * rows * ode.push.steps * tableauOf(ode.push).nodes.length * rowFlops
+  return pushes * rows * ode.push.steps * stagesOf(ode.push.solver) * rowFlops
 }
 
 async function rowsOf(config: ResolvedConfig, configPath: string): Promise<Rows> {

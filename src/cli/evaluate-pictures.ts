@@ -14,10 +14,9 @@ import { quantise } from '../metrics/features.js'
 import { fid, fidCaution } from '../metrics/frechet.js'
 import { precisionRecall } from '../metrics/neighbours.js'
 import type { ResizeName } from '../metrics/resize.js'
-import type { SolverSettings } from '../ode/solver.js'
+import { describeSolver, type SolverSettings } from '../ode/solver.js'
 import type { ReportQuality } from '../plot/index.js'
 import type { LocalFlow } from '../run/local-flow.js'
-import { describeSolver } from '../run/report.js'
 import { clock, note } from './terminal.js'
 
 export interface PictureOptions {

@@ -13,9 +13,9 @@ import type { LoadedData } from '../data/source.js'
 import { holdsPixels, type Tensor } from '../data/tensor.js'
 import { CheckpointError, DataError, invalid } from '../errors.js'
 import { bitsPerDimension, dequantise } from '../metrics/bits.js'
-import { isAdaptive, type SolverSettings } from '../ode/solver.js'
+import { describeSolver, harder } from '../ode/solver.js'
 import type { LocalFlow } from '../run/local-flow.js'
-import { describeSolver, writeReport } from '../run/report.js'
+import { writeReport } from '../run/report.js'
 import { addEvaluation, openRun, type Run, rowKindOf } from '../run/run.js'
 import { openFlow, type RunDeviceOptions } from './device.js'
 import { type PictureOptions, pictureQuality, qualityLines, someRows } from './evaluate-pictures.js'
@@ -38,12 +38,6 @@ const mean = (values: ArrayLike<number>): number => {
   for (let i = 0; i < values.length; i++) sum += values[i]
   return sum / values.length
 }
-
-/** The same solver working twice as hard: twice the steps, or tolerances a hundredth as large. */
-const harder = (settings: SolverSettings): SolverSettings =>
-  isAdaptive(settings)
-    ? { ...settings, rtol: settings.rtol / 100, atol: settings.atol / 100 }
-    : { ...settings, steps: 2 * settings.steps }
 
 export async function evaluate(folder: string, options: EvaluateCommandOptions): Promise<void> {
   const { part = 'test', json } = options

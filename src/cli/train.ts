@@ -16,12 +16,12 @@ import type { Lock } from '../files/lock.js'
 import { missingForFigures } from '../files/native-parts.js'
 import { bytesText } from '../learn/plan.js'
 import { describeModel, networkFor } from '../networks/registry.js'
+import { describeSolver } from '../ode/solver.js'
 import type { RecipeState } from '../recipes/recipe.js'
 import type { TrainedRecipe } from '../recipes/run-recipe.js'
 import { recipeOf, recipeSettings } from '../recipes/settings.js'
 import { LocalFlow } from '../run/local-flow.js'
 import {
-  describeSolver,
   drawPictures,
   finalLosses,
   leastLosses,

@@ -13,8 +13,10 @@ import { seedWords } from '../kernels/draws.js'
 import { normal } from '../kernels/normal.js'
 import { rademacher } from '../kernels/rademacher.js'
 import type { Network } from '../networks/network.js'
+import type { AngleRange } from '../ode/clock.js'
+import type { Evaluation } from '../ode/evaluations.js'
 import { addIntegration } from '../ode/integrate.js'
-import { type Evaluations, isAdaptive, type SolverSettings, tableauOf } from '../ode/solver.js'
+import { type Evaluations, isAdaptive, planEvaluations, type SolverSettings } from '../ode/solver.js'
 import { dopri5 } from '../ode/tableaus.js'
 import { ALIGNMENT, aligned, ProgramBuilder, type Tensor } from '../program/program.js'
 
@@ -22,8 +24,19 @@ import { ALIGNMENT, aligned, ProgramBuilder, type Tensor } from '../program/prog
 export interface Link {
   readonly field: Network
   readonly parameters: DeviceBuffer
+  /** where its parameters begin: a multiple of P; default 0. Links that share a buffer are carried through as one */
+  readonly offset?: number
   /** output scale of its network */
   readonly scale: number
+  /** what shares steps out among sub-flows; left out: they are those of the path */
+  readonly place?: Place
+}
+
+export interface Place {
+  /** the sub-flow's number in the chain, from 0 */
+  readonly number: number
+  /** all sub-flows from the data to the noise; null where the clock `angle` is not defined */
+  readonly chain: readonly (AngleRange | null)[]
 }
 
 export interface Leg {
@@ -186,47 +199,57 @@ export class Transport {
     this.buffers.length = 0
   }
 
-  /** All steps of all legs in one program. */
+  /** All steps of all legs in one program, and as one operation wherever nothing is kept on the way. */
   private async fixed(): Promise<Transport['runBlock']> {
     const { legs, solver, rows } = this.options
-    const { dimension } = legs[0].link.field
-    const tableau = tableauOf(solver)
+    const { field } = legs[0].link
+    const { dimension } = field
+    const planned = evaluationsOfLegs(solver, legs)
     const builder = new ProgramBuilder()
     let y = this.source(builder)
     const probes = this.drawProbes(builder)
     let logDet = this.logDet ? builder.constant(new Float32Array(rows), [rows, 1]) : undefined
+    let ahead: Tensor | undefined
     let output = 0
-    legs.forEach((leg, index) => {
-      const out = leg.keep
+    for (const { first, last } of runsOf(legs)) {
+      const { keep, link } = legs[last]
+      const shared = sharedParameters(builder, legs.slice(first, last + 1))
+      const evaluations = planned
+        .slice(first, last + 1)
+        .flatMap((own, i) => own.map((evaluation) => ({ ...evaluation, network: shared.numbers[i] })))
+      const out = keep
         ? builder.tensor(this.outputs[output++], [rows, dimension])
         : builder.temporary([rows, dimension])
-      const last = index === legs.length - 1
       const logDetOut = this.logDet
-        ? last
+        ? last === legs.length - 1
           ? builder.tensor(this.logDet, [rows, 1])
           : builder.temporary([rows, 1])
         : undefined
+      const carries = evaluations[evaluations.length - 1].carry !== 0
+      const aheadOut = carries ? builder.temporary([rows, dimension]) : undefined
       addIntegration(
         builder,
-        leg.link.field,
-        tableau,
+        link.field,
         {
-          parameters: builder.tensor(leg.link.parameters),
+          parameters: shared.parameters,
           y,
           condition: this.conditionTensor(builder),
           probes,
           log_det: logDet,
+          ahead,
           out,
           log_det_out: logDetOut,
+          ahead_out: aheadOut,
         },
-        leg.link.scale,
-        { start: leg.start, end: leg.end, steps: stepsOf(leg, solver) },
+        shared.scales,
+        evaluations,
       )
       y = out
       logDet = logDetOut
-    })
+      ahead = aheadOut
+    }
     const executable = await this.compile(builder)
-    const spent = legs.reduce((sum, leg) => sum + stepsOf(leg, solver) * tableau.nodes.length, 0)
+    const spent = planned.reduce((sum, { length }) => sum + length, 0)
     return async (_count, signal) => {
       await executable.run(1, { signal })
       return { mean: spent, max: spent }
@@ -251,7 +274,7 @@ export class Transport {
 
     const evaluate = (builder: ProgramBuilder, leg: Leg, s: number, x: Tensor, time: Tensor): void => {
       const operands = {
-        parameters: builder.tensor(leg.link.parameters),
+        parameters: builder.tensor(leg.link.parameters, [leg.link.field.parameterLength], leg.link.offset),
         x,
         t: time,
         condition: this.conditionTensor(builder),
@@ -426,9 +449,45 @@ function hostArray(n: number, width: number): Float32Array {
   }
 }
 
-/** Steps of a fixed-step solver for a leg: its share of the sub-flow's, at least one. */
-const stepsOf = (leg: Leg, solver: SolverSettings): number =>
-  Math.max(1, Math.ceil(solver.steps * Math.abs(leg.end - leg.start) - 1e-9))
+/** The evaluations of each leg. */
+function evaluationsOfLegs(solver: SolverSettings, legs: readonly Leg[]): Evaluation[][] {
+  const { place } = legs[0].link
+  const links = [...new Set(legs.map(({ link }) => link))]
+  const chain = place?.chain ?? links.map(() => null)
+  const passages = legs.map(({ link, start, end }) => {
+    return { subFlow: link.place?.number ?? links.indexOf(link), start, end }
+  })
+  return planEvaluations(solver, chain, passages)
+}
+
+/** Legs, from `first` to `last`, after which nothing is kept but the last, and whose parameters lie in one buffer. */
+function runsOf(legs: readonly Leg[]): { first: number; last: number }[] {
+  const runs: { first: number; last: number }[] = []
+  legs.forEach(({ link }, i) => {
+    const before = legs[i - 1]
+    if (before && !before.keep && before.link.parameters === link.parameters) runs[runs.length - 1].last = i
+    else runs.push({ first: i, last: i })
+  })
+  return runs
+}
+
+/** The parameters of the legs' sub-flows as one tensor [N·P], with their scales, and the number of each leg's among them. */
+function sharedParameters(builder: ProgramBuilder, legs: readonly Leg[]) {
+  const { parameters, field } = legs[0].link
+  const P = field.parameterLength
+  const places = legs.map(({ link: { offset = 0 } }) => offset / P)
+  const first = Math.min(...places)
+  const count = Math.max(...places) - first + 1
+  const scales = new Array<number>(count).fill(1)
+  legs.forEach(({ link }, i) => {
+    scales[places[i] - first] = link.scale
+  })
+  return {
+    parameters: builder.tensor(parameters, [count * P], first * P),
+    scales,
+    numbers: places.map((place) => place - first),
+  }
+}
 
 /** The legs from data to noise through all links, or back; only the last state is kept. */
 export function wholePath(links: readonly Link[], direction: 'encode' | 'decode'): Leg[] {

@@ -1,7 +1,7 @@
 /**
  * Runge–Kutta methods as data: Butcher tableaus of explicit methods (Hairer, Nørsett and Wanner, Solving Ordinary
  * Differential Equations I). Row s of `a` combines the stages before s; `nodes` are the stages' places in the step;
- * `weights` make the step. This file imports nothing, so that contracts may use it too.
+ * `weights` make the step.
  */
 
 export interface Tableau {
@@ -19,6 +19,9 @@ export const euler: Tableau = { name: 'euler', order: 1, nodes: [0], a: [[]], we
 
 /** The explicit midpoint rule, also called modified Euler; not Heun's trapezoidal rule. */
 export const midpoint: Tableau = { name: 'midpoint', order: 2, nodes: [0, 1 / 2], a: [[], [1 / 2]], weights: [0, 1] }
+
+/** Heun's method, the explicit trapezoidal rule; not the third-order method that bears his name too. */
+export const heun: Tableau = { name: 'heun', order: 2, nodes: [0, 1], a: [[], [1]], weights: [1 / 2, 1 / 2] }
 
 /** The classical method of Kutta (1901); not the 3/8 rule that torchdiffeq calls rk4. */
 export const rk4: Tableau = {
@@ -46,5 +49,3 @@ export const dopri5: Tableau = {
   weights: [35 / 384, 0, 500 / 1113, 125 / 192, -2187 / 6784, 11 / 84, 0],
   error: [71 / 57600, 0, -71 / 16695, 71 / 1920, -17253 / 339200, 22 / 525, -1 / 40],
 }
-
-export const fixedStepTableaus = { euler, midpoint, rk4 } as const

@@ -14,7 +14,7 @@ import { cannotWrite } from '../files/reasons.js'
 import { leastLoss } from '../learn/closed-forms.js'
 import { slicedWasserstein } from '../metrics/sliced.js'
 import type { Flow } from '../model/flow.js'
-import { type Evaluations, isAdaptive, type SolverSettings } from '../ode/solver.js'
+import type { Evaluations } from '../ode/solver.js'
 import {
   chainFigure,
   chainLabel,
@@ -66,9 +66,6 @@ const PICTURE_SAMPLES = 10_000
 const CHAIN_ROWS = 5000
 /** Samples whose evaluations are counted where nothing is drawn. */
 const UNDRAWN_SAMPLES = 64
-
-export const describeSolver = (s: SolverSettings): string =>
-  isAdaptive(s) ? `dopri5, rtol ${s.rtol}, atol ${s.atol}` : `${s.solver}, ${s.steps} steps a sub-flow`
 
 /** Loss of every step, in order, for each sub-flow. */
 export type LossHistory = readonly Float32Array[]

@@ -51,7 +51,7 @@ describe('bench: options', () => {
     expect(() => parseOptions(['--peer', 'jax'])).toThrow(/one-thread, none, but is 'jax'/)
     expect(() => parseOptions(['--fliter', 'x'])).toThrow(/--fliter[\s\S]*--filter NAME/)
     expect(() => parseOptions(['--picture', 'x.gif'])).toThrow(/\.png or \.svg/)
-    expect(() => parseOptions(['--variant', 'fused'])).toThrow(/as in rk4_step=fused, but is 'fused'/)
+    expect(() => parseOptions(['--variant', 'fused'])).toThrow(/as in integrate=fused, but is 'fused'/)
   })
 })
 

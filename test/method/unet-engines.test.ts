@@ -13,7 +13,8 @@ import { openReference } from '../../src/device/reference/device.js'
 import { type UnetSpec, unetDimension, unetPlan } from '../../src/networks/unet/spec.js'
 import { unetNetwork } from '../../src/networks/unet/unet.js'
 import { addIntegration } from '../../src/ode/integrate.js'
-import { rk4 } from '../../src/ode/tableaus.js'
+import { methods } from '../../src/ode/methods.js'
+import { localSteps } from '../../src/ode/steps.js'
 import { ProgramBuilder, type Tensor } from '../../src/program/program.js'
 import { LocalFlow } from '../../src/run/local-flow.js'
 import { trainFlow } from '../../src/run/training.js'
@@ -106,7 +107,7 @@ const programs: Record<string, (net: UnetSpec) => Parameters<typeof runOn>[1]> =
     const D = unetDimension(net)
     const y = given(wave(B * D, 1.3), [B, D])
     const operands = { parameters: given(parametersOf(net)), y, out: result('y', [B, D]) }
-    addIntegration(builder, unetNetwork(net), rk4, operands, 1, { start: 1, end: 0.5, steps: 1 })
+    addIntegration(builder, unetNetwork(net), operands, [1], localSteps(methods.rk4, 1, 0.5, 1))
   },
   divergence: (net) => (builder, given, result) => {
     const D = unetDimension(net)

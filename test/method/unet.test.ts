@@ -16,8 +16,9 @@ import {
 } from '../../src/networks/unet/spec.js'
 import { unetNetwork } from '../../src/networks/unet/unet.js'
 import { microBatchProblem } from '../../src/networks/unet/unet_backward.js'
-import { fixedStep } from '../../src/ode/fixed_step.js'
-import { euler, midpoint, rk4, type Tableau } from '../../src/ode/tableaus.js'
+import { addIntegration } from '../../src/ode/integrate.js'
+import { localSteps } from '../../src/ode/steps.js'
+import { euler, heun, midpoint, rk4, type Tableau } from '../../src/ode/tableaus.js'
 import { aligned, ProgramBuilder, type StorageBuffer } from '../../src/program/program.js'
 import { float64Program, type Memory } from '../float64.js'
 
@@ -275,28 +276,32 @@ describe('divergence', () => {
 })
 
 describe('integration', () => {
-  test.each([euler, midpoint, rk4])('$name: stages combined by the network are those combined outside', (tableau) => {
-    const D = unetDimension(small)
-    const rows = 2
-    const run = (integrate: (builder: ProgramBuilder, o: Record<string, never>) => void): Float64Array => {
-      const { memory, make } = memoryOf()
-      const builder = new ProgramBuilder()
-      const out = new Float64Array(rows * D)
-      const operands = {
-        parameters: builder.tensor(make(parametersOf(small))),
-        y: builder.tensor(make(wave(rows * D, 0.9)), [rows, D]),
-        out: builder.tensor(make(out), [rows, D]),
+  test.each([euler, midpoint, heun, rk4])(
+    '$name: stages combined by the network are those combined outside',
+    (tableau) => {
+      const D = unetDimension(small)
+      const rows = 2
+      const run = (integrate: (builder: ProgramBuilder, o: Record<string, never>) => void): Float64Array => {
+        const { memory, make } = memoryOf()
+        const builder = new ProgramBuilder()
+        const out = new Float64Array(rows * D)
+        const operands = {
+          parameters: builder.tensor(make(parametersOf(small))),
+          y: builder.tensor(make(wave(rows * D, 0.9)), [rows, D]),
+          out: builder.tensor(make(out), [rows, D]),
+        }
+        integrate(builder, operands as unknown as Record<string, never>)
+        float64Program(builder.build(), memory)()
+        return out
       }
-      integrate(builder, operands as unknown as Record<string, never>)
-      float64Program(builder.build(), memory)()
-      return out
-    }
-    const interval = { start: 0.9, end: 0.2, steps: 2 }
-    const combined = run((builder, o) => fixedStep(builder, tableau, o, { net: small, scale: 0.6, ...interval }))
-    const apart = run((builder, o) => outside(builder, tableau, o, interval))
-    expect(worst(combined, apart)).toBeLessThan(1e-12)
-    expect(worst(combined, wave(rows * D, 0.9))).toBeGreaterThan(1e-3)
-  })
+      const interval = { start: 0.9, end: 0.2, steps: 2 }
+      const evaluations = localSteps({ kind: 'runge-kutta', tableau, summary: '' }, 0.9, 0.2, 2)
+      const combined = run((builder, o) => addIntegration(builder, unetNetwork(small), o as never, [0.6], evaluations))
+      const apart = run((builder, o) => outside(builder, tableau, o, interval))
+      expect(worst(combined, apart)).toBeLessThan(1e-12)
+      expect(worst(combined, wave(rows * D, 0.9))).toBeGreaterThan(1e-3)
+    },
+  )
 })
 
 /** The same steps with the field and stage_combine alone. */

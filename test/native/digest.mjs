@@ -77,7 +77,16 @@ const gradient = { gradient: [buffer(P), [P]], row_loss: [buffer(B), [B]] }
 await run('mlp_backward', { ...field, target: [buffer(B * 3), [B, 3]], ...gradient }, net, Object.keys(gradient))
 const start = { parameters: field.parameters, y: field.x, log_det: [buffer(B), [B, 1]] }
 const end = { out: [buffer(B * 3), [B, 3]], log_det_out: [buffer(B), [B, 1]] }
-await run('rk4_step', { ...start, ...end }, { ...net, start: 0, end: 1, steps: 2 }, Object.keys(end))
+// time, factor, own, place, whether a step ends, share, reach, carry
+const evaluations = [
+  [0, 1, 0, 1, 0, 0, 0.2, 0],
+  [0.2, 1, 0, 1, 1, 0.4, 0, 0],
+  [0.4, 1, 0, 1, 1, 0.3, 0, -0.1],
+  [0.7, 0.8, 0.1, 0.9, 0, 0.1, 0.3, 0],
+  [1, 1, 0, 1, 1, 0.2, 0, 0],
+]
+const table = [buffer(40, Float32Array.from(evaluations.flat())), [5, 8]]
+await run('integrate', { ...start, table, ...end }, { ...net, scales: [1.5] }, Object.keys(end))
 const draw = { seedLow: 1, seedHigh: 2, stream: 3, pairing: 'shuffled', path: 'trig', sampling: 'epochs' }
 await run(
   'draw_batch',

@@ -13,7 +13,9 @@ import { DeviceError } from '../../src/errors.js'
 import { linearForward } from '../../src/kernels/linear_forward.js'
 import { stageCombine } from '../../src/kernels/stage_combine.js'
 import { type MlpSpec, mlpParameterLength } from '../../src/networks/mlp/spec.js'
-import { rk4Step } from '../../src/ode/rk4_step.js'
+import { addIntegration } from '../../src/ode/integrate.js'
+import { methods } from '../../src/ode/methods.js'
+import { localSteps } from '../../src/ode/steps.js'
 import { ProgramBuilder } from '../../src/program/program.js'
 import { describeOn } from '../devices.js'
 
@@ -268,21 +270,23 @@ await describeOn(['native'], 'engine', (device) => {
         y: zeros([5, 2]),
         out: builder.temporary([5, 2]),
       }
-      builder.add(rk4Step, operands, { net: spec, scale: 1, start: 0, end: 1, steps: 1 })
+      addIntegration(builder, { spec }, operands, [1], localSteps(methods.rk4, 0, 1, 1))
       const executable = await forced.compile(builder.build())
       await forced.dispose()
       return [executable.variants, executable.launches]
     }
-    expect(await step({})).toEqual([{ rk4_step: 'fused' }, 1])
-    expect(await step({ rk4_step: 'fused' })).toEqual([{ rk4_step: 'fused' }, 1])
-    expect(await step({ rk4_step: 'expanded' })).toEqual([{ rk4_step: 'expanded', mlp_forward: 'fused' }, 8])
+    expect(await step({})).toEqual([{ integrate: 'fused' }, 1])
+    expect(await step({ integrate: 'fused' })).toEqual([{ integrate: 'fused' }, 1])
+    expect(await step({ integrate: 'expanded' })).toEqual([{ integrate: 'expanded', mlp_forward: 'fused' }, 8])
     // deeper than the engine's lists: the expansion serves
     const deep = { ...net, hidden: new Array(17).fill(2) }
-    expect((await step({}, deep))[0]).toEqual({ rk4_step: 'expanded', mlp_forward: 'expanded' })
-    await expect(openNative({ variants: { rk4_step: 'fast' } })).rejects.toThrow(
+    expect((await step({}, deep))[0]).toEqual({ integrate: 'expanded', mlp_forward: 'expanded' })
+    await expect(openNative({ variants: { integrate: 'fast' } })).rejects.toThrow(
       /one of fused, expanded, but is 'fast'/,
     )
-    await expect(openNative({ variants: { rk4step: 'fused' } })).rejects.toThrow(/variants of mlp_backward, .*rk4_step/)
+    await expect(openNative({ variants: { integrated: 'fused' } })).rejects.toThrow(
+      /variants of integrate, .*mlp_tangents/,
+    )
   })
 
   test('a wrong LFM_CPU or LFM_THREADS is a clear error', () => {

@@ -8,7 +8,7 @@ import { compositeParity } from './composites.js'
 
 await describeOn(['native'], 'fused composites', (device) => compositeParity(device, 'fused'))
 
-const expanded = { mlp_backward: 'expanded', mlp_forward: 'expanded', mlp_tangents: 'expanded', rk4_step: 'expanded' }
+const expanded = { mlp_backward: 'expanded', mlp_forward: 'expanded', mlp_tangents: 'expanded', integrate: 'expanded' }
 
 await describeOn(['native'], 'expanded composites', () => {
   describe('forced', () => {

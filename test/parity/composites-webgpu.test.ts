@@ -7,7 +7,7 @@ import { adapterOrSkip } from '../webgpu/adapter.js'
 import { casesOf, compositeParity, type Spec, withEveryActivation } from './composites.js'
 
 const name = await adapterOrSkip()
-const fused = { mlp_forward: 'fused', mlp_tangents: 'fused', rk4_step: 'fused' }
+const fused = { mlp_forward: 'fused', mlp_tangents: 'fused', integrate: 'fused' }
 
 /** Every activation; one to four hidden layers; widths of 1, odd, of one tile of columns each; more rows than a tile. */
 const specs = withEveryActivation([
@@ -23,7 +23,7 @@ const specs = withEveryActivation([
 /** A software adapter takes seconds to make one of these pipelines: the longest composite for all, the others for some. */
 const cases = specs.flatMap((spec, i) =>
   casesOf(spec, i).filter(({ composite, label }) =>
-    /log det$/.test(label) ? true : composite === 'rk4_step' ? i === 3 : composite !== 'mlp_backward' && i === 1,
+    /log det$/.test(label) ? true : composite === 'integrate' ? i === 3 : composite !== 'mlp_backward' && i === 1,
   ),
 )
 
@@ -39,12 +39,12 @@ describe.skipIf(!name)(`webgpu: fused composites on ${name}`, { timeout: 600_000
 describe.skipIf(!name)(`webgpu: layered integration on ${name}`, { timeout: 600_000 }, () => {
   let device: Device
   beforeAll(async () => {
-    device = await openWebgpu({ adapter: name, variants: { rk4_step: 'layered' } })
+    device = await openWebgpu({ adapter: name, variants: { integrate: 'layered' } })
   })
   afterAll(() => device?.dispose())
   const wide: Spec = { B: 37, D: 70, hidden: [24, 24], activation: 'tanh', T: 2, scale: 1.5, steps: 2 }
   const layered = [...specs, wide].flatMap((spec, i) =>
-    casesOf(spec, i).filter(({ composite, label }) => composite === 'rk4_step' && (i === 3 || /log det$/.test(label))),
+    casesOf(spec, i).filter(({ composite, label }) => composite === 'integrate' && (i === 3 || /log det$/.test(label))),
   )
   compositeParity(() => device, 'layered', layered)
 })

@@ -13,7 +13,10 @@ import { mlpBackward } from '../../src/networks/mlp/mlp_backward.js'
 import { mlpForward } from '../../src/networks/mlp/mlp_forward.js'
 import { mlpTangents } from '../../src/networks/mlp/mlp_tangents.js'
 import { inputWidth, type MlpSpec, mlpLayers, mlpParameterLength } from '../../src/networks/mlp/spec.js'
-import { rk4Step } from '../../src/ode/rk4_step.js'
+import { type Evaluation, tableOf } from '../../src/ode/evaluations.js'
+import { integrate } from '../../src/ode/integrate.js'
+import { methods } from '../../src/ode/methods.js'
+import { localSteps } from '../../src/ode/steps.js'
 import { ALIGNMENT, aligned, type Composite, ProgramBuilder, type Tensor } from '../../src/program/program.js'
 import { compare } from './harness.js'
 
@@ -29,10 +32,10 @@ export interface CompositeCase {
 }
 
 const composites: Readonly<Record<string, Composite<never>>> = {
+  integrate: integrate as unknown as Composite<never>,
   mlp_backward: mlpBackward as unknown as Composite<never>,
   mlp_forward: mlpForward as unknown as Composite<never>,
   mlp_tangents: mlpTangents as unknown as Composite<never>,
-  rk4_step: rk4Step as unknown as Composite<never>,
 }
 
 const MARGIN = -987.25
@@ -98,6 +101,19 @@ const specs = withEveryActivation([
   { B: 97, D: 4, hidden: [20, 2, 20], activation: 'identity', every: true, steps: 2 },
 ])
 
+const plain = { factor: 1, own: 0, place: 1 }
+
+/** Through sub-flows 2, 0 and 1: steps that carry, within a sub-flow and across a border, and steps of one and of two stages. */
+const twoStep: readonly Evaluation[] = [
+  { network: 2, time: 0.9, ...plain, share: 0.3, reach: 0, ends: true, carry: -0.1 },
+  { network: 2, time: 0.6, ...plain, share: 0.25, reach: 0, ends: true, carry: -0.07 },
+  { network: 0, time: 0.5, ...plain, factor: 1.2, share: 0.4, reach: 0, ends: true, carry: -0.12 },
+  { network: 0, time: 0.2, ...plain, share: 0.35, reach: 0, ends: true, carry: 0.05 },
+  { network: 1, time: 1, factor: 0.6, own: -0.3, place: 1.1, share: -0.2, reach: 0, ends: true, carry: 0 },
+  { network: 1, time: 0.8, factor: 0.8, own: 0.2, place: 0.9, share: 0, reach: 0.15, ends: false, carry: 0 },
+  { network: 1, time: 0.7, factor: 0.9, own: 0.4, place: 0.7, share: 0.3, reach: 0, ends: true, carry: 0 },
+]
+
 export function casesOf(spec: Spec, number: number): CompositeCase[] {
   const { B, D, C = 0, F = 0, hidden, activation, beta = 1, every = false, T = 0, steps = 1, scale = 1 } = spec
   const frequencies = Array.from({ length: F }, (_, i) => 0.7 * 1.6 ** i)
@@ -140,7 +156,27 @@ export function casesOf(spec: Spec, number: number): CompositeCase[] {
     written,
     tolerance,
   })
-  const interval = { start: 0.1, end: number % 2 ? 0.7 : -0.4, steps }
+  const integration = (
+    tolerance: number,
+    evaluations: readonly Evaluation[],
+    given: CompositeCase['given'],
+    written: CompositeCase['written'],
+    note = '',
+    scales: readonly number[] = [scale],
+  ): CompositeCase => {
+    const table = { shape: [evaluations.length, 8], values: Float32Array.from(tableOf(evaluations)) }
+    return one(
+      'integrate',
+      tolerance,
+      { y: x, table, ...given },
+      { out: [B, D], ...written },
+      { scales, evaluations },
+      note,
+    )
+  }
+  const rk4Steps = localSteps(methods.rk4, 0.1, number % 2 ? 0.7 : -0.4, steps)
+  const three = [0, 7, 14].map((more) => parameters(seed + more, net).values)
+  const threeParameters = { shape: [3 * three[0].length], values: Float32Array.from(three.flatMap((p) => [...p])) }
   // without an activation's kink nothing amplifies rounding; relu's derivative may flip at a pre-activation near zero
   const loose = activation === 'relu' ? 1e-4 : 1e-5
   return [
@@ -153,14 +189,32 @@ export function casesOf(spec: Spec, number: number): CompositeCase[] {
       { gradient: [mlpParameterLength(net)], row_loss: [B] },
     ),
     one('mlp_tangents', loose, { x, t: positive([number % 2 ? B : 1]), ...probes }, { out: [B, D], divergence: [B] }),
-    one('rk4_step', 1e-5, { y: x }, { out: [B, D] }, interval),
-    one(
-      'rk4_step',
+    integration(1e-5, rk4Steps, {}, {}),
+    integration(
       loose,
-      { y: x, log_det: values(seed + 55, [B, 1]), ...probes },
-      { out: [B, D], log_det_out: [B, 1] },
-      interval,
+      rk4Steps,
+      { log_det: values(seed + 55, [B, 1]), ...probes },
+      { log_det_out: [B, 1] },
       ', log det',
+    ),
+    integration(
+      1e-5,
+      twoStep.slice(2, 4),
+      { ahead: values(seed + 56, [B, D]) },
+      { ahead_out: [B, D] },
+      ', two-step between others',
+    ),
+    integration(
+      loose,
+      twoStep,
+      {
+        parameters: threeParameters,
+        log_det: values(seed + 55, [B, 1]),
+        ...probes,
+      },
+      { log_det_out: [B, 1] },
+      ', three sub-flows, log det',
+      [scale, 1, 0.7],
     ),
   ]
 }

@@ -9,7 +9,7 @@ import { kernels } from '../../src/kernels/registry.js'
 import { mlpBackward } from '../../src/networks/mlp/mlp_backward.js'
 import { mlpForward } from '../../src/networks/mlp/mlp_forward.js'
 import { mlpTangents } from '../../src/networks/mlp/mlp_tangents.js'
-import { rk4Step } from '../../src/ode/rk4_step.js'
+import { integrate } from '../../src/ode/integrate.js'
 import { describeNative } from './machines.js'
 
 describeNative('the native addon', () => {
@@ -42,7 +42,7 @@ describeNative('the native addon', () => {
         slots: [],
         constants: none,
       })
-    const composites = [mlpBackward, mlpForward, mlpTangents, rk4Step]
+    const composites = [integrate, mlpBackward, mlpForward, mlpTangents]
     const known = new Set(addon().info().kernels)
     const contracts = [...kernels.values(), ...composites].filter(({ name }) => known.has(name))
     expect(contracts.length).toBeGreaterThan(30)

@@ -94,7 +94,7 @@ describe.skipIf(!name)(`webgpu: a fused chain on ${name}`, { timeout: 600_000 },
   }
 
   beforeAll(async () => {
-    expanded = await sample(await open({ rk4_step: 'expanded', mlp_tangents: 'expanded' }), { kind: 'exact' })
+    expanded = await sample(await open({ integrate: 'expanded', mlp_tangents: 'expanded' }), { kind: 'exact' })
   })
   afterAll(() => Promise.all(devices.map((device) => device.dispose())))
 
@@ -103,10 +103,10 @@ describe.skipIf(!name)(`webgpu: a fused chain on ${name}`, { timeout: 600_000 },
     { label: 'in 16 KiB', trace: null, kib: 16 },
   ]) {
     test(`N + 1 launches and the samples of the expansion, ${label}`, async () => {
-      const device = await open({ rk4_step: 'fused' }, kib)
+      const device = await open({ integrate: 'fused' }, kib)
       const { samples, logDet, made } = await sample(device, trace)
-      expect(made.map(({ variants }) => variants.rk4_step)).toEqual(['fused'])
-      expect(made.map(dispatches)).toEqual([['normal', 'rk4_step', 'rk4_step', 'rk4_step']])
+      expect(made.map(({ variants }) => variants.integrate)).toEqual(['fused'])
+      expect(made.map(dispatches)).toEqual([['normal', 'integrate', 'integrate', 'integrate']])
       expect(farthest(samples, expanded.samples)).toBeLessThan(2e-5)
       if (trace) expect(farthest(logDet!, expanded.logDet!)).toBeLessThan(1e-4)
       expect(device.memory().buffers).toBe(0)
@@ -114,14 +114,14 @@ describe.skipIf(!name)(`webgpu: a fused chain on ${name}`, { timeout: 600_000 },
   }
 
   test('layer by layer a stage is its products alone', async () => {
-    const device = await open({ rk4_step: 'layered' })
+    const device = await open({ integrate: 'layered' })
     const { samples, logDet, made } = await sample(device, { kind: 'exact' })
     expect(farthest(samples, expanded.samples)).toBeLessThan(2e-5)
     expect(farthest(logDet!, expanded.logDet!)).toBeLessThan(1e-4)
     const forward = ['linear_forward', 'linear_forward', 'linear_forward']
     const tangents = ['linear_tangent', 'linear_tangent', 'linear_tangent', 'linear_tangent', 'divergence_stage']
     const stage = [...forward, ...tangents, 'linear_stage']
-    const subFlow = ['input_tangent', ...new Array(4 * solver.steps).fill(stage).flat()]
+    const subFlow = ['input_tangent', ...new Array(4 * (solver.steps as number)).fill(stage).flat()]
     expect(made.map(dispatches)).toEqual([['normal', ...new Array(SUB_FLOWS).fill(subFlow).flat()]])
   })
 })

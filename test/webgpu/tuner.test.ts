@@ -16,7 +16,8 @@ import { convert } from '../../src/kernels/convert.js'
 import { kernels } from '../../src/kernels/registry.js'
 import { mlpNetwork } from '../../src/networks/mlp/mlp.js'
 import { addIntegration } from '../../src/ode/integrate.js'
-import { rk4 } from '../../src/ode/tableaus.js'
+import { methods } from '../../src/ode/methods.js'
+import { localSteps } from '../../src/ode/steps.js'
 import { type Operation, type Program, ProgramBuilder } from '../../src/program/program.js'
 import { adapterOrSkip } from './adapter.js'
 
@@ -326,20 +327,20 @@ describe.skipIf(!name)(`webgpu: the tuner on ${name}`, { timeout: 600_000 }, () 
         return builder.tensor(made.at(-1)!, shape)
       }
       const operands = { parameters: tensor([field.parameterLength]), y: tensor([B, 2]), out: tensor([B, 2]) }
-      addIntegration(builder, field, rk4, operands, 1, { start: 0, end: 1, steps: 3 })
+      addIntegration(builder, field, operands, [1], localSteps(methods.rk4, 0, 1, 3))
       const program = builder.build()
       await tuner.decide(program)
       const compiled = await compileProgram(program, { ...on, target: { ...on.target, ...tuner.choices } })
       for (const buffer of compiled.owned) on.memory.release(buffer)
       for (const buffer of made) buffer.dispose()
       expect(device.memory().buffers).toBe(0)
-      return { variant: compiled.variants.rk4_step, calls: stopwatch.mock.calls.length }
+      return { variant: compiled.variants.integrate, calls: stopwatch.mock.calls.length }
     }
     // products stay as they are; of the composite the last candidate is the fastest
     const products = { linear_forward: 'storage' }
     expect(await integrate(100, [9, 9, 1], products)).toMatchObject({ variant: 'expanded', calls: 12 })
     expect(await integrate(7, [1, 9, 9], products)).toEqual({ variant: 'expanded', calls: 0 })
-    expect(await integrate(7, [1, 9, 9], { ...products, rk4_step: 'fused' })).toEqual({ variant: 'fused', calls: 0 })
+    expect(await integrate(7, [1, 9, 9], { ...products, integrate: 'fused' })).toEqual({ variant: 'fused', calls: 0 })
   })
 
   test('products of float16 are measured, remembered, and reported for their widths', async (context) => {

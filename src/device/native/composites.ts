@@ -7,17 +7,19 @@ import { DeviceError, invalid } from '../../errors.js'
 import { kernels } from '../../kernels/registry.js'
 import type { MlpAttributes, MlpSpec } from '../../networks/mlp/spec.js'
 import type { NetworkSpec } from '../../networks/network.js'
-import type { IntegrationAttributes } from '../../ode/fixed_step.js'
+import type { IntegrationAttributes } from '../../ode/integrate.js'
 import type { LoweredOperation } from '../../program/lower.js'
 import type { Operation } from '../../program/program.js'
 import { convolutionVariants, isConvolution, usableVariants } from './convolutions.js'
 
 export const nativeVariants = ['fused', 'expanded'] as const
 
-export const fusedComposites = ['mlp_backward', 'mlp_forward', 'mlp_tangents', 'rk4_step'] as const
+export const fusedComposites = ['integrate', 'mlp_backward', 'mlp_forward', 'mlp_tangents'] as const
 
 /** MAX_LIST of native/kernel.h: hidden layers, and frequencies, that a fused implementation takes. */
 const MOST_ITEMS = 16
+/** MOST_NETWORKS of native/composites/integrate.cc: sub-flows that one call goes through. */
+const MOST_NETWORKS = 16
 
 /** Forced variants by contract name, as the caller or a run's manifest gives them. */
 export type Variants = Readonly<Record<string, string>>
@@ -56,7 +58,9 @@ export class VariantChoice {
   readonly takes = ({ contract: { name }, attributes }: Operation): boolean => {
     if (!(fusedComposites as readonly string[]).includes(name)) return false
     if ((attributes as unknown as { net: NetworkSpec }).net.kind !== 'mlp') return false
-    const { net } = attributes as unknown as { net: MlpSpec }
+    const { net, scales } = attributes as unknown as { net: MlpSpec; scales?: readonly number[] }
+    // goes sub-flow by sub-flow, and each of these is asked for again
+    if (scales && scales.length > MOST_NETWORKS) return false
     const forced = this.forced[name]?.split(' ') ?? []
     const allowed = forced.length > 0 ? forced : nativeVariants
     const fits = net.hidden.length <= MOST_ITEMS && net.frequencies.length <= MOST_ITEMS
@@ -87,7 +91,8 @@ export class VariantChoice {
 
 /** A composite's attributes as the engine reads them. */
 export function flatAttributes(attributes: object): object {
-  const { net, scale, ...interval } = attributes as MlpAttributes & Partial<Omit<IntegrationAttributes, 'net'>>
-  const { hidden, frequencies, activation, beta, time } = net
-  return { ...interval, hidden, frequencies, activation, beta, everyTime: time === 'every', scale }
+  const { net, scale = 1, scales } = attributes as Partial<Omit<IntegrationAttributes, 'net'>> & Partial<MlpAttributes>
+  const { hidden, frequencies, activation, beta, time } = net as MlpSpec
+  const flat = { hidden, frequencies, activation, beta, everyTime: time === 'every', scale }
+  return scales ? { ...flat, scales } : flat
 }

@@ -30,8 +30,18 @@ const warnOnStderr = (message: string): void => {
   process.stderr.write(`${printable(`local-flow-matching: ${message}`)}\n`)
 }
 
+/** What composites were called in the manifests of earlier versions. */
+const formerNames: Readonly<Record<string, string>> = { rk4_step: 'integrate' }
+
+const renamed = (variants: DeviceOptions['variants'] = {}): DeviceOptions['variants'] =>
+  Object.fromEntries(Object.entries(variants).map(([name, variant]) => [formerNames[name] ?? name, variant]))
+
 /** Opens a device. Throws DeviceError where the one asked for is not there. */
-export async function openDevice(kind: DeviceKind | 'auto' = 'auto', options: DeviceOptions = {}): Promise<Device> {
+export async function openDevice(
+  kind: DeviceKind | 'auto' = 'auto',
+  { variants, ...others }: DeviceOptions = {},
+): Promise<Device> {
+  const options: DeviceOptions = { ...others, variants: renamed(variants) }
   const warn = options.onWarning ?? warnOnStderr
   switch (kind) {
     case 'webgpu': {

@@ -1,9 +1,9 @@
 /**
  * The composites that this device has more than the expansion for, and the choice between their *variants*:
  *
- * - `fused`: one launch, in which a workgroup takes a tile of rows through all layers, and in rk4_step through all stages of
+ * - `fused`: one launch, in which a workgroup takes a tile of rows through all layers, and in integrate through all stages of
  *   all steps (shaders/include/mlp_tile.wgsl); for networks of which a tile fits into workgroup memory.
- * - `layered`, of rk4_step alone: kernel by kernel, but a stage's combination is part of its last layer's launch (layered.ts).
+ * - `layered`, of integrate alone: kernel by kernel, but a stage's combination is part of its last layer's launch (layered.ts).
  * - `expanded`: the composite's own expansion, kernel by kernel.
  *
  * The choice looks at the adapter and at the network, never at the number of rows.
@@ -12,8 +12,8 @@
 import { DeviceError, invalid } from '../../errors.js'
 import { inputWidth, type MlpAttributes } from '../../networks/mlp/spec.js'
 import type { LoweredOperation } from '../../program/lower.js'
-import { type Operation, type Program, ProgramBuilder, type Tensor } from '../../program/program.js'
-import { layeredPlanners, layeredRk4, type MlpIntegration } from './layered.js'
+import { type Composite, type Operation, type Program, ProgramBuilder, type Tensor } from '../../program/program.js'
+import { layeredIntegration, layeredPlanners, type MlpIntegration, takesLayers } from './layered.js'
 import { mlpTile } from './mlp-tile.js'
 import { flag, groupsFor, type Plan, type Planner, shapesOf } from './plans.js'
 import type { Target } from './target.js'
@@ -22,12 +22,32 @@ import type { Target } from './target.js'
 export const compositeVariants: Readonly<Record<string, readonly string[]>> = {
   mlp_forward: ['fused', 'expanded'],
   mlp_tangents: ['fused', 'expanded'],
-  rk4_step: ['fused', 'layered', 'expanded'],
+  integrate: ['fused', 'layered', 'expanded'],
 }
 
-/** Whether an operation is one of these composites, with an MLP; other networks are expanded. */
-export const hasVariants = ({ contract, attributes }: Operation): boolean =>
-  contract.name in compositeVariants && (attributes.net as { kind: string }).kind === 'mlp'
+/** Whether an operation is one of these composites, with one MLP; other networks are expanded. */
+export const hasVariants = (operation: Operation): boolean =>
+  operation.contract.name in compositeVariants &&
+  (operation.attributes.net as { kind: string }).kind === 'mlp' &&
+  !isChain(operation)
+
+/** An integration through several sub-flows: a launch binds the parameters of one. */
+const isChain = ({ contract, attributes }: Operation): boolean =>
+  contract.name === 'integrate' && (attributes as unknown as MlpIntegration).scales.length > 1
+
+/** A program's operations, integrations sub-flow by sub-flow. */
+export function ofOneSubFlow(operations: readonly Operation[]): Operation[] {
+  return operations.flatMap((operation) => {
+    if (!isChain(operation)) return [operation]
+    const builder = new ProgramBuilder()
+    ;(operation.contract as Composite).expand(
+      builder,
+      operation.operands as Record<string, Tensor>,
+      operation.attributes,
+    )
+    return ofOneSubFlow(builder.operations)
+  })
+}
 
 /** Rows of a tile below which a GPU spends its time on streaming weights. */
 const ENOUGH_ROWS = 16
@@ -35,7 +55,7 @@ const ENOUGH_ROWS = 16
 /** T of a composite: tangents that each row carries. */
 function tangentsOf({ contract, operands, attributes }: Operation | LoweredOperation): number {
   const { net } = attributes as unknown as MlpAttributes
-  if (contract.name === 'mlp_forward' || (contract.name === 'rk4_step' && !operands.log_det)) return 0
+  if (contract.name === 'mlp_forward' || (contract.name === 'integrate' && !operands.log_det)) return 0
   const points = (operands.x ?? operands.y)!.shape[0]
   return operands.probes ? operands.probes.shape[0] / points : net.dimension
 }
@@ -44,7 +64,10 @@ function tangentsOf({ contract, operands, attributes }: Operation | LoweredOpera
 export function usableCompositeVariants(operation: Operation, target: Target): string[] {
   const { net } = operation.attributes as unknown as MlpAttributes
   const tile = mlpTile(net, tangentsOf(operation), target.workgroupBytes)
-  const usable = compositeVariants[operation.contract.name].filter((name) => name !== 'fused' || tile)
+  const layers = operation.contract.name === 'integrate' && takesLayers(operation)
+  const usable = compositeVariants[operation.contract.name].filter(
+    (name) => (name !== 'fused' || tile) && (name !== 'layered' || layers),
+  )
   const fusedFirst = tile !== null && tile.rows >= ENOUGH_ROWS && !target.software
   return fusedFirst ? usable : [...usable.filter((name) => name !== 'fused'), ...(tile ? ['fused'] : [])]
 }
@@ -89,12 +112,12 @@ export class CompositeChoice {
 
   /** A program with this device's own expansions in place of the composites that take them. */
   layered(program: Program): Program {
-    const operations = program.operations.flatMap((operation) => {
-      if (operation.contract.name !== 'rk4_step' || !hasVariants(operation)) return [operation]
+    const operations = ofOneSubFlow(program.operations).flatMap((operation) => {
+      if (operation.contract.name !== 'integrate' || !hasVariants(operation)) return [operation]
       if (this.variantOf(operation) !== 'layered') return [operation]
       const builder = new ProgramBuilder()
       const attributes = operation.attributes as unknown as MlpIntegration
-      layeredRk4(builder, operation.operands as Record<string, Tensor>, attributes)
+      layeredIntegration(builder, operation.operands as Record<string, Tensor>, attributes)
       return builder.operations
     })
     return { operations }
@@ -105,19 +128,19 @@ export class CompositeChoice {
 export const compositePlanners: Readonly<Record<string, Planner>> = {
   mlp_forward: planFused,
   mlp_tangents: planFused,
-  rk4_step: planFused,
+  integrate: planFused,
   ...layeredPlanners,
 }
 
 /** The launch of a composite that is taken whole. */
 function planFused(operation: LoweredOperation, target: Target): Plan {
   const { name } = operation.contract
-  const { net, scale, ...interval } = operation.attributes as unknown as MlpAttributes & Partial<MlpIntegration>
+  const attributes = operation.attributes as unknown as MlpAttributes & Partial<MlpIntegration>
+  const { net, scale, scales } = attributes
   const tile = mlpTile(net, tangentsOf(operation), target.workgroupBytes)
   if (!tile) throw new DeviceError(`${name}: a tile of this network does not fit into ${target.workgroupBytes} bytes.`)
   const shapes = shapesOf(operation)
   const [batch] = shapes.x ?? shapes.y
-  const { start = 0, end = 0, steps = 1 } = interval
   return {
     launches: [
       {
@@ -126,7 +149,7 @@ function planFused(operation: LoweredOperation, target: Target): Plan {
         constants: {
           ...tile.constants,
           HAS_PROBES: flag(shapes.probes),
-          ...(name === 'rk4_step' ? { HAS_LOG_DET: flag(shapes.log_det) } : {}),
+          ...(name === 'integrate' ? { HAS_LOG_DET: flag(shapes.log_det) } : {}),
         },
         uniforms: {
           hidden: net.hidden,
@@ -137,8 +160,14 @@ function planFused(operation: LoweredOperation, target: Target): Plan {
           every_time: flag(net.time === 'every'),
           batch,
           beta: net.beta,
-          scale,
-          ...(name === 'rk4_step' ? { start, steps, h: (end - start) / steps } : { times: shapes.t[0] }),
+          scale: scales ? scales[0] : scale,
+          ...(name === 'integrate'
+            ? {
+                evaluations: shapes.table[0],
+                has_ahead: flag(shapes.ahead),
+                leaves_ahead: flag(shapes.ahead_out),
+              }
+            : { times: shapes.t[0] }),
         },
         groups: groupsFor(batch, tile.points),
       },

@@ -1,9 +1,9 @@
 /**
- * rk4_step layer by layer: for networks of which no tile fits into workgroup memory, and for adapters that are slow there.
- * All that a stage does beside its products is done by the launch of the last layer (`linear_stage`): it adds to the sum
- * of the step and writes the next stage's input with its features. A step of a network with L hidden layers is 4·(L + 1)
- * launches; with the trace 4·(2L + 3), since its integral is summed by the launch that takes the divergence
- * (`divergence_stage`). Both are kernels of this device alone: what they compute is part of rk4_step's contract.
+ * integrate layer by layer: for networks of which no tile fits into workgroup memory, and for adapters that are slow there.
+ * All that an evaluation does beside its products is done by the launch of the last layer (`linear_stage`): it adds to the
+ * sum of the step and writes the next evaluation's input with its features. An evaluation of a network with L hidden layers
+ * is L + 1 launches; with the trace 2L + 3, since its integral is summed by the launch that takes the divergence
+ * (`divergence_stage`). Both are kernels of this device alone: what they compute is part of integrate's contract.
  */
 
 import { LocalFlowError } from '../../errors.js'
@@ -13,31 +13,31 @@ import { inputTangent } from '../../kernels/input_tangent.js'
 import { linearForward } from '../../kernels/linear_forward.js'
 import { linearTangent } from '../../kernels/linear_tangent.js'
 import { inputWidth, keepsPreActivation, layerTensors, type MlpAttributes, mlpLayers } from '../../networks/mlp/spec.js'
-import type { IntegrationAttributes } from '../../ode/fixed_step.js'
-import { rk4 } from '../../ode/tableaus.js'
-import { aligned, type ProgramBuilder, type Tensor } from '../../program/program.js'
+import { stepsOf } from '../../ode/evaluations.js'
+import type { IntegrationAttributes } from '../../ode/integrate.js'
+import { aligned, type Operation, type ProgramBuilder, type Tensor } from '../../program/program.js'
 import { flag, groupsFor, type Planner, shapesOf } from './plans.js'
 import type { ProductShape } from './target.js'
 import { usableVariants, variants } from './variants.js'
 
-/** rk4_step's attributes where its network is an MLP. */
-export type MlpIntegration = MlpAttributes & Omit<IntegrationAttributes, 'net'>
+/** integrate's attributes where its network is an MLP. */
+export type MlpIntegration = Pick<MlpAttributes, 'net'> & Omit<IntegrationAttributes, 'net'>
 
 export interface LinearStageAttributes {
   readonly t: number
   readonly scale: number
-  /** of v in the step's sum */
+  /** of v in `sums` */
   readonly share: number
-  /** how far the next stage's point lies along v */
+  /** how far the next evaluation's point lies along v */
   readonly reach: number
-  /** whether the step's sum begins with this stage */
-  readonly begins: boolean
+  /** what `sums` become: base + share·v, themselves + share·v, or the next step's, point + share·v */
+  readonly sums: 'begin' | 'go on' | 'of next'
   /** of the features that `next` has beside the point */
   readonly frequencies: readonly number[]
 }
 
 const notAlone = (name: string): never => {
-  throw new LocalFlowError(`${name} is a part of the WebGPU device's rk4_step and has no reference of its own.`)
+  throw new LocalFlowError(`${name} is a part of the WebGPU device's integrate and has no reference of its own.`)
 }
 
 export const linearStage: Kernel<LinearStageAttributes> = {
@@ -72,14 +72,26 @@ export const divergenceStage: Kernel<{ readonly share: number }> = {
   reference: () => notAlone('divergence_stage'),
 }
 
-/** Operands as rk4_step's. */
-export function layeredRk4(
+/**
+ * Whether an integration can be taken so: its state is what the network sees, and a step that goes on with what the one before
+ * carried has one evaluation.
+ */
+export function takesLayers({ operands, attributes }: Operation): boolean {
+  let carried = operands.ahead !== undefined
+  return stepsOf((attributes as unknown as MlpIntegration).evaluations).every((step) => {
+    const fits = (!carried || step.length === 1) && step.every(({ own, place }) => own === 0 && place === 1)
+    carried = step[step.length - 1].carry !== 0
+    return fits
+  })
+}
+
+/** Operands as integrate's, with the parameters of one sub-flow. */
+export function layeredIntegration(
   builder: ProgramBuilder,
   o: Record<string, Tensor>,
-  { net, scale, start, end, steps }: MlpIntegration,
+  { net, scales: [scale], evaluations }: MlpIntegration,
 ): void {
   const [B, D] = o.y.shape
-  const h = (end - start) / steps
   const layers = mlpLayers(net)
   const head = layers[layers.length - 1]
   const { weight: headWeight } = layerTensors(builder, o.parameters, head)
@@ -89,7 +101,9 @@ export function layeredRk4(
   const frequencies = net.frequencies.length > 0 ? builder.constant(net.frequencies) : undefined
   const condition = net.condition > 0 ? o.condition : undefined
 
-  let base = o.y
+  // what the step starts from: its state, or what the step before carried
+  let base = o.ahead ?? o.y
+  let sums: Tensor | undefined
   let point = o.y
   let input = o.y
   if (width > D) {
@@ -106,76 +120,80 @@ export function layeredRk4(
   const constantTangents = o.log_det && !frequencies ? firstTangents() : undefined
   let logDet: Tensor | undefined = o.log_det
 
-  for (let step = 0; step < steps; step++) {
-    const sums = builder.temporary([B, D])
-    for (let stage = 0; stage < 4; stage++) {
-      const time = start + (step + rk4.nodes[stage]) * h
-      const t = builder.constant([time])
-      const lastStage = stage === 3
-      const lastOfAll = lastStage && step === steps - 1
-      const saved: Tensor[] = []
-      let x = input
-      for (const layer of layers.slice(0, -1)) {
-        const { weight, bias, timeWeight } = layerTensors(builder, o.parameters, layer)
-        const y = builder.temporary([B, layer.outputs])
-        const z = logDet && keepsPreActivation(net) ? builder.temporary([B, layer.outputs]) : undefined
-        builder.add(
-          linearForward,
-          { x, weight, bias, t: timeWeight && t, time_weight: timeWeight, y, z },
-          { activation: net.activation, beta: net.beta, scale: 1 },
-        )
-        saved.push(z ?? y)
-        x = y
-      }
-      const share = rk4.weights[stage] * h
-      if (logDet) {
-        let dx = constantTangents ?? firstTangents()
-        layers.forEach((layer, i) => {
-          const { weight } = layerTensors(builder, o.parameters, layer)
-          const dy = builder.temporary([tangentRows, layer.outputs])
-          builder.add(
-            linearTangent,
-            { dx, weight, saved: saved[i], dy },
-            saved[i]
-              ? { activation: net.activation, beta: net.beta, scale: 1 }
-              : { activation: 'identity', beta: 1, scale },
-          )
-          dx = dy
-        })
-        const out: Tensor = lastOfAll ? o.log_det_out : builder.temporary([B, 1])
-        builder.add(divergenceStage, { dv: dx, probes: o.probes, log_det: logDet, out }, { share })
-        logDet = out
-      }
-      const next = lastOfAll ? o.out : builder.temporary([B, width])
-      const nextPoint = logDet && frequencies && !lastOfAll ? builder.temporary([B, D]) : undefined
+  evaluations.forEach(({ time, factor, share, reach, ends, carry }, i) => {
+    const t = builder.constant([time])
+    const last = i === evaluations.length - 1
+    const saved: Tensor[] = []
+    let x = input
+    for (const layer of layers.slice(0, -1)) {
+      const { weight, bias, timeWeight } = layerTensors(builder, o.parameters, layer)
+      const y = builder.temporary([B, layer.outputs])
+      const z = logDet && keepsPreActivation(net) ? builder.temporary([B, layer.outputs]) : undefined
       builder.add(
-        linearStage,
-        {
-          x,
-          weight: headWeight,
-          shifts,
-          base: lastStage ? sums : base,
-          condition: lastOfAll ? undefined : condition,
-          sums: lastStage ? undefined : sums,
-          next,
-          point: nextPoint,
-        },
-        {
-          t: time,
-          scale,
-          share,
-          // the last stage's share completes the step, where the others reach for the next one's point
-          reach: lastStage ? share : rk4.a[stage + 1][stage] * h,
-          begins: stage === 0,
-          frequencies: lastOfAll ? [] : net.frequencies,
-        },
+        linearForward,
+        { x, weight, bias, t: timeWeight && t, time_weight: timeWeight, y, z },
+        { activation: net.activation, beta: net.beta, scale: 1 },
       )
-      if (lastStage) base = next
-      input = next
-      point = nextPoint ?? point
+      saved.push(z ?? y)
+      x = y
     }
-  }
+    if (logDet) {
+      let dx = constantTangents ?? firstTangents()
+      layers.forEach((layer, i) => {
+        const { weight } = layerTensors(builder, o.parameters, layer)
+        const dy = builder.temporary([tangentRows, layer.outputs])
+        builder.add(
+          linearTangent,
+          { dx, weight, saved: saved[i], dy },
+          saved[i]
+            ? { activation: net.activation, beta: net.beta, scale: 1 }
+            : { activation: 'identity', beta: 1, scale: scale * factor },
+        )
+        dx = dy
+      })
+      const out: Tensor = last ? o.log_det_out : builder.temporary([B, 1])
+      builder.add(divergenceStage, { dv: dx, probes: o.probes, log_det: logDet, out }, { share: share + carry })
+      logDet = out
+    }
+    const next = last ? o.out : builder.temporary([B, width])
+    const nextPoint = logDet && frequencies && !last ? builder.temporary([B, D]) : undefined
+    const begins = sums === undefined
+    const from = ends ? (sums ?? base) : base
+    const kept = !ends || carry !== 0
+    if (kept && (begins || ends)) sums = last && ends ? o.ahead_out : builder.temporary([B, D])
+    builder.add(
+      linearStage,
+      {
+        x,
+        weight: headWeight,
+        shifts,
+        base: from,
+        condition: last ? undefined : condition,
+        sums: kept ? sums : undefined,
+        next,
+        point: nextPoint,
+      },
+      {
+        t: time,
+        scale: scale * factor,
+        share: ends ? carry : share,
+        // the last stage's share completes the step, where the others reach for the next one's point
+        reach: ends ? share : reach,
+        sums: ends ? 'of next' : begins ? 'begin' : 'go on',
+        frequencies: last ? [] : net.frequencies,
+      },
+    )
+    if (ends) {
+      base = carry === 0 ? next : sums!
+      sums = undefined
+    }
+    input = next
+    point = nextPoint ?? point
+  })
 }
+
+/** As in shaders/linear_stage.wgsl. */
+const sumsParts = { begin: 1, 'go on': 2, 'of next': 3 }
 
 export const layeredPlanners: Readonly<Record<string, Planner>> = {
   linear_stage: (operation, target) => {
@@ -206,7 +224,7 @@ export const layeredPlanners: Readonly<Record<string, Planner>> = {
             time_at: aligned(columns),
             stride: base[1],
             timed: flag(shifts[0] > columns),
-            sums_part: sums ? (a.begins ? 1 : 2) : 0,
+            sums_part: sums ? sumsParts[a.sums] : 0,
             has_point: flag(point),
             conditions: condition ? condition[1] : 0,
             frequency_count: a.frequencies.length,

@@ -64,7 +64,7 @@ function sized(net: MlpSpec, tangents: number, { threadColumns, vectors, depth, 
   const outputs = D + tangents
   let lanes = 1
   while (2 * lanes <= MOST_LANES && points * outputs * 2 * lanes <= THREADS) lanes *= 2
-  // the shaders' workgroup variables, rk4_step's among them
+  // the shaders' workgroup variables, integrate's among them
   const vectorsOf = (floats: number): number => 16 * Math.ceil(floats / 4)
   const workgroupBytes =
     16 * threadRows * rows * pitch +

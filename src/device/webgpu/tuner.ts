@@ -10,6 +10,7 @@
  */
 
 import type { Shape } from '../../kernels/contract.js'
+import { stepsOf, TABLE_COLUMNS } from '../../ode/evaluations.js'
 import { expand } from '../../program/lower.js'
 import { type Operation, type Program, shapesOf } from '../../program/program.js'
 import type { CompilesOn } from './compile.js'
@@ -20,11 +21,13 @@ import {
   compositeVariants,
   forcedComposite,
   hasVariants,
+  ofOneSubFlow,
   usableCompositeVariants,
 } from './composites.js'
 import { type Findings, hashOf } from './findings.js'
 import { usableHalfVariants } from './half-variants.js'
 import { plan, plannedKernels } from './launches.js'
+import type { MlpIntegration } from './layered.js'
 import type { Line } from './line.js'
 import { submit } from './memory.js'
 import type { Launch } from './plans.js'
@@ -145,7 +148,7 @@ export class Tuner {
     const { target } = this.on
     const questions = new Map<string, Question>()
     // a core with workgroup memory, as all fused ones have, is not measured on a processor
-    for (const operation of target.software ? [] : program.operations.filter(hasVariants)) {
+    for (const operation of target.software ? [] : ofOneSubFlow(program.operations).filter(hasVariants)) {
       const name = compositeClass(operation)
       const candidates = usableCompositeVariants(operation, target)
       const open = candidates.length > 1 && !this.answers.has(name) && forcedComposite(operation, target) === undefined
@@ -298,9 +301,15 @@ function launchesOf(operation: Operation, target: Target): readonly Launch[] {
   })
 }
 
-/** An integration of one step: its time is that of each of many. */
-const ofOneStep = (operation: Operation): Operation =>
-  'steps' in operation.attributes ? { ...operation, attributes: { ...operation.attributes, steps: 1 } } : operation
+/** An integration of its first step alone, and nothing after it: its time is that of each of many. */
+function ofOneStep(operation: Operation): Operation {
+  if (operation.contract.name !== 'integrate') return operation
+  const attributes = operation.attributes as unknown as MlpIntegration
+  const evaluations = stepsOf(attributes.evaluations)[0].map((one) => ({ ...one, carry: 0 }))
+  const { ahead_out: _, ...operands } = operation.operands
+  const table = { ...operands.table!, shape: [evaluations.length, TABLE_COLUMNS] }
+  return { ...operation, operands: { ...operands, table }, attributes: { ...attributes, evaluations } }
+}
 
 const flopsOf = ({ contract, operands, attributes }: Operation): number =>
   contract.cost(shapesOf(operands), attributes).flops
@@ -334,6 +343,8 @@ const rowless = new Set([
   'dbias',
   'dtime_weight',
   'b',
+  // of an integration
+  'table',
 ])
 
 /** The same operation on about so many rows, tangents counted; of a convolution pixels are the rows. */
