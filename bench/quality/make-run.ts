@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { applyOverrides, readConfig, resolveConfig } from '../../src/config/index.js'
 import { loadData } from '../../src/data/load.js'
 import type { Device } from '../../src/device/device.js'
+import { harder, type SolverSettings } from '../../src/ode/solver.js'
 import type { Progress } from '../../src/recipes/run-recipe.js'
 import { LocalFlow } from '../../src/run/local-flow.js'
 import { trainFlow } from '../../src/run/training.js'
@@ -63,7 +64,8 @@ export async function makeRun(wanted: Wanted, parts: readonly Part[], where: Whe
   const N = flow.subFlows.length
   const steps = config.train.steps.reduce((sum, count) => sum + count, 0)
   const pushed = chain.pushEvaluations.reduce((sum, { mean: each }) => sum + each, 0)
-  const evaluations = ({ steps: each }: { steps: number }): number => N * RK4_STAGES * each
+  const evaluations = ({ steps: each }: SolverSettings): number =>
+    RK4_STAGES * (typeof each === 'number' ? N * each : each.reduce((sum, count) => sum + count, 0))
   const { info } = device
   return {
     ...wanted,
@@ -93,7 +95,7 @@ async function likelihoodOf(
   const few = Math.min(CHECKED_ROWS, shape[0])
   const finer = await flow.logProb(
     { values: values.subarray(0, few * shape[1]), shape: [few, shape[1]] },
-    { solver: { steps: 2 * flow.options.ode.evaluate.steps } },
+    { solver: harder(flow.options.ode.evaluate) },
   )
   const nll = -mean(scores)
   const entropy = -mean(density.logDensity(values))

@@ -3,6 +3,8 @@
 import type { Device, DeviceKind } from '../device/device.js'
 import { openDevice } from '../device/node/select.js'
 import { type DeviceTimes, type Profile, profileText } from '../device/profile.js'
+import type { SolverName } from '../ode/methods.js'
+import type { SolverOverrides } from '../ode/solver.js'
 import { LocalFlow } from '../run/local-flow.js'
 import { type Run, readFlow } from '../run/run.js'
 import { note, print } from './terminal.js'
@@ -12,6 +14,16 @@ export interface RunDeviceOptions {
   fast?: boolean
   profile?: boolean
 }
+
+/** What the options --solver, --steps, --evaluations and --clock say. */
+export type SolverOptions = Pick<SolverOverrides, 'steps' | 'evaluations' | 'clock'> & { solver?: SolverName }
+
+export const solverOf = ({ solver, steps, evaluations, clock }: SolverOptions): SolverOptions => ({
+  solver,
+  steps,
+  evaluations,
+  clock,
+})
 
 /** The trained flow of a finished run, on a device opened for it; `close` frees both. */
 export async function openFlow(

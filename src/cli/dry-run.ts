@@ -79,7 +79,9 @@ function pushFlops({ ode, flow, train }: ResolvedConfig, count: number | null, r
   const pushes = flow.push === 'simulated' && flow.recipe === 'local' ? 0 : train.steps.length - 1
   const rows = flow.recipe === 'reflow' ? (flow.reflow.pairs ?? count) : count
   if (pushes === 0 || rows === null || isAdaptive(ode.push)) return null
-  return pushes * rows * ode.push.steps * stagesOf(ode.push.solver) * rowFlops
+  const { solver, steps } = ode.push
+  const all = typeof steps === 'number' ? pushes * steps : steps.slice(0, pushes).reduce((sum, few) => sum + few, 0)
+  return rows * all * stagesOf(solver) * rowFlops
 }
 
 async function rowsOf(config: ResolvedConfig, configPath: string): Promise<Rows> {

@@ -14,21 +14,20 @@ import { quantise } from '../metrics/features.js'
 import { fid, fidCaution } from '../metrics/frechet.js'
 import { precisionRecall } from '../metrics/neighbours.js'
 import type { ResizeName } from '../metrics/resize.js'
-import { describeSolver, type SolverSettings } from '../ode/solver.js'
+import { describeSolver, overridden } from '../ode/solver.js'
 import type { ReportQuality } from '../plot/index.js'
 import type { LocalFlow } from '../run/local-flow.js'
+import { type SolverOptions, solverOf } from './device.js'
 import { clock, note } from './terminal.js'
 
-export interface PictureOptions {
+/** The solver's options override the config's for samples. */
+export interface PictureOptions extends SolverOptions {
   /** samples that are drawn; 0: none, and no FID. Default 5000 */
   samples?: number
   /** 'digits', or an ONNX file. Default: digits for grey squares of at least 16×16 */
   features?: string
   /** how pictures are made as large as the file of features asks for; default clean */
   resize?: ResizeName
-  /** overrides of the config's solver for samples */
-  solver?: SolverSettings['solver']
-  steps?: number
 }
 
 /** Neighbour to which the balls of precision and recall reach: the paper's. */
@@ -52,11 +51,7 @@ export async function pictureQuality(
   const features = await openFeatures(flow.rowShape, options)
   try {
     const began = performance.now()
-    const solver: SolverSettings = {
-      ...flow.options.ode.sample,
-      ...(options.solver && { solver: options.solver }),
-      ...(options.steps && { steps: options.steps }),
-    }
+    const solver = overridden(flow.options.ode.sample, solverOf(options))
     note(`Drawing ${n} samples.`)
     const samples = quantise(await flow.sample(n, { solver, signal }))
     const { mean: nfe, max: nfeMax } = flow.evaluations!

@@ -13,11 +13,11 @@ import type { LoadedData } from '../data/source.js'
 import { holdsPixels, type Tensor } from '../data/tensor.js'
 import { CheckpointError, DataError, invalid } from '../errors.js'
 import { bitsPerDimension, dequantise } from '../metrics/bits.js'
-import { describeSolver, harder } from '../ode/solver.js'
+import { describeSolver, harder, overridden, type SolverSettings } from '../ode/solver.js'
 import type { LocalFlow } from '../run/local-flow.js'
 import { writeReport } from '../run/report.js'
 import { addEvaluation, openRun, type Run, rowKindOf } from '../run/run.js'
-import { openFlow, type RunDeviceOptions } from './device.js'
+import { openFlow, type RunDeviceOptions, solverOf } from './device.js'
 import { type PictureOptions, pictureQuality, qualityLines, someRows } from './evaluate-pictures.js'
 import { interruptSignal } from './interrupt.js'
 import { clock, print, printJson } from './terminal.js'
@@ -50,9 +50,11 @@ export async function evaluate(folder: string, options: EvaluateCommandOptions):
   try {
     const quality = pictured ? await pictureQuality(flow, device, data, part, options, signal) : null
     const rows = data[part]!
+    const configured = flow.options.ode.evaluate
+    // of pictures the options are for samples
+    const settings = pictured ? configured : { ...configured, ...overridden(configured, solverOf(options)) }
     const counted = pictured ? someRows(rows, options.likelihood ?? 0) : rows
-    const likelihood = counted.shape[0] > 0 ? await likelihoodOf(flow, counted, data.density, signal) : null
-    const { evaluate: settings } = flow.options.ode
+    const likelihood = counted.shape[0] > 0 ? await likelihoodOf(flow, settings, counted, data.density, signal) : null
     const evaluation = likelihood && {
       ...likelihood,
       solver: describeSolver(settings),
@@ -83,7 +85,7 @@ export async function evaluate(folder: string, options: EvaluateCommandOptions):
 
 /** Throws where options that are for pictures were given for a run on points. */
 function refusePictureOptions(options: EvaluateCommandOptions, part: Part): void {
-  const names = ['samples', 'features', 'resize', 'solver', 'steps', 'likelihood'] as const
+  const names = ['samples', 'features', 'resize', 'likelihood'] as const
   const given = names.find((name) => options[name] !== undefined)
   if (given) throw invalid(`--${given}`, 'left out: it is for runs on pictures', options[given])
   if (part === 'train') throw invalid('--part', "test or validation ('train' is for runs on pictures)", part)
@@ -105,6 +107,7 @@ interface Likelihood {
 /** Likelihood of rows; of pixels that of their dequantised values. */
 async function likelihoodOf(
   flow: LocalFlow,
+  solver: SolverSettings,
   rows: Tensor,
   density: Density | null,
   signal: AbortSignal,
@@ -114,10 +117,10 @@ async function likelihoodOf(
     ? dequantise(rows, flow.options.seed)
     : { values: Float32Array.from(rows.values), shape: rows.shape }
   const began = performance.now()
-  const nll = -mean(await flow.logProb(continuous, { signal }))
+  const nll = -mean(await flow.logProb(continuous, { solver, signal }))
   const { mean: nfe, max: nfeMax } = flow.evaluations!
   const seconds = (performance.now() - began) / 1000
-  const doublingChange = await changeWhenHarder(flow, continuous, nll, signal)
+  const doublingChange = await changeWhenHarder(flow, solver, continuous, nll, signal)
   const entropy = density && -mean(density.logDensity(continuous.values))
   return {
     nll,
@@ -148,11 +151,12 @@ function likelihoodLines(likelihood: Likelihood, part: Part, device: string): st
 /** How much the NLL changes when the solver works twice as hard: the solver's own error. */
 async function changeWhenHarder(
   flow: LocalFlow,
+  solver: SolverSettings,
   rows: { values: Float32Array; shape: readonly number[] },
   nll: number,
   signal: AbortSignal,
 ): Promise<number> {
-  return -mean(await flow.logProb(rows, { signal, solver: harder(flow.options.ode.evaluate) })) - nll
+  return -mean(await flow.logProb(rows, { signal, solver: harder(solver) })) - nll
 }
 
 /** The data of a run, which have the part. Throws CheckpointError or DataError where they do not. */

@@ -9,6 +9,8 @@ import { deviceKinds } from '../device/node/select.js'
 import { LocalFlowError } from '../errors.js'
 import { isOfSystem, isOutOfMemory, systemMessage } from '../files/reasons.js'
 import { resizeNames } from '../metrics/resize.js'
+import { clocks } from '../ode/clock.js'
+import { solverNames } from '../ode/methods.js'
 import { Interrupted } from './interrupt.js'
 import { note, outliveOutputs } from './terminal.js'
 
@@ -31,6 +33,21 @@ const fast = (): Option =>
   new Option('--fast', 'WebGPU without Dawn’s checks, once the same program has passed with them on this adapter')
 const profile = (what: string): Option =>
   new Option('--profile', `print where the time of ${what} goes, kernel by kernel`)
+const solver = (what: string): Option =>
+  new Option('--solver <name>', `solver of ${what} (default: the config’s)`).choices(solverNames)
+const steps = (): Option =>
+  new Option('--steps <counts>', 'steps through each sub-flow: a number, or one for each, as in 1,2,5').argParser(
+    (text) => {
+      const counts = text.split(',').map(wholeNumber(1))
+      return counts.length === 1 ? counts[0] : counts
+    },
+  )
+const evaluations = (): Option =>
+  new Option('--evaluations <count>', 'evaluations of the network in all sub-flows together, at most').argParser(
+    wholeNumber(1),
+  )
+const clock = (): Option =>
+  new Option('--clock <name>', 'what steps are even in: local time, or the chain’s angle').choices(clocks)
 const json = (): Option => new Option('--json', 'print one JSON object as the last line of stdout')
 
 const program = new Command('lfm')
@@ -65,6 +82,10 @@ program
   .requiredOption('-n <count>', 'number of samples', wholeNumber(1))
   .requiredOption('-o, --output <file>', '.csv, .npy or .png; of pictures .npy, .png (a grid) or a folder')
   .option('--seed <number>', 'seed (default: the config’s)', wholeNumber(0))
+  .addOption(solver('the samples'))
+  .addOption(steps())
+  .addOption(evaluations())
+  .addOption(clock())
   .addOption(device())
   .addOption(fast())
   .addOption(profile('a block of samples'))
@@ -77,6 +98,10 @@ program
   .argument('<run>', 'run folder')
   .argument('<data>', '.csv or .npy; a folder of pictures')
   .option('-o, --output <file>', 'write the scores here, .csv or .npy')
+  .addOption(solver('the likelihood'))
+  .addOption(steps())
+  .addOption(evaluations())
+  .addOption(clock())
   .addOption(device())
   .addOption(fast())
   .addOption(json())
@@ -101,15 +126,10 @@ program
       "how pictures are resized for an ONNX file: clean-fid's mode (default: clean)",
     ).choices(resizeNames),
   )
-  .addOption(
-    new Option('--solver <name>', 'of a run on pictures: solver of the samples (default: the config’s)').choices([
-      'euler',
-      'midpoint',
-      'rk4',
-      'dopri5',
-    ]),
-  )
-  .option('--steps <count>', 'of a run on pictures: steps through each sub-flow', wholeNumber(1))
+  .addOption(solver('the likelihood; of a run on pictures, of the samples'))
+  .addOption(steps())
+  .addOption(evaluations())
+  .addOption(clock())
   .option('--likelihood <count>', 'of a run on pictures: how many pictures to score (default: 0)', wholeNumber(1))
   .addOption(device())
   .addOption(fast())

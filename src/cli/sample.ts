@@ -11,12 +11,12 @@ import { quantise } from '../metrics/features.js'
 import { picturePng, pointsFigure, renderPng, tilesPng } from '../plot/index.js'
 import type { Samples } from '../run/local-flow.js'
 import { openRun, rowKindOf } from '../run/run.js'
-import { openFlow, printProfile, type RunDeviceOptions, readProfile } from './device.js'
+import { openFlow, printProfile, type RunDeviceOptions, readProfile, type SolverOptions, solverOf } from './device.js'
 import { interruptSignal } from './interrupt.js'
 import { writerFor } from './output.js'
 import { print, printJson } from './terminal.js'
 
-export interface SampleCommandOptions extends RunDeviceOptions {
+export interface SampleCommandOptions extends RunDeviceOptions, SolverOptions {
   n: number
   output: string
   seed?: number
@@ -82,7 +82,7 @@ export async function sample(folder: string, options: SampleCommandOptions): Pro
   const { signal, release } = interruptSignal('Interrupted: nothing was written.')
   try {
     const began = performance.now()
-    const samples = await flow.sample(options.n, { seed: options.seed, signal })
+    const samples = await flow.sample(options.n, { ...solverOf(options), seed: options.seed, signal })
     const seconds = (performance.now() - began) / 1000
     await write(options.output, samples, run.extra.columns)
     const { mean, max } = flow.evaluations!

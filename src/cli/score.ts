@@ -9,12 +9,12 @@ import { holdsPixels, type Tensor } from '../data/tensor.js'
 import { DataError } from '../errors.js'
 import { bitsPerDimension, dequantise } from '../metrics/bits.js'
 import { openRun, type Run, rowKindOf } from '../run/run.js'
-import { openFlow, type RunDeviceOptions } from './device.js'
+import { openFlow, type RunDeviceOptions, type SolverOptions, solverOf } from './device.js'
 import { interruptSignal } from './interrupt.js'
 import { writerFor } from './output.js'
 import { print, printJson } from './terminal.js'
 
-export interface ScoreCommandOptions extends RunDeviceOptions {
+export interface ScoreCommandOptions extends RunDeviceOptions, SolverOptions {
   output?: string
   json?: boolean
 }
@@ -67,7 +67,10 @@ export async function score(folder: string, dataPath: string, options: ScoreComm
   const { signal, release } = interruptSignal('Interrupted: nothing was written.')
   try {
     const pixels = holdsPixels(tensor)
-    const scores = await flow.logProb(pixels ? dequantise(tensor, flow.options.seed) : tensor, { signal })
+    const scores = await flow.logProb(pixels ? dequantise(tensor, flow.options.seed) : tensor, {
+      ...solverOf(options),
+      signal,
+    })
     if (write) await write(options.output!, scores)
     const n = scores.length
     const logProb = scores.reduce((sum, value) => sum + value, 0) / n

@@ -14,6 +14,5 @@ export {
   type ResolvedOptions,
   resolveConfig,
   resolveOptions,
-  type SolverConfig,
 } from './resolve.js'
 export type { Config, TrainOptions } from './schema.js'

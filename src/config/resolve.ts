@@ -7,24 +7,18 @@ import type { z } from 'zod'
 import type { DataConfig } from '../data/schema.js'
 import { isSpace } from '../data/spaces.js'
 import { toySets } from '../data/toy.js'
+import { InvalidArgumentError } from '../errors.js'
 import type { Coupling } from '../learn/couplings.js'
 import type { PathName } from '../learn/paths/registry.js'
 import type { TimeLaw } from '../learn/times.js'
 import { type Model, resolveModel, traitsOf } from '../networks/registry.js'
+import { isAdaptive, planEvaluations, type SolverSettings } from '../ode/solver.js'
+import { anglesOf } from '../recipes/angles.js'
 import type { Push } from '../recipes/recipe.js'
 import { type RecipeName, recipes } from '../recipes/registry.js'
 import { type Gammas, scheduleGammas } from '../recipes/schedule.js'
 import { check, failure } from './messages.js'
 import { configSchema, defaultGammas, optionsSchema, type trainSchema } from './schema.js'
-
-export interface SolverConfig {
-  solver: 'euler' | 'midpoint' | 'rk4' | 'dopri5'
-  /** Steps through each sub-flow, for the fixed-step solvers. */
-  steps: number
-  /** Tolerances of dopri5. */
-  rtol: number
-  atol: number
-}
 
 /** The options with nothing left to be decided. N is the number of stages of the model, `flow.gammas.length`. */
 export interface ResolvedOptions {
@@ -47,9 +41,9 @@ export interface ResolvedOptions {
   /** `steps` has one entry for each fit; `ema`, `clip` and `checkpointEvery` are 0 where they are off. */
   train: Omit<z.output<typeof trainSchema>, 'steps'> & { steps: number[] }
   ode: {
-    push: SolverConfig
-    sample: SolverConfig
-    evaluate: SolverConfig & { trace: 'exact' | 'hutchinson'; probes: number }
+    push: SolverSettings
+    sample: SolverSettings
+    evaluate: SolverSettings & { trace: 'exact' | 'hutchinson'; probes: number }
   }
   seed: number
   device: { kind: 'auto' | 'webgpu' | 'native' | 'reference'; variants: Record<string, string>; fast?: boolean }
@@ -105,6 +99,27 @@ function crossCheck(options: z.output<typeof optionsSchema>, gammas: Gammas, nam
   return issues
 }
 
+/** Lists of steps, and evaluations that do not suffice. */
+function crossCheckSolvers(solvers: Record<string, SolverSettings>, gammas: Gammas, paths: PathName[]): string[] {
+  const chain = anglesOf(gammas.map((gamma, i) => ({ gamma, path: paths[i] })))
+  return Object.entries(solvers).flatMap(([name, settings]) => {
+    const { steps } = settings
+    if (typeof steps !== 'number' && steps.length !== gammas.length) {
+      return [
+        `ode.${name}.steps has ${steps.length} entries, but there are ${gammas.length} sub-flows; give one for each, or one for all.`,
+      ]
+    }
+    if (isAdaptive(settings)) return []
+    try {
+      planEvaluations(settings, chain, [])
+      return []
+    } catch (error) {
+      if (error instanceof InvalidArgumentError) return [`ode.${name}.${error.message}`]
+      throw error
+    }
+  })
+}
+
 function crossCheckData(data: DataConfig): string[] {
   if (data.kind === 'idx' && (data.labels === undefined) !== (data.testLabels === undefined) && data.testPath) {
     return ['data.labels and data.testLabels are given together or not at all.']
@@ -147,6 +162,13 @@ function expand(options: z.output<typeof optionsSchema>, origin: string, dataIss
     paths: listed(flow.interpolant, fits),
   })
   const { push, sample, evaluate, ...solver } = ode
+  const solvers = {
+    push: { ...solver, ...push },
+    sample: { ...solver, ...sample },
+    evaluate: { ...solver, ...evaluate, trace: evaluate.trace ?? traitsOf(model).trace },
+  }
+  const solverIssues = crossCheckSolvers(solvers, gammas, paths.slice(-gammas.length))
+  if (solverIssues.length) throw failure(origin, solverIssues)
   return {
     model: resolveModel(model),
     flow: {
@@ -163,11 +185,7 @@ function expand(options: z.output<typeof optionsSchema>, origin: string, dataIss
       reflow: flow.reflow,
     },
     train: { ...train, steps },
-    ode: {
-      push: { ...solver, ...push },
-      sample: { ...solver, ...sample },
-      evaluate: { ...solver, ...evaluate, trace: evaluate.trace ?? traitsOf(model).trace },
-    },
+    ode: solvers,
     seed,
     device,
   }

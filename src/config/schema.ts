@@ -6,6 +6,8 @@ import { couplingNames, couplings } from '../learn/couplings.js'
 import { pathNames, paths } from '../learn/paths/registry.js'
 import { type TimeLaw, timeLawNames, timeLaws } from '../learn/times.js'
 import { modelSchema } from '../networks/registry.js'
+import { clocks } from '../ode/clock.js'
+import { methods, solverNames } from '../ode/methods.js'
 import { pushes } from '../recipes/recipe.js'
 import { recipeNames, recipes } from '../recipes/registry.js'
 import type { Gammas } from '../recipes/schedule.js'
@@ -174,21 +176,39 @@ function decay() {
 }
 
 const solverKeys = {
-  solver: choice(['euler', 'midpoint', 'rk4', 'dopri5'], 'The integrator; dopri5 controls its steps by rtol and atol.'),
-  steps: count('Steps through each sub-flow (euler, midpoint, rk4).', MOST_SOLVER_STEPS),
+  solver: choice(
+    solverNames,
+    `The integrator. ${solverNames.map((name) => `${name}: ${methods[name].summary}`).join('; ')}.`,
+  ),
+  steps: oneOrEach(
+    count(undefined, MOST_SOLVER_STEPS),
+    `a whole number from 1 to ${MOST_SOLVER_STEPS}`,
+    'Steps through each sub-flow; with clock: angle a number is their mean. Not for dopri5.',
+  ),
+  clock: choice(
+    clocks,
+    "What steps are even in: each sub-flow's own time (local), or one angle through the chain (docs/method.md). Not for dopri5.",
+  ),
   rtol: positive('Relative tolerance (dopri5).'),
   atol: positive('Absolute tolerance (dopri5).'),
 }
 const solverOverrides = z.strictObject(solverKeys).partial()
+const throughAll = solverOverrides.extend({
+  evaluations: count(
+    'Evaluations of the network in all sub-flows together, at most, in the place of steps. Left out: as steps say.',
+    MOST_SOLVER_STEPS,
+  ).optional(),
+})
 
 const odeSchema = z.strictObject({
   solver: solverKeys.solver.default('rk4'),
   steps: solverKeys.steps.default(8),
+  clock: solverKeys.clock.default('local'),
   rtol: solverKeys.rtol.default(1e-5),
   atol: solverKeys.atol.default(1e-5),
   push: solverOverrides.prefault({}),
-  sample: solverOverrides.prefault({}),
-  evaluate: solverOverrides
+  sample: throughAll.prefault({}),
+  evaluate: throughAll
     .extend({
       trace: choice(
         ['exact', 'hutchinson'],

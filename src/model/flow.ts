@@ -9,7 +9,8 @@ import { checkTensor, type Tensor } from '../data/tensor.js'
 import type { Device, DeviceInfo } from '../device/device.js'
 import { InvalidArgumentError, invalid } from '../errors.js'
 import type { Network } from '../networks/network.js'
-import { checkSolver, type Evaluations, type SolverSettings } from '../ode/solver.js'
+import type { AngleRange } from '../ode/clock.js'
+import { checkSolver, type Evaluations, overridden, type SolverOverrides, type SolverSettings } from '../ode/solver.js'
 import { blockRows, type Leg, type Link, type Trace, Transport, wholePath } from './transport.js'
 import { modelValues } from './values.js'
 
@@ -21,6 +22,8 @@ export interface Stage {
   readonly scale: number
   /** the noising that it undoes: a step γ, or straight to noise */
   readonly gamma: number | null
+  /** where it lies on the chain's angle; null: it is not known, and the clock `angle` refused */
+  readonly angle: AngleRange | null
 }
 
 /** How a model's rows are carried where a call says nothing else. */
@@ -37,9 +40,8 @@ export interface Samples {
   readonly shape: number[]
 }
 
-export interface CarryOptions {
-  /** a solver's name, or settings that override those of the config */
-  solver?: SolverSettings['solver'] | Partial<SolverSettings>
+/** How a call carries rows: the solver's settings override those of the config. */
+export interface CarryOptions extends SolverOverrides {
   cond?: Tensor
   signal?: AbortSignal
   /** rows done so far */
@@ -79,6 +81,9 @@ export interface FlowModel {
   readonly scaler: Scaler | null
   readonly settings: CarrySettings
 }
+
+/** Elements of the parameters of all stages that are kept in one buffer: 64 MiB, which every adapter has. */
+const SHARED_ELEMENTS = 16 * 1024 * 1024
 
 /** Refuses a condition: no model takes one yet. */
 export function refuseCondition(cond: Tensor | undefined): void {
@@ -195,7 +200,7 @@ export class Flow {
   /** Frees the device's memory, and the device where this flow opened it. */
   async dispose(): Promise<void> {
     const links = await this.linksOnDevice?.catch(() => [])
-    for (const link of links ?? []) link.parameters.dispose()
+    for (const buffer of new Set((links ?? []).map(({ parameters }) => parameters))) buffer.dispose()
     this.linksOnDevice = null
     if (this.ownsDevice) await this.device?.dispose()
     this.device = null
@@ -237,9 +242,8 @@ export class Flow {
   ): Promise<{ states: Float32Array[]; logDet: Float32Array | null }> {
     refuseCondition(options.cond)
     options.signal?.throwIfAborted()
-    const override = typeof options.solver === 'string' ? { solver: options.solver } : options.solver
-    const solver: SolverSettings = { ...configured, ...override }
-    checkSolver('solver', solver)
+    const solver = overridden(configured, options)
+    checkSolver('solver', solver, this.stages.length)
     const links = await this.links()
     const legs = typeof path === 'string' ? wholePath(links, path) : path
     const D = this.field.dimension
@@ -279,10 +283,16 @@ export class Flow {
       this.ownsDevice = true
     }
     const device = this.device
-    return this.stages.map(({ parameters, scale }) => {
-      const buffer = device.createBuffer(parameters.length)
-      buffer.write(parameters)
-      return { field: this.field, parameters: buffer, scale }
+    const { field, stages } = this
+    const P = field.parameterLength
+    const chain = stages.map(({ angle }) => angle)
+    // stages that share a buffer are carried through as one
+    const shared = P * stages.length <= SHARED_ELEMENTS ? device.createBuffer(P * stages.length) : null
+    return stages.map(({ parameters, scale }, number) => {
+      const buffer = shared ?? device.createBuffer(P)
+      const offset = shared ? number * P : 0
+      buffer.write(parameters, offset)
+      return { field, parameters: buffer, offset, scale, place: { number, chain } }
     })
   }
 

@@ -25,6 +25,27 @@ export interface SolverSettings {
   readonly atol: number
 }
 
+/** What a call says instead of configured settings. */
+export interface SolverOverrides {
+  /** a solver's name, or any of the settings */
+  solver?: SolverName | Partial<SolverSettings>
+  /** evaluations of the velocity in all sub-flows together, at most */
+  evaluations?: number
+  /** steps through each sub-flow, or a list of them from the data to the noise; they stand before configured evaluations */
+  steps?: number | readonly number[]
+  /** what steps are even in */
+  clock?: Clock
+}
+
+/** The configured settings with what a call says instead. */
+export function overridden(configured: SolverSettings, overrides: SolverOverrides): SolverSettings {
+  const { solver, evaluations, steps, clock } = overrides
+  const named = typeof solver === 'string' ? { solver } : solver
+  const given = { ...named, ...(steps !== undefined && { steps }), ...(clock !== undefined && { clock }) }
+  const inAll = evaluations ?? given.evaluations ?? (given.steps === undefined ? configured.evaluations : undefined)
+  return { ...configured, ...given, evaluations: inAll }
+}
+
 /** Evaluations of the field, of all sub-flows together: equal for all rows with a list of steps. */
 export interface Evaluations {
   readonly mean: number
@@ -143,7 +164,7 @@ function stepsOfEach(settings: SolverSettings, dials: readonly Dial[]): number[]
   const least = needed(new Array<number>(N).fill(1))
   if (evaluations < least) {
     throw new InvalidArgumentError(
-      `evaluations must be at least ${least}, for a step of ${solver} through each of ${N} sub-flows, but is ${show(evaluations)}.`,
+      `evaluations must be at least ${least}, for a step of ${solver} through each of ${N} ${N === 1 ? 'sub-flow' : 'sub-flows'}, but is ${show(evaluations)}.`,
     )
   }
   return sharedOut(Math.floor((evaluations - least) / stagesOf(solver)) + N, dials)

@@ -8,6 +8,7 @@ import type { SubFlowKind } from '../learn/closed-forms.js'
 import type { FitSettings } from '../learn/fit.js'
 import { type OuStep, ouStep } from '../learn/noise.js'
 import { flowMatching } from '../learn/tasks/flow-matching.js'
+import { anglesOf } from './angles.js'
 import { pushForward } from './push-forward.js'
 import type { PlannedFit, Recipe, RecipeSettings } from './recipe.js'
 
@@ -54,7 +55,10 @@ export const localFlow: Recipe = {
     const weights = device.createBuffer(parameters.length)
     try {
       weights.write(parameters)
-      return await pushForward(device, { field: network, parameters: weights, scale }, pool, {
+      const { gammas, paths } = settings
+      const chain = anglesOf(gammas.map((gamma, i) => ({ gamma, path: paths[i] })))
+      const place = { number: finished.length - 1, chain }
+      return await pushForward(device, { field: network, parameters: weights, scale, place }, pool, {
         solver: settings.pushSolver,
         seed: settings.fit.seed,
         stream: finished.length,

@@ -12,6 +12,7 @@ import { flowMatching } from '../learn/tasks/flow-matching.js'
 import { blockRows, type Link, Transport, wholePath } from '../model/transport.js'
 import type { SolverSettings } from '../ode/solver.js'
 import { ProgramBuilder } from '../program/program.js'
+import { anglesOf } from './angles.js'
 import { subFlowFit } from './local-flow.js'
 import type { MadePool, Recipe } from './recipe.js'
 
@@ -39,7 +40,8 @@ export const reflow: Recipe = {
     const weights = device.createBuffer(parameters.length)
     try {
       weights.write(parameters)
-      const link = { field: network, parameters: weights, scale }
+      const chain = anglesOf([{ gamma: null, path: settings.paths[finished.length - 1] }])
+      const link = { field: network, parameters: weights, scale, place: { number: 0, chain } }
       return await pairsOf(device, link, {
         n: settings.reflow.pairs ?? pool.rows,
         solver: settings.pushSolver,

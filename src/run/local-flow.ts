@@ -10,6 +10,7 @@ import type { Device, DeviceKind } from '../device/device.js'
 import { openDevice } from '../device/node/select.js'
 import { Flow, refuseCondition } from '../model/flow.js'
 import { networkFor } from '../networks/registry.js'
+import { anglesOf } from '../recipes/angles.js'
 import type { TrainedNetwork } from '../recipes/recipe.js'
 import type { Progress } from '../recipes/run-recipe.js'
 import type { FlowParts } from './parts.js'
@@ -52,7 +53,10 @@ export class LocalFlow extends Flow {
   /** From parts, on a device of the caller's; without one, a device is opened when it is first needed. */
   constructor({ options, raw, rowShape, rowKind, scaler, subFlows }: FlowParts, device: Device | null = null) {
     const { ode, flow, seed, model } = options
-    const stages = subFlows.map((network, i) => ({ ...network, gamma: flow.gammas[i] }))
+    // of a recipe's fits the last are the model
+    const paths = flow.interpolant.slice(-subFlows.length)
+    const angles = anglesOf(flow.gammas.map((gamma, i) => ({ gamma, path: paths[i] })))
+    const stages = subFlows.map((network, i) => ({ ...network, gamma: flow.gammas[i], angle: angles[i] }))
     const settings = { sample: ode.sample, evaluate: ode.evaluate, seed }
     super({ network: networkFor(model, rowShape), stages, rowShape, scaler, settings }, device, () =>
       openDeviceOf(options),

@@ -32,6 +32,9 @@ const settings = {
 } satisfies TrainArguments
 const largest = (a: Float32Array, b: Float32Array): number =>
   a.reduce((most, value, i) => Math.max(most, Math.abs(value - b[i])), 0)
+/** Root mean square of the difference. */
+const apart = (a: Float32Array, b: Float32Array): number =>
+  Math.sqrt(a.reduce((sum, value, i) => sum + (value - b[i]) ** 2, 0) / a.length)
 const mean = (values: Float32Array): number => values.reduce((sum, value) => sum + value, 0) / values.length
 /** The rejection of a promise that must be rejected. */
 const rejection = (promise: Promise<unknown>): Promise<unknown> =>
@@ -89,6 +92,21 @@ await describeOn(['webgpu', 'native', 'reference'], 'a trained flow', (_, kind) 
     await other.dispose()
     await expect(flow.save(folder)).rejects.toBeInstanceOf(CheckpointError)
     await flow.save(folder, { force: true })
+  })
+
+  it('samples with as many evaluations as it is told, by either clock, and carries along a trajectory so', async () => {
+    const fine = await flow.sample(300, { seed: 4, solver: { solver: 'rk4', steps: 16 } })
+    expect(flow.evaluations).toEqual({ mean: 128, max: 128 })
+    for (const clock of ['local', 'angle'] as const) {
+      const { values } = await flow.sample(300, { seed: 4, evaluations: 41, solver: 'ab2', clock })
+      expect(flow.evaluations).toEqual({ mean: 41, max: 41 })
+      expect(apart(values, fine.values)).toBeLessThan(0.1)
+      const { values: few } = await flow.sample(300, { seed: 4, solver: 'heun', steps: [1, 3], clock })
+      expect(flow.evaluations).toEqual({ mean: 8, max: 8 })
+      expect(apart(few, values)).toBeGreaterThan(1e-4)
+    }
+    const { states } = await flow.trajectory(await flow.encode(fine), { times: [2, 1.4, 0.5, 0], clock: 'angle' })
+    expect(apart(states[3].values, fine.values)).toBeLessThan(0.02)
   })
 
   it('decodes what it encoded', async () => {
@@ -258,6 +276,11 @@ describe('a call with something wrong', () => {
     await expect(flow.sample(1, { seed: -1 })).rejects.toThrow('seed must be')
     await expect(flow.sample(1, { solver: 'rk5' as never })).rejects.toThrow('rk5')
     await expect(flow.sample(1, { solver: { solver: 'dopri5', rtol: 0 } })).rejects.toThrow(/rtol.*0/)
+    await expect(flow.sample(1, { evaluations: 3, solver: 'heun' })).rejects.toThrow(
+      /at least 4, .*2 sub-flows, but is 3/,
+    )
+    await expect(flow.sample(1, { clock: 'sun' as never })).rejects.toThrow(/local, angle, but is 'sun'/)
+    await expect(flow.sample(1, { steps: [1, 2, 3] })).rejects.toThrow(/each of the 2 sub-flows/)
     await expect(flow.logProb(x, { trace: 'guess' as never })).rejects.toThrow("but is 'guess'.")
     await expect(LocalFlow.load(join(work, 'nowhere'))).rejects.toThrow('holds no run')
   })

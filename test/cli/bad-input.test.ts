@@ -107,6 +107,19 @@ describe('a setting', () => {
     [['trian', 'toy.yaml'], /^error: unknown command 'trian'\n\(Did you mean train\?\)/],
     [['train', 'toy.yaml', '--out', 'toy.yaml/x'], /^lfm: toy\.yaml\/x cannot be used as a run folder/],
     [['sample', 'run', '-n', '0', '-o', 'a.csv'], /'0' is invalid\. It must be a whole number from 1 on\./],
+    [
+      ['sample', 'run', '-n', '9', '-o', 'a.csv', '--evaluations', '1'],
+      /^lfm: evaluations must be at least \d+, for a step of rk4 through each of \d sub-flows?, but is 1\./,
+    ],
+    [
+      ['sample', 'run', '-n', '9', '-o', 'a.csv', '--clock', 'sun'],
+      /'sun' is invalid\. Allowed choices are local, angle/,
+    ],
+    [
+      ['sample', 'run', '-n', '9', '-o', 'a.csv', '--solver', 'rk5'],
+      /choices are euler, midpoint, heun, rk4, ab2, dopri5/,
+    ],
+    [['score', 'run', 'toy.csv', '--steps', '1,0'], /'1,0' is invalid\. It must be a whole number from 1 on\./],
     [['sample', 'run', '-n', '1e13', '-o', 'a.csv'], /10000000000000 rows of 2 values do not fit into memory/],
     [
       ['sample', 'run', '-n', '9', '-o', 'a.txt'],

@@ -59,7 +59,7 @@ seed: 1103
     expect(config.flow.interpolant).toEqual(Array(6).fill('linear'))
     expect(config.train.steps).toEqual(Array(6).fill(2000))
     expect(config.train).toMatchObject({ ema: 0, clip: 0, checkpointEvery: 500, schedule: { kind: 'cosine' } })
-    expect(config.ode.push).toEqual({ solver: 'rk4', steps: 8, rtol: 1e-5, atol: 1e-5 })
+    expect(config.ode.push).toEqual({ solver: 'rk4', steps: 8, clock: 'local', rtol: 1e-5, atol: 1e-5 })
     expect(config.seed).toBe(1103)
     expect(config.device).toEqual({ kind: 'auto', variants: {} })
   })
@@ -92,11 +92,26 @@ seed: 1103
 
   it('lets push, sample and evaluate override the solver of all', () => {
     const { ode } = resolveOptions({
-      ode: { solver: 'midpoint', steps: 3, sample: { steps: 50 }, evaluate: { solver: 'dopri5', rtol: 1e-3 } },
+      ode: {
+        solver: 'midpoint',
+        steps: 3,
+        clock: 'angle',
+        sample: { steps: 50, evaluations: 40 },
+        evaluate: { solver: 'dopri5', rtol: 1e-3 },
+      },
     })
-    expect(ode.push).toEqual({ solver: 'midpoint', steps: 3, rtol: 1e-5, atol: 1e-5 })
+    expect(ode.push).toEqual({ solver: 'midpoint', steps: 3, clock: 'angle', rtol: 1e-5, atol: 1e-5 })
     expect(ode.sample).toMatchObject({ solver: 'midpoint', steps: 50 })
-    expect(ode.evaluate).toEqual({ solver: 'dopri5', steps: 3, rtol: 1e-3, atol: 1e-5, trace: 'exact', probes: 8 })
+    expect(ode.sample.evaluations).toBe(40)
+    expect(ode.evaluate).toEqual({
+      solver: 'dopri5',
+      steps: 3,
+      clock: 'angle',
+      rtol: 1e-3,
+      atol: 1e-5,
+      trace: 'exact',
+      probes: 8,
+    })
   })
 
   it.each([
@@ -273,6 +288,22 @@ describe('what is wrong with a config is named with its path and what would be r
       'steps of 0',
       { train: { steps: [1, 0] } },
       'train.steps[1] must be a whole number from 1 to 100000000, but is 0.',
+    ],
+    [
+      'a solver that there is not',
+      { ode: { sample: { solver: 'rk5' } } },
+      "ode.sample.solver must be euler, midpoint, heun, rk4, ab2 or dopri5, but is 'rk5'; did you mean rk4?",
+    ],
+    ['a clock that there is not', { ode: { clock: 'sun' } }, "ode.clock must be local or angle, but is 'sun'."],
+    [
+      'steps of too few sub-flows',
+      { flow: { gammas: [0.1, 0.2, null] }, ode: { sample: { steps: [4, 4] } } },
+      'ode.sample.steps has 2 entries, but there are 3 sub-flows; give one for each, or one for all.',
+    ],
+    [
+      'too few evaluations',
+      { flow: { gammas: [0.1, 0.2, null] }, ode: { sample: { evaluations: 11 } } },
+      'ode.sample.evaluations must be at least 12, for a step of rk4 through each of 3 sub-flows, but is 11.',
     ],
     ['a tolerance of 0', { ode: { evaluate: { rtol: 0 } } }, 'ode.evaluate.rtol must be a number above 0, but is 0.'],
     [
