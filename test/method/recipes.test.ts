@@ -107,7 +107,7 @@ await describeOn(['reference', 'native'], 'reflow', (device) => {
 /** A model of one stage. */
 function modelOf(device: Device, network: Network, trained: TrainedNetwork, { pushSolver }: RecipeSettings): Flow {
   const settings = { sample: pushSolver, evaluate: { ...pushSolver, trace: 'exact', probes: 1 } as const, seed: 1 }
-  const stages = [{ ...trained, gamma: null }]
+  const stages = [{ ...trained, gamma: null, angle: null }]
   return new Flow({ network, stages, rowShape: [2], scaler: null, settings }, device, async () => device)
 }
 
