@@ -1,6 +1,6 @@
 /**
- * What attention's two directions share (src/kernels/attention.ts): where a head's queries, keys and values lie, and the
- * scores of a block of queries as a strip, the keys being its columns.
+ * What attention's forward and backward pass share (src/kernels/attention.ts): where a head's queries, keys and values
+ * lie, and the scores of a block of queries as a strip whose columns are the keys.
  */
 #pragma once
 
@@ -41,11 +41,11 @@ struct Heads {
     for (int64_t i = 0; i < Strip::floats(out.rows, d); i += W) store(out.data + i, load(out.data + i) * factor);
   }
 
-  /** Adds q, k and v of a task to what is fetched: rows far apart, which no processor guesses. There may be no such task. */
+  /** Adds q, k and v of a task, if there is one, to what is prefetched: rows too far apart for the processor's own prefetching. */
   void announce(int64_t task, Fetch& fetch) const {
     if (task < B * heads) fetch.add(data + offset(task / heads, task % heads, Q), N, 3 * d, 3 * C);
   }
-  /** Steps of what is fetched in the tiles of a product with all queries of a head. */
+  /** Prefetching steps in the tiles of a product with all queries of a head. */
   int64_t steps() const {
     return divide_up(N, QUERIES) * divide_up(N, PANEL) * (QUERIES / BLOCK_ROWS) * (d / FETCH_DEPTH);
   }
@@ -94,7 +94,7 @@ LFM_INLINE void along_row(const Strip& strip, int64_t r, int64_t N, Function fun
   }
 }
 
-/** The greatest of all lanes. */
+/** The maximum over the lanes. */
 LFM_INLINE float horizontal_max(V v) {
   float lanes[W];
   store(lanes, v);

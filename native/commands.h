@@ -1,7 +1,7 @@
 /**
- * A device's queue as JavaScript sees it. What is asked for while nothing is under way is done at once, on JavaScript's
- * thread; else it becomes a command of the queue (queue.h), whose promise is resolved when JavaScript gets to it. The
- * queue does not wait for that. The process stays alive as long as commands are under way, and no longer.
+ * A device's queue as JavaScript sees it. If the queue is idle, a request is done at once, on JavaScript's thread; else it
+ * becomes a command of the queue (queue.h), whose promise is resolved when JavaScript gets to it. The queue does not wait
+ * for that. The process stays alive as long as commands are under way, and no longer.
  */
 #pragma once
 
@@ -55,10 +55,10 @@ class Commands : public std::enable_shared_from_this<Commands> {
     return promise;
   }
 
-  /** Whether what is asked for now would be done at once. */
+  /** Whether a request would be done at once. */
   bool idle() const { return under_way_ == 0; }
 
-  /** At once where nothing is under way, else on the queue. */
+  /** At once if the queue is idle, else on the queue. */
   Napi::Promise in_order(Work work, const Napi::Object& used, Result result = number_of) {
     if (!idle()) return push(std::move(work), used, std::move(result));
     const Napi::Promise::Deferred deferred = Napi::Promise::Deferred::New(env_);
@@ -110,7 +110,7 @@ class Commands : public std::enable_shared_from_this<Commands> {
     Napi::Promise::Deferred deferred;
 
    private:
-    /** whom JavaScript may have let go of by now */
+    /** JavaScript may have dropped it by now */
     std::shared_ptr<Commands> commands_;
     Work work_;
     Napi::ObjectReference used_;

@@ -1,6 +1,6 @@
 /**
- * The machine under the engine: which instruction sets it can run, how many threads it lends this process, its caches
- * and its name. Asked once, when the addon is loaded.
+ * The machine: which instruction sets it can run, how many threads this process may use, its caches and its name. Found
+ * once, when the addon is loaded.
  */
 #pragma once
 
@@ -17,7 +17,7 @@ struct Cpu {
   std::string chosen;
   const Target* target;
   int threads;
-  /** bytes of the data caches of one core, levels 1 to 3; 0 where neither system nor processor says */
+  /** bytes of the data caches of one core, levels 1 to 3; 0 where neither system nor processor reports them */
   long caches[3];
   std::string name;
 };

@@ -1,5 +1,5 @@
 /**
- * What the executor and the kernels know of each other. A kernel is compiled once for each instruction set and reached
+ * The interface between the executor and the kernels. A kernel is compiled once for each instruction set and reached
  * through its target's table; it takes a Call: operands and attributes in the order that its Kernel declares, and
  * scratch memory. Plain data and function pointers only, since kernels must not instantiate the standard library (see
  * simd/simd.h). Shapes were checked by the contract (src/kernels/) before a Call was made.
@@ -46,8 +46,8 @@ struct Call {
 };
 
 /**
- * Threads that share a loop. Which thread does which task is not defined, and results must not depend on it; the one after
- * a task is the likeliest to be the same thread's next.
+ * Threads that share a loop. Which thread does which task is not defined, and results must not depend on it; after a task,
+ * the next one is the likeliest for the same thread.
  */
 struct Workers {
   int count = 1;
@@ -55,7 +55,7 @@ struct Workers {
   void (*run)(Workers* self, int64_t tasks, Task task, void* context) = nullptr;
 };
 
-/** Bytes of the data caches that a core has to itself or shares, never 0: what the machine says, else usual sizes. */
+/** Bytes of the data caches of a core, its own or shared, never 0: as the machine reports them, else usual sizes. */
 struct Caches {
   int64_t l1 = 32 << 10, l2 = 512 << 10, l3 = 8 << 20;
 };

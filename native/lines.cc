@@ -48,7 +48,7 @@ void reduce_lines(int64_t lines, int64_t width, const float* a, int64_t pitch, c
   V sum[ROWS][VECTORS];
 #pragma GCC unroll 16
   for (int m = 0; m < ROWS; m++) {
-    // what is added to at the end comes from a far cache: ask for it now
+    // what is added to at the end is in a far cache: prefetch it
     for (int line = 0; line < VECTORS * W; line += 16) __builtin_prefetch(c + m * PANEL + line, 1, 3);
 #pragma GCC unroll 4
     for (int v = 0; v < VECTORS; v++) sum[m][v] = zero();

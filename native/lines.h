@@ -1,11 +1,11 @@
 /**
- * Convolutions line by line, for pictures whose channels fill whole panels: what patches.h gathers for every pixel and tap,
- * packed once. A *line* of the input lies as [panel of channels][pixel][PANEL], so that the same channels under the next
- * tap to the right are one pixel further: a tile of consecutive output pixels reads each tap as rows PANEL apart, and
- * nothing is copied per tap. The lines that the taps of an output line need are kept while the next output lines use them.
+ * Convolutions line by line, for pictures whose channels fill whole panels: what patches.h gathers for every pixel and tap is
+ * packed once here. A *line* of the input lies as [panel of channels][pixel][PANEL], so that the same channels under the next
+ * tap to the right are one pixel further on: a tile of consecutive output pixels reads each tap as rows PANEL apart, and
+ * nothing is copied for a tap. The lines that the taps of an output line need are kept while the next output lines use them.
  *
- * Where the taps of an output pixel are `step` 2 pixels apart from those of the next, even and odd pixels of a line lie
- * apart (*classes*), and consecutive output pixels are consecutive pixels of a class again. The depth of the product is
+ * Where the taps of neighbouring output pixels are `step` = 2 pixels apart, even and odd pixels of a line are stored apart
+ * (*classes*), so that consecutive output pixels again read consecutive pixels of a class. The depth of the product is
  * ordered by line, panel of channels, class and tap.
  */
 #pragma once
@@ -58,7 +58,7 @@ struct Lines {
 
   /** Whether a line of the input has a pixel that is not zero. */
   bool there(int64_t line) const { return of.place(line, of.from.H) >= 0; }
-  /** Adds what lines [from, to) of a picture are packed from to what is fetched. */
+  /** Adds the sources of lines [from, to) of a picture to what is prefetched. */
   void announce(const float* picture, int64_t from, int64_t to, Fetch& fetch) const;
   /** Line `line` of a picture, with `stride` floats from one panel of a class to the next. */
   void pack(const float* picture, int64_t line, float* to, int64_t stride) const;

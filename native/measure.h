@@ -1,4 +1,4 @@
-/** What a target shows of itself to tests and benchmarks; no kernel needs it. */
+/** What a target offers to tests and benchmarks; no kernel needs it. */
 #pragma once
 
 #include "kernel.h"

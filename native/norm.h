@@ -1,6 +1,6 @@
 /**
- * What group normalisation's two directions share (src/kernels/group_norm.ts): a picture's channels with the statistics of
- * their groups, the modulation of a picture, and dropout. A picture is one task: its pixels go by several times while
+ * What group normalisation's forward and backward pass share (src/kernels/group_norm.ts): a picture's channels with the statistics of
+ * their groups, the modulation of a picture, and dropout. A picture is one task: its pixels are read several times while
  * they are in the second-level cache.
  */
 #pragma once
@@ -16,7 +16,7 @@
 namespace lfm {
 namespace LFM_TARGET {
 
-/** Pixels whose dropout factors are made at a time. */
+/** Pixels whose dropout factors are computed at a time. */
 constexpr int64_t DROPOUT_PIXELS = 8;
 
 /** Factors of dropout for consecutive elements of the batch. */
@@ -29,7 +29,7 @@ struct Dropout {
 
   bool on() const { return threshold > 0; }
 
-  /** Elements [element, element + count) of this operand; `out` has 4·W floats of room in front and behind. */
+  /** Elements [element, element + count) of this operand; `out` has 4·W floats of room before and after. */
   void factors(int64_t element, int64_t count, float* out) const {
     const uint64_t begin = first + static_cast<uint64_t>(element);
     // begins with the group of four that the first element is in

@@ -1,6 +1,6 @@
 /**
- * Operands that a kernel or composite runs without. The contracts (src/kernels/, src/composites/) say which they are;
- * test/trust/addon.test.ts holds this table to them. A kernel that is given no memory for any other would end the process.
+ * Operands that a kernel or composite can do without. The contracts (src/kernels/, src/networks/, src/ode/) say which they
+ * are; test/trust/addon.test.ts compares. Without memory for any other operand a kernel would crash the process.
  */
 #pragma once
 

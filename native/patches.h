@@ -1,9 +1,9 @@
 /**
  * Convolutions as matrix products: the left operand's row is the *patch* of pixels under the kernel's taps for one output
  * pixel, its columns tap after tap, the channels of a tap together. The patches of a block of rows are gathered into a
- * strip (strip.h) when their turn comes, so that no operand of patches is ever in memory; pixels beyond the edge are
- * zeros. The same gathering serves the forward product, the gradient of the input, whose patches are of dy, and that of
- * the weight, where both operands are strips. Contracts in src/kernels/conv2d.ts and convolution.ts.
+ * strip (strip.h) when they are needed, so that the operand as a whole is never in memory; pixels beyond the edge are zeros.
+ * The same gathering serves the forward product, the input gradient, whose patches are of dy, and the weight gradient,
+ * where both operands are strips. Contracts in src/kernels/conv2d.ts and convolution.ts.
  */
 #pragma once
 
@@ -39,7 +39,7 @@ struct Patches {
   int64_t outH, outW;
   /**
    * Tap (i, j) of output pixel (y, x) is at (y·step + i + offset_y, x·step + j + offset_x), divided by `divisor` where that
-   * leaves no rest, else zero; then halved where the picture is enlarged by two.
+   * leaves no remainder, else zero; then halved where the picture is enlarged by two.
    */
   int64_t step, offset_y, offset_x, divisor;
   bool halved;
@@ -77,7 +77,7 @@ struct Patches {
     }
   }
 
-  /** The pixel that a coordinate stands for, or −1 beyond the edge. */
+  /** The pixel at a coordinate, or −1 beyond the edge. */
   LFM_INLINE int64_t place(int64_t at, int64_t extent) const {
     if (at < 0) return -1;
     if (divisor == 2) {

@@ -1,12 +1,12 @@
 /**
- * The operands of matrix products, the engine's heart. Words: a *tile* is the block of the result that stays in
+ * The operands of matrix products. Terms: a *tile* is the block of the result that stays in
  * registers (BLOCK_ROWS × BLOCK_VECTORS·W); a *panel* is BLOCK_VECTORS·W columns of the right operand, packed so that
  * the inner loop reads it front to back; *depth* is the extent that is summed over. A *view* says where an operand's
- * elements lie; packing makes of any view what the one inner kernel reads. The products themselves are in strip.h
+ * elements lie; packing turns any view into the layout that the one inner kernel reads. The products themselves are in strip.h
  * (result row = row of A × B, and sums over rows, C = Aᵀ B), reduction.h cuts the latter up for all threads.
  *
- * Each element of a row product is summed over the depth in order, whatever the tile it falls into: a row's result does
- * not depend on the rows beside it.
+ * Each element of a row product is summed over the depth in order, whichever tile it falls into: a row's result does not
+ * depend on the rows beside it.
  */
 #pragma once
 
@@ -17,7 +17,7 @@ namespace lfm {
 namespace LFM_TARGET {
 
 constexpr int PANEL = BLOCK_VECTORS * W;
-/** Floats of a right operand that is taken to stay in the second-level cache, half of it. No result depends on it. */
+/** Up to so many floats (half of the second-level cache) a right operand is expected to stay in it. No result depends on it. */
 inline int64_t streamed_floats() { return caches().l2 / 8; }
 
 /** A table of micro-kernels F<rows, vectors>, indexed [vectors − 1][rows − 1]. */
@@ -48,7 +48,7 @@ struct Packed {
   const float* data;
   int64_t depth, columns;
 
-  /** Few columns: their own rows, contiguous in depth, for dot products; a panel would be mostly padding. */
+  /** For few columns: each as a row of its own, contiguous in depth, for dot products; a panel would be mostly padding. */
   bool dots() const { return columns <= most(W / 4, 1); }
   /** what can be packed independently: the panels */
   int64_t parts() const { return dots() ? 1 : divide_up(columns, PANEL); }

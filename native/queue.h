@@ -1,8 +1,8 @@
 /**
  * The order of work on one device. A *command* is a run of a program, or a read, a write or a copy of its buffers. A
- * queue does its commands one after the other, as they came, on a thread of its own, and goes from one to the next
- * without asking anybody: where two runs were asked for, the threads of the pool find the second in the place of the
- * first, and what is read between them is read between their replays. Nothing here knows of JavaScript; commands.h does.
+ * queue does its commands one after the other, in order, on a thread of its own, and goes from one to the next by itself:
+ * after one run the threads of the pool find the next, and a read that was asked for between two runs happens between
+ * them. Nothing here knows of JavaScript; commands.h does.
  */
 #pragma once
 
@@ -22,7 +22,7 @@ struct Command {
 
 class Queue {
  public:
-  /** told of each command that is done, on the queue's thread; the receiver owns it */
+  /** called with each command that is done, on the queue's thread; the receiver owns it */
   using Done = void (*)(void* receiver, Command* command);
 
   Queue(Done done, void* receiver) : done_(done), receiver_(receiver) {}
@@ -32,7 +32,7 @@ class Queue {
 
   /** Owns the command until it is done. The first one starts the thread. */
   void push(Command* command);
-  /** Ends the command in work as soon as it can be, deletes those that wait, and takes no more. */
+  /** Ends the current command as soon as possible, deletes those that wait, and takes no more. */
   void close();
 
  private:

@@ -2,10 +2,11 @@
  * Sums over rows by all threads: c [M, N] = aᵀ b for a [rows, M] and b [rows, N], where there are many rows: weight
  * gradients, and products with a large inner extent.
  *
- * The rows are cut into *slices*, whose number depends on the shapes alone. Each slice has its own sums, made strip by
+ * The rows are cut into *slices*, whose number depends on the shapes alone. Each slice has its own sums, computed strip by
  * strip: both operands are read where they lie, a panel's columns of b from the first-level cache and a from the second,
- * which is fast enough for it; only columns of b that fill no panel are packed. The slices are added in order, so that the result does not depend on the number of threads,
- * nor on caches. Within a slice the columns of b may be shared out as well (*groups*), which changes no sum.
+ * which is fast enough for it; only columns of b that fill no panel are packed. The slices are added in order, so that the
+ * result depends neither on the number of threads nor on caches. The columns of b may be split over threads too (*groups*),
+ * which changes no sum.
  */
 #pragma once
 
@@ -15,8 +16,8 @@ namespace lfm {
 namespace LFM_TARGET {
 
 /**
- * Rows of a strip. Of both operands a strip and the next one, which is coming, lie in the second-level cache beside the
- * sums; a panel's columns of b fill half of the first-level one. Constant, since the order of sums depends on it.
+ * Rows of a strip. A strip of both operands, the next one that is being prefetched, and the sums fit the second-level cache;
+ * a panel's columns of b fill half of the first-level one. Constant, since the order of sums depends on it.
  */
 constexpr int64_t REDUCTION_ROWS = PANEL < 24 ? 8 * PANEL : 4 * PANEL;
 
@@ -51,7 +52,7 @@ struct Reduction {
     for (int64_t slice = 1; slice < slices; slice++) sum = sum + load(from += slice_floats);
     return sum;
   }
-  /** The product, or with `turned` its transpose, to row-major y; the sums of columns, which may be left out. */
+  /** Writes the product, or with `turned` its transpose, to row-major y, and the sums of columns unless they are left out. */
   void finish(Workers& workers, float* y, bool turned, float* sums = nullptr, float* weighted = nullptr) const;
 };
 

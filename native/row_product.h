@@ -1,11 +1,11 @@
 /**
- * Row products of operands that lie anywhere, by all threads: result row = row of A × B. A thread takes a *block* of rows:
- * it packs them (strip.h), which also turns what lies transposed and frees the inner loop of rows a page apart, and
- * multiplies them with the packed right operand, tile by tile, each finished tile going through an epilogue. Meanwhile
- * what the next block will touch comes into the second-level cache.
+ * Row products of operands in any layout, by all threads: result row = row of A × B. A thread takes a *block* of rows: it
+ * packs them (strip.h), which also transposes where needed and spares the inner loop rows that lie a page apart, and
+ * multiplies them with the packed right operand, tile by tile; each finished tile goes through an epilogue. Meanwhile the
+ * memory of the next block is prefetched into the second-level cache.
  *
- * A right operand that stays in that cache is streamed past blocks of a single tile of rows, packed in the first-level
- * cache; of a larger one each panel is taken past a block of many rows.
+ * If the right operand stays in that cache, a block is a single tile of rows, packed in the first-level cache, and all of
+ * the operand passes by it; if it is larger, a block has many rows, and each panel is used for all of them.
  */
 #pragma once
 
@@ -87,7 +87,7 @@ struct RowProduct {
       }
       return;
     }
-    // tiles as even as can be: one of few rows would wait for the latency of its multiply-adds
+    // tiles as even as possible: one of few rows would wait for the latency of its multiply-adds
     const int64_t tiles = divide_up(block.rows, BLOCK_ROWS);
     fetch.spread(tiles * divide_up(b.columns, PANEL) * (b.depth / FETCH_DEPTH));
     for (int64_t column = 0; column < b.columns; column += PANEL) {

@@ -51,7 +51,7 @@ void reduce_strip(int64_t rows, const float* a, int64_t a_stride, const float* b
                   float* c, Fetch& fetch) {
   V sum[ROWS][VECTORS];
   clear(sum);
-  // what is added to at the end comes from a far cache: ask for it now
+  // what is added to at the end is in a far cache: prefetch it
 #pragma GCC unroll 16
   for (int m = 0; m < ROWS; m++) {
     for (int line = 0; line < VECTORS * W; line += 16) __builtin_prefetch(c + m * PANEL + line, 1, 3);

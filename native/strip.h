@@ -1,6 +1,6 @@
 /**
  * Products over a *strip*: a range of rows that one thread takes through all layers of a network while it stays in its
- * cache. A strip lies in panels, [panel][row][PANEL], which is what both kinds of product read without packing: row
+ * cache. A strip is stored in panels, [panel][row][PANEL], which both kinds of product read without packing: row
  * products broadcast from PANEL-strided rows (the depth goes through the panels), reductions over rows find both
  * operands packed. Columns after the last may hold anything; nothing that is read depends on them.
  */
@@ -24,8 +24,8 @@ struct Strip {
 };
 
 /**
- * Memory that is used soon: up to MOST ranges, of which the micro-kernels ask the cache for some lines every FETCH_DEPTH steps
- * of depth, in the time of their own work. (All lines of a tile at once would hold up its loads.)
+ * Memory that will be used soon: up to MOST ranges, of which the micro-kernels prefetch some lines every FETCH_DEPTH steps of
+ * depth, beside their own work. (Prefetching all lines of a tile at once would hold up its loads.)
  */
 struct Fetch {
   static constexpr int MOST = 4;
@@ -101,7 +101,7 @@ LFM_INLINE void strip_product(const Strip& a, const Packed& b, Epilogue epilogue
     }
     return;
   }
-  // tiles as even as can be: one of few rows would wait for the latency of its multiply-adds
+  // tiles as even as possible: one of few rows would wait for the latency of its multiply-adds
   const int64_t tiles = divide_up(a.rows, BLOCK_ROWS);
   const auto multiply = [&](int64_t i, int64_t column) __attribute__((always_inline)) {
     const int64_t row = i * a.rows / tiles;
@@ -111,8 +111,8 @@ LFM_INLINE void strip_product(const Strip& a, const Packed& b, Epilogue epilogue
     micro_strip[vectors - 1][count - 1](b.depth, a.data + row * PANEL, stride, b.data + column * b.depth, tile, nothing);
     epilogue(tile, vectors * W, row, count, column, width);
   };
-  // A right operand that stays in the second-level cache is streamed past each tile of rows; of a larger one each panel
-  // is taken past all rows of the strip.
+  // If the right operand stays in the second-level cache, all of it is used for each tile of rows; if it is larger, each panel
+  // is used for all rows of the strip.
   if (b.depth * b.columns <= streamed_floats()) {
     for (int64_t i = 0; i < tiles; i++) {
       for (int64_t column = 0; column < b.columns; column += PANEL) multiply(i, column);

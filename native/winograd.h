@@ -1,13 +1,13 @@
 /**
  * Convolutions 3 × 3 of stride 1 by Winograd's F(4 × 4, 3 × 3) (Lavin and Gray, arXiv 1509.09308): of a *tile* of 4 × 4 output
- * pixels the 6 × 6 pixels d under its taps, and the 3 × 3 taps g, are taken as polynomials at the points 0, ±a, ±b and ∞ along
- * each direction, multiplied there, and read off again:
+ * pixels, the 6 × 6 pixels d under its taps and the 3 × 3 taps g are evaluated as polynomials at the points 0, ±a, ±b and ∞
+ * along each direction, multiplied there, and interpolated:
  *
  *     y = Aᵀ [Σ_c (G g Gᵀ) ⊙ (Bᵀ d B)] A
  *
- * which are 36 products for 16 pixels, where taps one by one are 144. Of all tiles together they are 36 matrix products
+ * That is 36 products for 16 pixels; tap by tap they are 144. For all tiles together it is 36 matrix products
  * [tiles, C] × [C, N], one for each pair of points. A thread takes a block of tiles through all of it: transformed pixels
- * and products stay in its second-level cache, and nothing as large as a picture is ever in memory. A tile's result depends
+ * and products stay in its second-level cache, and nothing as large as a picture is ever written to memory. A tile's result depends
  * on no other tile. The gradient of the weight is the transpose of the same, summed over the tiles:
  *
  *     dg = Gᵀ [Σ_tiles (Bᵀ d B) ⊙ (A dy Aᵀ)] G
@@ -43,7 +43,7 @@ struct Tiles {
     const int64_t row = tile / across;
     return (row / down * of.outH + row % down * TILE) * of.outW;
   }
-  /** What the rows of tiles [first, last) are made from, about. */
+  /** About the memory that the rows of tiles [first, last) are made from. */
   void announce(int64_t first, int64_t last, Fetch& fetch) const {
     if (of.halved) return;
     fetch.add(of.from.data + pixel(first) * of.from.pixel, (pixel(last) - pixel(first)) * of.from.pixel);

@@ -28,7 +28,7 @@ void run(const Call& call, Workers& workers) {
   const float norm = __builtin_sqrtf(squares);
   const float clip = call.number(CLIP);
   const V clipping = set1(clip > 0 && norm > clip ? clip / norm : 1.0f);
-  // A step beyond the table would be a mistake of the program; its last row is the harmless reading of it.
+  // A step beyond the table would be a defect of the program; reading the last row is harmless.
   const int64_t step = most<int64_t>(0, least<int64_t>(int64_t{state[STATE_STEP]} - 1, call[TABLE].shape[0] - 1));
   const float* const row = call[TABLE].floats() + step * TABLE_COLUMNS;
   const float rate = row[0];

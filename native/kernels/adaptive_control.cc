@@ -10,7 +10,7 @@ namespace {
 enum { Y, Y_NEW, STAGES, LOG_DET, LOG_DET_NEW, LOG_DET_STAGES, TIME, STEP, EVALUATIONS };
 enum { ERROR, RTOL, ATOL, START, END, COST };
 
-/** What is stepped: the state, and where it is carried the log-determinant as one column more. */
+/** The state, with the log-determinant as one column more where it is carried. */
 struct Part {
   float* y;
   const float* next;
@@ -32,7 +32,7 @@ void run(const Call& call, Workers& workers) {
   const Attribute& weights = call.attributes[ERROR];
   const int last = weights.count - 1;
   const float rtol = call.number(RTOL), atol = call.number(ATOL), end = call.number(END);
-  // a rest below a millionth of the interval is rounding of t, not a step to take
+  // what remains below a millionth of the interval is rounding error of t, not a step to take
   const float smallest = 1e-6f * magnitude(end - call.number(START));
 
   parallel_ranges(workers, B, most<int64_t>(1, 4096 / D), [&](int64_t first, int64_t stop) {

@@ -13,7 +13,7 @@ namespace {
 enum { QKV, Y, LOG_SUM_EXP, DY, DQKV };
 enum { HEADS };
 
-/** Of one worker, one after another. */
+/** Of one worker, in this order. */
 struct Spaces {
   int64_t keys, values_turned, keys_rows, queries, dy, scores, products, dkeys, dvalues, all;
 

@@ -4,8 +4,8 @@
  * slice has its own sums, and the slices are added in order.
  *
  * Where channels fill panels and the stride is 1, some lines of a picture at a time are packed as in lines.h, and those of
- * dy beside them: then each tap is one reduction over all of these pixels, its left operand being the lines from another
- * pixel on. Else patches are gathered, strip by strip. By Winograd (winograd.h) a slice sums the products of its tiles, block
+ * dy beside them: then each tap is one reduction over all of these pixels, whose left operand is the lines, shifted by the
+ * tap. Else patches are gathered, strip by strip. By Winograd (winograd.h) a slice sums the products of its tiles, block
  * by block, and then makes taps of them.
  */
 
@@ -25,7 +25,7 @@ enum { STRIDE, PADDING, UPSAMPLE, X_LAYOUT, DY_LAYOUT, X_FIRST, DY_FIRST, SHIFT_
 /** Rows of a strip, at most: with the sums they stay in the second-level cache. */
 constexpr int64_t STRIP_ROWS = PANEL < 24 ? 8 * PANEL : 4 * PANEL;
 
-/** Pixels of the lines that are packed at a time, about: a panel of dy's stays in the first-level cache. */
+/** About how many pixels of lines are packed at a time: a panel of dy's stays in the first-level cache. */
 constexpr int64_t CHUNK_PIXELS = 256;
 
 /** Tiles of a block: between two of these, products ask for what the next one reads. */
@@ -72,7 +72,7 @@ struct Plan {
   int64_t left_stride() const { return Strip::floats(block, C) + 16; }
   int64_t right_stride() const { return Strip::floats(block, N) + 16; }
   int64_t product_stride() const { return Strip::floats(C, N) + 16; }
-  /** Slices that are under way at a time. */
+  /** Slices in progress at a time. */
   int64_t spaces(int workers) const { return least<int64_t>(workers, slices); }
   int64_t scratch(int workers) const { return slices * slice + dy.B * picture + spaces(workers) * space; }
 };

@@ -1,6 +1,6 @@
 /**
  * Epilogues of matrix products: what is done to a finished tile while it is in the first-level cache. Bias, time,
- * activation and scale on the way forward; the activation's derivative on the way back. Not kernels themselves.
+ * activation and scale in the forward pass; the activation's derivative in the backward pass. Not kernels themselves.
  */
 #pragma once
 

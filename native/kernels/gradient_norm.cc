@@ -29,7 +29,7 @@ float sum_of_squares(const float* x, int64_t count) {
   return horizontal_sum((sum[0] + sum[1]) + (sum[2] + sum[3]));
 }
 
-/** Short vector sums, added in double: the mean of many rows keeps its digits. */
+/** Short vector sums, added in double, so that the mean of many rows loses no digits. */
 float mean(const float* x, int64_t count) {
   double sum = 0;
   for (int64_t i = 0; i < count; i += 8 * W) {

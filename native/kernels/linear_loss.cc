@@ -30,7 +30,7 @@ void run(const Call& call, Workers& workers) {
     return ForwardEpilogue{
         call[BIAS].floats(), time, time_stride, call[TIME_WEIGHT].floats(), delta, nullptr, D, 0, 1.0f, scale};
   };
-  // v goes to delta's rows first; the pass over them finds them in the cache
+  // v is first written to delta's rows, which are in the cache when the pass over them begins
   product.run(workers, epilogue_of, [&](int64_t first, int64_t rows) {
     float* const delta = call[DELTA].floats() + first * D;
     const float* const target = call[TARGET_OUT].floats() + first * D;

@@ -19,7 +19,7 @@ struct Sizes {
       : M(call[Y].shape[0]), N(call[Y].shape[1]), transpose_a(call.choice(TRANSPOSE_A)), transpose_b(call.choice(TRANSPOSE_B)) {
     K = call[A].shape[transpose_a ? 0 : 1];
   }
-  /** A long inner extent, along the rows of both operands as they lie: to be cut, where rows of the result are few. */
+  /** Whether to cut the inner extent: it is long, runs along the rows of both operands, and the result has few rows. */
   bool reduces() const { return transpose_a && !transpose_b && K >= 4 * most(M, N); }
 };
 

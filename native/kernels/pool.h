@@ -1,4 +1,4 @@
-/** Rows of the training pool, floats or pixels, perhaps mirrored; see src/kernels/pool.ts. */
+/** Rows of the training pool, floats or pixels, mirrored or not; see src/kernels/pool.ts. */
 #pragma once
 
 #include "kernel.h"
@@ -15,7 +15,7 @@ struct Pool {
   /** width of a picture; 0: none is mirrored */
   int64_t mirror;
 
-  /** `width` values of a row from `column` on: the row itself where nothing has to be done, else `space`. */
+  /** `width` values of a row from `column` on: in the row itself if they need no conversion, else in `space`. */
   const float* values(uint32_t row, int64_t column, int64_t width, bool mirrored, float* space) const {
     const int64_t words = rows.shape[1];
     const float* const floats = rows.floats() + int64_t{row} * words;

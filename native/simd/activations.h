@@ -1,5 +1,5 @@
 /**
- * The activations of src/kernels/activations.ts as vector functions: a new one is a struct and its place in the list. Each
+ * The activations of src/kernels/activations.ts as vector functions; a new one is a struct and an entry in the list. Each
  * has the table's name; its value; its derivative, of the output y, or where `of_input` of the input z; and `both`, the
  * value and, of the same input, the derivative. `with_activation` calls a generic function with the type of one, so that
  * the choice is made once for a tile and not for each vector.

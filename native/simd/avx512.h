@@ -31,7 +31,7 @@ LFM_INLINE V as_float(I v) { return (V)v; }
 /** a·b + c and c − a·b, rounded once. */
 LFM_INLINE V fma(V a, V b, V c) { return _mm512_fmadd_ps(a, b, c); }
 LFM_INLINE V fnma(V a, V b, V c) { return _mm512_fnmadd_ps(a, b, c); }
-/** Where either is not a number the result is b: a bound goes first, so that a value that is none passes through. */
+/** If either is NaN the result is b: pass the bound first, so that a NaN value passes through. */
 LFM_INLINE V max(V a, V b) { return _mm512_max_ps(a, b); }
 LFM_INLINE V min(V a, V b) { return _mm512_min_ps(a, b); }
 LFM_INLINE V sqrt(V a) { return _mm512_sqrt_ps(a); }

@@ -1,4 +1,4 @@
-/** Vectors at the end of a row, of which only some lanes are there. */
+/** Partly filled vectors at the end of a row. */
 #pragma once
 
 #include "simd/simd.h"
@@ -6,7 +6,7 @@
 namespace lfm {
 namespace LFM_TARGET {
 
-/** Runs function(vector, lanes) over the vectors of a tile's width; lanes is W but for a last, partly filled vector. */
+/** Runs function(vector, lanes) over the vectors of a tile's width; lanes is W, except for a last, partly filled vector. */
 template <class Function>
 LFM_INLINE void for_vectors(int width, Function function) {
   for (int column = 0; column < width; column += W) function(column, least(W, width - column));

@@ -2,9 +2,9 @@
  * Elementary functions of vectors: exp, expm1, log, log1p, tanh, sigmoid, softplus, sin, cos, erf. Each is a range
  * reduction and a polynomial fitted by least squares with Lawson's reweighting (near minimax in relative error); the
  * largest errors over the range are stated in test/native/math.test.ts. Those of the activations are summed in pairs
- * (Estrin), since a vector waits for its own chain of multiply-adds more than for a free unit. Not a number stays not a
- * number, but for log, which is for positive normal numbers alone. These are the project's own so that every target
- * draws the same batches to within rounding, whatever the C library.
+ * (Estrin), since a vector waits for its own chain of multiply-adds more than for a free unit. NaN stays NaN, except in log,
+ * which is for positive normal numbers alone. These are the project's own so that every target draws the same batches to
+ * within rounding, whatever the C library.
  */
 #pragma once
 
@@ -40,7 +40,7 @@ LFM_INLINE V exp_of_negative(V x) {
   V n;
   const V p = expm1_reduced(max(set1(-87.0f), x), n);
 #if defined(__AVX512F__)
-  return scale_by_power(p + set1(1.0f), n);  // one instruction here; the same bits
+  return scale_by_power(p + set1(1.0f), n);  // one instruction here; bit-identical
 #else
   const V power = power_of_two(n);
   return fma(power, p, power);

@@ -38,7 +38,7 @@ LFM_INLINE V as_float(I v) { return (V)v; }
 /** a·b + c and c − a·b, rounded once. */
 LFM_INLINE V fma(V a, V b, V c) { return vfmaq_f32(c, a, b); }
 LFM_INLINE V fnma(V a, V b, V c) { return vfmsq_f32(c, a, b); }
-/** Not a number where either is none. */
+/** NaN if either is. */
 LFM_INLINE V max(V a, V b) { return vmaxq_f32(a, b); }
 LFM_INLINE V min(V a, V b) { return vminq_f32(a, b); }
 LFM_INLINE V sqrt(V a) { return vsqrtq_f32(a); }

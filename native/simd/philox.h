@@ -83,7 +83,7 @@ LFM_INLINE uint32_t below(uint32_t word, uint32_t n) {
   return static_cast<uint32_t>((static_cast<uint64_t>(word) * n) >> 32);
 }
 
-/** A pseudo-random permutation of [0, n): an eight-round Feistel network, walked until it lands below n. */
+/** A pseudo-random permutation of [0, n): an eight-round Feistel network, repeated until the result is below n. */
 struct Permutation {
   uint32_t n, half, mask, keys[8];
 
@@ -98,7 +98,7 @@ struct Permutation {
     return p;
   }
 
-  /** Where the number in each lane goes; of one that is not below n, some number that is. */
+  /** The image of the number in each lane; for one that is not below n, some number that is. */
   U at(U x) const {
     U value = network(x & (U)(x < n));
     for (;;) {
