@@ -28,6 +28,15 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)))
 /** A suite that takes longer than this hangs: the mutation is noticed. */
 const SUITE_SECONDS = 300
 
+/** Suites that are running, to be ended with this process. */
+const running = new Set()
+for (const signal of ['SIGINT', 'SIGTERM']) {
+  process.on(signal, () => {
+    for (const { pid } of running) process.kill(-pid, 'SIGKILL')
+    process.exit(1)
+  })
+}
+
 const idOf = ({ edits }) => createHash('sha256').update(JSON.stringify(edits)).digest('hex').slice(0, 10)
 const changeOf = ({ edits }) => edits.map(([, from, to]) => `${from} → ${to}`).join('; ')
 
@@ -38,11 +47,13 @@ function run(command, args, options = {}) {
   return stdout
 }
 
+const textOf = (file) => (existsSync(join(root, file)) ? readFileSync(join(root, file), 'utf8') : '')
+
 /** Edits that do not stand exactly once in their files. */
 function misplaced() {
   return mutations.flatMap(({ edits }) =>
     edits
-      .map(([file, from]) => ({ file, from, times: readFileSync(join(root, file), 'utf8').split(from).length - 1 }))
+      .map(([file, from]) => ({ file, from, times: textOf(file).split(from).length - 1 }))
       .filter(({ times }) => times !== 1)
       .map(({ file, from, times }) => `${file} has ${times} of: ${from}`),
   )
@@ -92,6 +103,7 @@ async function runSuite({ folder, target }, test, filter) {
     // no Vulkan driver, so no WebGPU
     env: { ...process.env, LFM_REQUIRE_NATIVE: '1', LFM_REQUIRE_WEBGPU: '', VK_DRIVER_FILES: '/dev/null', CI: '1' },
   })
+  running.add(child)
   let hung = false
   const timer = setTimeout(() => {
     hung = true
@@ -99,6 +111,7 @@ async function runSuite({ folder, target }, test, filter) {
   }, 1000 * SUITE_SECONDS)
   const code = await new Promise((resolve) => child.on('close', resolve))
   clearTimeout(timer)
+  running.delete(child)
   if (hung) return { passed: 0, failure: `${test}: hangs` }
   if (!existsSync(output)) return { passed: 0, failure: code === 0 ? null : `${test}: ended with ${code}` }
   const { testResults, numPassedTests } = JSON.parse(readFileSync(output, 'utf8'))

@@ -75,7 +75,7 @@ const source = [
   },
   {
     file: 'src/learn/times.ts',
-    tests: ['method/interpolant'],
+    tests: ['method/times'],
     mutations: [
       ['half ** alpha,', 'half ** beta,'],
       ['invert(upper, total - mass)', 'invert(upper, mass - below)'],
@@ -165,8 +165,7 @@ const source = [
   },
   {
     file: 'src/recipes/settings.ts',
-    tests: ['method/recipes', 'config/config'],
-    filter: 'config|recipe|settings',
+    tests: ['method/times', 'config/config'],
     mutations: [['timeQuantiles(flow.reflow.time)', 'timeQuantiles(flow.time)']],
   },
   {
@@ -193,7 +192,11 @@ const source = [
       ['coefficients: dopri5.a[s], node: dopri5.nodes[s]', 'coefficients: dopri5.a[s], node: dopri5.nodes[s - 1]'],
       ['coefficients: dopri5.weights, node: 1', 'coefficients: dopri5.error!, node: 1'],
       ['fill(FIRST_STEP * (leg.end - leg.start), 0, count)', 'fill(FIRST_STEP, 0, count)'],
-      ['Math.ceil(solver.steps * Math.abs(leg.end - leg.start) - 1e-9)', 'solver.steps'],
+      ['scales[places[i] - first] = link.scale', 'scales[places[i] - first] = legs[0].link.scale'],
+      [
+        'own.map((evaluation) => ({ ...evaluation, network: shared.numbers[i] }))',
+        'own.map((evaluation) => ({ ...evaluation, network: 0 }))',
+      ],
       [
         '{ ...seedWords(this.options.source.seed), stream: 0 })',
         '{ ...seedWords(this.options.source.seed), stream: 1 })',
@@ -321,18 +324,51 @@ const source = [
     ],
   },
   {
-    file: 'src/ode/fixed_step.ts',
-    tests: ['method/solvers', 'method/unet'],
-    filter: 'on reference|integration',
+    file: 'src/ode/steps.ts',
+    tests: ['method/steps'],
     mutations: [
-      ['attributes, start + i * h, h, state, next', 'attributes, start, h, state, next'],
-      ['const h = (end - start) / steps', 'const h = (end - start) / (steps + 1)'],
-      ['scale * weights[s] * h : scale', 'scale * h : scale'],
-      ['output: weights.slice(0, last).map((weight) => weight * h)', 'output: weights.slice(0, last)'],
+      ['k === steps ? to : from + k * width', 'k === steps ? to : from'],
+      ['weights[s] * width', 'weights[s]'],
+      ['width / (2 * (start - before.at))', 'width / (start - before.at)'],
+      ['-width * lean * before.unit', 'width * lean * before.unit'],
+      ['dial.instant(reading).rate / dial.own!', '1 / dial.own!'],
+      ['(-growth * rate) / size', '(growth * rate) / size'],
+    ],
+  },
+  {
+    file: 'src/ode/clock.ts',
+    tests: ['method/steps'],
+    mutations: [
+      ['Math.atan2(Math.hypot(sine, cosine * Math.sin(turn)), cosine * Math.cos(turn))', 'from + turn'],
+      ['Math.sin(reading) / sine', 'sine / Math.sin(reading)'],
+      ['square / (signal * noiseRate - noise * signalRate)', 'square / (signal * noiseRate + noise * signalRate)'],
+      ['(signal * signalRate + noise * noiseRate) / square', '(signal * signalRate + noise * noiseRate)'],
+      ['Math.sin(reading - from) * Math.sin(reading + from)', 'Math.sin(reading - from) * Math.sin(reading)'],
+    ],
+  },
+  {
+    file: 'src/ode/solver.ts',
+    tests: ['method/steps'],
+    mutations: [
+      ['Math.ceil(counts[subFlow] * share - 1e-9)', 'counts[subFlow]'],
       [
-        'stages: rates, out: to.logDet }, { coefficients }',
-        'stages: rates, out: to.logDet }, { coefficients: weights }',
+        'Math.floor((evaluations - least) / stagesOf(solver)) + N',
+        'Math.ceil((evaluations - least) / stagesOf(solver)) + N',
       ],
+      ['(dials[i].to - dials[i].from) / counts[i]', 'dials[i].to - dials[i].from'],
+      ["clock === 'local' ? new Array<number>(N).fill(steps)", "clock === 'local' ? new Array<number>(N).fill(1)"],
+    ],
+  },
+  {
+    file: 'src/ode/integrate_expansion.ts',
+    tests: ['method/solvers', 'method/unet', 'parity/composites-native'],
+    filter: 'on reference|integration|fused',
+    mutations: [
+      ['s === last ? scale * share : scale', 'scale'],
+      ['output: step.slice(0, last).map((stage) => stage.share)', 'output: step.slice(0, last).map(() => 0)'],
+      ['place - 1, x)', 'place, x)'],
+      ['(s === last ? share + carry : share) * place', '(s === last ? share + carry : share)'],
+      ['{ y: from.ahead ?? from.y, stages, out: to.y }', '{ y: from.y, stages, out: to.y }'],
     ],
   },
   {
@@ -586,14 +622,20 @@ const source = [
     file: 'src/data/npy.ts',
     tests: ['data/files'],
     mutations: [
-      ["'<i2': { bytes: 2, view: (b) => new Int16Array(b) }", "'<i2': { bytes: 2, view: (b) => new Uint16Array(b) }"],
+      [
+        "'<i2': { bytes: 2, view: (...at) => new Int16Array(...at) }",
+        "'<i2': { bytes: 2, view: (...at) => new Uint16Array(...at) }",
+      ],
     ],
   },
   {
     file: 'src/data/csv.ts',
     tests: ['data/files'],
     mutations: [
-      ['const value = Math.fround(Number(field))', 'const value = Number(field)'],
+      [
+        'const value = Math.fround(decimal.test(field) ? Number(field) : Number.NaN)',
+        'const value = decimal.test(field) ? Number(field) : Number.NaN',
+      ],
       ['let digits = 6; digits < 9', 'let digits = 6; digits < 8'],
       ['String(Number(value.toPrecision(9)))', 'String(Number(value.toPrecision(8)))'],
     ],
@@ -907,12 +949,13 @@ const native = [
     ],
   },
   {
-    file: 'native/composites/rk4_step.cc',
+    file: 'native/composites/integrate.cc',
     ...composites,
     mutations: [
-      ['{1.0 / 6, 1.0 / 3, 1.0 / 3, 1.0 / 6}', '{1.0 / 6, 1.0 / 3, 1.0 / 6, 1.0 / 3}'],
-      ['(static_cast<double>(step) + NODES[stage]) * h', 'static_cast<double>(step) * h'],
-      ['combine(log_det, WEIGHTS[stage] * h', 'combine(log_det, NODES[stage] * h'],
+      ['combine(sum, now.share, strips.rate', 'combine(strips.y, now.share, strips.rate'],
+      ['(now.share + now.carry) * now.factor * now.place', 'now.share * now.factor * now.place'],
+      ['scale(now.factor, strips.rate, now.own, x', 'scale(now.factor, strips.rate, 0, x'],
+      ['combine(strips.y, now.reach', 'combine(strips.x, now.reach'],
     ],
   },
   {

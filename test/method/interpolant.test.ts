@@ -139,3 +139,37 @@ test('on the arc data of variance one keep it, and their optimal velocity is zer
 test('an unknown coupling is not taken for another', () => {
   expect(() => leastLoss({ ...kind(0.1, 'linear'), coupling: 'dependant' as never }, [1])).toThrow('dependant')
 })
+
+test('a path’s table begins at t = 0 and ends at t = 1, evenly between', () => {
+  const table = taskOf(subFlow(kind(0.3, 'arc'))).tables.path
+  const last = table.length / PATH_COLUMNS - 1
+  for (const k of [0, 1, last / 4, last / 2, last]) {
+    const { left, right, leftRate, rightRate } = noisingOf(paths.arc, k / last, ouStep(0.3))
+    const row = [...table.subarray(k * PATH_COLUMNS, (k + 1) * PATH_COLUMNS)]
+    expect(row).toEqual([left, right, leftRate, rightRate].map(Math.fround))
+  }
+})
+
+test('a coupling pairs as its name says, and a free sub-flow with noise alone', () => {
+  const pairingOf = (gamma: number | null, coupling: SubFlowKind['coupling']): unknown => {
+    const builder = new ProgramBuilder()
+    const f32 = (length: number) => ({ dtype: 'f32', length }) as const
+    taskOf(subFlow({ ...kind(gamma, 'linear', coupling), batch: 8 })).addStep(builder, {
+      network: { dimension: 1, condition: 0 } as never,
+      pool: poolOf(f32(16), 16),
+      tables: {},
+      batch: 8,
+      seed: 5,
+      stream: 1,
+      state: builder.tensor({ dtype: 'u32', length: 8 }),
+      inputs: 'f32',
+      regress: () => {},
+    })
+    return builder.operations[0].attributes.pairing
+  }
+  expect(pairingOf(0.3, 'dependent')).toBe('own')
+  expect(pairingOf(0.3, 'shuffled')).toBe('shuffled')
+  expect(pairingOf(0.3, 'independent')).toBe('independent')
+  for (const coupling of ['dependent', 'shuffled', 'independent'] as const)
+    expect(pairingOf(null, coupling)).toBe('none')
+})

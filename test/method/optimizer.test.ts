@@ -1,6 +1,7 @@
 /** Rates and decays from step to step: the table against figures worked out by hand, and that a fit goes by it. */
 
 import { describe, expect, test } from 'vitest'
+import type { Device } from '../../src/device/device.js'
 import { stepTable } from '../../src/kernels/adam.js'
 import { freshState, type TrainingState } from '../../src/learn/fit.js'
 import { type OptimizerSettings, optimizerTable, type RateSchedule, rateAt } from '../../src/learn/optimizer.js'
@@ -98,27 +99,32 @@ const field = mlpNetwork({
   frequencies: [],
 })
 
+/** The states of a short fit, from its start on, one after every step. */
+async function states(device: Device, steps: number, rule: OptimizerSettings): Promise<TrainingState[]> {
+  const rows = 64
+  const values = Float32Array.from({ length: 2 * rows }, (_, i) => Math.sin(0.37 * i * i))
+  const pool = device.createBuffer(values.length)
+  pool.write(values)
+  const found = [freshState(field.initialise(5, 1), rule)]
+  const asked = subFlow({ steps, batch: 16, optimizer: rule })
+  const end = await trainSubFlow(device, field, poolOf(pool, rows), found[0], asked, {
+    checkpointEvery: 1,
+    onCheckpoint: async (state) => {
+      found.push(state)
+    },
+  })
+  pool.dispose()
+  return [...found, end.state]
+}
+
 await describeOn(['reference', 'native'], 'a fit', (device) => {
   test.each([{ kind: 'constant' }, { kind: 'cosine' }, step] as const)('goes by its table: %o', async (schedule) => {
-    const rows = 64
-    const values = Float32Array.from({ length: 2 * rows }, (_, i) => Math.sin(0.37 * i * i))
-    const pool = device().createBuffer(values.length)
-    pool.write(values)
     // with betas of zero a step of Adam is the rate in the direction of the gradient's sign
     const rule = settings(schedule, { lr: 0.01, betas: [0, 0], eps: 1e-20, clip: 0 })
-    const asked = subFlow({ steps, batch: 16, optimizer: rule })
-    const states: TrainingState[] = [freshState(field.initialise(5, 1), rule)]
-    const end = await trainSubFlow(device(), field, poolOf(pool, rows), states[0], asked, {
-      checkpointEvery: 1,
-      onCheckpoint: async (state) => {
-        states.push(state)
-      },
-    })
-    states.push(end.state)
-    pool.dispose()
-    expect(states.map((state) => state.step)).toEqual(Array.from({ length: steps + 1 }, (_, k) => k))
+    const found = await states(device(), steps, rule)
+    expect(found.map((state) => state.step)).toEqual(Array.from({ length: steps + 1 }, (_, k) => k))
     for (let k = 0; k < steps; k++) {
-      const [before, after] = [states[k], states[k + 1]]
+      const [before, after] = [found[k], found[k + 1]]
       const moved = after.parameters.map((p, i) => Math.abs(p - before.parameters[i]))
       expect(Math.max(...moved), `step ${k}`).toBeCloseTo(rateAt(k, steps, rule), 6)
       const decay = k < warmup ? 0 : ema
@@ -126,8 +132,40 @@ await describeOn(['reference', 'native'], 'a fit', (device) => {
         expect(mean, `step ${k}`).toBeCloseTo(decay * before.average![i] + (1 - decay) * after.parameters[i], 6)
       })
     }
-    expect(Math.max(...end.state.average!.map((mean, i) => Math.abs(mean - end.state.parameters[i])))).toBeGreaterThan(
-      1e-3,
+    const { average, parameters } = found[steps]
+    expect(Math.max(...average!.map((mean, i) => Math.abs(mean - parameters[i])))).toBeGreaterThan(1e-3)
+  })
+
+  test('without a warm-up averages from its starting parameters on', async () => {
+    const rule = settings({ kind: 'constant' }, { lr: 0.01, warmup: 0 })
+    const [start, first] = await states(device(), 1, rule)
+    first.average!.forEach((mean, i) => {
+      expect(mean).toBeCloseTo(0.9 * start.parameters[i] + 0.1 * first.parameters[i], 6)
+    })
+  })
+
+  test.each(['adam', 'adamw'] as const)('steps by the rule of %s, with both betas and the decay', async (name) => {
+    const [beta1, beta2, weightDecay, rate] = [0.5, 0.8, 0.3, 0.02]
+    const found = await states(
+      device(),
+      4,
+      settings(
+        { kind: 'constant' },
+        { optimizer: name, lr: rate, betas: [beta1, beta2], weightDecay, warmup: 0, clip: 0 },
+      ),
     )
+    for (let k = 0; k < 4; k++) {
+      const [before, after] = [found[k], found[k + 1]]
+      const [c1, c2] = [1 / (1 - beta1 ** (k + 1)), 1 / (1 - beta2 ** (k + 1))]
+      after.m.forEach((m, i) => {
+        // the gradient, with Adam's decay in it
+        const g = (m - beta1 * before.m[i]) / (1 - beta1)
+        expect(after.v[i]).toBeCloseTo(beta2 * before.v[i] + (1 - beta2) * g * g, 6)
+        const p = before.parameters[i]
+        const shrunk = name === 'adamw' ? p - rate * weightDecay * p : p
+        const next = shrunk - (rate * m * c1) / (Math.sqrt(after.v[i] * c2) + 1e-8)
+        expect(after.parameters[i]).toBeCloseTo(next, 5)
+      })
+    }
   })
 })
