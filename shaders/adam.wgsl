@@ -1,4 +1,4 @@
-// Adam: include/adam_step.wgsl with nothing beside it.
+// Adam: include/adam_step.wgsl with nothing added.
 #include "elements.wgsl"
 #include "numeric.wgsl"
 #include "state.wgsl"

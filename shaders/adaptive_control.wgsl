@@ -28,7 +28,7 @@ override HAS_LOG_DET: bool = false;
 @group(0) @binding(8) var<storage, read_write> h: array<f32>;
 @group(0) @binding(9) var<storage, read_write> evaluations: array<u32>;
 
-// The error of one element in units of what is allowed; cut where its square would overflow, unless it is not finite.
+// The error of one element as a multiple of the tolerance; bounded so that its square cannot overflow, unless it is not finite.
 fn in_tolerances(error: f32, before: f32, after: f32) -> f32 {
   let ratio = error / (u.atol + u.rtol * max(abs(before), abs(after)));
   return select(ratio, 1e15, is_finite(ratio) && abs(ratio) > 1e15);

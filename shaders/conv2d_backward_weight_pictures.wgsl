@@ -1,4 +1,4 @@
-// Σ_{y, x} dy of each picture and channel: what dbias is made of, and dshift where it is asked for. A workgroup takes eight
+// Σ_{y, x} dy of each picture and channel, from which dbias and, if it is wanted, dshift are made. A workgroup takes eight
 // Elements of channels of a picture; eight invocations share the pixels of each, and their sums are added in order.
 #include "elements.wgsl"
 

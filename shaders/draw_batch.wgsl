@@ -1,4 +1,4 @@
-// Draws one training batch: see src/kernels/draw_batch.ts. One invocation four neighbouring columns of a row, since one
+// Draws one training batch: see src/kernels/draw_batch.ts. An invocation takes four neighbouring columns of a row, since one
 // Philox block gives four normals; the first of a row writes its time, and all of a row share its condition.
 #include "condition.wgsl"
 #include "grid.wgsl"

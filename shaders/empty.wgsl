@@ -1,4 +1,4 @@
-// Nothing but a dependence on the launch before: what a launch costs by itself (src/device/webgpu/profiler.ts).
+// Does nothing but depend on the launch before, to measure what a launch costs by itself (src/device/webgpu/profiler.ts).
 struct Uniforms {
   unused: u32,
 }

@@ -1,5 +1,5 @@
-// gradient_norm where the weights' gradients were left as sums over parts of the batch: adds them up, in order, writes the
-// gradient, and goes on as gradient_norm.wgsl does.
+// gradient_norm for weight gradients that were left as sums over parts of the batch: adds them up, in order, writes the
+// gradient, and continues as gradient_norm.wgsl does.
 #include "group_sum.wgsl"
 #include "numeric.wgsl"
 #include "state.wgsl"

@@ -1,5 +1,5 @@
-// For each channel of each picture Σ dz and Σ dz·x̂ over its positions, which all gradients of group normalisation are made of,
-// and the z = factor·x̂ + offset of all its pixels. A workgroup takes eight Elements of channels of a picture, and eight
+// For each channel of each picture Σ dz and Σ dz·x̂ over its positions, from which all gradients of group normalisation follow,
+// and factor and offset of z = factor·x̂ + offset. A workgroup takes eight Elements of channels of a picture, and eight
 // invocations share the pixels of each.
 #include "activations.wgsl"
 #include "elements.wgsl"

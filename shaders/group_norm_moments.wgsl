@@ -1,6 +1,6 @@
 // Mean and Σ (x - mean)² of each channel of each picture: a workgroup takes eight Elements of channels of a picture, and
-// eight invocations share the pixels of each. An invocation sums distances from its first pixel, so that a mean which
-// is large beside them costs no digits.
+// eight invocations share the pixels of each. An invocation sums distances from its first pixel, so that a large
+// mean costs no digits.
 #include "elements.wgsl"
 
 struct Uniforms { pixels: u32, channels: u32, x_channels: u32, x_first: u32 }

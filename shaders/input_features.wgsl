@@ -1,4 +1,4 @@
-// y[b] = [x, condition, sin f₀x, cos f₀x, sin f₁x, …]: one invocation a column of x or of the condition, with all its
+// y[b] = [x, condition, sin f₀x, cos f₀x, sin f₁x, …]: an invocation takes a column of x or of the condition, with all its
 // frequencies.
 #include "grid.wgsl"
 #include "numeric.wgsl"

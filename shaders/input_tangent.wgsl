@@ -1,4 +1,4 @@
-// Derivative of input_features along tangents: one invocation a column of [e, 0 for the condition], with all its
+// Derivative of input_features along tangents: an invocation takes a column of [e, 0 for the condition], with all its
 // frequencies.
 #include "grid.wgsl"
 #include "numeric.wgsl"

@@ -1,8 +1,8 @@
 // dweight = dyᵀ x, dbias = Σ_b dy, dtime_weight = Σ_b t·dy. The batch is cut into parts of `part` rows (z of the launch). With
 // one part the results are final; else each part writes its sums to `parts`, `pitch` numbers apart, and
 // linear_backward_weight_sum.wgsl or gradient_norm_parts.wgsl adds them up in order. The workgroups past the last tile of
-// columns do bias and time column: their invocations share the rows of the part, four loads of each at a time, and the sums
-// of each are added in order.
+// columns compute dbias and dtime_weight: their invocations share the rows of the part, each four loads at a time, and their
+// sums are added in order.
 #include "elements.wgsl"
 #include "product.wgsl"
 

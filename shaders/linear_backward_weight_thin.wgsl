@@ -1,6 +1,6 @@
-// linear_backward_weight of a layer with at most eight inputs or outputs. Beside x stand a column of ones and one of t, whose
-// sums are dbias and dtime_weight. One side of the result is the *thin* one, of which an invocation holds all sums; of the
-// other it has four columns, SIDE apart. SHARERS invocations share the rows of a part; their sums are added in order.
+// linear_backward_weight of a layer with at most eight inputs or outputs. x is extended by a column of ones and one of t, whose
+// sums are dbias and dtime_weight. Of the *thin* side of the result an invocation holds all sums, of the other four columns,
+// SIDE apart. SHARERS invocations share the rows of a part; their sums are added in order.
 struct Uniforms {
   rows: u32,
   columns: u32,

@@ -1,5 +1,5 @@
 // delta = 2 (v − target) / (B·D·scale) of the last layer v = scale·(x Wᵀ + bias + t·time_weight). The loss of each row is
-// summed on the way by cores that finish a whole row in one invocation; else it follows in linear_loss_rows.wgsl.
+// summed here by cores that finish a whole row in one invocation; else it follows in linear_loss_rows.wgsl.
 #include "elements.wgsl"
 #include "product.wgsl"
 #include "whole_product.wgsl"

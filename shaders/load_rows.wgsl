@@ -1,4 +1,4 @@
-// Rows of the pool as floats: see src/kernels/load_rows.ts. One invocation four neighbouring columns of a row.
+// Rows of the pool as floats: see src/kernels/load_rows.ts. An invocation takes four neighbouring columns of a row.
 #include "grid.wgsl"
 #include "philox.wgsl"
 #include "pool.wgsl"

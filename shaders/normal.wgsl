@@ -1,4 +1,4 @@
-// Standard normals for rows first … of an endless matrix: one invocation four neighbouring columns of a row.
+// Standard normals for rows first … of an endless matrix: an invocation takes four neighbouring columns of a row.
 #include "grid.wgsl"
 #include "normals.wgsl"
 

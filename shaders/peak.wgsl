@@ -1,6 +1,6 @@
 // Multiply-adds in registers and nothing else: what an adapter's float32 units do at most (bench/adapter-peak.ts). Sixteen
-// sums in four vectors, each of whose turns needs the one before; all tend to one number and stay finite. Every invocation
-// stores what it found: a guard that is never true would do, if no compiler saw through it and left the loop out.
+// sums in four vectors; each turn depends on the one before, and all tend to one number and stay finite. Every invocation
+// stores its result: behind a condition that is never true, compilers could leave the loop out.
 struct Uniforms {
   rounds: u32,
   factor: f32,

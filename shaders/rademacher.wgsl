@@ -1,4 +1,4 @@
-// Probes of ±1: one invocation the 32 columns that share a random word.
+// Probes of ±1: an invocation takes the 32 columns that share a random word.
 #include "grid.wgsl"
 #include "philox.wgsl"
 

@@ -1,4 +1,4 @@
-// [cos f_k t …, sin f_k t …], f_k = 10000^(−k/half): one invocation a pair of a row; the first also writes an odd width's zero.
+// [cos f_k t …, sin f_k t …], f_k = 10000^(−k/half): an invocation takes a pair of a row; the first also writes the zero of an odd width.
 #include "grid.wgsl"
 #include "numeric.wgsl"
 

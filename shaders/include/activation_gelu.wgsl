@@ -2,7 +2,7 @@
 const DERIVATIVE_OF_INPUT = true;
 
 fn value_of(z: f32, beta: f32) -> f32 {
-  // the tail is zero from 14 on: an infinity times it would be no number
+  // the tail is zero from 14 on: infinity times it would be NaN
   let size = min(abs(z), 40.0);
   return max(z, 0.0) - size * normal_tail(size);
 }

@@ -3,7 +3,7 @@
 #include "numeric.wgsl"
 #include "activation.wgsl"
 
-// What is not a number stays so: compares, min and max lose it, and a training that is broken would go on
+// NaN must stay NaN: comparisons, min and max lose it, and a broken training would go on
 fn activate(z: f32, beta: f32) -> f32 {
   return select(value_of(z, beta), z, is_nan(z));
 }

@@ -1,10 +1,10 @@
 // One step of Adam or AdamW with clipping and an average of the parameters: see src/kernels/adam.ts. Every workgroup adds
 // up the partial sums of squares for itself; the first one alone writes the state, in words that no other reads
 // unless it changes nothing. Four parameters at a time where their number is a multiple of four (elements_wide.wgsl).
-// Who includes it defines what else is done:
+// The including file defines what else is done:
 //   keep(i, next)          with Element i of the new parameters
 //   after_a_skip()         to the state, where the gradient was not finite; by one invocation
-//   after_a_good_step()    the same where it was
+//   after_a_good_step()    the same where it was finite
 struct Uniforms {
   length: u32,
   partials: u32,

@@ -1,8 +1,8 @@
 // What the attention kernels share on software adapters, where channels of a head are multiples of four (product_lanes.wgsl
 // says what is slow there). A workgroup is one subgroup and has a *tile* of ROWS positions, its rows, of one head of one
 // picture. It goes over all other positions, its columns, 4·LANES at a time: four of each lane. A *table* has a vec4 for each
-// row: what there is between it and the lane's four columns. Tables are made of products over the head's channels, and add
-// up rows of channels, of which a lane owns four in each of SHARES shares.
+// row: one number for each of the lane's four columns. Tables are products over the head's channels, and serve as weights of
+// sums of rows of channels, of which a lane owns four in each of SHARES shares.
 //
 // A kernel defines quad_of(part, place, position, quad): four channels of one of the PARTs.
 enable subgroups;

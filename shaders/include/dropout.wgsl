@@ -1,4 +1,4 @@
-// What dropout multiplies an element of the batch by, from its number and the step: see src/kernels/group_norm.ts. `u` has
+// The factor of dropout for an element of the batch, from its index and the step: see src/kernels/group_norm.ts. `u` has
 // `seed_low`, `seed_high`, `stream`, `block`, `first_element`, `drop_below` (of 2^24; 0: no dropout) and `keep_scale`.
 #include "philox.wgsl"
 #include "state.wgsl"

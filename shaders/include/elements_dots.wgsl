@@ -1,4 +1,4 @@
-// What a product with few columns loads and stores at a time: four numbers of a factor, one of the result.
+// The unit of loads and stores of a product with few columns: four numbers of a factor, one of the result.
 alias Factor = vec4f;
 alias Element = f32;
 const FACTOR_WIDTH = 4u;

@@ -1,4 +1,4 @@
-// What a product loads and stores at a time, for widths of any size: one number of a factor, one of the result.
+// The unit of loads and stores of a product with widths of any size: one number of a factor, one of the result.
 alias Factor = f32;
 alias Element = f32;
 const FACTOR_WIDTH = 1u;

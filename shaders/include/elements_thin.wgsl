@@ -1,4 +1,4 @@
-// What a product with few inner indices loads and stores at a time: one number of a factor, four of the result.
+// The unit of loads and stores of a product with few inner indices: one number of a factor, four of the result.
 alias Factor = f32;
 alias Element = vec4f;
 const FACTOR_WIDTH = 1u;

@@ -1,4 +1,4 @@
-// What a product loads and stores at a time, where all widths are multiples of four: four numbers, dense in memory.
+// The unit of loads and stores of a product whose widths are all multiples of four: four numbers, dense in memory.
 alias Factor = vec4f;
 alias Element = vec4f;
 const FACTOR_WIDTH = 4u;

@@ -1,6 +1,5 @@
 // Fragments without matrix units, for any adapter: each of a team's 32 lanes owns 2 × 4 elements of every fragment. The
-// indices are half_product.wgsl's, so this is also the twin by which the matrix units' kernels are tested where there
-// are none.
+// indices are half_product.wgsl's, so this also tests the kernels for matrix units where there are none.
 const LANE_ROWS = 2u;
 const LANE_COLUMNS = 4u;
 // from a row, a column or an inner index to the next, in a factor's tile

@@ -1,4 +1,4 @@
-// Sum over a workgroup of 256 by halving, in an order that is always the same.
+// Sum over a workgroup of 256 by halving, always in the same order.
 var<workgroup> group_terms: array<f32, 256>;
 
 fn group_sum(local: u32, term: f32) -> f32 {

@@ -1,5 +1,5 @@
-// Float16 as a way to store: what is too large for it becomes infinite (a plain conversion may do anything then), so that
-// the gradient's norm shows it.
+// Float16 for storage: values too large for it become infinite, so that the gradient's norm shows it (the result of a plain
+// conversion is not defined).
 enable f16;
 
 fn half(value: f32) -> f16 {

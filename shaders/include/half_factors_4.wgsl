@@ -1,4 +1,4 @@
-// Factors of a float16 product four numbers at a time, where the widths along which they lie dense are multiples of four.
+// Factors of a float16 product four numbers at a time, for dense widths that are multiples of four.
 enable f16;
 alias Factor = vec4<f16>;
 const FACTOR_WIDTH = 4u;

@@ -1,8 +1,8 @@
 // The matrix product of float16 factors with float32 sums. A workgroup is TEAM_ROWS × TEAM_COLUMNS *teams* of LANES
 // invocations (half_sizes.wgsl); a team computes ROWS × COLUMNS *fragments* of 16 × 16 elements of the result. Both
 // factors pass through workgroup memory in slices of DEPTH inner indices. What a team does with a fragment is in
-// fragments_plain.wgsl, for any adapter, and in fragments_units.wgsl, by an adapter's matrix units; all indices are here,
-// for both, and so are tested wherever the plain one is. Past an edge a load is clamped, and past the last inner index both
+// fragments_plain.wgsl, for any adapter, and in fragments_units.wgsl, by an adapter's matrix units; both share all indices,
+// which are here, and so are tested wherever the plain one is. Past an edge a load is clamped, and past the last inner index both
 // factors are zero, so nothing branches in the loops.
 //
 // A fragments_*.wgsl defines
@@ -11,9 +11,9 @@
 //   take_right(f, j, at)         16 × 16 of right_tile, as the j-th of COLUMNS
 //   multiply_add(f, inner)       to the sums of all ROWS × COLUMNS fragments; from `inner` on, at most 16, factors are zero
 //   leave_sums(f, i, j, at)      puts the sums of one fragment into `results` from element `at`, rows 16 apart
-// and a half_factors_*.wgsl says how many numbers a Factor is. In workgroup memory a factor lies dense along the index that it
-// lies dense along in storage, PITCH numbers to the next. A kernel that includes a half product defines what product_lanes.wgsl
-// lists, but for `put` and `take`: all its results go through finish, one number at a time.
+// and a half_factors_*.wgsl the numbers of a Factor. In workgroup memory a factor is dense along the same index as in storage,
+// PITCH numbers from one to the next of the other index. A kernel that includes a half product defines what product_lanes.wgsl
+// lists, except `put` and `take`: all its results go through finish, one number at a time.
 enable f16;
 
 const FRAGMENT = 16u;
@@ -79,7 +79,7 @@ fn half_product(group: vec3u, local: u32, team: u32, lane: u32) {
     workgroupBarrier();
   }
 
-  // fragments have no elements that could be named: they go through memory to their epilogue. Both loops over elements and
+  // the elements of a fragment cannot be addressed: they go through memory to their epilogue. Both loops over elements and
   // inner indices end where the result does, which also keeps compilers from unrolling them
   let mine = team * FRAGMENT * FRAGMENT;
   for (var i = 0u; i < ROWS; i++) {

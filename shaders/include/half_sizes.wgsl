@@ -1,4 +1,4 @@
-// Sizes of the float16 product, by constants of the variant. In memory a row of a slice is 16 bytes longer than it,
+// Sizes of the float16 product, by constants of the variant. In memory a row of a slice is padded by 16 bytes
 // against bank conflicts.
 override TEAM_ROWS: u32 = 2u;
 override TEAM_COLUMNS: u32 = 2u;

@@ -1,13 +1,13 @@
-// A convolution as a matrix product whose left factor is never written down. A row is a pixel of the result, a column one of
+// A convolution as a matrix product whose left factor is never stored. A row is a pixel of the result, a column one of
 // its channels, an inner index a tap of the kernel with a channel of the source, and the factor on the left is the source's
-// pixel under that tap (pixels.wgsl). Forward the source is x; on the way back to the input it is dy, and each pixel's taps lie
-// the other way round: the offset of tap i and copy a is a + SIGN·(i - padding).
+// pixel under that tap (pixels.wgsl). Forward the source is x; for the input gradient it is dy, and each pixel's taps are
+// mirrored: the offset of tap i and copy a is a + SIGN·(i - padding).
 //
 // Forward, `multiply` is the stride, and an enlarged source halves. Backward, a pixel that was enlarged has `copies` of
 // itself, and the stride halves: only every `tap_step`-th tap meets a pixel, and which ones depends on y. So the
-// result's pixels are taken in `grid`² classes, each of the same taps.
+// result's pixels are taken in `grid`² classes, each with the same taps.
 //
-// Beside what pixels.wgsl wants (a grid is one class), `u` has rows (pixels of a class, of all pictures), columns, inner
+// Besides what pixels.wgsl needs (a grid is one class), `u` has rows (pixels of a class, of all pictures), columns, inner
 // (channels of the source), column_tiles, grid, result_h, result_w, result_start, result_picture, result_pixel,
 // result_channel, source_channel, kernel_h, kernel_w, taps_y, taps_x, padding, copies and tap_step; places in the result are
 // counted in Elements.

@@ -1,4 +1,4 @@
-// A pseudo-random permutation of [0, n): an eight-round Feistel network, walked until it lands below n. One key word
+// A pseudo-random permutation of [0, n): an eight-round Feistel network, repeated until the result is below n. One key word
 // for each round: two Philox blocks.
 #include "philox.wgsl"
 

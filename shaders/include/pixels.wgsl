@@ -1,5 +1,5 @@
-// Pixels under the taps of a convolution. Along one axis, pixel y of the one side, moved by an offset that is the tap's, meets
-// pixel (multiply·y + offset) / 2^halvings of the other, the source, where that is within it.
+// Pixels under the taps of a convolution. Along one axis, pixel y of the one side, at the tap's offset, meets pixel
+// (multiply·y + offset) / 2^halvings of the other side, the source, if that is within it.
 //
 // `u` has grid_h, grid_w (extents of the one side), multiply, halvings, source_h, source_w, source_start, source_picture and
 // source_pixel; places in the source are counted in Factors.
@@ -15,7 +15,7 @@ fn grid_pixel(number: u32) -> vec3u {
   return vec3u(line / u.grid_h, line % u.grid_h, number % u.grid_w);
 }
 
-// The pixel so many further on, below 2^20
+// The pixel a number of pixels further on, below 2^20
 fn pixel_after(origin: vec3u, count: u32) -> vec3u {
   let x = origin.z + count;
   let lines = quotient(x, u.grid_w);
@@ -24,7 +24,7 @@ fn pixel_after(origin: vec3u, count: u32) -> vec3u {
   return vec3u(origin.x + pictures, y - pictures * u.grid_h, x - lines * u.grid_w);
 }
 
-// Where a picture begins in the source, and what a pixel is there before a tap moves it
+// Where a picture begins in the source, and a pixel's place there before the tap's offset
 struct Row { start: u32, place: vec2i }
 
 fn row_of(pixel: vec3u) -> Row {

@@ -1,10 +1,10 @@
-// Rows of the training pool, floats or pixels, perhaps mirrored: see src/kernels/pool.ts. The including file has the
+// Rows of the training pool, floats or pixels, mirrored or not: see src/kernels/pool.ts. The including file has the
 // binding `pool` and the uniforms `pool_words` (words of a row) and `mirror` (width of a picture).
 #include "pool_words.wgsl"
 
 override PIXELS: bool = false;
 
-// Where in a row the value of a column lies.
+// Place in a row of the value of a column.
 fn seen_column(column: u32, mirrored: bool) -> u32 {
   if (mirrored) { return column + u.mirror - 1u - 2u * (column % u.mirror); }
   return column;

@@ -1,4 +1,4 @@
-// The words of a pool that is larger than an adapter binds at a time: PIECE words a binding.
+// The words of a pool that is larger than one binding may be: PIECE words a binding.
 override PIECE: u32 = 1;
 
 @group(0) @binding(9) var<storage, read> pool_1: array<u32>;

@@ -1,12 +1,12 @@
 // The matrix product for adapters whose loads are the bottleneck: software ones, where a load is a loop over the lanes of
 // a vector with a check of each, which four neighbouring numbers share. A workgroup is one subgroup; a lane owns four
 // neighbouring columns of ROWS rows. In each step the lanes load the left factor of all rows and four inner indices
-// together, and pass it round by shuffles, so that one load serves 4·ROWS products. Loops over an invocation's own rows
-// are unrolled by these adapters' compilers; the epilogue, which is long, is one loop over rows that went through storage.
+// together, and share it by shuffles, so that one load serves 4·ROWS products. Loops over an invocation's own rows
+// are unrolled by these adapters' compilers; the epilogue, which is long, is one loop over rows, whose sums go through storage.
 //
-// A kernel that includes a product says what it loads and stores at a time (elements_*.wgsl: a Factor, an Element) and defines
-//   LEFT_DENSE_IN_K, RIGHT_DENSE_IN_K  along which index each factor lies dense in memory
-//   left(major, minor)                 a Factor: the index it does not lie dense along, and the dense one in Factors
+// A kernel that includes a product chooses the unit of loads and stores (elements_*.wgsl: a Factor, an Element) and defines
+//   LEFT_DENSE_IN_K, RIGHT_DENSE_IN_K  along which index each factor is dense in memory
+//   left(major, minor)                 a Factor: by the index along which it is not dense, and the dense one in Factors
 //   right(major, minor)
 //   put(row, column, group, sum)       stores the bare sums; columns are counted in Elements
 //   finish(row, column, group, sum)    the epilogue (bias, activation …) and the final store
@@ -15,7 +15,7 @@
 //   EPILOGUE                           false where `put` is all there is
 //   extent(group)                      first and last + 1 of the inner indices that this workgroup sums
 //   tile(group)                        row and column of its tile among the tiles
-//   aside(group, local)                true where this workgroup has done something else instead
+//   aside(group, local)                true if this workgroup has done something else instead
 //   u.rows, u.columns                  extents of the result
 enable subgroups;
 diagnostic(off, subgroup_uniformity);

@@ -2,7 +2,7 @@
 // product_lanes.wgsl, with taps around its loop over the inner indices. In each step the lanes load four channels
 // of all ROWS pixels together and pass them round by shuffles; a lane owns four neighbouring channels of the result.
 //
-// A kernel that includes one of product_patches_*.wgsl says what it loads and stores at a time (elements_*.wgsl) and defines
+// A kernel that includes one of product_patches_*.wgsl chooses the unit of loads and stores (elements_*.wgsl) and defines
 //   SIGN                               see patches.wgsl
 //   RIGHT_DENSE_IN_K                   along which index the weight lies dense in memory
 //   right(tap, major, minor)           a Factor of the weight: of a tap, the index it does not lie dense along, and the dense one

@@ -51,7 +51,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
       if (column <= last_column) { put(result_index(pixel, column), sums[i][j]); }
     }
   }
-  // one loop over what went through storage: the epilogue is long, and some adapters compile slowly
+  // one loop over sums that went through storage: the epilogue is long, and some adapters compile slowly
   for (var row = my_row; row < min(my_row + ROWS, u.rows - first_row); row++) {
     let pixel = result_pixel(pixel_after(origin, row), class_);
     if (!is_result(pixel)) { continue; }

@@ -3,7 +3,7 @@
 // apart, of ROWS rows. The lanes load LANES inner indices of a row of the left factor together and pass them round by
 // shuffles, so that a load on either side serves many products. The inner loop is not unrolled, and sums go
 // through storage before their epilogue, because these adapters inline everything and compile slowly.
-// For what a kernel defines, see product_lanes.wgsl, which takes the place of this where widths are multiples of four.
+// For what a kernel defines, see product_lanes.wgsl, which is used instead where widths are multiples of four.
 #include "scalar_factors.wgsl"
 enable subgroups;
 diagnostic(off, subgroup_uniformity);

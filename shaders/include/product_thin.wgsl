@@ -1,6 +1,6 @@
-// The matrix product for few inner indices (a velocity field's first layer in few dimensions, or the way back through its
-// last): an invocation holds four columns of the right factor in registers and takes them through ROWS rows. It costs what
-// its epilogue costs. For what a kernel defines, see product_lanes.wgsl.
+// The matrix product for few inner indices (a velocity field's first layer in few dimensions, or the input gradient of its
+// last): an invocation holds four columns of the right factor in registers for ROWS rows. Its epilogue is most of its
+// cost. For what a kernel defines, see product_lanes.wgsl.
 #include "scalar_factors.wgsl"
 override INNER: u32 = 1u;
 override ROWS: u32 = 8u;

@@ -1,7 +1,7 @@
 // The matrix product for GPUs where widths are multiples of four: a workgroup of SIDE × SIDE invocations computes a tile of
 // the result, each invocation QUADS × QUADS blocks of four rows and four columns in registers, SIDE blocks apart, so that
 // neighbours read neighbouring quads. Both factors pass through workgroup memory in slices of DEPTH inner indices, [k][quad],
-// in blocks of four by four that an invocation loads and, where they lie dense along k, turns in registers. The next
+// in blocks of four by four that an invocation loads and, if they are dense along k, transposes in registers. The next
 // slice's blocks are loaded into registers before this slice is multiplied. Past an edge a load is clamped and a factor of
 // zero, so nothing branches in the loops. For what a kernel defines, see product_lanes.wgsl.
 override SIDE: u32 = 8u;

@@ -1,5 +1,5 @@
-// What a product defines that sums all its inner indices in one workgroup: tiles of columns along x, tiles of rows along
-// y and, beyond 32768 of them, z.
+// The tiles of a product that sums all its inner indices in one workgroup: tiles of columns along x, tiles of rows along y
+// and, beyond 32768 of them, z.
 fn extent(group: vec3u) -> vec2u {
   return vec2u(0u, u.inner);
 }
