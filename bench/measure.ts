@@ -3,7 +3,7 @@
  * is (time of 3n − time of n) / 2n, so that what a call costs once (start-up, the last read-back, the trip to another
  * process) falls out. A *round* times every runner of a group once, one after the other; rounds are repeated, so that
  * runners that are compared take turns (A B A B …) and drift of a shared machine meets all of them. What is quoted is the
- * median over rounds, and as *spread* the distance of the quartiles as a share of the median.
+ * median over rounds, and as *spread* the interquartile range as a share of the median.
  */
 
 export interface Runner {
@@ -59,7 +59,7 @@ function quantile(sorted: readonly number[], q: number): number {
 
 export interface Quoted {
   readonly median: number
-  /** distance of the quartiles over the median */
+  /** interquartile range over the median */
   readonly spread: number
 }
 

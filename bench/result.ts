@@ -20,7 +20,7 @@ export interface Row {
   readonly peakShare: number | null
   /** the peer's time over ours at the same size, the median over rounds; null in our own rows */
   readonly ratio: number | null
-  /** distance of the quartiles over the median: of `ratio` where there is one, else of `ms` */
+  /** interquartile range over the median: of `ratio` where there is one, else of `ms` */
   readonly spread: number
   /** where our own time goes, with --profile */
   readonly profile?: Profile

@@ -1,5 +1,5 @@
 /**
- * A run folder and its checkpoints. A checkpoint is a set of files that becomes true at once: each file is written under
+ * A run folder and its checkpoints. A checkpoint is a set of files that takes effect at once: each file is written under
  * a new name and synced; `manifest.json`, written last and atomically, names them with sizes and hashes; then files that
  * no manifest names any more are removed. Whenever the writer is killed, the manifest that is there names files that are
  * there. Files have a logical name (`pool.safetensors`), under which programs ask for them, and a name on disk

@@ -4,7 +4,7 @@ import { z } from 'zod'
 import { cut, oneLine } from '../errors.js'
 import { configSchema } from './schema.js'
 
-/** What a default, an optional mark or a transform is wrapped around. */
+/** The schema inside a default, an optional mark or a transform. */
 function wrapped(schema: z.core.$ZodType): z.core.$ZodType | null {
   if (
     schema instanceof z.ZodOptional ||
@@ -17,14 +17,14 @@ function wrapped(schema: z.core.$ZodType): z.core.$ZodType | null {
   return schema instanceof z.ZodPipe ? schema.in : null
 }
 
-/** The schemas a value can be read by, without anything around them. */
+/** The schemas by which a value can be read, without wrappers. */
 export function unwrap(schema: z.core.$ZodType): z.core.$ZodType[] {
   const inner = wrapped(schema)
   if (inner) return unwrap(inner)
   return schema instanceof z.ZodUnion ? schema.options.flatMap(unwrap) : [schema]
 }
 
-/** The words given by `key`, on the schema itself or on what it is wrapped around. */
+/** The words given by `key`, on the schema itself or on the one inside it. */
 export function wordsOf(schema: z.core.$ZodType): { expects?: string; description?: string } {
   const words = z.globalRegistry.get(schema) as { expects?: string; description?: string } | undefined
   if (words?.expects || words?.description) return words
@@ -37,7 +37,7 @@ export const kindOf = (schema: z.core.$ZodType): string | undefined => {
   return kind instanceof z.ZodLiteral ? String(kind.value) : undefined
 }
 
-/** The schemas of a value: of the forms that differ by `kind` the one that was named, else all. */
+/** The schemas of a value: of forms told apart by `kind`, the one that was named, else all. */
 export function formsOf(schema: z.core.$ZodType, value: unknown): z.core.$ZodType[] {
   const forms = unwrap(schema)
   const named = forms.filter((form) => kindOf(form) !== undefined && kindOf(form) === valueAt(value, ['kind']))

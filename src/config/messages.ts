@@ -1,4 +1,4 @@
-/** Says what is wrong with a config, a line for each problem: where, what it is, what it must be, what was meant. */
+/** Describes what is wrong with a config, a line for each problem: where, what it is, what it must be, what was meant. */
 
 import { z } from 'zod'
 import { ConfigError, show } from '../errors.js'
@@ -24,7 +24,7 @@ function editDistance(a: string, b: string): number {
   return previous[b.length]
 }
 
-/** The name that is nearly what was written, if there is one: at most a third of its letters differ, but two at least. */
+/** The name closest to what was written, if one is close: a third of its letters may differ, or two if that is more. */
 function nearest(written: string, names: readonly string[]): string | undefined {
   if (written.length > LONGEST_NAME) return undefined
   const lower = written.toLowerCase()

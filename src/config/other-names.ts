@@ -1,4 +1,4 @@
-/** What keys are called in other libraries, for «did you mean»: letters alone, in lower case, by the key that is meant here. */
+/** Names of keys in other libraries, for «did you mean»: letters alone, in lower case, by the key of this library. */
 
 export const otherNames: Readonly<Record<string, readonly string[]>> = {
   'train.lr': ['learningrate', 'initiallr', 'maxlr', 'stepsize'],
@@ -45,13 +45,13 @@ export const otherNames: Readonly<Record<string, readonly string[]>> = {
   device: ['gpu', 'cuda', 'accelerator', 'backend', 'engine'],
 }
 
-/** A word more where the other thing is not the same thing. */
+/** A remark where the other library's thing is not quite the same. */
 const remarks: readonly [RegExp, string][] = [
   [/epoch/, ' (batches, not passes through the data)'],
   [/^(nfe|evaluations)$/, ' (of each sub-flow; rk4 takes four evaluations a step)'],
 ]
 
-/** The key that another library's name stands for, with a remark; undefined where it is none that is known. */
+/** The key for another library's name, with a remark; undefined if the name is not known. */
 export function keyOfOtherName(written: string): { path: string; remark: string } | undefined {
   const plain = written.toLowerCase().replace(/[^a-z0-9]/g, '')
   const found = Object.entries(otherNames).find(([, others]) => others.includes(plain))

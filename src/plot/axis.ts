@@ -1,7 +1,7 @@
-/** What an axis shows: the range of some clouds of points, ticks at round numbers, and the room that their labels take. */
+/** Axes: the range of some clouds of points, ticks at round numbers, and the room for their labels. */
 import { SIZE } from './theme.js'
 
-/** The range that holds all finite values of some lists but their outermost 0.1 % on each side, with a margin; never empty. */
+/** The range of all finite values of some lists except the outermost 0.1 % on each side, with a margin; never empty. */
 export function rangeOf(lists: readonly Float32Array[]): [number, number] {
   let [low, high] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]
   for (const list of lists) {
@@ -40,7 +40,7 @@ export function linearTicks([low, high]: readonly [number, number], most: number
     const step = [1, 2, 5][i % 3] * 10 ** power
     const [first, last] = [Math.ceil(low / step - 1e-9), Math.floor(high / step + 1e-9)]
     const next = Array.from({ length: last - first + 1 }, (_, k) => (first + k) * step)
-    // rather too many than one
+    // too many are better than one
     if (next.length < 2) break
     ;[values, stepPower] = [next, power]
     if (next.length <= most) break

@@ -1,6 +1,6 @@
 /**
- * Horizontal bars for tables of measurements: each label is a row group, each group a colour, the value stands at the
- * bar's end in digits. On a logarithmic scale the axis begins at a power of ten below the least value.
+ * Horizontal bars for tables of measurements: each label is a group of rows, each group a colour, and the value is printed at
+ * the end of its bar. On a logarithmic scale the axis begins at a power of ten below the least value.
  */
 import type { Mark, Spec } from 'vega'
 import { invalid } from '../errors.js'

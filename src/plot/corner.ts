@@ -1,7 +1,7 @@
 /**
- * A table of several columns as all its pairs: below the diagonal the data, above it the samples, each pair of columns in the
- * same colours and on the same axes on both sides, and on the diagonal the histograms of both. Read a pair of the data, then
- * its mirror image's place for the samples.
+ * All pairs of the columns of a table: below the diagonal the data, above it the samples, each pair of columns in the same
+ * colours and on the same axes on both sides, and on the diagonal the histograms of both. The samples of a pair are at the
+ * mirror image of the data's place.
  */
 import type { GroupMark, Mark, Scale, Spec } from 'vega'
 import { invalid } from '../errors.js'
@@ -77,7 +77,7 @@ export async function cornerFigure(figure: CornerFigure): Promise<string> {
               ? [{ orient: 'bottom', scale: `x${column}`, domain: false, labelFlush: true, ...x } as const]
               : []),
             ...(column === 0 && row > 0 ? [{ orient: 'left', scale: `y${row}`, domain: false, ...y } as const] : []),
-            // the first row's own cell is a histogram, whose height is no value of the column
+            // the first row's cell is a histogram, whose height is not a value of the column
             ...(column === K - 1 && row === 0 ? [{ orient: 'right', scale: 'y0', domain: false, ...y } as const] : []),
           ],
           marks: [{ type: 'group', clip: true, encode: { enter: sized(cell, cell) }, marks }],
@@ -105,7 +105,7 @@ function takeColumn(values: Float32Array, D: number, column: number): Float32Arr
   return Float32Array.from({ length: values.length / D }, (_, i) => values[i * D + column])
 }
 
-/** Says which half is what, in the colours of the histograms. */
+/** The legend, in the colours of the histograms. */
 function key({ data, samples, dimensions }: CornerFigure, left: number): Mark[] {
   const rows = [data, samples].map((values) => formatNumber(values.length / dimensions))
   const line = (y: number, fill: string, title: string, rest: string): Mark[] => [
@@ -127,7 +127,7 @@ const heading = (name: string, cell: number): Mark => {
   return text(name.length > most ? `${name.slice(0, most - 1)}…` : name, 6, 15, { bold: true })
 }
 
-/** A pair of columns as a density; both sets' colours go by the denser one. */
+/** A pair of columns as a density; the colours of both sets are scaled by the denser one. */
 async function densityMark(
   sets: readonly (readonly Float32Array[])[],
   row: number,

@@ -12,17 +12,17 @@ export interface Bounds {
   y: [number, number]
 }
 
-/** A 2-D histogram: `density` is row-major [rows, columns], top row first, in points' share for a unit of area. */
+/** A 2-D histogram: `density` is row-major [rows, columns], top row first, as share of the points for a unit of area. */
 export interface Density {
   columns: number
   rows: number
   density: Float64Array
 }
 
-/** Where the colours turn from linear to logarithmic, as a part of the density that is drawn darkest. */
+/** Where the colours change from linear to logarithmic, as a share of the density that is drawn darkest. */
 const KNEE = 1 / 8
 
-/** The part of the filled bins that is drawn with less than the darkest colour. */
+/** The share of the filled bins that is drawn lighter than the darkest colour. */
 const WHITE_POINT = 0.995
 
 /**
@@ -56,7 +56,7 @@ export function darkest(panels: readonly Density[]): number {
   return filled.length === 0 ? 1 : filled[Math.floor(WHITE_POINT * (filled.length - 1))]
 }
 
-/** A density as a PNG in a data URI, one pixel a bin, `most` being drawn darkest. */
+/** A density as a PNG in a data URI, one pixel a bin; `most` is drawn darkest. */
 export async function densityImage({ columns, rows, density }: Density, most: number): Promise<string> {
   const sharp = await loadSharp()
   const pixels = new Uint8Array(rows * columns * 3)
@@ -71,7 +71,7 @@ export async function densityImage({ columns, rows, density }: Density, most: nu
   return `data:image/png;base64,${png.toString('base64')}`
 }
 
-/** The ramp's colour at a part from 0 to 1, between its stops by straight lines. */
+/** The ramp's colour at a share from 0 to 1, linear between its stops. */
 function rampColor(part: number): number[] {
   const place = part * (DENSITY_RAMP.length - 1)
   const stop = Math.min(Math.floor(place), DENSITY_RAMP.length - 2)

@@ -1,7 +1,7 @@
 /**
  * Loss curves, one panel for each sub-flow: the recorded values light, their moving mean dark. Each panel has its own
- * vertical scale, because the least possible loss differs between sub-flows by orders of magnitude (a short
- * Ornstein–Uhlenbeck step leaves almost only noise that no network can predict) while what is learned is a small part of it.
+ * vertical scale, because the least possible loss differs between sub-flows by orders of magnitude, and what is learned is a
+ * small part of it (in a short Ornstein–Uhlenbeck step the target is almost only noise, which no network can predict).
  */
 import type { GroupMark, Mark, Spec } from 'vega'
 import { invalid } from '../errors.js'
@@ -14,7 +14,7 @@ import { COLOR, formatNumber, SIZE } from './theme.js'
 export interface LossSeries {
   /** For instance «sub-flow 1». */
   label: string
-  /** A quieter word beside it, for instance «γ = 0.025». */
+  /** A subtitle, for instance «γ = 0.025». */
   note?: string
   /** Training steps at which the loss was recorded, ascending. */
   steps: ArrayLike<number>
@@ -22,13 +22,13 @@ export interface LossSeries {
   loss: ArrayLike<number>
   /** The least loss that any field can reach, where it is known; drawn as a dashed line. */
   floor?: number
-  /** The loss that the heading says, as a table beside the figure has it. Default: where the moving mean ends. */
+  /** The loss in the heading, to agree with a table beside the figure. Default: where the moving mean ends. */
   final?: number
 }
 
 export interface LossFigure {
   series: readonly LossSeries[]
-  /** What is drawn: the loss, or what it has above its floor (every series then needs one). Default 'loss'. */
+  /** What is drawn: the loss, or its excess over the floor (every series then needs one). Default 'loss'. */
   quantity?: 'loss' | 'excess'
   /** Vertical scale. Default 'auto': logarithmic where the moving mean falls by more than a factor of eight. */
   scale?: 'auto' | 'log' | 'linear'
@@ -47,7 +47,7 @@ const MOST_POINTS = 600
 /** The moving mean's window as a part of the history. */
 const WINDOW = 1 / 20
 
-/** On a logarithmic scale, nothing below this part of the greatest value is shown: an excess loss dives to zero in noise. */
+/** On a logarithmic scale, nothing below this share of the greatest value is shown: excess loss may fall to zero by noise. */
 const LEAST_SHOWN = 1e-4
 
 /** A record of one panel: the step, the recorded value, the moving mean around it. */
@@ -57,7 +57,7 @@ interface Row {
   mean: number
 }
 
-/** Draws loss curves as SVG text. Series without a finite value get an empty panel with a word in it. */
+/** Draws loss curves as SVG text. Series without a finite value get an empty panel that says so. */
 export async function lossFigure({ series, quantity = 'loss', scale = 'auto', columns }: LossFigure): Promise<string> {
   if (series.length === 0) throw invalid('series', 'a list of at least one loss history', series)
   series.forEach(({ steps, loss, floor }, i) => {

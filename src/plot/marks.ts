@@ -49,7 +49,7 @@ export function panel(
   return {
     type: 'group',
     encode: { enter: { x: { value: x }, y: { value: y }, ...sized(width, height) } },
-    // Vega draws an axis' grid as long as the nearest signals of these names say, not as the group's own size does.
+    // Vega takes the length of an axis' grid from the nearest signals of these names, not from the group's own size.
     signals: [
       { name: 'width', value: width },
       { name: 'height', value: height },

@@ -1,6 +1,6 @@
 /**
- * Pictures of pictures: tiles in rows and columns, with a line of words above them where columns need one. Small pictures are
- * shown larger, a pixel as a square.
+ * Grids of pictures: tiles in rows and columns, with headings above the columns if wanted. Small pictures are enlarged, a pixel
+ * as a square.
  */
 
 import { InvalidArgumentError } from '../errors.js'
@@ -12,13 +12,13 @@ export interface TilesFigure {
   /** [n, C, H, W] of bytes, C one (grey) or three */
   pictures: { values: Uint8Array; shape: readonly number[] }
   columns: number
-  /** a gap that sets the first column apart; default false */
+  /** a gap after the first column; default false */
   lead?: boolean
-  /** words above the columns, one for each, '' for none; a word may reach over columns without one */
+  /** headings of the columns, '' for none; a heading may extend over columns without one */
   heads?: readonly string[]
-  /** width that a picture is shown at least at, in pixels, as nearly as whole factors allow; default 56 */
+  /** least width of a picture on the page, in pixels, as nearly as whole factors allow; default 56 */
   shown?: number
-  /** what is between the tiles: 'clear' lets a page's own colour through. Default 'white' */
+  /** colour between the tiles; 'clear' is transparent. Default 'white' */
   background?: 'white' | 'clear'
 }
 
@@ -76,7 +76,7 @@ export async function tilesPng({ pictures, columns, lead = false, ...style }: Ti
 
 const escapes: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;' }
 
-/** Words at places of a line, in a grey that reads on white and on black. */
+/** Headings at places of a line, in a grey that is legible on white and on black. */
 function headSvg(words: readonly (readonly [string, number])[], width: number): string {
   const lines = words.map(
     ([word, x]) => `<text x="${x}" y="${HEAD - 7}">${word.replace(/[&<]/g, (character) => escapes[character])}</text>`,

@@ -1,7 +1,7 @@
 /**
  * Clouds of points in panels that share their axes: samples beside data, and the states of a chain one after another.
- * Two chosen columns of the data make the plane; one-dimensional data is drawn as a histogram. Few points are drawn as
- * dots, many as a density image (density.ts), since thousands of dots hide the very detail that a flow has to learn.
+ * Two chosen columns of the data are drawn against each other; one-dimensional data is drawn as a histogram. Few points are drawn as
+ * dots, many as a density image (density.ts), since thousands of dots hide the detail that a flow has to learn.
  */
 import type { Data, Mark, Scale, Spec } from 'vega'
 import { invalid } from '../errors.js'
@@ -16,7 +16,7 @@ export type { Bounds } from './density.js'
 /** One cloud of points and the words above it. */
 export interface PointsPanel {
   title: string
-  /** A quieter second line, such as the number of points. Points that lie outside the frame are counted after it. */
+  /** A subtitle, such as the number of points. Points that lie outside the frame are counted after it. */
   subtitle?: string
   /** Row-major [n, D] in the units of the data. Rows with a value that is not finite are not drawn. */
   values: Float32Array
@@ -28,11 +28,11 @@ export interface PointsFigure {
   panels: readonly PointsPanel[]
   /** Panels in a row. Default: all in one row up to 4, then rows of equal length. */
   columns?: number
-  /** What the axes show. Default: all panels' points but the outermost 0.1 % on each side, with a margin of 4 %. */
+  /** Range of the axes. Default: the points of all panels except the outermost 0.1 % on each side, with a margin of 4 %. */
   bounds?: Bounds
   /** Points drawn in a panel; of more, rows at even distances are taken. Default 200 000. */
   maxPoints?: number
-  /** Which two of D ≥ 2 columns make the plane. Default [0, 1]. */
+  /** The two of D ≥ 2 columns that are drawn. Default [0, 1]. */
   pair?: readonly [number, number]
   /** Names of the D columns, for the axes. Default: none for D ≤ 2, else «column 0» …. */
   names?: readonly string[]
@@ -48,7 +48,7 @@ export interface PointsFigure {
 export interface ChainState {
   /** For instance the result of `chainLabel(1)`: X₁. */
   label: string
-  /** A quieter second line, for instance «γ = 0.025». */
+  /** A subtitle, for instance «γ = 0.025». */
   note?: string
   /** Row-major [n, D]. */
   values: Float32Array
@@ -228,18 +228,18 @@ function underTitle(words: string | undefined, { x, y }: Cloud, bounds: Bounds, 
   return [words, outside > 0 ? `${formatNumber(outside)} outside` : ''].filter(Boolean).join(', ')
 }
 
-/** A panel's height by its width: true to scale where the axes' ranges are alike, else square. */
+/** A panel's height for its width: true to scale if the ranges of the axes are similar, else square. */
 function panelAspect({ x, y }: Bounds): number {
   const aspect = (y[1] - y[0]) / (x[1] - x[0])
   return aspect >= 0.5 && aspect <= 1.3 ? aspect : 1
 }
 
-/** Panels in a row so that rows are full or nearly so, and at most `most` wide. */
+/** Panels in a row: at most `most`, so that rows are full or nearly so. */
 function balancedColumns(count: number, most: number): number {
   return Math.max(1, Math.ceil(count / Math.ceil(count / most)))
 }
 
-/** What a column without a name is called: its number from 0, as configs count. */
+/** Name of a column without one: its number from 0, as in configs. */
 export const columnLabel = (column: number): string => `column ${column}`
 
 function axisNames(names: readonly string[] | undefined, dimensions: number, pair: readonly [number, number]) {
@@ -247,7 +247,7 @@ function axisNames(names: readonly string[] | undefined, dimensions: number, pai
   return dimensions === 1 ? { x: names?.[0] ?? '', y: 'density' } : { x: name(pair[0]), y: name(pair[1]) }
 }
 
-/** What the panels show, whichever way it is drawn. */
+/** What the panels show, however it is drawn. */
 interface Content {
   bounds: Bounds
   data: Data[]

@@ -62,9 +62,9 @@ export interface ReportQuality {
   floor: number | null
   /** What made the features: «digits», or a file and how pictures were resized for it. */
   features: string
-  /** Why the FID is to be taken with care, in a sentence; null where there is no reason. */
+  /** A caution about the FID, in a sentence; null if there is none. */
   caution?: string | null
-  /** Samples, and the pictures that they were held against. */
+  /** Samples, and the pictures that they were compared with. */
   samples: number
   against: { part: string; n: number }
   /** Neighbours of the manifolds of precision and recall. */
@@ -442,12 +442,12 @@ ${table(Object.entries(versions))}
 interface Figure {
   title: string
   png: Uint8Array | undefined
-  /** plots are turned light on dark in dark mode, tiles of pictures never are */
+  /** plots become light on dark in dark mode, tiles of pictures never do */
   kind: 'plot' | 'tiles'
-  /** what is seen */
+  /** description of the picture */
   alt: string
   caption: string
-  /** may be as narrow as the page; else a phone's reader moves it sideways, so that many small panels stay legible */
+  /** may shrink to the page's width; else it scrolls sideways on a phone, so that many small panels stay legible */
   narrow?: boolean
 }
 

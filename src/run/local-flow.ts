@@ -1,6 +1,6 @@
 /**
- * A trained Local Flow: the public face of the method. Training gives one, a run folder holds one; what it can do with rows
- * is a model's (src/model/flow.ts).
+ * A trained Local Flow: the public interface of the method. Training returns one, a run folder holds one; sampling, scoring
+ * and the like are the model's (src/model/flow.ts).
  */
 
 import { type ResolvedOptions, resolveOptions, type TrainOptions } from '../config/index.js'
@@ -72,8 +72,7 @@ export class LocalFlow extends Flow {
    *
    * @param given { values, shape: [n, …dims] }, already in the scale to learn (mean 0 and spread about 1 serve best). Bytes in
    *   rows of more than one dimension are pixels b, learnt as (b − 127.5)/127.5; samples of them lie in [−1, 1] too
-   *   Copied when this is called, as arrays are everywhere in this class: what the caller does with them afterwards is nothing
-   *   to the result
+   *   Copied when this is called, as arrays are everywhere in this class: the caller may change them afterwards
    * @throws ConfigError for options, DataError for values that are not finite, TrainingError where the loss is not
    */
   static async train(

@@ -1,4 +1,4 @@
-/** The machine under a run. */
+/** Facts about the machine. */
 
 import os from 'node:os'
 

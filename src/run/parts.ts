@@ -1,4 +1,4 @@
-/** What stays with a flow from its training: what a run folder holds, and what the class LocalFlow is made of. */
+/** What training leaves behind: the contents of a run folder and of the class LocalFlow. */
 
 import type { ResolvedOptions } from '../config/index.js'
 import type { RowKind } from '../data/kinds.js'

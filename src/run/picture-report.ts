@@ -1,6 +1,6 @@
 /**
  * The pictures of a run that was trained on pictures: a grid of samples, some pictures along the chain forward and back, samples
- * beside the training pictures that are nearest to them, and the way between pairs of noises.
+ * beside the training pictures that are nearest to them, and interpolations between pairs of noises.
  */
 
 import { rowLength, type Tensor } from '../data/tensor.js'
@@ -16,7 +16,7 @@ export const PICTURE_GRID = 64
 const GRID_COLUMNS = 8
 /** Pixels across which a chain is drawn. */
 const CHAIN_WIDTH = 800
-/** Pictures whose way along the chain is shown. */
+/** Pictures whose path along the chain is shown. */
 const CHAIN_PICTURES = 6
 /** Samples that are shown with their neighbours, and how many of these. */
 const NEIGHBOUR_SAMPLES = 8
@@ -34,7 +34,7 @@ export interface PictureFiles {
   interpolation: Buffer
 }
 
-/** Standard normals [n, …rowShape] of the host: noise for the chain back and for the ways between noises. */
+/** Standard normals [n, …rowShape] of the host: noise for the chain back and for interpolations. */
 function noise(n: number, rowShape: readonly number[], seed: number, first = 0): Samples {
   const D = rowLength([n, ...rowShape])
   const random = new RandomStream(seed, streams.sample)

@@ -1,5 +1,5 @@
 /**
- * What a report says, as a manifest holds it: read from a file, so that every part is looked at before a page is made of it.
+ * The facts of a report, as a manifest holds them. They come from a file, so every part is checked before it goes into a page.
  */
 
 import { z } from 'zod'

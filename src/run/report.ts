@@ -55,7 +55,7 @@ async function writeExtra(folder: string, name: string, content: Content): Promi
   return path
 }
 
-/** Removes what describes another run: once a run has replaced it, its pictures, report and losses would be false. */
+/** Removes pictures, report and losses of a run that has been replaced. */
 export async function removeReport(folder: string): Promise<void> {
   const names = [...Object.values(pictureFiles), LOSS_TABLE, PAGE]
   await Promise.all(names.map((name) => rm(join(folder, name), { force: true })))
@@ -70,7 +70,7 @@ const UNDRAWN_SAMPLES = 64
 /** Loss of every step, in order, for each sub-flow. */
 export type LossHistory = readonly Float32Array[]
 
-/** Means over stretches of `every` steps: [step at the stretch's end, mean loss]. */
+/** Means over every `every` steps: [last step, mean loss]. */
 export function thinned(losses: Float32Array, every: number): { steps: number[]; loss: number[] } {
   const steps: number[] = []
   const loss: number[] = []
@@ -289,7 +289,7 @@ async function drawLosses(
     await save('excessLoss', await lossFigure({ series, quantity: 'excess' }))
 }
 
-/** Writes report.html from the facts and whatever pictures the folder has. Returns its path. */
+/** Writes report.html from the facts and the pictures that the folder has. Returns its path. */
 export async function writeReport(folder: string, facts: ReportFacts): Promise<string> {
   const pictures: ReportInput['pictures'] = {}
   for (const [name, file] of Object.entries(pictureFiles)) {

@@ -1,7 +1,7 @@
 /**
- * A run on disk: what training has reached, as files that become true at once (src/checkpoint/), and the way back. Logical
+ * A run on disk: the state of training, as files that take effect at once (src/checkpoint/), and reading it back. Logical
  * files of a checkpoint: `subflow-{n}.safetensors`, the parameters of each finished sub-flow in PyTorch's layout;
- * `training.safetensors`, parameters, moments and average of the sub-flow in work; `pool.safetensors`, the pushed data
+ * `training.safetensors`, parameters, moments and average of the current sub-flow; `pool.safetensors`, the pushed data
  * X_{n−1} of that sub-flow; `losses.safetensors`, the loss of every step. Written files that have not changed are carried
  * over by name.
  */
@@ -62,19 +62,19 @@ const extraSchema = z.object({
   configPath: z.string().nullable(),
   /** SHA-256 of the training rows; null for a run saved by a program */
   dataSha256: z.string().nullable(),
-  /** output scales of the finished sub-flows, and of the one in work */
+  /** output scales of the finished sub-flows, and of the current one */
   scales: z.array(aboveZero),
   scale: aboveZero,
-  /** steps of the sub-flow in work that were skipped, in all and in a row */
+  /** steps of the current sub-flow that were skipped, in all and in a row */
   skipped: wholeNumber,
   skippedInARow: wholeNumber,
-  /** loss scale of the sub-flow in work: its binary logarithm, and the steps since it changed */
+  /** loss scale of the current sub-flow: its binary logarithm, and the steps since it changed */
   lossExponent: wholeNumber.default(0),
   goodSteps: wholeNumber.default(0),
   report: reportFacts.optional(),
 })
 
-/** What a run's manifest holds beside the checkpoint's own fields. */
+/** What a run's manifest holds besides the checkpoint's own fields. */
 export type RunExtra = z.output<typeof extraSchema>
 
 /** What stays the same from checkpoint to checkpoint. */
@@ -144,7 +144,7 @@ export class RunWriter {
       else files[name] = asContent(field.toTensors(parameters, `subflow.${i + 1}.`))
     })
     if (chain.training) files[TRAINING] = asContent(trainingTensors(field, chain.training, chain.fit))
-    // the data themselves are read again; a pool that was made is kept while its fit is in work
+    // the data themselves are read again; a pool that was made is kept while its fit goes on
     if (chain.pool && !done) {
       if (this.written.has(POOL) && this.poolOf === chain.fit) keep.push(POOL)
       else files[POOL] = asContent(poolTensors(chain.pool, field.dimension))
@@ -208,7 +208,7 @@ function poolTensors({ left, right }: PoolColumns, D: number): NamedTensor[] {
   ]
 }
 
-/** Names of the sub-flow in work: parameters as in a finished one, moments and average under prefixes of their own. */
+/** Names of the current sub-flow: parameters as in a finished one, moments and average under prefixes of their own. */
 function trainingTensors(field: Network, state: TrainingState, n: number): NamedTensor[] {
   const prefix = `subflow.${n}.`
   return [
@@ -343,7 +343,7 @@ export async function saveFlow(
   }
   const lock = await lockRun(folder)
   try {
-    // looked at again now that nobody else writes there
+    // checked again now that nobody else writes there
     await findRun(folder, { force })
     await new RunWriter(folder, identity, field, null, force).write({
       chain: { finished, fit: fits.length + 1, scale: 1, training: null, pool: null },
@@ -439,7 +439,7 @@ export async function readState(run: Run): Promise<RunState> {
   }
 }
 
-/** The pool of the fit in work, where it was made between two fits. Throws CheckpointError where its columns do not fit. */
+/** The pool of the current fit, if it was made between two fits. Throws CheckpointError where its columns do not fit. */
 async function readPool({ folder, manifest, field: { dimension: D } }: Run): Promise<PoolColumns> {
   const file = await readCheckpointTensors(folder, manifest, POOL)
   const rows = file.tensors.get('pool')?.shape[0] ?? 0

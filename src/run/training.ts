@@ -44,17 +44,17 @@ export function planRun(
 export interface TrainFlowHooks extends RecipeHooks {
   readonly signal?: AbortSignal
   readonly onCheckpoint?: (state: RecipeState, spent: RecipeSpent) => Promise<void>
-  /** what training will take, once it is known that the device has it */
+  /** called with what training will take, once the device is known to have it */
   readonly onPlan?: (plan: TrainingPlan) => void
-  /** where training stands, from a checkpoint */
+  /** the state of training, from a checkpoint */
   readonly start?: RecipeState | null
-  /** what a row is; default: told from its shape */
+  /** what a row is; default: by its shape */
   readonly rowKind?: RowKind
   /** mirror pictures at random while the pool is the data */
   readonly flips?: boolean
 }
 
-/** Rows of data as a fit takes them: pixels stay bytes, anything else is float32 in the scale of the model. */
+/** Rows of data as a fit takes them: pixels stay bytes, anything else is float32, standardised as the model's data are. */
 export function poolRows(x: Tensor, scaler: Scaler | null): PoolValues {
   if (scaler) return modelValues(applyScaler(scaler, x))
   return holdsPixels(x) ? x.values : modelValues(x)

@@ -1,7 +1,7 @@
 /**
  * The device that runs the contracts' own references: float64 loops in plain TypeScript, no tricks. It is the
  * specification that the other devices are tested against, and the last resort where neither of them is there. Buffers hold
- * float32, so that a run resumed from its files goes on with the same bits; what lives within a replay is float64.
+ * float32, so that a run resumed from its files is bit-identical; temporaries are float64.
  */
 
 import { DeviceError } from '../../errors.js'
