@@ -1,0 +1,118 @@
+/**
+ * Feeds cases to a loader: `fuzz-child.mjs KIND FIRST COUNT`, with limits on time and memory set by whoever starts it. Before
+ * each case its number goes to stderr's file descriptor 3, so that the one that ends or hangs the process is known. What is
+ * wrong with an answer is printed, a line of JSON each; the last line counts.
+ */
+
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import process from 'node:process'
+import sharp from 'sharp'
+import { readManifest } from '../../dist/checkpoint/index.js'
+import { parseConfig, resolveConfig } from '../../dist/config/index.js'
+import { decodeCifar10 } from '../../dist/data/cifar10.js'
+import { readCsv, readCsvHeader } from '../../dist/data/csv.js'
+import { readIdxPictures } from '../../dist/data/idx.js'
+import { loadImageDensity } from '../../dist/data/image-density.js'
+import { readImageFolder } from '../../dist/data/image-folder.js'
+import { decodeNpy } from '../../dist/data/npy.js'
+import { LocalFlowError, printable } from '../../dist/errors.js'
+import { decodeSafetensors } from '../../dist/files/safetensors.js'
+import { openRun } from '../../dist/run/run.js'
+import { caseOf, corpusOf } from './fuzz-cases.mjs'
+
+const [kind, first, count] = [process.argv[2], Number(process.argv[3]), Number(process.argv[4])]
+const manifestPath = process.argv[5]
+const folder = mkdtempSync(join(tmpdir(), 'lfm-fuzz-'))
+process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
+mkdirSync(join(folder, 'run'))
+mkdirSync(join(folder, 'set'))
+
+const square = () => sharp({ create: { width: 12, height: 9, channels: 3, background: '#147' } })
+const corpus = corpusOf({
+  png: [await square().png().toBuffer(), await square().greyscale().png({ palette: true }).toBuffer()],
+  jpeg: [await square().jpeg().toBuffer(), await square().jpeg({ progressive: true }).toBuffer()],
+  webp: [await square().webp().toBuffer(), await square().webp({ lossless: true }).toBuffer()],
+  manifest: [manifestPath ? readFileSync(manifestPath) : Buffer.from('{}')],
+})
+
+const put = (name, bytes) => {
+  const path = join(folder, name)
+  writeFileSync(path, bytes)
+  return path
+}
+const picture = (extension) => async (bytes) => {
+  const path = put(`set/a.${extension}`, bytes)
+  await loadImageDensity(path).catch(refused)
+  await readImageFolder(join(folder, 'set'), { size: 4 }).catch(refused)
+}
+const loaders = {
+  safetensors: (bytes) => decodeSafetensors(new Uint8Array(bytes), 'a.safetensors'),
+  manifest: async (bytes) => {
+    put('run/manifest.json', bytes)
+    await openRun(join(folder, 'run'), await readManifest(join(folder, 'run')))
+  },
+  yaml: (bytes) => resolveConfig(parseConfig(bytes.toString('utf8'), { path: 'a.yaml' }), 'a.yaml'),
+  csv: async (bytes) => {
+    const path = put('a.csv', bytes)
+    await readCsvHeader(path).catch(refused)
+    await readCsv(path)
+  },
+  npy: (bytes) => decodeNpy(new Uint8Array(bytes), 'a.npy'),
+  idx: (bytes) => readIdxPictures(put('a.idx', bytes)),
+  cifar10: (bytes) => decodeCifar10(new Uint8Array(bytes), 'a.bin'),
+  png: picture('png'),
+  jpeg: picture('jpg'),
+  webp: picture('webp'),
+}
+
+let refusals = 0
+let wrong = []
+function refused(error) {
+  refusals++
+  if (!(error instanceof LocalFlowError)) wrong.push(`${error?.name}: ${String(error?.stack).slice(0, 600)}`)
+  else if (error.message.length >= 2000) wrong.push(`a message of ${error.message.length} characters`)
+  else if (error.message !== printable(error.message)) wrong.push('a message with control characters')
+}
+
+/** Peak of resident memory since the last call, in bytes; Linux alone can begin anew. */
+const resident = (name) =>
+  1024 * Number(new RegExp(`${name}:\\s+(\\d+)`).exec(readFileSync('/proc/self/status', 'utf8'))?.[1])
+const measures = process.platform === 'linux'
+
+let [failures, slowest, largest] = [0, 0, 0]
+for (let number = first; number < first + count; number++) {
+  const bytes = caseOf(kind, number, corpus)
+  wrong = []
+  writeSync(3, `${number}\n`)
+  if (measures) writeFileSync('/proc/self/clear_refs', '5')
+  const before = measures ? resident('VmRSS') : 0
+  const began = performance.now()
+  try {
+    await loaders[kind](bytes)
+  } catch (error) {
+    refused(error)
+  }
+  const took = performance.now() - began
+  const took_memory = measures ? resident('VmHWM') - before : 0
+  slowest = Math.max(slowest, took)
+  largest = Math.max(largest, took_memory)
+  if (took_memory > 4 * bytes.length + (64 << 20))
+    wrong.push(`${took_memory} bytes of memory for a file of ${bytes.length}`)
+  if (took > 2000) wrong.push(`${Math.round(took)} ms`)
+  for (const what of wrong) {
+    failures++
+    console.log(JSON.stringify({ kind, number, what }))
+  }
+}
+console.log(
+  JSON.stringify({
+    kind,
+    cases: count,
+    refusals,
+    failures,
+    slowestMs: Math.round(slowest),
+    largestMiB: Math.round(largest / 2 ** 20),
+  }),
+)
