@@ -58,7 +58,13 @@ async function writeExtra(folder: string, name: string, content: Content): Promi
 /** Removes pictures, report and losses of a run that has been replaced. */
 export async function removeReport(folder: string): Promise<void> {
   const names = [...Object.values(pictureFiles), LOSS_TABLE, PAGE]
-  await Promise.all(names.map((name) => rm(join(folder, name), { force: true })))
+  await Promise.all(
+    names.map((name) =>
+      rm(join(folder, name), { force: true }).catch((error) => {
+        throw cannotWrite(join(folder, name), error)
+      }),
+    ),
+  )
 }
 
 /** Samples of the picture, and rows of each state of a chain. */
