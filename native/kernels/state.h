@@ -1,4 +1,4 @@
-/** The words of a training state, as in src/kernels/state.ts. */
+/** The state words of training, as in src/kernels/state.ts. */
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-// Words of a training state: see src/kernels/state.ts.
+// The state words of training: see src/kernels/state.ts.
 const STATE_STEP = 0u;
 const STATE_HALTED = 1u;
 const STATE_SKIPPED = 2u;

@@ -8,12 +8,12 @@ import { holdsPixels } from '../data/tensor.js'
 import type { Device } from '../device/device.js'
 import { openDevice } from '../device/node/select.js'
 import { ConfigError, DataError, DeviceError } from '../errors.js'
-import { bytesText, checkMemory } from '../learn/plan.js'
+import { bytesText, checkMemory } from '../learn/estimate.js'
 import { checkTraining, describeModel, networkFor } from '../networks/registry.js'
 import { stagesOf } from '../ode/methods.js'
 import { isAdaptive } from '../ode/solver.js'
 import { machineBytes } from '../run/machine.js'
-import { checkBatch, planRun } from '../run/training.js'
+import { checkBatch, estimateRun } from '../run/training.js'
 import { note, print, printJson } from './terminal.js'
 import type { TrainCommandOptions } from './train.js'
 
@@ -48,13 +48,20 @@ export async function dryRun(configPath: string, options: TrainCommandOptions): 
     return null
   })
   try {
-    const plan = planRun(field, config, rows, device)
-    const { memory, rowFlops, stepFlops, parameters } = plan
+    const estimate = estimateRun(field, config, rows, device)
+    const { memory, rowFlops, stepFlops, parameters } = estimate
     const steps = config.train.steps.reduce((sum, count) => sum + count, 0)
     const N = config.train.steps.length
     const push = pushFlops(config, rows.count, rowFlops)
     if (options.json) {
-      printJson({ ...plan, subFlows: N, steps, batch: config.train.batch, rows: rows.count, rowShape: rows.rowShape })
+      printJson({
+        ...estimate,
+        subFlows: N,
+        steps,
+        batch: config.train.batch,
+        rows: rows.count,
+        rowShape: rows.rowShape,
+      })
     } else {
       const lines = [
         describeModel(config.model),
@@ -68,7 +75,7 @@ export async function dryRun(configPath: string, options: TrainCommandOptions): 
       ]
       print(...lines)
     }
-    if (device) checkMemory(plan, config, device.info, machineBytes())
+    if (device) checkMemory(estimate, config, device.info, machineBytes())
   } finally {
     await device?.dispose()
   }

@@ -14,7 +14,7 @@ import { stepProfile } from '../device/profile.js'
 import { CheckpointError, ConfigError, DataError, LocalFlowError, TrainingError } from '../errors.js'
 import type { Lock } from '../files/lock.js'
 import { missingForFigures } from '../files/native-parts.js'
-import { bytesText } from '../learn/plan.js'
+import { bytesText } from '../learn/estimate.js'
 import { describeModel, networkFor } from '../networks/registry.js'
 import { describeSolver } from '../ode/solver.js'
 import type { RecipeState } from '../recipes/recipe.js'
@@ -281,7 +281,7 @@ class Session {
       signal,
       flips: data.flips,
       rowKind: data.rowKind,
-      onPlan: ({ memory: { peak, activations } }) =>
+      onEstimate: ({ memory: { peak, activations } }) =>
         note(
           `Training takes ${bytesText(peak)} of memory, ${bytesText(activations)} of them for what a step computes.`,
         ),

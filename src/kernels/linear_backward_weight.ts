@@ -1,7 +1,7 @@
 /**
  * Gradients of a linear layer's parameters: dweight = dyᵀ x, dbias = Σ_b dy, dtime_weight = Σ_b t·dy, with x [B, K],
  * dy [B, N]. The sum over the batch runs in an order that depends on the shapes only, never on the number of threads.
- * Where the training state is given, dy carries its loss scale (state.ts), and the results are divided by it.
+ * With `state`, dy carries its loss scale (state.ts), and the results are divided by it.
  */
 
 import { expectBoth, expectShape, extents, type Kernel, traffic } from './contract.js'

@@ -2,7 +2,7 @@
  * The last layer of a velocity field with the flow-matching loss (Lipman et al. 2023; Xu et al. 2024):
  * v = scale·(x Wᵀ + bias + t·time_weight), row_loss[b] = Σ_d (v − target)² / (D·scale²), whose mean over the batch is the
  * loss, and delta = ∂loss/∂(v/scale) = 2 (v − target) / (B·D·scale). Dividing by scale² keeps a scaled network's loss of
- * order one (scale 1: the plain mean squared error). Where the training state is given, delta is multiplied by its loss scale
+ * order one (scale 1: the plain mean squared error). With `state`, delta is multiplied by its loss scale
  * (state.ts), so that what is stored in float16 does not fall below its smallest numbers; row_loss is not.
  */
 

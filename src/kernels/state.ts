@@ -1,6 +1,6 @@
 /**
- * The words of a training state: a u32 tensor of eight that lives on the device, so that a replayed training step
- * needs nothing from the host. Read back with the losses every few hundred steps.
+ * The *state words* of training: a u32 tensor of eight that stays on the device, so that a replayed training step needs
+ * nothing from the host. Read back with the losses every few hundred steps.
  */
 export const stateWords = {
   /** completed steps of this sub-flow: skipped ones count, a halted one does not */

@@ -20,36 +20,36 @@ function mean(f: (t: number) => number): number {
   return sum / (3 * pieces)
 }
 
-type Parts = Readonly<Record<'target' | 'state', readonly [own: number, other: number, noise: number]>>
+type Coefficients = Readonly<Record<'target' | 'interpolant', readonly [own: number, other: number, noise: number]>>
 
 /** Coefficients of the target and of I_t on x_l, on an independent copy of it, and on z: a row for each coupling. */
-const partsOf: Readonly<Record<Coupling, (path: Path, t: number, step: OuStep) => Parts>> = {
+const coefficientsOf: Readonly<Record<Coupling, (path: Path, t: number, step: OuStep) => Coefficients>> = {
   dependent(path, t, step) {
     const { left, right, leftRate, rightRate } = noisingOf(path, t, step)
-    return { target: [leftRate, 0, rightRate], state: [left, 0, right] }
+    return { target: [leftRate, 0, rightRate], interpolant: [left, 0, right] }
   },
   shuffled: withCopy,
   independent: withCopy,
 }
 
-function withCopy(path: Path, t: number, { decay, spread }: OuStep): Parts {
+function withCopy(path: Path, t: number, { decay, spread }: OuStep): Coefficients {
   const { left, right, leftRate, rightRate } = path.between(t)
   return {
     target: [leftRate, decay * rightRate, spread * rightRate],
-    state: [left, decay * right, spread * right],
+    interpolant: [left, decay * right, spread * right],
   }
 }
 
-const parts = ({ gamma, path, coupling }: SubFlowKind, t: number): Parts => {
+const coefficients = ({ gamma, path, coupling }: SubFlowKind, t: number): Coefficients => {
   if (!Object.hasOwn(couplings, coupling)) throw new RangeError(`there is no coupling '${coupling}'`)
-  return partsOf[coupling](paths[path], t, ouStep(gamma))
+  return coefficientsOf[coupling](paths[path], t, ouStep(gamma))
 }
 
 /** Standard deviation of the target, time-averaged, for data of the given variance: what output scaling multiplies by. */
 export const targetSpread = (kind: SubFlowKind, variance: number): number =>
   Math.sqrt(
     mean((t) => {
-      const [own, other, noise] = parts(kind, t).target
+      const [own, other, noise] = coefficients(kind, t).target
       return (own * own + other * other) * variance + noise * noise
     }),
   )
@@ -63,12 +63,12 @@ export const leastLoss = (kind: SubFlowKind, variances: readonly number[]): numb
     (sum, S) =>
       sum +
       mean((t) => {
-        const { target, state } = parts(kind, t)
+        const { target, interpolant } = coefficients(kind, t)
         const weights = [S, S, 1]
         const inner = (a: readonly number[], b: readonly number[]): number =>
           a.reduce((total, value, i) => total + value * b[i] * weights[i], 0)
-        const variance = inner(state, state)
-        return variance === 0 ? 0 : inner(target, target) - inner(target, state) ** 2 / variance
+        const variance = inner(interpolant, interpolant)
+        return variance === 0 ? 0 : inner(target, target) - inner(target, interpolant) ** 2 / variance
       }),
     0,
   ) / variances.length

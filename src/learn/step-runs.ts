@@ -1,6 +1,6 @@
 /**
  * The steps of a training program, as *runs* of some hundred replays. After each run comes a *look*: the losses of its
- * steps and the training state, read in order with the runs. Two runs are asked for at a time, so that a device goes
+ * steps and the state words, read in order with the runs. Two runs are asked for at a time, so that a device goes
  * from one to the next by itself, and the results of one are reported during the next.
  */
 
@@ -30,7 +30,7 @@ export interface StepProgram {
 }
 
 /**
- * Runs the steps [first, end) and yields a look at each run. Ends early where the state says that training halted;
+ * Runs the steps [first, end) and yields a look at each run. Ends early if the state words say that training halted;
  * throws what a run rejects with. However it ends, no run is under way afterwards.
  * @param pace steps of the next run: adapted to the time that runs take, and kept by the caller between calls
  */

@@ -92,7 +92,7 @@ export interface Network {
   /** gradient [P] of the flow-matching loss and row_loss [B] for target [B, D] */
   addGradient(builder: ProgramBuilder, operands: GradientOperands, scale: number, mode: TrainingMode): void
   /**
-   * The same with activations and packed weights in float16, and the loss scale of the training state (kernels/state.ts).
+   * The same with activations and packed weights in float16, and the loss scale of the state words (kernels/state.ts).
    * Left out where a network has no such path.
    */
   addMixedGradient?(builder: ProgramBuilder, operands: MixedOperands, scale: number): void

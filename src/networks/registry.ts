@@ -20,8 +20,8 @@ export type { UnetModel } from './unet/schema.js'
 /** The section `model`, fully resolved. */
 export type Model = MlpModel | UnetModel
 
-/** How a batch goes through a network. */
-export interface BatchParts {
+/** Rows of a batch, and the micro-batches it goes through a network in. */
+export interface MicroBatching {
   readonly batch: number
   readonly microBatches: number
 }
@@ -29,7 +29,7 @@ export interface BatchParts {
 export interface NetworkTraits {
   /** the key of the config that sets its size */
   readonly sizeKey: string
-  /** whether a batch can go through it in parts, and its activations can be computed again (TrainingMode) */
+  /** whether it takes micro-batches, and its activations can be computed again (TrainingMode) */
   readonly savesMemory: boolean
   /** how likelihoods compute the divergence by default */
   readonly trace: 'exact' | 'hutchinson'
@@ -43,8 +43,8 @@ interface NetworkKind<Written, M, Spec extends NetworkSpec> {
   forTraining(spec: Spec): Network
   /** for a description, in the layout that it has */
   ofSpec(spec: Spec): Network
-  /** what is wrong with the parts of a batch, as a sentence; null where nothing is */
-  batchProblem(spec: Spec, parts: BatchParts): string | null
+  /** what is wrong with such micro-batches, as a sentence; null where nothing is */
+  batchProblem(spec: Spec, batches: MicroBatching): string | null
   readonly traits: NetworkTraits
   /** one line for people */
   describe(model: M): string
@@ -141,9 +141,9 @@ export function networkOf(spec: NetworkSpec): Network {
 }
 
 /** Throws ConfigError where rows of this shape, or batches like these, do not fit the model. */
-export function checkTraining(model: Model, parts: BatchParts, rowShape: readonly number[]): void {
+export function checkTraining(model: Model, batches: MicroBatching, rowShape: readonly number[]): void {
   const kind = kindOf(model.kind)
-  const problem = kind.batchProblem(kind.specFor(model, rowShape), parts)
+  const problem = kind.batchProblem(kind.specFor(model, rowShape), batches)
   if (problem) throw new ConfigError(problem)
 }
 

@@ -6,7 +6,7 @@ import { applyScaler, type Scaler } from '../data/scaler.js'
 import { holdsPixels, type Tensor } from '../data/tensor.js'
 import type { Device } from '../device/device.js'
 import { InvalidArgumentError, invalid } from '../errors.js'
-import { checkMemory, type PlannedRows, planTraining, type TrainingPlan } from '../learn/plan.js'
+import { checkMemory, type EstimatedRows, estimateTraining, type TrainingEstimate } from '../learn/estimate.js'
 import type { PoolValues } from '../learn/pool.js'
 import { expectMixed } from '../learn/precision.js'
 import { modelValues } from '../model/values.js'
@@ -30,22 +30,22 @@ export function checkBatch({ train, flow }: ResolvedOptions, n: number): void {
 }
 
 /** What the longest fit of a recipe takes; device null: on any GPU. */
-export function planRun(
+export function estimateRun(
   network: Network,
   options: ResolvedOptions,
-  rows: PlannedRows,
+  rows: EstimatedRows,
   device: Pick<Device, 'plan'> | null,
-): TrainingPlan {
+): TrainingEstimate {
   const { fits } = recipeOf(options).plan(recipeSettings(options))
   const [longest] = [...fits].sort((a, b) => b.settings.steps - a.settings.steps)
-  return planTraining(network, longest.task, longest.settings, { ...rows, pairs: longest.kind === null }, device)
+  return estimateTraining(network, longest.task, longest.settings, { ...rows, pairs: longest.kind === null }, device)
 }
 
 export interface TrainFlowHooks extends RecipeHooks {
   readonly signal?: AbortSignal
   readonly onCheckpoint?: (state: RecipeState, spent: RecipeSpent) => Promise<void>
   /** called with what training will take, once the device is known to have it */
-  readonly onPlan?: (plan: TrainingPlan) => void
+  readonly onEstimate?: (estimate: TrainingEstimate) => void
   /** the state of training, from a checkpoint */
   readonly start?: RecipeState | null
   /** what a row is; default: by its shape */
@@ -85,9 +85,9 @@ export async function trainFlow(
   const data = poolRows(x, scaler)
   const network = networkFor(options.model, rowShape)
   if (options.train.precision === 'mixed') expectMixed(device, network)
-  const plan = planRun(network, options, { count: n, pixels: data instanceof Uint8Array }, device)
-  checkMemory(plan, options, device.info, machineBytes())
-  hooks.onPlan?.(plan)
+  const estimate = estimateRun(network, options, { count: n, pixels: data instanceof Uint8Array }, device)
+  checkMemory(estimate, options, device.info, machineBytes())
+  hooks.onEstimate?.(estimate)
   const recipe = recipeOf(options)
   const settings = recipeSettings(options, hooks.flips ? rowShape.at(-1) : 0)
   const run = runRecipe(recipe, { device, network, data, settings, signal: hooks.signal }, hooks, hooks.start ?? null)

@@ -5,9 +5,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 import { resolveOptions } from '../../src/config/index.js'
-import { bytesText, checkMemory } from '../../src/learn/plan.js'
+import { bytesText, checkMemory } from '../../src/learn/estimate.js'
 import { networkFor } from '../../src/networks/registry.js'
-import { planRun } from '../../src/run/training.js'
+import { estimateRun } from '../../src/run/training.js'
 import { lfm } from './lfm.js'
 
 const work = mkdtempSync(join(tmpdir(), 'lfm-dry-'))
@@ -38,9 +38,9 @@ describe('lfm train --dry-run', { timeout: 60_000 }, () => {
       'data: { kind: toy, name: moons, train: 1000, test: 0 }\nmodel: { hidden: [16] }\ntrain: { batch: 100 }\n'
     writeFileSync(join(work, 'toy.yaml'), `${toy}device: reference\n`)
     const { stdout } = await lfm(['train', 'toy.yaml', '--dry-run', '--json'], { cwd: work })
-    const plan = JSON.parse(stdout.trim().split('\n').at(-1)!)
-    expect(plan).toMatchObject({ parameters: 2 * 16 + 2 * 16 + 2 * 16 + 2, rows: 1000, rowShape: [2], batch: 100 })
-    expect(plan.memory.pool).toBe(4 * 2000)
+    const estimate = JSON.parse(stdout.trim().split('\n').at(-1)!)
+    expect(estimate).toMatchObject({ parameters: 2 * 16 + 2 * 16 + 2 * 16 + 2, rows: 1000, rowShape: [2], batch: 100 })
+    expect(estimate.memory.pool).toBe(4 * 2000)
   })
 
   test.each([
@@ -55,32 +55,32 @@ describe('lfm train --dry-run', { timeout: 60_000 }, () => {
   })
 })
 
-describe('the plan of a training', () => {
-  const plan = (train: object) => {
+describe('the estimate of a training', () => {
+  const estimate = (train: object) => {
     const options = resolveOptions({
       model: { kind: 'unet', attention: [8] },
       train: { batch: 32, steps: 10, ...train },
     })
     const field = networkFor(options.model, [1, 16, 16])
     const rows = { count: 1000, pixels: true }
-    return { options, ...planRun(field, options, rows, null) }
+    return { options, ...estimateRun(field, options, rows, null) }
   }
 
   test('counts bytes, and falls with recomputation and micro-batches', () => {
-    const whole = plan({})
+    const whole = estimate({})
     expect(whole.memory.pool).toBe(1000 * 256)
     const P = networkFor(whole.options.model, [1, 16, 16]).parameterLength
     expect(whole.memory.optimizer - 4 * 4 * P).toBeGreaterThan(0)
     expect(whole.memory.optimizer - 4 * 4 * P).toBeLessThan(4 * 5000)
-    const again = plan({ recompute: true })
+    const again = estimate({ recompute: true })
     expect(again.memory.activations).toBeLessThan(0.8 * whole.memory.activations)
-    const parts = plan({ microBatches: 4 })
+    const parts = estimate({ microBatches: 4 })
     expect(parts.memory.activations).toBeLessThan(0.35 * whole.memory.activations)
     expect(parts.memory.optimizer - whole.memory.optimizer).toBe(4 * P)
   })
 
   test('is held against the device', () => {
-    const { options, ...whole } = plan({})
+    const { options, ...whole } = estimate({})
     const cpu = { type: 'cpu', name: 'here', details: {} } as const
     expect(() => checkMemory(whole, options, cpu, whole.memory.peak)).not.toThrow()
     expect(() => checkMemory(whole, options, cpu, whole.memory.peak - 1)).toThrow(

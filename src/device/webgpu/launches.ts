@@ -44,7 +44,7 @@ const seedUniforms = (a: Numbers): Numbers => ({ seed_low: a.seedLow, seed_high:
 
 /**
  * The bindings of a pool of so many words that is larger than one of them may be; null where one is enough. The error that
- * says what to do where several are not comes before training (src/learn/plan.ts).
+ * says what to do where several are not comes before training (src/learn/estimate.ts).
  */
 function poolPieces(
   length: number,

@@ -2,7 +2,7 @@
  * mlp_backward in mixed precision (Micikevicius et al. 2018): what passes between kernels (inputs of layers, pre-activations,
  * deltas) and the weights that the products read are float16; sums, biases, residuals, the loss and the gradient are
  * float32, and so are the parameters themselves. `half` is a copy of them in float16, which the optimizer maintains
- * (adam_mixed). The loss is multiplied by the loss scale of the training state before its gradient is stored, and the
+ * (adam_mixed). The loss is multiplied by the loss scale of the state words before its gradient is stored, and the
  * parameters' gradient is divided by it again. Target, gradient and row_loss are those of mlp_backward; x may be float16,
  * which saves its conversion where the network's input is x alone.
  */

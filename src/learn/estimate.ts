@@ -16,7 +16,7 @@ import { type FitSettings, trainingProgram } from './fit.js'
 import { LOSS_RING } from './step-runs.js'
 import type { Task } from './task.js'
 
-export interface TrainingPlan {
+export interface TrainingEstimate {
   /** trainable parameters of one sub-flow */
   readonly parameters: number
   /** products of one row's forward pass, and of a training step, multiply-add counted as two */
@@ -38,7 +38,7 @@ export interface TrainingPlan {
   }
 }
 
-export interface PlannedRows {
+export interface EstimatedRows {
   /** n; null where the data are not there */
   readonly count: number | null
   readonly pixels: boolean
@@ -49,13 +49,13 @@ export interface PlannedRows {
 const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0)
 
 /** What training with these settings takes on a device; null: on any GPU. */
-export function planTraining(
+export function estimateTraining(
   field: Network,
   task: Task,
   settings: FitSettings,
-  { count, pixels, pairs = false }: PlannedRows,
+  { count, pixels, pairs = false }: EstimatedRows,
   device: Pick<Device, 'plan'> | null,
-): TrainingPlan {
+): TrainingEstimate {
   const buffers: StorageBuffer[] = []
   const buffer = (length: number, dtype: StorageBuffer['dtype'] = 'f32') => {
     const made: StorageBuffer = { dtype, length }
@@ -119,7 +119,7 @@ export function bytesText(bytes: number): string {
   return `${power === 0 ? value : value.toFixed(value < 10 ? 2 : value < 100 ? 1 : 0)} ${UNITS[power]}`
 }
 
-/** The settings that a plan's remedies speak of. */
+/** The settings that remedies name. */
 export interface PlannedSettings {
   readonly model: Model
   readonly train: {
@@ -136,7 +136,7 @@ export interface PlannedSettings {
  * processor, or than a buffer may have on an adapter.
  */
 export function checkMemory(
-  { memory }: TrainingPlan,
+  { memory }: TrainingEstimate,
   { train, model }: PlannedSettings,
   { type, name, details }: Pick<DeviceInfo, 'type' | 'name' | 'details'>,
   available: number,
