@@ -80,6 +80,43 @@ on_host -- --out /tmp/train train examples/demo.yaml --device webgpu --set 'mode
   --set train.steps=3 --set train.batch=50 --set data.train=500 --set data.test=20 --set ode.steps=1
 [ -s "$root/tmp/train/run/manifest.json" ]
 
+step 'prove: cut at its limit, killed at random moments, and gone on with; what is there can be read each time'
+readable() {
+  node - "$root/tmp/prove" "$@" <<'SCRIPT'
+const { existsSync, readdirSync, readFileSync } = require('node:fs')
+const [folder, ...wanted] = process.argv.slice(2)
+const { steps } = JSON.parse(readFileSync(`${folder}/prove.json`, 'utf8'))
+for (const file of readdirSync(folder)) {
+  const text = readFileSync(`${folder}/${file}`, 'utf8')
+  if (file.endsWith('.json') && file.startsWith('bench')) JSON.parse(text).rows.length
+  // of a file that grows by lines the last one may be cut off
+  if (file.endsWith('.jsonl')) for (const line of text.split('\n').slice(0, -1)) JSON.parse(line)
+}
+for (const pair of wanted) {
+  const [name, status] = pair.split('=')
+  if (steps[name]?.status !== status) throw new Error(`${name} is ${JSON.stringify(steps[name])}, not ${status}`)
+}
+process.stdout.write(`check-gpu-host: prove: ${Object.entries(steps).map(([name, { status }]) => `${name} ${status}`).join(', ')}\n`)
+SCRIPT
+}
+prove=(--out /tmp/prove prove --small)
+on_host -- "${prove[@]}" --only devices --only parity --seconds 12 2>/dev/null >&2 || true
+readable devices=passed parity=cut
+# in processes of their own number space, so that all of them end with the first
+killable=("${isolated[@]}" --pid --fork --kill-child=KILL)
+for _ in 1 2 3; do
+  set -m
+  (isolated=("${killable[@]}") && on_host -- "${prove[@]}" --only parity --only bench --seconds 100 >/dev/null 2>&1) &
+  set +m
+  sleep "$((RANDOM % 9 + 3)).$((RANDOM % 10))"
+  kill -KILL -- "-$!"
+  wait $! 2>/dev/null || true
+  readable devices=passed
+done
+on_host -- "${prove[@]}" --only devices --only learning --only bench-sampling --only tuner
+prints 'devices: done before'
+readable devices=passed learning=passed bench-sampling=passed tuner=passed
+
 step 'a driver without its graphics part: said, and not taken for success'
 rm "$root/$folder/lib64/libGLX_nvidia.so.0"
 : >"$root/$folder/lib64/libcuda.so.1"

@@ -3,7 +3,7 @@
 #include "attention_tile.wgsl"
 #include "numeric.wgsl"
 
-struct Uniforms { positions: u32, heads: u32, channels: u32, head_channels: u32, scale: f32 }
+struct Uniforms { positions: u32, heads: u32, channels: u32, head_channels: u32, planes: u32, scale: f32 }
 override OF_KEYS: bool = false;
 @group(0) @binding(0) var<uniform> u: Uniforms;
 @group(0) @binding(1) var<storage, read> qkv: array<f32>;
@@ -17,6 +17,7 @@ var<workgroup> probabilities: array<array<f32, 16>, 16>;
 
 @compute @workgroup_size(256)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
+  if (plane_of(group) >= u.planes) { return; }
   let place = place_of(group);
   let mine = local / SIDE;
   let lane = local % SIDE;

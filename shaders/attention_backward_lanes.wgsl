@@ -3,7 +3,7 @@
 #include "attention_lanes.wgsl"
 #include "numeric.wgsl"
 
-struct Uniforms { positions: u32, heads: u32, channels: u32, head_channels: u32, scale: f32 }
+struct Uniforms { positions: u32, heads: u32, channels: u32, head_channels: u32, planes: u32, scale: f32 }
 override OF_KEYS: bool = false;
 @group(0) @binding(0) var<uniform> u: Uniforms;
 @group(0) @binding(1) var<storage, read> qkv: array<vec4f>;
@@ -33,6 +33,7 @@ fn store(place: Place, part: u32, table: Table, share: u32, lane: u32) {
 
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) lane: u32) {
+  if (plane_of(group) >= u.planes) { return; }
   let place = place_of(group);
   // of the rows, where they are queries
   var mine: array<vec2f, 4>;

@@ -3,7 +3,7 @@
 #include "attention_lanes.wgsl"
 #include "numeric.wgsl"
 
-struct Uniforms { positions: u32, heads: u32, channels: u32, head_channels: u32, scale: f32 }
+struct Uniforms { positions: u32, heads: u32, channels: u32, head_channels: u32, planes: u32, scale: f32 }
 @group(0) @binding(0) var<uniform> u: Uniforms;
 @group(0) @binding(1) var<storage, read> qkv: array<vec4f>;
 @group(0) @binding(2) var<storage, read_write> y: array<vec4f>;
@@ -15,6 +15,7 @@ fn quad_of(part: u32, place: Place, position: u32, quad: u32) -> vec4f {
 
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) lane: u32) {
+  if (plane_of(group) >= u.planes) { return; }
   let place = place_of(group);
   var most: array<f32, 16>;
   var total: array<f32, 16>;

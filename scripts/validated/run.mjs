@@ -5,7 +5,8 @@
  * Debian's chromium-common brings, which is downloaded once into build/validation; LFM_VALIDATION_LAYER names another folder with
  * a libVkLayer_khronos_validation.so.
  *
- *     node scripts/validated/run.mjs [--long]     --long: all cases, some ten minutes
+ *     node scripts/validated/run.mjs [--long] [--seconds N]     --long: all cases, some ten minutes
+ *                                                               --seconds: for each kind of check, at most
  */
 
 import { execFileSync, spawnSync } from 'node:child_process'
@@ -19,6 +20,7 @@ const folder = join(root, 'build', 'validation')
 const library = 'libVkLayer_khronos_validation.so'
 const log = join(folder, 'messages.log')
 const length = process.argv.includes('--long') ? 'long' : 'short'
+const seconds = process.argv.includes('--seconds') ? process.argv[process.argv.indexOf('--seconds') + 1] : 'Infinity'
 
 function fail(message) {
   console.error(`test:validated: ${message}`)
@@ -79,6 +81,7 @@ function under(kind, ...args) {
       },
     },
   )
+  writeFileSync(join(folder, `${kind}.ran`), stderr)
   const messages = existsSync(log) ? readFileSync(log, 'utf8') : ''
   if (!messages.includes(enabled[kind])) {
     fail(`the layer did not check ${kind}: it says\n${messages.slice(0, 2000) || 'nothing'}\n${stderr.slice(-2000)}`)
@@ -122,9 +125,9 @@ for (const [mistake, said] of Object.entries(planted)) {
 }
 for (const kind of Object.keys(kinds)) {
   const began = Date.now()
-  const { status, stdout, stderr, complaints } = under(kind, 'suite.ts', length)
-  const [last] = stdout.trim().split('\n').slice(-1)
-  console.log(`${kind}: ${last}, ${complaints.length} messages, ${((Date.now() - began) / 1000).toFixed(0)} s`)
+  const { status, stdout, stderr, complaints } = under(kind, 'suite.ts', length, seconds)
+  const said = stdout.trim().split('\n').slice(-2).join('; ')
+  console.log(`${kind}: ${said}, ${complaints.length} messages, ${((Date.now() - began) / 1000).toFixed(0)} s`)
   for (const message of complaints.slice(0, 5)) console.log(message)
   if (status !== 0) fail(`the suite ended with ${status}:\n${stdout}\n${stderr.slice(-4000)}`)
   if (complaints.length > 0) fail(`the layer reports ${complaints.length} mistakes; all are in ${log}`)

@@ -3,7 +3,7 @@
  * small shapes with edges, without Dawn's own checks, so that nothing holds an access within its binding but our
  * arithmetic. Results are compared as well.
  *
- *     tsx scripts/validated/suite.ts short|long
+ *     tsx scripts/validated/suite.ts short|long SECONDS     SECONDS: what is not begun by then is left out
  */
 
 import { WebgpuDevice } from '../../src/device/webgpu/device.js'
@@ -20,13 +20,19 @@ const open = async (variants: Readonly<Record<string, string>>): Promise<WebgpuD
     onTuned: null,
   })
 
+const [size, seconds] = process.argv.slice(2)
+const end = performance.now() + 1000 * Number(seconds)
 let count = 0
-for await (const { what, complaints, ms } of parityRuns(open, process.argv[2] === 'long' ? 'all' : 'few')) {
+for await (const { what, complaints, ms } of parityRuns(open, size === 'long' ? 'all' : 'few')) {
   count++
-  if (process.env.LFM_VERBOSE) process.stdout.write(`${ms.toFixed(0)} ms ${what}\n`)
+  process.stderr.write(`${ms.toFixed(0)} ms ${what}\n`)
   for (const complaint of complaints) {
     process.stdout.write(`wrong: ${what}: ${complaint}\n`)
     process.exitCode = 1
+  }
+  if (performance.now() > end) {
+    process.stdout.write(`the time is up; the last was ${what}\n`)
+    break
   }
 }
 process.stdout.write(`${count} programs ran\n`)

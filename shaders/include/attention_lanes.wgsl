@@ -21,8 +21,14 @@ const DY = 3u;
 
 struct Place { picture: u32, head: u32, first: u32 }
 
+// Tiles along x; pictures with their heads along y and, beyond 32768 of them, z
+fn plane_of(group: vec3u) -> u32 {
+  return group.z * 32768u + group.y;
+}
+
 fn place_of(group: vec3u) -> Place {
-  return Place(group.z / u.heads, group.z % u.heads, group.x * ROWS);
+  let plane = plane_of(group);
+  return Place(plane / u.heads, plane % u.heads, group.x * ROWS);
 }
 
 // In qkv, in fours

@@ -10,8 +10,15 @@ var<workgroup> pairs: array<array<f32, 16>, 16>;
 
 struct Place { picture: u32, head: u32, first: u32, channel: u32 }
 
+// Tiles, for each share of the channels, along x; pictures with their heads along y and, beyond 32768 of them, z
+fn plane_of(group: vec3u) -> u32 {
+  return group.z * 32768u + group.y;
+}
+
 fn place_of(group: vec3u) -> Place {
-  return Place(group.z / u.heads, group.z % u.heads, group.x * SIDE, group.y * CHANNELS);
+  let plane = plane_of(group);
+  let tiles = (u.positions + SIDE - 1u) / SIDE;
+  return Place(plane / u.heads, plane % u.heads, group.x % tiles * SIDE, group.x / tiles * CHANNELS);
 }
 
 // Where q (part 0), k (1) or v (2) of a position begins

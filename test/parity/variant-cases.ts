@@ -58,3 +58,9 @@ export function halved(one: Case): Case {
   const scaled = (halfKernels as readonly string[]).includes(one.kernel) && 'state' in specs
   return { ...one, operands: scaled ? { ...operands, state: state(5, 0, 0, 0, 3) } : operands }
 }
+
+/** Attention in its variants; of heads whose channels are multiples of four, with positions that fill no tile. */
+export const attentionVariants = ['blocks', 'lanes', 'tile'] as const
+export const attentionCases = cases.filter(
+  ({ kernel, label }) => kernel.startsWith('attention') && / heads of (12|16|32|64)$/.test(label),
+)

@@ -4,12 +4,13 @@
  */
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { Device } from '../../src/device/device.js'
 import type { WebgpuDevice } from '../../src/device/webgpu/device.js'
 import { openWebgpu } from '../../src/device/webgpu/node/index.js'
 import { variants } from '../../src/device/webgpu/variants.js'
 import { adapterOrSkip } from '../webgpu/adapter.js'
 import { runCase } from './harness.js'
-import { edgeCases, productKernels } from './variant-cases.js'
+import { attentionCases, attentionVariants, edgeCases, productKernels } from './variant-cases.js'
 
 const name = await adapterOrSkip()
 
@@ -33,4 +34,25 @@ describe.skipIf(!name).each(Object.keys(variants))(`%s on ${name}`, { timeout: 6
       expect(error, `${operand}, ${detail}`).toBeLessThanOrEqual(allowed)
     }
   })
+})
+
+describe.skipIf(!name).each(attentionVariants)(`attention in %s on ${name}`, { timeout: 600_000 }, (variant) => {
+  let device: Device
+  beforeAll(async () => {
+    device = await openWebgpu({ adapter: name, variants: { attention: variant, attention_backward: variant } })
+  })
+  afterAll(() => device?.dispose())
+
+  test.each(attentionCases)('$kernel: $label', async (one) => {
+    // lanes are there where subgroups are
+    for (const { operand, error, allowed, detail } of await runCase(
+      device,
+      one,
+      variant === 'lanes' ? undefined : variant,
+    )) {
+      expect(error, `${operand}, ${detail}`).toBeLessThanOrEqual(allowed)
+    }
+  })
+
+  test('has cases', () => expect(attentionCases.map(({ kernel }) => kernel)).toContain('attention_backward'))
 })

@@ -8,8 +8,10 @@ import { plan } from '../../src/device/webgpu/launches.js'
 import { bearers, type Launch } from '../../src/device/webgpu/plans.js'
 import type { Target } from '../../src/device/webgpu/target.js'
 import { partsOfGradients } from '../../src/device/webgpu/weight-gradients.js'
+import { kernels } from '../../src/kernels/registry.js'
 import type { MlpSpec } from '../../src/networks/mlp/spec.js'
 import { type LoweredOperation, lower } from '../../src/program/lower.js'
+import { ProgramBuilder } from '../../src/program/program.js'
 import { stepOf } from './training-step.js'
 
 const net = (layers: number, more: Partial<MlpSpec> = {}): MlpSpec => ({
@@ -102,4 +104,28 @@ test('flops and bytes are borne by the launches that are named as the contract, 
   const backward = ['attention_backward_rows', 'attention_backward_lanes', 'attention_backward_lanes']
   expect(borne('attention_backward', ...backward)).toEqual([1, 2])
   expect(borne('convert', 'convert_back')).toEqual([0])
+})
+
+describe.each(Object.entries(targets))('webgpu: attention on %s', (_, target) => {
+  test('of more pictures and heads than a launch may have groups along an axis', () => {
+    const [B, heads, N, C] = [20_000, 8, 16, 64]
+    const builder = new ProgramBuilder()
+    const tensor = (...shape: number[]) =>
+      builder.tensor(bufferOf(shape.reduce((product, extent) => product * extent, 1)), shape)
+    const given = { qkv: tensor(B, 4, 4, 3 * C), y: tensor(B, 4, 4, C), log_sum_exp: tensor(B, heads, N) }
+    builder.add(kernels.get('attention')!, given, { heads })
+    const back = { ...given, dy: tensor(B, 4, 4, C), dqkv: tensor(B, 4, 4, 3 * C) }
+    builder.add(kernels.get('attention_backward')!, back, { heads })
+    const { operations } = lower(builder.build(), () => false)
+    const launches = operations.flatMap((one) => plan(one, target).launches)
+    expect(launches.length).toBe(4)
+    for (const { shader, groups } of launches) {
+      expect(Math.max(...groups), shader).toBeLessThanOrEqual(65_535)
+      // a workgroup for each tile of each head of each picture, or one for 64 queries
+      const tiles = shader === 'attention_backward_rows' ? (B * heads * N) / 64 : B * heads
+      expect(groups[0] * groups[1] * groups[2], shader).toBeGreaterThanOrEqual(tiles)
+    }
+    const [forward] = launches.map(({ shader }) => shader)
+    expect(forward).toBe(target.software ? (target.lanes > 0 ? 'attention_lanes' : 'attention') : 'attention_blocks')
+  })
 })

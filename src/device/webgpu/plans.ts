@@ -93,7 +93,7 @@ export const shapesOf = (operation: LoweredOperation): Record<string, Shape> =>
   Object.fromEntries(Object.entries(operation.operands).map(([name, { shape }]) => [name, shape]))
 
 /** Ways to implement a contract, after its name in a shader's. */
-const implementations = /_(half|thin|lanes|parts)$/
+const implementations = /_(half|thin|lanes|blocks|parts)$/
 
 /**
  * Which of an operation's launches do what its contract counts: those named as the contract, else the first. The others prepare
