@@ -43,8 +43,12 @@ describe.skipIf(!name)(`webgpu: layered integration on ${name}`, { timeout: 600_
   })
   afterAll(() => device?.dispose())
   const wide: Spec = { B: 37, D: 70, hidden: [24, 24], activation: 'tanh', T: 2, scale: 1.5, steps: 2 }
+  // a state that is not what the network sees is no case for layers
   const layered = [...specs, wide].flatMap((spec, i) =>
-    casesOf(spec, i).filter(({ composite, label }) => composite === 'integrate' && (i === 3 || /log det$/.test(label))),
+    casesOf(spec, i).filter(
+      ({ composite, label }) =>
+        composite === 'integrate' && !/three sub-flows/.test(label) && (i === 3 || /log det$|two-step/.test(label)),
+    ),
   )
   compositeParity(() => device, 'layered', layered)
 })
