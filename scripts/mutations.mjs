@@ -170,7 +170,7 @@ const source = [
   },
   {
     file: 'src/model/flow.ts',
-    tests: ['method/standardised', 'api/local-flow', 'method/gaussian'],
+    tests: ['method/standardised', 'method/carry', 'api/local-flow'],
     filter: 'on native',
     mutations: [
       ['Math.log(2 * Math.PI) + (this.scaler', 'Math.log(2 * Math.PI) - (this.scaler'],
@@ -184,7 +184,7 @@ const source = [
   },
   {
     file: 'src/model/transport.ts',
-    tests: ['method/solvers', 'api/local-flow'],
+    tests: ['method/carry', 'method/solvers', 'api/local-flow'],
     filter: 'on native',
     mutations: [
       ['[...links].reverse()', '[...links]'],

@@ -9,7 +9,7 @@ import { gaussian } from '../../src/data/gaussian.js'
 import { toy } from '../../src/data/toy.js'
 import type { Device } from '../../src/device/device.js'
 import { stageCombine } from '../../src/kernels/stage_combine.js'
-import { uploadPool } from '../../src/learn/pool.js'
+import { type PoolValues, uploadPool } from '../../src/learn/pool.js'
 import type { Task } from '../../src/learn/task.js'
 import { Flow } from '../../src/model/flow.js'
 import { mlpNetwork } from '../../src/networks/mlp/mlp.js'
@@ -260,6 +260,40 @@ await describeOn(['reference', 'native'], 'a simulated push', (device) => {
     const learned = await trainChain(device(), small, rows(60), settings)
     expect(simulated.networks[0]).toEqual(learned.networks[0])
     expect(simulated.networks[1]).not.toEqual(learned.networks[1])
+  })
+})
+
+await describeOn(['reference', 'native'], 'fits', (device) => {
+  // a rate so small that float32 parameters stay where they are
+  const still = { ...optimizer, lr: 1e-30 }
+  const begin = (over: Partial<RecipeSettings>, data: PoolValues = rows(60)) =>
+    trainChain(
+      device(),
+      small,
+      data,
+      chain([0.3, null], { steps: [1, 1], fit: { batch: 24, seed: 4, optimizer: still }, ...over }),
+    )
+
+  test('begin from parameters of their own, or from those of the one before', async () => {
+    const [first, second] = [1, 2].map((number) => small.initialise(4, number))
+    const fresh = await begin({ warmStart: false })
+    expect(fresh.networks.map(({ parameters }) => parameters)).toEqual([first, second])
+    const warm = await begin({ warmStart: true })
+    expect(warm.networks.map(({ parameters }) => parameters)).toEqual([first, first])
+  })
+
+  test('scale outputs by the target’s spread, of bytes as of the floats that they stand for', async () => {
+    const bytes = Uint8Array.from({ length: 120 }, (_, i) => (i % 2 === 0 ? 60 + ((7 * i) % 90) : (31 * i) % 256))
+    const floats = Float32Array.from(bytes, (byte) => (byte - 127.5) / 127.5)
+    const variances = [0, 1].map((d) => moments(floats.filter((_, i) => i % 2 === d)).variance)
+    const S = (variances[0] + variances[1]) / 2
+    for (const data of [bytes, floats]) {
+      const { networks } = await begin({ outputScale: true }, data)
+      const wanted = Math.sqrt((1 - Math.exp(-0.3)) ** 2 * S + 1 - Math.exp(-0.6))
+      expect(networks[0].scale).toBeCloseTo(wanted, 6)
+    }
+    const plainly = await begin({ outputScale: false })
+    expect(plainly.networks.map(({ scale }) => scale)).toEqual([1, 1])
   })
 })
 
