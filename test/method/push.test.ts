@@ -5,6 +5,9 @@
 
 import { expect, test } from 'vitest'
 import { gaussian } from '../../src/data/gaussian.js'
+import { seedWords } from '../../src/kernels/draws.js'
+import { loadRows } from '../../src/kernels/load_rows.js'
+import { packPixels } from '../../src/kernels/pool.js'
 import { uploadPool } from '../../src/learn/pool.js'
 import { mlpNetwork } from '../../src/networks/mlp/mlp.js'
 import { type MlpSpec, mlpLayers } from '../../src/networks/mlp/spec.js'
@@ -49,6 +52,32 @@ await describeOn(['reference', 'native'], 'a push', (device) => {
     x.forEach((value, i) => {
       expect(pushed[i]).toBeCloseTo(value + (i % 2 === 0 ? 1.5 : -0.75), 5)
     })
+    for (const buffer of [parameters, pool.left, made.pool.left]) buffer.dispose()
+  })
+})
+
+await describeOn(['native'], 'a push of mirrored pictures', (device) => {
+  test('turns each row as its number says, in whatever block it is', async () => {
+    const field = mlpNetwork(net(2))
+    const parameters = device().createBuffer(field.parameterLength)
+    // more rows than a block has: pictures of one row of two pixels
+    const n = 2000
+    const bytes = Uint8Array.from({ length: 2 * n }, (_, i) => (i % 2 === 0 ? 0 : 255))
+    const pool = uploadPool(device(), { left: bytes }, 2, 2)
+    const options = { solver: solvers[0], seed: 7, stream: 3 }
+    const made = await pushForward(device(), { field, parameters, scale: 1 }, pool, options)
+    const pushed = await made.pool.left.read()
+    const y = { data: new Float64Array(2 * n), shape: [n, 2] }
+    loadRows.reference(
+      {
+        pool: { data: packPixels(bytes, 2), shape: [n, 1] },
+        first: { data: Uint32Array.of(0), shape: [1] },
+        y,
+      },
+      { ...seedWords(7), stream: 3, values: 'pixels', mirror: 2 },
+    )
+    expect([...(pushed as Float32Array)]).toEqual([...y.data])
+    expect(new Set(y.data.filter((_, i) => i % 2 === 0))).toEqual(new Set([-1, 1]))
     for (const buffer of [parameters, pool.left, made.pool.left]) buffer.dispose()
   })
 })

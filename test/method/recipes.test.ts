@@ -11,6 +11,7 @@ import type { Device } from '../../src/device/device.js'
 import { stageCombine } from '../../src/kernels/stage_combine.js'
 import { type PoolValues, uploadPool } from '../../src/learn/pool.js'
 import type { Task } from '../../src/learn/task.js'
+import { timeQuantiles } from '../../src/learn/times.js'
 import { Flow } from '../../src/model/flow.js'
 import { mlpNetwork } from '../../src/networks/mlp/mlp.js'
 import type { MlpSpec } from '../../src/networks/mlp/spec.js'
@@ -282,6 +283,20 @@ await describeOn(['reference', 'native'], 'fits', (device) => {
     expect(warm.networks.map(({ parameters }) => parameters)).toEqual([first, first])
   })
 
+  test('give the average of their parameters, where one is kept', async () => {
+    const states: RecipeState[] = []
+    const { networks } = await trainChain(
+      device(),
+      small,
+      rows(60),
+      chain([0.3, null], { steps: [3, 3], fit: { batch: 24, seed: 4, optimizer: { ...optimizer, ema: 0.9 } } }),
+      { onCheckpoint: async (state) => void states.push(state) },
+    )
+    const end = states.find(({ fit, training }) => fit === 1 && training)!.training!
+    expect(networks[0].parameters).toEqual(end.average)
+    expect(networks[0].parameters).not.toEqual(end.parameters)
+  })
+
   test('scale outputs by the target’s spread, of bytes as of the floats that they stand for', async () => {
     const bytes = Uint8Array.from({ length: 120 }, (_, i) => (i % 2 === 0 ? 60 + ((7 * i) % 90) : (31 * i) % 256))
     const floats = Float32Array.from(bytes, (byte) => (byte - 127.5) / 127.5)
@@ -370,6 +385,14 @@ describe('a config', () => {
     expect(resolveOptions({}).flow).toMatchObject({ recipe: 'local', push: 'learned' })
   })
 
+  it('gives the fits on pairs their own law of times', () => {
+    const { quantiles, reflow } = recipeSettings(
+      resolveOptions({ flow: { recipe: 'reflow', time: 'uniform', reflow: { time: { beta: [1, 0.5] } } } }),
+    )
+    expect(quantiles).toBeNull()
+    expect(reflow.quantiles).toEqual(timeQuantiles({ beta: [1, 0.5] }))
+  })
+
   it.each([
     [reflow, [2]],
     [plain, [0]],
@@ -382,6 +405,8 @@ describe('a config', () => {
     )
     expect(found).toEqual(stages)
     expect(fits.map(({ settings }) => settings.steps)).toEqual(recipe === plain ? [4] : [4, 5, 6])
+    // the path of the last fit is the only one here that is read from a table
+    expect(fits.map(({ task }) => 'path' in task.tables)).toEqual(recipe === plain ? [false] : [false, false, true])
     // streams of random draws are kept apart by the number
     expect(fits.map(({ settings }) => settings.number)).toEqual(fits.map((_, i) => i + 1))
   })
