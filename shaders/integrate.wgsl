@@ -1,6 +1,6 @@
 // A list of evaluations (src/ode/evaluations.ts) of one sub-flow, a tile of rows through all of them in one launch; with
-// HAS_LOG_DET the integral of the divergence beside them. What a step makes of its rows leaves the workgroup only where a
-// launch after this one goes on with it.
+// HAS_LOG_DET the integral of the divergence beside them. The state of a step leaves the workgroup only if a later launch
+// continues from it.
 #include "mlp_tile.wgsl"
 
 struct Uniforms {

@@ -1,4 +1,4 @@
-// A field's last layer with what a Runge–Kutta stage makes of it: v = scale·(x Wᵀ + bias + t·time weight); sums, where they
+// A field's last layer and the Runge–Kutta stage that uses it: v = scale·(x Wᵀ + bias + t·time weight); sums, where they
 // are kept, become (base, sums or the next stage's point) + share·v; that point is base + reach·v, and what is written for the
 // next stage its input_features. The bias is the first of `shifts`, the time weight follows from `time_at` on.
 #include "numeric.wgsl"

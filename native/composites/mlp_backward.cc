@@ -4,7 +4,7 @@
  * A strip of rows goes forward through all layers, through the loss and back again while it is in one thread's cache; dz
  * of a layer takes the place of its output. Weight gradients are sums over rows: the batch is cut into *lanes*, ranges of
  * rows whose number depends on the batch only. A lane adds up its strips in order in its own sums, and the lanes are
- * added in order at the end, so that the bits do not depend on the number of threads. A first layer of few inputs has its
+ * added in order at the end, so that results are bit-identical for any number of threads. A first layer of few inputs has its
  * sums transposed, xᵀ dz, so that vectors run along its many outputs.
  */
 

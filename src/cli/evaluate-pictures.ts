@@ -1,7 +1,7 @@
 /**
- * `lfm evaluate` of a run on pictures: draws samples, and holds them against pictures of a part by FID, precision and recall in
- * the space of some features; beside it the FID that as many training pictures have, which is what a perfect model would reach.
- * The likelihood of pictures costs far more than samples: it is computed of as many as --likelihood asks for.
+ * `lfm evaluate` of a run on pictures: draws samples, and compares them with pictures of a part by FID, precision and recall in
+ * the space of some features; beside it the FID of as many training pictures, which is what a perfect model would reach. The
+ * likelihood of pictures costs far more than samples: it is computed for as many as --likelihood says.
  */
 
 import { evenly } from '../data/pictures.js'

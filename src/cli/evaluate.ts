@@ -1,8 +1,8 @@
 /**
  * `lfm evaluate`: the negative log-likelihood of the test part, beside the entropy and the divergence where the truth is known,
  * and how much it changes when the solver works twice as hard; of a run on pictures the quality of its samples
- * (evaluate-pictures.ts). The result goes into the run's report. The validation part, by
- * which settings are chosen, is only printed: the report's likelihood is always that of rows nothing was chosen by.
+ * (evaluate-pictures.ts). The result goes into the run's report. For the validation part, on
+ * which settings are chosen, it is only printed: the report's likelihood is always of rows on which nothing was chosen.
  */
 
 import { dirname } from 'node:path'

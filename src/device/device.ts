@@ -1,8 +1,8 @@
 /**
  * A *device* runs programs. There are three: 'webgpu' (WGSL on Dawn), 'native' (C++ with SIMD and threads) and
  * 'reference' (the contracts' own float64 loops). A device owns *buffers*, memory that outlives programs, and compiles a
- * program into an *executable* that is replayed with no work in JavaScript for each operation. It knows nothing of
- * flows or networks, only of kernels and the composites it has fused implementations for.
+ * program into an *executable* that is replayed; no JavaScript runs for a single operation. It knows nothing of flows or
+ * networks, only of kernels and the composites it has fused implementations of.
  */
 
 import type { DType } from '../kernels/contract.js'
@@ -68,7 +68,7 @@ export function mergeVariants(
   return merged
 }
 
-/** What a replay of a program needs beside the buffers it was given, in bytes. */
+/** What a replay of a program needs besides the buffers it was given, in bytes. */
 export interface ProgramMemory {
   /** slots of temporaries, which share them by their lifetimes */
   readonly slots: readonly number[]
@@ -76,7 +76,7 @@ export interface ProgramMemory {
 }
 
 /**
- * The memory of a program on a device that takes whole what `takes` says.
+ * The memory of a program on a device with fused implementations of the composites for which `takes` is true.
  * @param bytes of one number in a temporary
  * @param packed two float16 numbers take the place of one
  */

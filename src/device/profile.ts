@@ -20,7 +20,7 @@ export interface TimedProgram {
 }
 
 export interface DeviceTimes {
-  /** microseconds that a launch of nothing takes which has to wait for the one before; null where launches are calls */
+  /** microseconds of an empty launch that depends on the one before; null where launches are calls */
   readonly emptyDispatchUs: number | null
   /** microseconds of JavaScript to record one launch; null where nothing is recorded */
   readonly recordUs: number | null

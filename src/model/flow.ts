@@ -1,7 +1,7 @@
 /**
  * A trained model: stages that carry rows between data and noise, whatever recipe made them. It samples, scores, and carries
- * points along the chain. Values go in and come out in the units of the data: the scaler, where there is one, is applied and
- * undone here, and counted in likelihoods.
+ * points along the chain. Values go in and come out in the units of the data: the scaler, if there is one, is applied and
+ * undone here, and accounted for in likelihoods.
  */
 
 import { applyScaler, logDeterminant, type Scaler, undoScaler } from '../data/scaler.js'
@@ -22,11 +22,11 @@ export interface Stage {
   readonly scale: number
   /** the noising that it undoes: a step γ, or straight to noise */
   readonly gamma: number | null
-  /** where it lies on the chain's angle; null: it is not known, and the clock `angle` refused */
+  /** where it lies on the chain's angle; null: not known, and the clock `angle` is refused */
   readonly angle: AngleRange | null
 }
 
-/** How a model's rows are carried where a call says nothing else. */
+/** How a model's rows are carried by default. */
 export interface CarrySettings {
   readonly sample: SolverSettings
   readonly evaluate: SolverSettings & { readonly trace: 'exact' | 'hutchinson'; readonly probes: number }
@@ -206,7 +206,7 @@ export class Flow {
     this.device = null
   }
 
-  /** What the flow runs on; null before a device was needed. */
+  /** The device that the flow runs on; null before one was needed. */
   get deviceInfo(): DeviceInfo | null {
     return this.device?.info ?? null
   }
@@ -296,7 +296,7 @@ export class Flow {
     })
   }
 
-  /** Rows of data in the scale of the model, in memory of our own: the caller may fill its array anew while we are at work. */
+  /** Rows of data, standardised, as a copy: the caller may refill its array meanwhile. */
   private rows(name: string, x: Tensor): Float32Array {
     checkTensor(name, x)
     this.checkRowShape(name, x)
@@ -319,7 +319,7 @@ export class Flow {
     }
   }
 
-  /** Model scale back to the units of the data. */
+  /** Back to the units of the data. */
   private restore(values: Float32Array): Samples {
     const shape = [values.length / this.field.dimension, ...this.rowShape]
     const restored = this.scaler ? undoScaler(this.scaler, { values, shape }).values : values

@@ -28,7 +28,7 @@ export interface Link {
   readonly offset?: number
   /** output scale of its network */
   readonly scale: number
-  /** what shares steps out among sub-flows; left out: they are those of the path */
+  /** distributes steps over sub-flows; left out: the steps are those of the path */
   readonly place?: Place
 }
 
@@ -73,7 +73,7 @@ export interface TransportResult {
   readonly evaluations: Evaluations
 }
 
-/** Attempted steps between two looks at which rows are done. */
+/** Attempted steps between two checks of which rows are done. */
 const ATTEMPTS_PER_LOOK = 4
 /** No row of a well-posed flow needs this many; more means a field that cannot be integrated to the tolerance. */
 const MOST_ATTEMPTS = 20_000
@@ -90,7 +90,7 @@ const BLOCK_ROWS_PER_THREAD = 256
 
 /** Flops of one evaluation of a block on a processor: a tenth of a second or so, and enough to share out. */
 const BLOCK_FLOPS = 2e10
-/** Flops of a row's evaluation from which on a block has no more rows than it must. */
+/** Flops of a row's evaluation from which on a block has as few rows as possible. */
 const HEAVY_ROW = 1e6
 
 /**
@@ -158,7 +158,7 @@ export class Transport {
 
   /**
    * Carries one block. `first` is the number of its first row (what noise and probes are drawn by), `count` ≤ rows.
-   * Rows beyond `count` are carried too and mean nothing.
+   * Rows beyond `count` are carried too; their values have no meaning.
    */
   async block(first: number, count: number, signal?: AbortSignal): Promise<Evaluations> {
     this.first.write(Uint32Array.of(first))
@@ -199,7 +199,7 @@ export class Transport {
     this.buffers.length = 0
   }
 
-  /** All steps of all legs in one program, and as one operation wherever nothing is kept on the way. */
+  /** All steps of all legs in one program; one operation for consecutive legs of which only the last is kept. */
   private async fixed(): Promise<Transport['runBlock']> {
     const { legs, solver, rows } = this.options
     const { field } = legs[0].link
@@ -256,7 +256,7 @@ export class Transport {
     }
   }
 
-  /** Two programs a leg: the first stage, and one attempted step that is replayed until every row is through. */
+  /** Two programs a leg: the first stage, and one attempted step that is replayed until every row has arrived. */
   private async adaptive(): Promise<Transport['runBlock']> {
     const { legs, solver, rows, source } = this.options
     const { dimension } = legs[0].link.field
@@ -364,7 +364,7 @@ export class Transport {
       let output = 0
       for (const { leg, begin, attempt } of compiled) {
         t.write(new Float32Array(rows).fill(leg.start))
-        // rows that nobody asked for stay where they are
+        // surplus rows of the block stay where they are
         h.write(new Float32Array(rows).fill(FIRST_STEP * (leg.end - leg.start), 0, count))
         await begin.run(1, { signal })
         for (let attempts = 0; ; attempts += ATTEMPTS_PER_LOOK) {

@@ -3,20 +3,20 @@
  * chain, from 0 at the data to π/2 at the noise (less where the chain ends in a number instead of the free sub-flow).
  *
  * Every path is I_t = A(t) x_l + B(t) z, and so has an angle of its own, φ(t) = atan2(B, A), from 0 to θ_n = arccos e^{−γ_n}
- * (π/2 for the free one). Where x_l is the Ornstein–Uhlenbeck image of the data at the angle Θ_{n−1}, as the push aims at,
- * I_t has as much of the data beside noise as that image at Θ, with
+ * (π/2 for the free one). If x_l is the Ornstein–Uhlenbeck image of the data at the angle Θ_{n−1}, which the push aims for, I_t
+ * has the same ratio of data to noise as that image at Θ, with
  *
  *     cos Θ = cos Θ_{n−1} · cos φ(t),   cos Θ_n = Π_{i ≤ n} cos θ_i
  *     dt/dΘ = (dφ/dΘ) / (dφ/dt),   dφ/dΘ = sin Θ / (cos Θ_{n−1} sin φ)
  *
- * On the arc φ = θ_n t, and I_t is the process itself. Another path has the process's marginals but for a factor
- * ρ = √(A² + B²), 1 at both ends: by the angle the state of every path is u = I_t/ρ, with
+ * On the arc φ = θ_n t, and I_t is the process itself. Another path has the process's marginals up to a factor
+ * ρ = √(A² + B²), 1 at both ends: by the angle, the state of every path is u = I_t/ρ, with
  *
  *     du/dΘ = (v(ρu, t)/ρ − u·(dρ/dt)/ρ)·dt/dΘ
  *
- * so that a linear or trigonometric path costs what the arc costs, and du/dΘ goes on smoothly from a sub-flow to the next. From
+ * so that a linear or trigonometric path costs as much as the arc, and du/dΘ is smooth from a sub-flow to the next. From
  * Θ_{n−1} > 0 on, dφ/dΘ is infinite at the data side of a sub-flow, t = 0, where du/dφ vanishes: u is smooth in Θ, even in φ. A
- * step with an evaluation there goes by φ.
+ * step with an evaluation there is taken in φ.
  */
 
 /** A(t), B(t) and their derivatives, 0 ≤ t ≤ 1. */
@@ -38,7 +38,7 @@ export interface AngleRange {
   readonly arc: boolean
 }
 
-/** A place in local time, how fast local time goes there by the clock, and how large I_t is beside the process. */
+/** A local time, the rate of local time by the clock there, and the size of I_t relative to the process. */
 export interface Instant {
   readonly time: number
   readonly rate: number
@@ -47,16 +47,16 @@ export interface Instant {
   readonly growth: number
 }
 
-/** A sub-flow by the clock: readings at its data side and its noise side, and what a reading says. */
+/** A sub-flow by the clock: readings at its data side and its noise side, and the instant at a reading. */
 export interface Dial {
   readonly from: number
   readonly to: number
   /** the reading at local time t */
   reading(t: number): number
   instant(reading: number): Instant
-  /** whether the derivative by the clock goes on smoothly from a sub-flow to the next */
+  /** whether the derivative by the clock is smooth from a sub-flow to the next */
   readonly joined: boolean
-  /** the same sub-flow by its own angle φ, whose rate is finite everywhere; left out where the rate is anyway */
+  /** the same sub-flow by its own angle φ, whose rate is finite everywhere; left out if the clock's rate is finite too */
   readonly own?: Dial
 }
 

@@ -1,12 +1,12 @@
 /**
- * What a solver does, as a list of *evaluations* of the velocity that the host has worked out (src/ode/), whatever the steps,
- * the clock and the method. With y the state at a step's start, p the evaluation's place, `sum` what the step makes of y:
+ * What a solver does, as a list of *evaluations* of the velocity. The host works it out (src/ode/) for any steps, clock and
+ * method. With y the state at a step's start, p the point of the evaluation, `sum` the state that the step leads to:
  *
  *     x = place·p;  k = factor·v(x, time) + own·x;  sum += share·k;
  *     then  p = y + reach·k,  or, where a step ends,  p = y = sum,  sum = y + carry·k
  *
- * Every stage starts from the stage before alone, as in Euler's, the midpoint, Heun's and the classical Runge–Kutta method;
- * `carry` is what a two-step method takes of a velocity into the step after. In local time the state is x itself: factor and
+ * Every stage depends only on the one before, as in Euler's, the midpoint, Heun's and the classical Runge–Kutta method;
+ * `carry` is the weight of a velocity in the step after, for two-step methods. In local time the state is x itself: factor and
  * place are 1, own is 0.
  */
 
@@ -18,13 +18,13 @@ export interface Evaluation {
   readonly factor: number
   readonly own: number
   readonly place: number
-  /** of k in its step */
+  /** weight of k in its step */
   readonly share: number
-  /** how far the next evaluation's place lies along k; 0 where the step ends */
+  /** how far along k the point of the next evaluation lies; 0 where the step ends */
   readonly reach: number
   /** whether the step is complete */
   readonly ends: boolean
-  /** of k in the step after; 0 but where this step ends */
+  /** weight of k in the step after; 0 except where this step ends */
   readonly carry: number
 }
 

@@ -1,8 +1,9 @@
 /**
  * Carries B rows through the velocity fields of one or several sub-flows, evaluation by evaluation (evaluations.ts), and with
  * log_det the integral of the divergence beside them (Grathwohl et al. 2019): log_det += (share + carry)·factor·place·div v. (That
- * of own·x is left out: through a whole sub-flow it comes to nothing.) The trace is exact, or by Hutchinson's probes. Rows do not meet: a device may take a tile of rows through all
- * evaluations. The evaluations are in the attributes, which expansions read, and in `table`, which engines read.
+ * of own·x is left out: over a whole sub-flow it is zero.) The trace is exact, or by Hutchinson's probes. Rows are independent:
+ * a device may take a tile of rows through all evaluations. The evaluations are in the attributes, which expansions read, and
+ * in `table`, which engines read.
  */
 
 import { InvalidArgumentError } from '../errors.js'
@@ -78,7 +79,7 @@ function checkEvaluations(networks: number, evaluations: readonly Evaluation[], 
   })
 }
 
-/** One operation for each stretch of evaluations of the same sub-flow. */
+/** One operation for consecutive evaluations of the same sub-flow. */
 function throughEach(
   builder: ProgramBuilder,
   o: Record<string, Tensor>,
@@ -132,7 +133,7 @@ export interface IntegrationOperands {
   readonly probes?: Tensor
   /** [B, 1]; together with log_det_out, or not at all */
   readonly log_det?: Tensor
-  /** [B, D], what an integration whose last evaluation carried has left in ahead_out */
+  /** [B, D], ahead_out of an earlier integration whose last evaluation has a `carry` */
   readonly ahead?: Tensor
   /** [B, D], the state after the last evaluation */
   readonly out: Tensor

@@ -1,6 +1,6 @@
 /**
- * integrate out of the network and `stage_combine`. A network that combines stages itself does so in its first layer and, in a
- * step's last stage, in its last layer: unless the step carries, for then its last velocity is needed once more.
+ * The expansion of integrate into the network and `stage_combine`. A network that combines stages itself does so in its first
+ * layer and, in a step's last stage, in its last layer, unless the step has a `carry` and its last velocity is needed again.
  */
 
 import { stageCombine } from '../kernels/stage_combine.js'
@@ -60,11 +60,11 @@ type Step = (
   to: State,
 ) => void
 
-/** Coefficients of the stages before stage s in its place. */
+/** Coefficients of the earlier stages in the point of stage s. */
 const placeOf = (step: readonly Evaluation[], s: number): number[] =>
   s === 0 ? [] : [...new Array<number>(s - 1).fill(0), step[s - 1].reach]
 
-/** The network combines: a stage writes its velocity, the last one the step's end. */
+/** For networks that combine: a stage writes its velocity, the last one the state at the step's end. */
 const combinedStep: Step = (builder, o, { net, scale }, step, from, to) => {
   const [B, D] = from.y.shape
   const last = step.length - 1
@@ -86,7 +86,7 @@ const combinedStep: Step = (builder, o, { net, scale }, step, from, to) => {
   })
 }
 
-/** The integrator combines. */
+/** For networks that do not. */
 const separateStep: Step = (builder, o, { net, scale }, step, from, to) => {
   const [B, D] = from.y.shape
   const last = step.length - 1

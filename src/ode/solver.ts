@@ -1,6 +1,6 @@
 /**
- * Solver settings, and what they make of a path through sub-flows: how many steps go where, by which clock, and the evaluations
- * that this comes to. dopri5 controls the step of every row by rtol and atol in local time: steps and clocks are not for it.
+ * Solver settings, and the evaluations that they give for a path through sub-flows: how many steps go where, by which clock.
+ * dopri5 controls the step of every row by rtol and atol in local time; steps and clocks do not apply to it.
  */
 
 import { InvalidArgumentError, invalid, show } from '../errors.js'
@@ -16,7 +16,7 @@ export interface SolverSettings {
    * number is their mean: the steps are shared out by the sub-flows' angles.
    */
   readonly steps: number | readonly number[]
-  /** evaluations of the velocity in all sub-flows together, at most; in the place of steps. Default: as steps say */
+  /** evaluations of the velocity in all sub-flows together, at most; instead of steps. Default: from steps */
   readonly evaluations?: number
   /** what steps are even in: each sub-flow's own time, or one angle through the whole chain. Default: local */
   readonly clock?: Clock
@@ -31,7 +31,7 @@ export interface SolverOverrides {
   solver?: SolverName | Partial<SolverSettings>
   /** evaluations of the velocity in all sub-flows together, at most */
   evaluations?: number
-  /** steps through each sub-flow, or a list of them from the data to the noise; they stand before configured evaluations */
+  /** steps through each sub-flow, or a list of them from the data to the noise; they override configured evaluations */
   steps?: number | readonly number[]
   /** what steps are even in */
   clock?: Clock
@@ -54,7 +54,7 @@ export interface Evaluations {
 
 export const isAdaptive = ({ solver }: SolverSettings): boolean => methodOf(solver).kind === 'adaptive'
 
-/** Ten times what a config may ask for: an evaluation doubles it, and a program may want a finer truth. */
+/** Ten times what a config may ask for: `lfm evaluate` doubles it, and a program may want a finer reference. */
 const MOST_STEPS = 1_000_000
 
 const isCount = (value: unknown): boolean =>
@@ -143,7 +143,7 @@ const stretchesOf = (dials: readonly Dial[], counts: readonly number[], passages
     const steps = Math.max(1, Math.ceil(counts[subFlow] * share - 1e-9))
     const readings = evenReadings(dial, start, end, steps)
     if (isEnd(start) && isEnd(end)) return { network: subFlow, dial, readings }
-    // inside a sub-flow the state is x, which only at its ends is what the dial's derivative is of
+    // inside a sub-flow the state is x; only at its ends is that the variable of the dial's derivative
     return { network: subFlow, dial: localDial, readings: readings.map((reading) => dial.instant(reading).time) }
   })
 
@@ -170,7 +170,7 @@ function stepsOfEach(settings: SolverSettings, dials: readonly Dial[]): number[]
   return sharedOut(Math.floor((evaluations - least) / stagesOf(solver)) + N, dials)
 }
 
-/** One step for each sub-flow, then one more wherever a step is longest by the clock; of equals, nearest to the noise. */
+/** One step for each sub-flow, then one more where a step is longest by the clock; among equals, nearest to the noise. */
 function sharedOut(steps: number, dials: readonly Dial[]): number[] {
   const counts = dials.map(() => 1)
   const stepOf = (i: number): number => (dials[i].to - dials[i].from) / counts[i]

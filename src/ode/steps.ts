@@ -1,6 +1,6 @@
 /**
- * From lists of times to the evaluations that integrators run: du/dτ over steps [τ_k, τ_{k+1}] of a clock τ, with what the clock
- * makes of the velocity (clock.ts) in the evaluations' numbers.
+ * From lists of times to the evaluations that integrators run: du/dτ over steps [τ_k, τ_{k+1}] of a clock τ. The clock's change
+ * of variables (clock.ts) is in the numbers of the evaluations.
  */
 
 import { LocalFlowError } from '../errors.js'
@@ -25,7 +25,7 @@ export function evenReadings(dial: Dial, start: number, end: number, steps: numb
   return Array.from({ length: steps + 1 }, (_, k) => (k === steps ? to : from + k * width))
 }
 
-/** The evaluations of each stretch, one stretch going on where the one before ended. */
+/** The evaluations of each stretch; a stretch begins where the one before ended. */
 export function evaluationsOf(method: Method, stretches: readonly Stretch[]): Evaluation[][] {
   switch (method.kind) {
     case 'runge-kutta':
@@ -61,7 +61,7 @@ function byOwn({ network, dial, readings }: Stretch, k: number): StepOf {
   return byDial({ network, dial: dial.own!, readings: ends }, 0)
 }
 
-/** k of an evaluation, and where the network sees it. */
+/** k of an evaluation, and the point that the network sees. */
 const evaluationAt = (network: number, { time, rate, size, growth }: Instant) => ({
   network,
   time,
@@ -94,7 +94,7 @@ function rungeKuttaStep({ name, nodes, a, weights }: Tableau, network: number, {
   })
 }
 
-/** An evaluation of which the next step may take a part: where it was, and the unit of its k by the dial. */
+/** An evaluation that the next step may use too: where it was, and the unit of its k by the dial. */
 interface Remembered {
   readonly evaluation: { -readonly [key in keyof Evaluation]: Evaluation[key] }
   readonly at: number
@@ -103,8 +103,8 @@ interface Remembered {
 
 /**
  * Two-step Adams–Bashforth with variable steps: a step of width w takes w·k + (w²/2d)(k − k′), of k at its start and of k′ at the
- * distance d before it. The first step, and the first of a sub-flow that the derivative does not go on into smoothly, is one of
- * Euler's; a step that begins where the clock's rate is infinite is a midpoint step by the sub-flow's own angle.
+ * distance d before it. The first step, and the first of a sub-flow at whose border the derivative is not smooth, is Euler's; a
+ * step that begins where the clock's rate is infinite is a midpoint step by the sub-flow's own angle.
  */
 function adamsBashforth(stretches: readonly Stretch[]): Evaluation[][] {
   let before: Remembered | null = null

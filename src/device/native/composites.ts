@@ -1,6 +1,7 @@
 /**
- * The composites that the native engine has fused implementations for, and the choice between these and the expansion: a
- * *variant* is `fused` or `expanded`; those of convolutions are in convolutions.ts. The engine's attributes are flat: a network becomes lists and numbers.
+ * The composites that the native engine has fused implementations of, and the choice between these and the expansion: a
+ * *variant* is `fused` or `expanded`; those of convolutions are in convolutions.ts. The engine's attributes are flat: a network
+ * becomes lists and numbers.
  */
 
 import { DeviceError, invalid } from '../../errors.js'
@@ -31,8 +32,8 @@ const variantsOf = (name: string): readonly string[] | null => {
 }
 
 /**
- * Throws where a name is unknown, be it a contract's or a variant's. What is said of a kernel that has one implementation
- * alone here, as a config for several devices may say, changes nothing.
+ * Throws if the name of a contract or a variant is unknown. A variant for a kernel that has only one implementation here is
+ * ignored: a config may be for several devices.
  */
 export function checkVariants(variants: Variants): void {
   for (const [name, value] of Object.entries(variants)) {
@@ -54,7 +55,7 @@ export class VariantChoice {
 
   constructor(private readonly forced: Variants) {}
 
-  /** Whether the engine takes a composite whole. */
+  /** Whether a composite runs fused. */
   readonly takes = ({ contract: { name }, attributes }: Operation): boolean => {
     if (!(fusedComposites as readonly string[]).includes(name)) return false
     if ((attributes as unknown as { net: NetworkSpec }).net.kind !== 'mlp') return false
@@ -69,7 +70,7 @@ export class VariantChoice {
     return variant === 'fused'
   }
 
-  /** What the engine is told of an operation. */
+  /** An operation as the engine reads it. */
   attributesOf(operation: LoweredOperation): object {
     const { contract, operands, attributes } = operation
     if (contract.kind === 'composite') return flatAttributes(attributes)

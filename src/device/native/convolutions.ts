@@ -2,10 +2,10 @@
  * The two implementations that the native engine has of 3 × 3 convolutions of stride 1 and of their gradients, its *variants*:
  *
  * - `direct`: every tap is multiplied (native/patches.h, native/lines.h).
- * - `winograd`: 36 products for 16 pixels in the place of 144, with a rounding error of about twice the direct one's
+ * - `winograd`: 36 products for 16 pixels instead of 144, with a rounding error of about twice the direct one's
  *   (native/winograd.h; docs/kernels.md).
  *
- * The choice looks at channels alone, never at the number of pictures: a picture's result does not depend on the others.
+ * The choice depends on channels alone, never on the number of pictures: a picture's result does not depend on the others.
  */
 
 import type { Attributes, Shape } from '../../kernels/contract.js'
@@ -27,7 +27,7 @@ export const isConvolution = (name: string): name is ConvolutionName => name in 
 /** Channels in and out from which on the transforms cost less than the products they save. */
 const FEWEST_CHANNELS = 16
 
-/** What may be taken for a convolution, what is suggested first. */
+/** The variants that a convolution may have, the suggested one first. */
 export function usableVariants(
   name: ConvolutionName,
   shapes: Readonly<Record<string, Shape>>,

@@ -1,7 +1,7 @@
 /**
  * The native device. A program becomes a list of kernel calls in C++ once; a run replays it in one call, with the event
- * loop free. Everything asked of a device happens in order: writes, copies, reads and runs go through one queue, whose
- * thread is C++'s (native/queue.h): from a run to the next it goes without the event loop.
+ * loop free. Everything asked of a device happens in order: writes, copies, reads and runs go through one queue, whose C++
+ * thread (native/queue.h) goes from one run to the next without the event loop.
  */
 
 import { DeviceError, DeviceLostError, show } from '../../errors.js'

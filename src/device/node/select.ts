@@ -20,7 +20,7 @@ export interface DeviceOptions {
   readonly fast?: boolean
   /** time the launches of programs: see profile.ts */
   readonly profile?: boolean
-  /** told once where the choice deserves a word; default: a line on stderr */
+  /** called once if the choice needs a warning; default: a line on stderr */
   readonly onWarning?: (message: string) => void
 }
 
