@@ -26,6 +26,16 @@ const wholeNumber =
       throw new InvalidOption(`It must be a whole number from ${least} on.`)
     return value
   }
+const numbers =
+  (least: number) =>
+  (text: string): number[] =>
+    text.split(',').map(wholeNumber(least))
+/** '2/5' → [2, 5] */
+function jobOf(text: string): [number, number] {
+  const [, job, jobs] = (/^(\d+)\/(\d+)$/.exec(text) ?? []).map(Number)
+  if (!(job >= 1 && job <= jobs)) throw new InvalidOption('It must be I/N with I from 1 to N, such as 2/5.')
+  return [job, jobs]
+}
 const collect = (value: string, previous: string[]): string[] => [...previous, value]
 const device = (): Option =>
   new Option('--device <kind>', 'device to run on (default: the config’s)').choices(deviceKinds)
@@ -135,6 +145,32 @@ program
   .addOption(fast())
   .addOption(json())
   .action(async (run, options) => (await import('./evaluate.js')).evaluate(run, options))
+
+program
+  .command('compare')
+  .description(
+    'train methods on the same data, measure them, and write a table and a page that hold them against each other',
+  )
+  .argument('<configs...>', 'one file that lists methods, or configs of the same data')
+  .requiredOption(
+    '--out <folder>',
+    'a folder for the runs and the tables; what it already has is kept and not made again',
+  )
+  .option('--seeds <list>', 'seeds, as in 1,2,3 (default: the file’s)', numbers(0))
+  .option('--evaluations <list>', 'function evaluations of a sample, as in 4,8,16 (default: the file’s)', numbers(1))
+  .option('--samples <count>', 'samples of a measurement (default: the file’s)', wholeNumber(1))
+  .option(
+    '--likelihood <count>',
+    'test rows whose likelihood is taken, 0 for none (default: the file’s)',
+    wholeNumber(0),
+  )
+  .option('--aa <method>', 'train this method a second time, under other seeds (default: the file’s)')
+  .option('--job <I/N>', 'make only every N-th row, from the I-th on', jobOf)
+  .option('--gather', 'make no row; write the tables of those that are there')
+  .addOption(device())
+  .addOption(fast())
+  .addOption(json())
+  .action(async (configs, options) => (await import('./compare.js')).compare(configs, options))
 
 program
   .command('devices')

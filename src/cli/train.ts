@@ -1,6 +1,5 @@
 /** `lfm train`: from a config to a run folder with checkpoints, pictures and a report. */
 
-import { createHash } from 'node:crypto'
 import { stat } from 'node:fs/promises'
 import { basename, dirname, extname, resolve } from 'node:path'
 import { stringify } from 'yaml'
@@ -21,6 +20,7 @@ import type { RecipeState } from '../recipes/recipe.js'
 import type { TrainedRecipe } from '../recipes/run-recipe.js'
 import { recipeOf, recipeSettings } from '../recipes/settings.js'
 import { LocalFlow } from '../run/local-flow.js'
+import { LossLog, rowsSha256 } from '../run/recording.js'
 import {
   drawPictures,
   finalLosses,
@@ -31,6 +31,8 @@ import {
   writeReport,
 } from '../run/report.js'
 import {
+  addTimings,
+  noTimings,
   openRun,
   packageVersion,
   type RunIdentity,
@@ -76,33 +78,6 @@ function checkSameRun(folder: string, stored: ResolvedConfig, config: ResolvedCo
   }
 }
 
-/** Losses of all steps, as they come. */
-class LossLog {
-  readonly losses: Float32Array[]
-  readonly counts: number[]
-
-  constructor(steps: readonly number[], before: readonly Float32Array[] = []) {
-    this.losses = steps.map((count) => new Float32Array(count))
-    this.counts = steps.map((_, i) => before[i]?.length ?? 0)
-    before.forEach((values, i) => {
-      this.losses[i].set(values)
-    })
-  }
-
-  add(subFlow: number, first: number, values: Float32Array): void {
-    this.losses[subFlow - 1].set(values, first)
-    this.counts[subFlow - 1] = first + values.length
-  }
-
-  /** Losses up to a state of the chain. */
-  until({ fit: subFlow, training }: RecipeState): Float32Array[] {
-    return this.losses.map((values, i) => {
-      const count = i + 1 < subFlow ? this.counts[i] : i + 1 === subFlow ? (training?.step ?? 0) : 0
-      return values.subarray(0, Math.min(count, this.counts[i]))
-    })
-  }
-}
-
 /** A word as a shell reads it. */
 const quoted = (word: string): string => (/^[\w./:=,+@%-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`)
 
@@ -113,17 +88,6 @@ function commandLine(configPath: string, { out, device, fast, set }: TrainComman
   if (fast) words.push('--fast')
   for (const assignment of set) words.push('--set', assignment)
   return words.map(quoted).join(' ')
-}
-
-/** Bytes that a hash takes at a time: it refuses more than 2 GiB. */
-const HASHED = 2 ** 30
-
-function sha256({ values: { buffer, byteOffset, byteLength } }: LoadedData['train']): string {
-  const hash = createHash('sha256')
-  for (let at = 0; at < byteLength; at += HASHED) {
-    hash.update(new Uint8Array(buffer, byteOffset + at, Math.min(HASHED, byteLength - at)))
-  }
-  return hash.digest('hex')
 }
 
 export async function train(configPath: string, options: TrainCommandOptions): Promise<void> {
@@ -169,7 +133,7 @@ async function trainInto(
   const [rows, ...rowShape] = data.train.shape
   checkBatch(config, rows)
   const run = manifest && (await openRun(options.out, manifest))
-  const dataSha256 = sha256(data.train)
+  const dataSha256 = rowsSha256(data.train)
   if (run?.extra.dataSha256 && run.extra.dataSha256 !== dataSha256) {
     throw new DataError(
       `The training rows (${data.description}) are not those that the run in ${options.out} was begun with: the data ` +
@@ -269,7 +233,7 @@ class Session {
     private readonly undrawn: string | null,
   ) {
     this.log = new LossLog(config.train.steps, start?.losses)
-    this.before = start?.timings ?? { seconds: 0, stepsTaken: 0, pushSeconds: 0 }
+    this.before = start?.timings ?? noTimings
   }
 
   async run(signal: AbortSignal): Promise<void> {
@@ -290,7 +254,7 @@ class Session {
       onLosses: (subFlow, first, losses) => this.log.add(subFlow, first, losses),
       onCheckpoint: async (state, spent) => {
         latest = state
-        timings = this.total(spent)
+        timings = addTimings(this.before, spent)
         const variants = this.variants(spent)
         await this.write({ chain: state, losses: this.log.until(state), timings, variants })
       },
@@ -298,7 +262,7 @@ class Session {
     const flow = new LocalFlow(parts, device)
     display.end()
     if (!this.undrawn) note('Drawing the pictures of the report.')
-    timings = this.total(chain)
+    timings = addTimings(this.before, chain)
     const state: RecipeState = latest ?? start!.chain
     const evaluation = latest ? undefined : start?.evaluation
     const facts = await this.report(flow, chain, timings, signal)
@@ -346,14 +310,6 @@ class Session {
     const stored = this.start?.variants ?? {}
     const before = Object.entries(stored[kind] ?? {}).filter(([name]) => forced[name] === undefined)
     return { ...stored, [kind]: mergeVariants(Object.fromEntries(before), spent.variants) }
-  }
-
-  private total(spent: Pick<TrainedRecipe, 'seconds' | 'stepsTaken' | 'pushSeconds'>): Timings {
-    return {
-      seconds: this.before.seconds + spent.seconds,
-      stepsTaken: this.before.stepsTaken + spent.stepsTaken,
-      pushSeconds: this.before.pushSeconds + spent.pushSeconds,
-    }
   }
 
   private summary(timings: Timings, chain: TrainedRecipe, losses: readonly Float32Array[]): object {

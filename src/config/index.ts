@@ -7,6 +7,15 @@
 
 export type { DataConfig } from '../data/schema.js'
 export type { MlpModel, Model, UnetModel } from '../networks/registry.js'
+export {
+  type BlockName,
+  type ComparedMethod,
+  type ComparedMethods,
+  type ComparisonOverrides,
+  type ComparisonSettings,
+  readComparison,
+  resolveMethod,
+} from './comparison.js'
 export { type ConfigKey, configKeys } from './keys.js'
 export { applyOverrides, parseConfig, readConfig } from './read.js'
 export {

@@ -46,6 +46,9 @@ interface NetworkKind<Written, M, Spec extends NetworkSpec> {
   /** what is wrong with such micro-batches, as a sentence; null where nothing is */
   batchProblem(spec: Spec, batches: MicroBatching): string | null
   readonly traits: NetworkTraits
+  /** the number that sets its size, and the keys as they are written for another one */
+  size(model: M): number
+  resized(model: M, size: number): object
   /** one line for people */
   describe(model: M): string
 }
@@ -66,6 +69,10 @@ const mlp: NetworkKind<z.output<typeof mlpSchema>, MlpModel, MlpSpec> = {
   ofSpec: (spec) => mlpNetwork(spec),
   batchProblem: () => null,
   traits: { sizeKey: 'model.hidden', savesMemory: false, trace: 'exact' },
+  size: ({ hidden }) => hidden[0],
+  resized: ({ hidden }, size) => ({
+    hidden: hidden.map((width) => Math.max(1, Math.round((width * size) / hidden[0]))),
+  }),
   describe(model) {
     const activation =
       model.activation === 'softplus' && model.beta !== 1 ? `softplus(β = ${model.beta})` : model.activation
@@ -94,6 +101,8 @@ const unet: NetworkKind<UnetModel, UnetModel, UnetSpec> = {
   ofSpec: unetNetwork,
   batchProblem: (spec, { batch, microBatches }) => microBatchProblem(spec, batch, microBatches),
   traits: { sizeKey: 'model.width', savesMemory: true, trace: 'hutchinson' },
+  size: ({ width }) => width,
+  resized: (_, width) => ({ width }),
   describe({ width, multipliers, depth, attention, headChannels, dropout, scaleShift, residualResampling }) {
     const words = [
       `unet of width ${width} · (${multipliers.join(', ')})`,
@@ -149,3 +158,9 @@ export function checkTraining(model: Model, batches: MicroBatching, rowShape: re
 
 /** One line for people. */
 export const describeModel = (model: Model): string => kindOf(model.kind).describe(model)
+
+/** The number that sets a model's size: the width of its first hidden layer, or of a UNet. */
+export const sizeOf = (model: Model): number => kindOf(model.kind).size(model)
+
+/** The keys of the section `model` that make a model of another size: all its widths in the same proportions. */
+export const resizedKeys = (model: Model, size: number): object => kindOf(model.kind).resized(model, size)

@@ -15,6 +15,8 @@ import type { Recipe, RecipeContext, RecipeState, TrainedNetwork } from './recip
 export interface RecipeSpent extends StepsSpent {
   /** wall time of pools made between fits */
   readonly pushSeconds: number
+  /** evaluations of single rows in these pools: rows × evaluations a row */
+  readonly pushRowEvaluations: number
 }
 
 export interface RecipeStanding {
@@ -89,13 +91,14 @@ export async function* runRecipe(
   // the host's copy, for checkpoints; null while the pool is the data
   let columns: PoolColumns | null = start?.pool ?? null
   let pool: Pool = uploadPool(device, columns ?? { left: data }, D, columns ? 0 : settings.mirror)
-  const totals = { seconds: 0, stepsTaken: 0, pushSeconds: 0, skipped: 0 }
+  const totals = { seconds: 0, stepsTaken: 0, pushSeconds: 0, pushRowEvaluations: 0, skipped: 0 }
   const pushEvaluations: Evaluations[] = []
   let variants: Readonly<Record<string, string>> = {}
   const sum = (now?: StepsSpent): RecipeSpent => ({
     seconds: totals.seconds + (now?.seconds ?? 0),
     stepsTaken: totals.stepsTaken + (now?.stepsTaken ?? 0),
     pushSeconds: totals.pushSeconds,
+    pushRowEvaluations: totals.pushRowEvaluations,
     variants: mergeVariants(variants, now?.variants ?? {}),
   })
   try {
@@ -147,6 +150,7 @@ export async function* runRecipe(
             ...(pool.right && { right: (await pool.right.read()) as Float32Array }),
           }
           pushEvaluations.push(made.evaluations)
+          totals.pushRowEvaluations += made.evaluations.mean * made.pool.rows
           variants = mergeVariants(variants, made.variants)
         }
         totals.pushSeconds += (performance.now() - began) / 1000

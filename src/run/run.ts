@@ -46,7 +46,19 @@ export interface Timings {
   seconds: number
   stepsTaken: number
   pushSeconds: number
+  /** evaluations of single rows in pushes and pairs */
+  pushRowEvaluations: number
 }
+
+export const noTimings: Timings = { seconds: 0, stepsTaken: 0, pushSeconds: 0, pushRowEvaluations: 0 }
+
+/** What earlier sessions and this one have cost. */
+export const addTimings = (before: Timings, now: Timings): Timings => ({
+  seconds: before.seconds + now.seconds,
+  stepsTaken: before.stepsTaken + now.stepsTaken,
+  pushSeconds: before.pushSeconds + now.pushSeconds,
+  pushRowEvaluations: before.pushRowEvaluations + now.pushRowEvaluations,
+})
 
 const wholeNumber = z.int().min(0)
 const aboveZero = z.number().positive()
@@ -348,7 +360,7 @@ export async function saveFlow(
     await new RunWriter(folder, identity, field, null, force).write({
       chain: { finished, fit: fits.length + 1, scale: 1, training: null, pool: null },
       losses: [],
-      timings: { seconds: 0, stepsTaken: 0, pushSeconds: 0 },
+      timings: noTimings,
       variants: {},
     })
     await removeReport(folder)
@@ -422,7 +434,7 @@ export async function readState(run: Run): Promise<RunState> {
     if (values.length <= steps) return values
     throw new CheckpointError(`${folder} holds ${values.length} losses of the ${steps} steps of sub-flow ${i + 1}.`)
   })
-  const timings = manifest.timings as Timings | undefined
+  const timings = manifest.timings as Partial<Timings> | undefined
   return {
     chain: {
       finished,
@@ -432,7 +444,7 @@ export async function readState(run: Run): Promise<RunState> {
       pool,
     },
     losses,
-    timings: timings ?? { seconds: 0, stepsTaken: 0, pushSeconds: 0 },
+    timings: { ...noTimings, ...timings },
     variants: manifest.variants,
     report: extra.report,
     evaluation: manifest.evaluation,

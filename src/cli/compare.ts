@@ -1,0 +1,124 @@
+/**
+ * `lfm compare`: methods on the same data, side by side. Every row (a method in a block under a seed) is a run in a folder of its
+ * own, so that an interrupted comparison goes on where it was; what the rows say together is written when all are there.
+ */
+
+import { basename, dirname, extname, resolve } from 'node:path'
+import { makeRunFolder } from '../checkpoint/index.js'
+import { type ComparedMethods, type ComparisonOverrides, readComparison, resolveMethod } from '../config/index.js'
+import { loadData } from '../data/load.js'
+import type { LoadedData } from '../data/source.js'
+import type { Device, DeviceKind } from '../device/device.js'
+import { openDevice } from '../device/node/select.js'
+import { gather } from '../run/compare/gather.js'
+import { type ComparisonPlan, type PlannedRow, planComparison, rowsOfJob } from '../run/compare/plan.js'
+import { writeComparison } from '../run/compare/report.js'
+import { makeRow, readRow } from '../run/compare/row.js'
+import { markdown } from '../run/compare/tables.js'
+import { openQuality, type Quality } from '../run/quality.js'
+import { Interrupted, interruptSignal } from './interrupt.js'
+import { note, print, printJson, progressDisplay } from './terminal.js'
+
+export interface CompareCommandOptions extends ComparisonOverrides {
+  out: string
+  device?: DeviceKind | 'auto'
+  fast?: boolean
+  /** job I of N: every N-th row */
+  job?: readonly [number, number]
+  /** only collect what is there */
+  gather?: boolean
+  json?: boolean
+}
+
+export async function compare(paths: string[], options: CompareCommandOptions): Promise<void> {
+  const { out, job, seeds, evaluations, samples, likelihood, aa } = options
+  const compared = await readComparison(paths, { seeds, evaluations, samples, likelihood, aa })
+  const data = dataBySeed(compared)
+  const first = await data(compared.settings.seeds[0])
+  const plan = planComparison(compared, first.train.shape.slice(1))
+  await makeRunFolder(out)
+  if (!options.gather) await makeRows(job ? rowsOfJob(plan.rows, job) : plan.rows, compared, data, options)
+  // the last job to end has all rows before it; the others leave the tables to it, or to --gather
+  if (job && !options.gather && !(await isComplete(out, plan))) {
+    note(`Job ${job.join('/')} is done; the tables are made by --gather once all rows are there.`)
+    if (options.json) printJson({ job: job.join('/'), rows: rowsOfJob(plan.rows, job).map(({ id }) => id) })
+    return
+  }
+  const comparison = await gather(out, compared, plan)
+  const title = basename(paths[0], extname(paths[0]))
+  const command = ['lfm', 'compare', ...paths, '--out', out].join(' ')
+  const files = await writeComparison(out, comparison, { title, command })
+  if (options.json) printJson({ ...comparison, files })
+  else print(markdown(comparison), `Report: ${files.page}`)
+}
+
+/** The data of a seed; those of the last one asked for are kept. */
+function dataBySeed(compared: ComparedMethods): (seed: number) => Promise<LoadedData> {
+  let kept: { seed: number; data: LoadedData } | null = null
+  return async (seed) => {
+    if (kept?.seed === seed) return kept.data
+    const [method] = compared.methods
+    const { data } = resolveMethod(method, seed)
+    kept = { seed, data: await loadData(data, { seed, baseDir: dirname(method.path) }) }
+    return kept.data
+  }
+}
+
+const isComplete = async (out: string, { rows }: ComparisonPlan): Promise<boolean> =>
+  (await Promise.all(rows.map(({ id }) => readRow(out, id)))).every((row) => row !== null)
+
+async function makeRows(
+  rows: readonly PlannedRow[],
+  { settings, methods }: ComparedMethods,
+  dataOf: (seed: number) => Promise<LoadedData>,
+  { out, device: kind, fast }: CompareCommandOptions,
+): Promise<void> {
+  if (rows.length === 0) return
+  const configured = rows[0].config.device
+  const device: Device = await openDevice(kind ?? configured.kind, {
+    variants: configured.variants,
+    fast: fast ?? configured.fast,
+  })
+  const { signal, release } = interruptSignal('Interrupted.')
+  const features =
+    settings.features === undefined || settings.features === 'digits'
+      ? settings.features
+      : resolve(dirname(methods[0].path), settings.features)
+  const quality: { seed: number; of: Quality }[] = []
+  try {
+    for (const [i, row] of rows.entries()) {
+      const data = await dataOf(row.seed)
+      const known = quality.at(-1)
+      if (known?.seed !== row.seed) {
+        await known?.of.dispose()
+        quality.pop()
+        const of = await openQuality(data, { samples: settings.samples, parts: ['validation', 'test'], features })
+        quality.push({ seed: row.seed, of })
+      }
+      note(`Row ${i + 1} of ${rows.length}: ${row.id}`)
+      const display = progressDisplay(row.config.train.steps)
+      const result = await makeRow(row, {
+        folder: out,
+        device,
+        data,
+        quality: quality[0].of,
+        settings,
+        signal,
+        note,
+        onProgress: (progress) => display.show(progress),
+      }).finally(() => display.end())
+      if (result.failed !== null) note(`${row.id}: ${result.failed}`)
+    }
+  } catch (error) {
+    if (!signal.aborted || error !== signal.reason) throw error
+    throw new Interrupted(
+      `Interrupted: the rows that have ended are kept in ${out}, and the one in work up to its last checkpoint. The same ` +
+        'command goes on.',
+      (error as Interrupted).exitCode,
+    )
+  } finally {
+    release()
+    await quality[0]?.of.dispose()
+    await device.dispose()
+  }
+}

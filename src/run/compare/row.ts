@@ -1,0 +1,324 @@
+/**
+ * One row of a comparison, in a run folder of its own: it is trained, or goes on from its last checkpoint; then it is measured,
+ * and what was found is written beside the run as row.json. A row that is there is not made again; one that was measured
+ * otherwise than is asked for now is only measured again.
+ */
+
+import { createHash } from 'node:crypto'
+import { access, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { findRun, lockRun, makeRunFolder, manifestName } from '../../checkpoint/index.js'
+import type { ComparisonSettings } from '../../config/index.js'
+import type { LoadedData } from '../../data/source.js'
+import { takeRows } from '../../data/tensor.js'
+import { type Device, mergeVariants } from '../../device/device.js'
+import { CheckpointError, TrainingError } from '../../errors.js'
+import { writeFileAtomic } from '../../files/atomic.js'
+import { reasonOf } from '../../files/reasons.js'
+import { networkFor } from '../../networks/registry.js'
+import { harder } from '../../ode/solver.js'
+import type { RecipeState } from '../../recipes/recipe.js'
+import type { Progress } from '../../recipes/run-recipe.js'
+import { LocalFlow } from '../local-flow.js'
+import type { Quality } from '../quality.js'
+import { LossLog, rowsSha256 } from '../recording.js'
+import {
+  addTimings,
+  noTimings,
+  openRun,
+  type RunIdentity,
+  RunWriter,
+  readFlow,
+  readState,
+  type Timings,
+} from '../run.js'
+import { trainFlow } from '../training.js'
+import type { PlannedRow } from './plan.js'
+import { waysOf, waysThrough } from './ways.js'
+import { networksOf } from './widths.js'
+
+/** The likelihood of the test part, nats a row. */
+export interface RowLikelihood {
+  readonly rows: number
+  /** null where it is not finite */
+  readonly nll: number | null
+  /** null where it is not, and where the density is not known */
+  readonly kl: number | null
+  readonly evaluations: number
+  /** how much the NLL of the first rows changes when the solver works twice as hard */
+  readonly solverChange: number
+}
+
+/** Samples drawn in one way. */
+export interface RowSamples {
+  readonly way: string
+  /** evaluations that were allowed, and that were taken */
+  readonly allowed: number
+  readonly evaluations: number
+  /** distances from the parts; null where a sample was not finite */
+  readonly validation: number | null
+  readonly test: number | null
+}
+
+export interface RowResult {
+  /** digests of what it was trained with, of what was measured, and of its training rows */
+  readonly trainedWith: string
+  readonly measuredWith: string
+  readonly dataSha256: string
+  /** why it has no measurements; null where it has */
+  readonly failed: string | null
+  readonly parameters: { readonly each: number; readonly networks: number }
+  readonly steps: number
+  readonly batch: number
+  /** floating-point operations by the contracts' count, 1e12 */
+  readonly teraflop: { readonly training: number; readonly push: number }
+  readonly seconds: { readonly training: number; readonly push: number }
+  readonly quality: { readonly name: string; readonly samples: number; readonly rows: Quality['rows'] }
+  readonly floor: { readonly mean: number; readonly std: number }
+  readonly likelihood: RowLikelihood | null
+  readonly samples: readonly RowSamples[]
+  readonly machine: string
+  readonly date: string
+}
+
+export interface RowContext {
+  /** folder of all rows */
+  readonly folder: string
+  readonly device: Device
+  readonly data: LoadedData
+  readonly quality: Quality
+  readonly settings: ComparisonSettings
+  readonly signal?: AbortSignal
+  readonly onProgress?: (progress: Progress) => void
+  readonly onMeasure?: (what: string) => void
+  readonly note: (message: string) => void
+}
+
+const FILE = 'row.json'
+/** Rows over which the solver's own error is measured. */
+const CHECKED_ROWS = 1000
+
+const digest = (value: unknown): string => createHash('sha256').update(JSON.stringify(value)).digest('hex').slice(0, 16)
+
+/** What a row's training depends on. */
+export function trainedWith({ config }: PlannedRow): string {
+  const { data, model, flow, train, ode, seed } = config
+  return digest({ data, model, flow, train: { ...train, checkpointEvery: 0, logEvery: 0 }, push: ode.push, seed })
+}
+
+/** What its measurements depend on beside that. */
+export const measuredWith = ({ config, method }: PlannedRow, settings: ComparisonSettings): string =>
+  digest({
+    ode: config.ode,
+    ways: waysOf(method.solvers).map(({ name }) => name),
+    evaluations: settings.evaluations,
+    samples: settings.samples,
+    likelihood: settings.likelihood,
+    features: settings.features,
+  })
+
+/** What is known of a row; null where it has not ended. Throws CheckpointError for a file that is none of ours. */
+export async function readRow(folder: string, id: string): Promise<RowResult | null> {
+  const path = join(folder, id, FILE)
+  const text = await readFile(path, 'utf8').catch((error) => {
+    if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return null
+    throw new CheckpointError(`${path} cannot be read: ${reasonOf(error)}.`)
+  })
+  if (text === null) return null
+  try {
+    const row = JSON.parse(text)
+    if (typeof row?.trainedWith === 'string' && Array.isArray(row.samples)) return row
+  } catch {
+    // said below
+  }
+  throw new CheckpointError(`${path} is damaged: it is no result of a row. Remove it to have the row measured again.`)
+}
+
+/** Throws CheckpointError where the folder has this row with other settings. */
+export function checkRow(row: PlannedRow, found: RowResult, folder: string): void {
+  if (found.trainedWith === trainedWith(row)) return
+  throw new CheckpointError(
+    `${join(folder, row.id)} was made with other settings of ${row.method.name}. Compare into another folder, or remove it.`,
+  )
+}
+
+/** Makes a row where it is not there yet. A method that diverges has a row that says so. */
+export async function makeRow(row: PlannedRow, context: RowContext): Promise<RowResult> {
+  const folder = join(context.folder, row.id)
+  await makeRunFolder(folder)
+  const lock = await lockRun(folder, context.note)
+  try {
+    const found = await readRow(context.folder, row.id)
+    if (found) checkRow(row, found, context.folder)
+    if (found && (found.failed !== null || found.measuredWith === measuredWith(row, context.settings))) return found
+    const result = await trainAndMeasure(row, folder, context)
+    await writeFileAtomic(join(folder, FILE), `${JSON.stringify(result, null, 2)}\n`).catch((error) => {
+      throw new CheckpointError(`${join(folder, FILE)} cannot be written: ${reasonOf(error)}.`)
+    })
+    return result
+  } finally {
+    await lock.release()
+  }
+}
+
+async function trainAndMeasure(row: PlannedRow, folder: string, context: RowContext): Promise<RowResult> {
+  const { config } = row
+  const { device, data, quality, settings, signal } = context
+  const [n, ...rowShape] = data.train.shape
+  const network = networkFor(config.model, rowShape)
+  const steps = config.train.steps.reduce((sum, count) => sum + count, 0)
+  const { info } = device
+  const known = {
+    trainedWith: trainedWith(row),
+    measuredWith: measuredWith(row, settings),
+    dataSha256: rowsSha256(data.train),
+    parameters: { each: network.parameterCount, networks: networksOf(config) },
+    steps,
+    batch: config.train.batch,
+    quality: { name: quality.name, samples: quality.samples, rows: quality.rows },
+    machine: [info.name, info.cpuTarget, info.threads && `${info.threads} threads`].filter(Boolean).join(', '),
+    date: new Date().toISOString(),
+  }
+  const costs = (timings: Timings) => ({
+    teraflop: {
+      training: (timings.stepsTaken * network.stepFlops(config.train.batch)) / 1e12,
+      push: (timings.pushRowEvaluations * network.rowFlops) / 1e12,
+    },
+    seconds: { training: timings.seconds, push: timings.pushSeconds },
+  })
+  const session = new RowSession(row, folder, context)
+  try {
+    const flow = await session.trained(known.dataSha256, n)
+    try {
+      const floor = await quality.floor()
+      const likelihood = await likelihoodOf(flow, context)
+      const samples = await samplesOf(flow, row, context)
+      return { ...known, ...costs(session.timings), failed: null, floor, likelihood, samples }
+    } finally {
+      await flow.dispose()
+    }
+  } catch (error) {
+    if (!(error instanceof TrainingError) || signal?.aborted) throw error
+    const floor = await quality.floor()
+    return { ...known, ...costs(session.timings), failed: error.message, floor, likelihood: null, samples: [] }
+  }
+}
+
+/** The training of a row, from its last checkpoint where there is one. */
+class RowSession {
+  timings: Timings = noTimings
+
+  constructor(
+    private readonly row: PlannedRow,
+    private readonly folder: string,
+    private readonly context: RowContext,
+  ) {}
+
+  async trained(dataSha256: string, n: number): Promise<LocalFlow> {
+    const { row, folder, context } = this
+    const { config, raw, method } = row
+    const { device, data, signal, onProgress } = context
+    const begun = await access(join(folder, manifestName)).then(
+      () => true,
+      () => false,
+    )
+    const manifest = begun ? await findRun(folder, { resume: true }) : null
+    const run = manifest && (await openRun(folder, manifest))
+    if (run?.extra.dataSha256 && run.extra.dataSha256 !== dataSha256) {
+      throw new CheckpointError(`The ${n} training rows are not those that the run in ${folder} was begun with.`)
+    }
+    const start = run && (await readState(run))
+    this.timings = start?.timings ?? noTimings
+    if (run && manifest.progress.phase === 'done') return new LocalFlow(await readFlow(run), device)
+    const [, ...rowShape] = data.train.shape
+    const identity: RunIdentity = {
+      created: manifest?.created ?? new Date().toISOString(),
+      raw,
+      options: config,
+      rowShape,
+      rowKind: data.rowKind,
+      scaler: data.scaler,
+      columns: data.columns,
+      configPath: method.path,
+      dataSha256,
+      device: device.info,
+    }
+    const writer = new RunWriter(folder, identity, networkFor(config.model, rowShape), manifest)
+    const log = new LossLog(config.train.steps, start?.losses)
+    const before = this.timings
+    const variants = start?.variants ?? {}
+    const { parts } = await trainFlow(device, data.train, data.scaler, config, raw, {
+      signal,
+      flips: data.flips,
+      rowKind: data.rowKind,
+      start: start?.chain ?? null,
+      onProgress,
+      onLosses: (fit, first, losses) => log.add(fit, first, losses),
+      onCheckpoint: async (chain: RecipeState, spent) => {
+        this.timings = addTimings(before, spent)
+        const chosen = { ...variants, [device.kind]: mergeVariants(variants[device.kind] ?? {}, spent.variants) }
+        await writer.write({ chain, losses: log.until(chain), timings: this.timings, variants: chosen })
+      },
+    })
+    return new LocalFlow(parts, device)
+  }
+}
+
+const mean = (values: ArrayLike<number>): number => {
+  let sum = 0
+  for (let i = 0; i < values.length; i++) sum += values[i]
+  return sum / values.length
+}
+
+/** Of points; null of pictures, whose likelihood costs far more than all that is compared. */
+async function likelihoodOf(
+  flow: LocalFlow,
+  { data, settings, signal, onMeasure }: RowContext,
+): Promise<RowLikelihood | null> {
+  if (data.rowKind === 'pictures' || settings.likelihood === 0) return null
+  onMeasure?.('likelihood')
+  const test = data.test!
+  const n = Math.min(settings.likelihood, test.shape[0])
+  const { values, shape } = takeRows(
+    test,
+    Uint32Array.from({ length: n }, (_, i) => i),
+    0,
+    n,
+  )
+  const x = { values: Float32Array.from(values), shape }
+  const scores = await flow.logProb(x, { signal })
+  const evaluations = flow.evaluations!.mean
+  const nll = -mean(scores)
+  const finite = (value: number | null): number | null => (value !== null && Number.isFinite(value) ? value : null)
+  const few = Math.min(CHECKED_ROWS, n)
+  const D = x.values.length / n
+  const finer = await flow.logProb(
+    { values: x.values.subarray(0, few * D), shape: [few, ...shape.slice(1)] },
+    { signal, solver: harder(flow.options.ode.evaluate) },
+  )
+  return {
+    rows: n,
+    nll: finite(nll),
+    kl: finite(data.density && nll + mean(data.density.logDensity(x.values))),
+    evaluations,
+    solverChange: mean(scores.subarray(0, few)) - mean(finer),
+  }
+}
+
+/** Samples in every way at every number of evaluations, all from the same noise. */
+async function samplesOf(flow: LocalFlow, { method }: PlannedRow, context: RowContext): Promise<RowSamples[]> {
+  const { quality, settings, signal, onMeasure } = context
+  const ways = waysOf(method.solvers)
+  const found: RowSamples[] = []
+  for (const allowed of settings.evaluations) {
+    for (const way of waysThrough(flow, ways, allowed)) {
+      signal?.throwIfAborted()
+      onMeasure?.(`${allowed} evaluations, ${way.name}`)
+      const solver = { ...way.settings, evaluations: allowed }
+      const samples = await flow.sample(quality.samples, { solver, signal })
+      const { validation = null, test = null } = await quality.distances(samples)
+      found.push({ way: way.name, allowed, evaluations: flow.evaluations!.mean, validation, test })
+    }
+  }
+  return found
+}
