@@ -7,6 +7,7 @@
 import { basename, dirname, extname, resolve } from 'node:path'
 import { z } from 'zod'
 import { ConfigError } from '../errors.js'
+import { fixedStepSolvers } from '../ode/methods.js'
 import { choice, count, key, listOf, text } from '../schema/words.js'
 import { check, failure } from './messages.js'
 import { readConfig } from './read.js'
@@ -46,7 +47,11 @@ const settingsSchema = z.strictObject({
 const section = key(z.record(z.string(), z.unknown()), 'a section of a config')
 const methodSchema = z.strictObject({
   label: text('What tables call it. Left out: its name.').optional(),
-  solvers: listOf(text(), 'a list of solvers', 'Solvers of its samples. Left out: all with a fixed step.').optional(),
+  solvers: listOf(
+    choice(fixedStepSolvers),
+    'a list of solvers',
+    'Solvers of its samples. Left out: all that do not choose their own steps.',
+  ).optional(),
   model: section.optional(),
   flow: section.optional(),
   train: section.optional(),

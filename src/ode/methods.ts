@@ -30,6 +30,12 @@ export type SolverName = keyof typeof methods
 
 export const solverNames = Object.keys(methods) as [SolverName, ...SolverName[]]
 
+/** Solvers whose evaluations can be counted beforehand. */
+export const fixedStepSolvers = solverNames.filter((name) => methods[name].kind !== 'adaptive') as [
+  SolverName,
+  ...SolverName[],
+]
+
 export const methodOf = (solver: SolverName): Method => methods[solver]
 
 /** Evaluations of the velocity in a step; of an adaptive method, in an attempted one. */

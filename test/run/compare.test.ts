@@ -58,6 +58,11 @@ describe('reading', () => {
     ['an A/A method that there is not', [METHODS.replace('aa: plain', 'aa: plane')], 'local, plain'],
     ['a seed beside compare.seeds', [`${METHODS}seed: 3\n`], 'the seeds are compare.seeds'],
     ['a seed twice', [METHODS.replace('[1, 2]', '[1, 1]')], 'twice'],
+    [
+      'a solver that chooses its own steps',
+      [METHODS.replace('recipe: plain }', 'recipe: plain }, solvers: [dopri5]')],
+      'must be euler',
+    ],
     ['a misspelt key', [METHODS.replace('evaluations:', 'evalutions:')], 'did you mean compare.evaluations?'],
     [
       "a method's config that is wrong",
@@ -110,8 +115,8 @@ describe('the plan', () => {
     const { model } = rows[1].config
     expect(model).toMatchObject({ kind: 'unet', width: 8 })
     expect(2 * networkFor(model, [1, 8, 8]).parameterCount).toBeLessThanOrEqual(parameters!)
-    await expect(plan(METHODS.replace('aa: plain', 'parameters: 20'))).rejects.toThrow(
-      /2 networks .* more than 20 in all/,
+    await expect(plan(METHODS.replace('aa: plain', 'parameters: 10'))).rejects.toThrow(
+      /2 networks .* more than 10 in all/,
     )
   })
 

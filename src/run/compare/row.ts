@@ -142,6 +142,14 @@ export function checkRow(row: PlannedRow, found: RowResult, folder: string): voi
   )
 }
 
+function checkSameRows(folder: string, before: string | null, now: string): void {
+  if (before === null || before === now) return
+  throw new CheckpointError(
+    `${folder} was trained on other rows than there are now: the data have changed, and methods are compared on the same. ` +
+      'Remove it, or compare into another folder.',
+  )
+}
+
 /** Makes a row where it is not there yet. A method that diverges has a row that says so. */
 export async function makeRow(row: PlannedRow, context: RowContext): Promise<RowResult> {
   const folder = join(context.folder, row.id)
@@ -149,7 +157,10 @@ export async function makeRow(row: PlannedRow, context: RowContext): Promise<Row
   const lock = await lockRun(folder, context.note)
   try {
     const found = await readRow(context.folder, row.id)
-    if (found) checkRow(row, found, context.folder)
+    if (found) {
+      checkRow(row, found, context.folder)
+      checkSameRows(folder, found.dataSha256, rowsSha256(context.data.train))
+    }
     if (found && (found.failed !== null || found.measuredWith === measuredWith(row, context.settings))) return found
     const result = await trainAndMeasure(row, folder, context)
     await writeFileAtomic(join(folder, FILE), `${JSON.stringify(result, null, 2)}\n`).catch((error) => {
@@ -164,8 +175,7 @@ export async function makeRow(row: PlannedRow, context: RowContext): Promise<Row
 async function trainAndMeasure(row: PlannedRow, folder: string, context: RowContext): Promise<RowResult> {
   const { config } = row
   const { device, data, quality, settings, signal } = context
-  const [n, ...rowShape] = data.train.shape
-  const network = networkFor(config.model, rowShape)
+  const network = networkFor(config.model, data.train.shape.slice(1))
   const steps = config.train.steps.reduce((sum, count) => sum + count, 0)
   const { info } = device
   const known = {
@@ -188,7 +198,7 @@ async function trainAndMeasure(row: PlannedRow, folder: string, context: RowCont
   })
   const session = new RowSession(row, folder, context)
   try {
-    const flow = await session.trained(known.dataSha256, n)
+    const flow = await session.trained(known.dataSha256)
     try {
       const floor = await quality.floor()
       const likelihood = await likelihoodOf(flow, context)
@@ -214,7 +224,7 @@ class RowSession {
     private readonly context: RowContext,
   ) {}
 
-  async trained(dataSha256: string, n: number): Promise<LocalFlow> {
+  async trained(dataSha256: string): Promise<LocalFlow> {
     const { row, folder, context } = this
     const { config, raw, method } = row
     const { device, data, signal, onProgress } = context
@@ -224,9 +234,7 @@ class RowSession {
     )
     const manifest = begun ? await findRun(folder, { resume: true }) : null
     const run = manifest && (await openRun(folder, manifest))
-    if (run?.extra.dataSha256 && run.extra.dataSha256 !== dataSha256) {
-      throw new CheckpointError(`The ${n} training rows are not those that the run in ${folder} was begun with.`)
-    }
+    if (run) checkSameRows(folder, run.extra.dataSha256, dataSha256)
     const start = run && (await readState(run))
     this.timings = start?.timings ?? noTimings
     if (run && manifest.progress.phase === 'done') return new LocalFlow(await readFlow(run), device)

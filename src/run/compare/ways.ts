@@ -6,7 +6,8 @@
 import { InvalidArgumentError } from '../../errors.js'
 import type { Flow } from '../../model/flow.js'
 import { clocks } from '../../ode/clock.js'
-import { methodOf, type SolverName, solverNames } from '../../ode/methods.js'
+import type { Evaluation } from '../../ode/evaluations.js'
+import { fixedStepSolvers } from '../../ode/methods.js'
 import { planEvaluations, type SolverSettings } from '../../ode/solver.js'
 
 /** A solver and a clock. */
@@ -15,11 +16,9 @@ export interface Way {
   readonly settings: Pick<SolverSettings, 'solver' | 'clock'>
 }
 
-export const fixedSolvers: readonly SolverName[] = solverNames.filter((name) => methodOf(name).kind !== 'adaptive')
-
 /** @param solvers names of solvers; null: all */
 export const waysOf = (solvers: readonly string[] | null): Way[] =>
-  fixedSolvers
+  fixedStepSolvers
     .filter((solver) => solvers?.includes(solver) ?? true)
     .flatMap((solver) =>
       clocks.map((clock) => ({
@@ -39,9 +38,7 @@ export function waysThrough(flow: Flow, ways: readonly Way[], evaluations: numbe
   return ways.filter(({ settings }) => {
     try {
       const plan = planEvaluations({ ...settings, steps: 1, evaluations, rtol: 1, atol: 1 }, chain, passages)
-      const text = JSON.stringify(plan, (_, value) =>
-        typeof value === 'number' ? Number(value.toPrecision(9)) : value,
-      )
+      const text = JSON.stringify(plan.map((passage) => passage.map(inTime)))
       const known = seen.has(text)
       seen.add(text)
       return !known
@@ -50,4 +47,10 @@ export function waysThrough(flow: Flow, ways: readonly Way[], evaluations: numbe
       throw error
     }
   })
+}
+
+/** An evaluation with the clock's factor in its weights, so that equal ones look alike whatever the clock counts in. */
+function inTime({ network, time, factor, own, place, share, reach, ends, carry }: Evaluation): unknown[] {
+  const numbers = [time, own / factor, place, share * factor, reach * factor, carry * factor]
+  return [network, ends, ...numbers.map((value) => Number(value.toPrecision(9)))]
 }
