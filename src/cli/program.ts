@@ -106,7 +106,7 @@ program
   .command('score')
   .description('log-likelihood of each row of a file, in nats')
   .argument('<run>', 'run folder')
-  .argument('<data>', '.csv or .npy; a folder of pictures')
+  .argument('<data>', 'a table of text (.csv, .tsv, .csv.gz …; - is standard input), .npy, or a folder of pictures')
   .option('-o, --output <file>', 'write the scores here, .csv or .npy')
   .addOption(solver('the likelihood'))
   .addOption(steps())

@@ -1,18 +1,18 @@
 /** `lfm score`: the log-likelihood of each row of a file under a run. */
 
 import { stat } from 'node:fs/promises'
-import { extname } from 'node:path'
-import { readCsvHeader } from '../data/csv.js'
+import { selectColumns } from '../data/csv.js'
 import { readImageFolder } from '../data/image-folder.js'
 import { readTable, writeCsv, writeNpy } from '../data/index.js'
 import { holdsPixels, type Tensor } from '../data/tensor.js'
-import { DataError } from '../errors.js'
+import { nameOf } from '../data/text-file.js'
+import { DataError, list, show } from '../errors.js'
 import { bitsPerDimension, dequantise } from '../metrics/bits.js'
 import { openRun, type Run, rowKindOf } from '../run/run.js'
 import { openFlow, type RunDeviceOptions, type SolverOptions, solverOf } from './device.js'
 import { interruptSignal } from './interrupt.js'
 import { writerFor } from './output.js'
-import { print, printJson } from './terminal.js'
+import { note, print, printJson } from './terminal.js'
 
 export interface ScoreCommandOptions extends RunDeviceOptions, SolverOptions {
   output?: string
@@ -25,8 +25,8 @@ const writers: Readonly<Record<string, (path: string, scores: Float32Array) => P
 }
 
 /**
- * The rows to score. A CSV whose header has the columns of the model gives these, whatever their order and whatever else is in it;
- * other files give all their columns as they stand.
+ * The rows to score: a folder of pictures, an array, or a table of text as `data.kind: csv` would read it, whatever its name;
+ * `-` is a table on standard input. Columns that have names are taken by these, in any order and beside others.
  */
 async function readRows(path: string, run: Run): Promise<Tensor> {
   const {
@@ -39,24 +39,46 @@ async function readRows(path: string, run: Run): Promise<Tensor> {
   )
   if (isFolder && rowKindOf(run) === 'pictures') {
     const [C, H, W] = rowShape
-    const { tensor } = await readImageFolder(path, {
+    const { tensor, remarks = [] } = await readImageFolder(path, {
       channels: C === 1 ? 'grey' : 'rgb',
       size: H === W ? H : undefined,
     })
+    remarks.forEach(note)
     return tensor
   }
-  const header = columns && extname(path).toLowerCase() === '.csv' ? await readCsvHeader(path) : null
-  const byName = columns && header && columns.every((name) => header.includes(name))
-  const { tensor } = await readTable(path, byName ? columns : null)
+  const { data } = run.manifest.config.raw as { data?: { header?: boolean } }
+  const byName = (header: readonly string[] | null, width: number): number[] => modelColumns(path, run, header, width)
+  const { tensor, remarks } = await readTable(path, columns && byName, { header: data?.header })
+  remarks.forEach(note)
   const shape = tensor.shape.slice(1)
   if (shape.join() !== rowShape.join()) {
-    const names = columns ? ` (${columns.join(', ')})` : ''
+    const names = columns ? ` (${list(columns)})` : ''
     throw new DataError(
-      `${path} has rows of shape [${shape.join(', ')}], but the model in ${folder} was trained on rows of ` +
+      `${nameOf(path)} has rows of shape [${shape.join(', ')}], but the model in ${folder} was trained on rows of ` +
         `[${rowShape.join(', ')}]${names}.`,
     )
   }
   return tensor
+}
+
+/** Where the columns of a model stand in a file: by name where there is a header, else by place. */
+function modelColumns(path: string, run: Run, header: readonly string[] | null, width: number): number[] {
+  const columns = run.extra.columns!
+  if (!header) return Array.from({ length: width }, (_, i) => i)
+  const missing = columns.filter((name) => !header.includes(name))
+  const others = header.filter((name) => !columns.includes(name))
+  if (missing.length > 0) {
+    const beside = others.length > 0 ? `; it has ${list(others.map(show))}` : ''
+    const absent = `${nameOf(path)} does not have the model's ${missing.length === 1 ? 'column' : 'columns'}`
+    throw new DataError(
+      `${absent} ${list(missing.map(show))}${beside}. Columns are taken by name where there is a header: rename them, or ` +
+        'leave out the header to take all in their order.',
+      `${absent}.`,
+    )
+  }
+  const picked = selectColumns(nameOf(path), width, header, columns)
+  if (others.length > 0) note(`Columns that the model does not have are left out: ${list(others.map(show))}.`)
+  return picked
 }
 
 export async function score(folder: string, dataPath: string, options: ScoreCommandOptions): Promise<void> {

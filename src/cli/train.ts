@@ -130,6 +130,7 @@ async function trainInto(
   if (manifest) checkSameRun(options.out, resolveConfig(manifest.config.raw, `the config in ${options.out}`), config)
 
   const data = await loadData(config.data, { seed: config.seed, baseDir: dirname(resolve(configPath)) })
+  data.remarks.forEach(note)
   const [rows, ...rowShape] = data.train.shape
   checkBatch(config, rows)
   const run = manifest && (await openRun(options.out, manifest))
@@ -348,7 +349,7 @@ class Session {
     const final = finalLosses(losses)
     const { info } = device
     const rows = (part: { shape: readonly number[] } | null): number => part?.shape[0] ?? 0
-    const remarks: string[] = []
+    const remarks = [...data.remarks]
     if (this.start) remarks.push('The run was interrupted and resumed.')
     if (chain.skipped > 0) remarks.push(`${chain.skipped} steps with a gradient that was not finite were skipped.`)
     if (info.type === 'software') remarks.push('The WebGPU adapter is a software one.')

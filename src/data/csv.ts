@@ -1,77 +1,57 @@
 /**
  * Tables of numbers as text. The delimiter (comma, semicolon or tab) is the commonest in the first line; the first line
- * is a header where any of its fields is no number. Everything else must be a finite number, and every row as long as
- * the first.
+ * is a header where any of its fields is no number. Where commas do not separate, they may be decimal signs. Everything
+ * else must be a finite number, and every row as long as the first.
  */
 
-import { createReadStream } from 'node:fs'
 import { pipeline } from 'node:stream'
 import { parse } from 'csv-parse'
-import { parse as parseSync } from 'csv-parse/sync'
 import { cut, DataError, list, oneLine, show } from '../errors.js'
 import { writeFileAtomic } from '../files/atomic.js'
-import { expectRegular } from '../files/reading.js'
 import { cannotRead, cannotWrite, isOfSystem } from '../files/reasons.js'
+import { delimiterOf, hasRowNames, isHeader, isNonFinite, named, numberOf } from './table-text.js'
 import { rowLength, type Tensor } from './tensor.js'
+import { LONGEST_LINE, nameOf, openText, tooLong } from './text-file.js'
 
 export interface Table {
   /** Float32Array, [n, d]. */
   tensor: Tensor
   /** The header's names of the columns; null where there is no header. */
   columns: string[] | null
+  /** What a reader should know of how the file was read; one sentence each. */
+  remarks: string[]
 }
 
-const delimiters = [',', ';', '\t']
-const decimal = /^[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?$/i
-const nonFinite = /^[+-]?(nan|inf|infinity)$/i
-
-/** A field that a header does not have: a number, one that is not finite, or nothing at all. */
-const isData = (field: string): boolean => field === '' || decimal.test(field) || nonFinite.test(field)
-
-const commonest = (line: string): string => {
-  const counts = delimiters.map((delimiter) => line.replace(/"[^"]*"/g, '').split(delimiter).length)
-  return delimiters[counts.indexOf(Math.max(...counts))]
+export interface CsvOptions {
+  /** whether the first line holds names; left out: where any of its fields is no number */
+  header?: boolean
 }
 
-/** Characters of a line, at most: 2^20 columns of numbers have room. */
-const LONGEST_LINE = 1 << 24
-const tooLong = (path: string): DataError =>
-  new DataError(`${path} is no table: a line of it has more than ${LONGEST_LINE} characters.`)
-
-/** The first line of a file that is not blank, without reading on. Throws DataError where it has no end. */
-async function firstLine(path: string): Promise<string> {
-  await expectRegular(path)
-  const parts: string[] = []
-  let length = 0
-  try {
-    for await (const chunk of createReadStream(path, { encoding: 'utf8', highWaterMark: 1 << 14 })) {
-      const part = length === 0 ? (chunk as string).replace(/^[\uFEFF\r\n]+/, '') : (chunk as string)
-      const end = part.search(/[\r\n]/)
-      if (end >= 0) return parts.join('') + part.slice(0, end)
-      parts.push(part)
-      length += part.length
-      if (length > LONGEST_LINE) throw tooLong(path)
-    }
-  } catch (error) {
-    throw error instanceof DataError ? error : cannotRead(path, error)
-  }
-  return parts.join('')
-}
+/** Columns by name or number from 0; or a function from the header (null where there is none) and the width to numbers. */
+export type Columns = readonly (string | number)[] | ((header: readonly string[] | null, width: number) => number[])
 
 /**
  * The numbers of the columns that are asked for: names from the header, or numbers from 0.
  *
  * @param wanted null: all of them
- * @throws DataError for a column that is not there, or is asked for twice
+ * @throws DataError for a column that is not there, or is asked for twice, and for a name that two columns have
  */
 export function selectColumns(
   path: string,
   width: number,
   header: readonly string[] | null,
-  wanted: readonly (string | number)[] | null,
+  wanted: Columns | null,
 ): number[] {
-  if (!wanted) return Array.from({ length: width }, (_, i) => i)
+  if (typeof wanted === 'function') return wanted(header, width)
+  if (!wanted) {
+    const twice = header?.findIndex((name, i) => header.indexOf(name) !== i) ?? -1
+    if (twice >= 0) throw namedTwice(path, header!, header![twice])
+    return Array.from({ length: width }, (_, i) => i)
+  }
   const picked = wanted.map((column) => {
+    if (typeof column === 'string' && header && header.indexOf(column) !== header.lastIndexOf(column)) {
+      throw namedTwice(path, header, column)
+    }
     const index = typeof column === 'number' ? column : (header?.indexOf(column) ?? -1)
     if (index >= 0 && index < width) return index
     const there = header ? list(header.map(show)) : `0 to ${width - 1} (there is no header)`
@@ -83,12 +63,14 @@ export function selectColumns(
   return picked
 }
 
-async function parsedLine(path: string, line: string): Promise<string[][]> {
-  try {
-    return parseSync(line, { delimiter: commonest(line), bom: true, trim: true, relax_quotes: true })
-  } catch (error) {
-    throw noCsv(path, error)
-  }
+function namedTwice(path: string, header: readonly string[], name: string): DataError {
+  const places = header.flatMap((other, i) => (other === name ? [i] : []))
+  const which = `columns ${places.slice(0, -1).join(', ')} and ${places.at(-1)}`
+  return new DataError(
+    `${path} has the name ${show(name)} twice (${which}, from 0), so that rows to score could not be told by name. ` +
+      'Rename one, or take columns by number (data.columns).',
+    `${path} has the name of a column twice (${which}, from 0).`,
+  )
 }
 
 /** What the parser says of a file, which quotes it. */
@@ -98,23 +80,161 @@ const noCsv = (path: string, error: unknown): DataError =>
     `${path} cannot be read as CSV.`,
   )
 
-/** The names in the first line of a CSV file; null where that line holds numbers. Throws DataError where it cannot be read. */
-export async function readCsvHeader(path: string): Promise<string[] | null> {
-  const line = await firstLine(path)
-  const [record] = await parsedLine(path, line)
-  return !record || record.every(isData) ? null : record
+/** Numbers that grow. */
+class Values {
+  private values = new Float32Array(1 << 12)
+  used = 0
+
+  push(value: number): void {
+    if (this.used === this.values.length) {
+      const larger = new Float32Array(2 * this.values.length)
+      larger.set(this.values)
+      this.values = larger
+    }
+    this.values[this.used++] = value
+  }
+
+  get whole(): Float32Array {
+    return this.values.slice(0, this.used)
+  }
+}
+
+/** Reads the fields of one table. */
+class TableReader {
+  private readonly values = new Values()
+  private header: string[] | null = null
+  private width = 0
+  private picked: number[] | null = null
+  /** numbers of a column of row names, before it is known to be one; NaN where a field is none */
+  private rowNames: number[] | null = null
+  private commas: string | null = null
+  private wholePairs = true
+
+  constructor(
+    private readonly name: string,
+    private readonly wanted: Columns | null,
+    private readonly headed: boolean | undefined,
+    private readonly comma: boolean,
+  ) {}
+
+  record(record: readonly string[], line: number): void {
+    if (!this.picked) {
+      this.begin(record)
+      if (this.header) return
+    }
+    const at = `${this.name}, line ${line}`
+    if (record.length !== this.width) {
+      throw new DataError(`${at}: ${record.length} fields, but the first line has ${this.width}.`)
+    }
+    if (this.rowNames) {
+      const number = numberOf(record[0], this.comma)
+      this.rowNames.push(Number.isFinite(Math.fround(number)) ? number : Number.NaN)
+    }
+    for (const index of this.picked!) {
+      const field = record[index]
+      const value = Math.fround(numberOf(field, this.comma))
+      if (!Number.isFinite(value)) throw this.noNumber(at, index, field)
+      if (this.comma && this.commas === null && field.includes(',')) this.commas = field
+      this.values.push(value)
+    }
+    this.wholePairs &&= !this.comma && record.length === 2 && /^[+-]?\d+$/.test(record[0]) && /^\d+$/.test(record[1])
+  }
+
+  private begin(record: readonly string[]): void {
+    this.width = record.length
+    this.header = (this.headed ?? isHeader(record, this.comma)) ? [...record] : null
+    const all = this.wanted === null
+    if (all && hasRowNames(this.header)) {
+      this.rowNames = []
+      const rest = selectColumns(this.name, this.width - 1, named(this.header!).slice(1), null)
+      this.picked = rest.map((index) => index + 1)
+    } else {
+      this.picked = selectColumns(this.name, this.width, this.header && named(this.header), this.wanted)
+    }
+  }
+
+  private noNumber(at: string, index: number, field: string): DataError {
+    const unquoted = `${at}: field ${index + 1} is no finite number.`
+    const where = `${at}: field ${index + 1}${this.header ? ` (${show(this.header[index])})` : ''}`
+    if (field === '') return new DataError(`${where} is empty; every field must be a finite number.`, unquoted)
+    if (!isNonFinite(field) && Number.isNaN(numberOf(field, this.comma))) {
+      return new DataError(`${where} is ${show(field)}, which is no number.`, unquoted)
+    }
+    return new DataError(
+      `${where} is ${oneLine(cut(field, 60))}; every field must be a finite float32 number.`,
+      unquoted,
+    )
+  }
+
+  table(): Table {
+    const picked = this.picked ?? []
+    if (this.values.used === 0) {
+      throw new DataError(`${this.name} has zero rows of numbers; at least one is needed.`)
+    }
+    const remarks: string[] = []
+    if (this.commas !== null) {
+      remarks.push(`${this.name} is read with decimal commas: ${show(this.commas)} is ${numberOf(this.commas, true)}.`)
+    }
+    if (!this.header && this.wholePairs) {
+      remarks.push(
+        `${this.name} is read as two columns of whole numbers. Where these are numbers with decimal commas, write points, or ` +
+          'separate columns by semicolons.',
+      )
+    }
+    const header = this.header && named(this.header)
+    let names = header && picked.map((index) => header[index])
+    if (names && new Set(names).size < names.length) {
+      remarks.push(`${this.name} has names twice among its columns; rows to score are taken by place, not by name.`)
+      names = null
+    }
+    const tensor = { values: this.values.whole, shape: [this.values.used / picked.length, picked.length] }
+    if (!this.rowNames) return { tensor, columns: names, remarks }
+    const first = `${this.name}'s first column (${show(this.header![0])})`
+    if (!namesRows(this.rowNames)) {
+      return { tensor: withFirst(tensor, this.rowNames), columns: [named(this.header!)[0], ...names!], remarks }
+    }
+    remarks.push(`${first} names the rows, as pandas and R write it: it is left out. data.columns takes it.`)
+    return { tensor, columns: names, remarks }
+  }
+}
+
+/** Whether numbers could be names of rows: there are other words among them, or all are whole and no two alike. */
+function namesRows(values: readonly number[]): boolean {
+  if (values.some(Number.isNaN)) return true
+  const sorted = Float64Array.from(values).sort()
+  return sorted.every((value, i) => Number.isInteger(value) && (i === 0 || value !== sorted[i - 1]))
+}
+
+/** A table with a column more before the others. */
+function withFirst({ values, shape: [n, d] }: Tensor, first: readonly number[]): Tensor {
+  const wider = new Float32Array(n * (d + 1))
+  for (let i = 0; i < n; i++) {
+    wider[i * (d + 1)] = first[i]
+    wider.set(values.subarray(i * d, (i + 1) * d), i * (d + 1) + 1)
+  }
+  return { values: wider, shape: [n, d + 1] }
 }
 
 /**
- * Reads a CSV file.
+ * Reads a CSV file, packed by gzip or not; `-` is standard input.
  *
- * @param columns the columns to take, by name or number from 0, in this order; default all. Others may hold anything
+ * A first column without a name that names the rows (whole numbers that are all distinct, or text), as pandas and R write it, is
+ * left out where all columns are asked for, and a remark says so.
+ *
+ * @param columns the columns to take, in this order; default all. Others may hold anything
  * @throws DataError naming file and line for text, an empty field, NaN, infinity (also a number too large for float32)
- *   and a row of another length; and for a missing file, zero rows, an unknown column
+ *   and a row of another length; and for a missing file, zero rows, an unknown column, two columns of one name
  */
-export async function readCsv(path: string, columns: readonly (string | number)[] | null = null): Promise<Table> {
+export async function readCsv(
+  path: string,
+  columns: Columns | null = null,
+  { header }: CsvOptions = {},
+): Promise<Table> {
+  const name = nameOf(path)
+  const { firstLine, stream } = await openText(path)
+  const delimiter = delimiterOf(firstLine)
   const records = parse({
-    delimiter: commonest(await firstLine(path)),
+    delimiter,
     max_record_size: LONGEST_LINE,
     bom: true,
     trim: true,
@@ -123,57 +243,18 @@ export async function readCsv(path: string, columns: readonly (string | number)[
     skip_empty_lines: true,
   })
   // The callback form closes the file where reading stops early; a failure reaches the loop below through `records`.
-  pipeline(createReadStream(path), records, () => {})
-  let header: string[] | null = null
-  let width = 0
-  let picked: number[] | null = null
-  let names: string[] | null = null
-  let values = new Float32Array(1 << 12)
-  let used = 0
+  pipeline(stream, records, () => {})
+  const reader = new TableReader(name, columns, header, delimiter !== ',')
   try {
     for await (const { record, info } of records as AsyncIterable<{ record: string[]; info: { lines: number } }>) {
-      if (!picked) {
-        width = record.length
-        header = record.every(isData) ? null : record
-        picked = selectColumns(path, width, header, columns)
-        names = header && picked.map((index) => header![index])
-        if (header) continue
-      }
-      const at = `${path}, line ${info.lines}`
-      const fail = (what: string, unquoted = what): never => {
-        throw new DataError(`${at}: ${what}.`, `${at}: ${unquoted}.`)
-      }
-      if (record.length !== width) fail(`${record.length} fields, but the first line has ${width}`)
-      if (used + picked.length > values.length) {
-        const larger = new Float32Array(Math.max(2 * values.length, used + picked.length))
-        larger.set(values)
-        values = larger
-      }
-      for (const index of picked) {
-        const field = record[index]
-        const value = Math.fround(decimal.test(field) ? Number(field) : Number.NaN)
-        if (!Number.isFinite(value)) {
-          const unquoted = `field ${index + 1} is no finite number`
-          const where = `field ${index + 1}${header ? ` (${show(header[index])})` : ''}`
-          if (field === '') fail(`${where} is empty; every field must be a finite number`, unquoted)
-          if (!decimal.test(field) && !nonFinite.test(field)) {
-            fail(`${where} is ${show(field)}, which is no number`, unquoted)
-          }
-          fail(`${where} is ${oneLine(cut(field, 60))}; every field must be a finite float32 number`, unquoted)
-        }
-        values[used++] = value
-      }
+      reader.record(record, info.lines)
     }
   } catch (error) {
     if (error instanceof DataError) throw error
-    if ((error as { code?: string }).code === 'CSV_MAX_RECORD_SIZE') throw tooLong(path)
-    throw isOfSystem(error) ? cannotRead(path, error) : noCsv(path, error)
+    if ((error as { code?: string }).code === 'CSV_MAX_RECORD_SIZE') throw tooLong(name)
+    throw isOfSystem(error) ? cannotRead(name, error) : noCsv(name, error)
   }
-  if (!picked || used === 0) throw new DataError(`${path} has zero rows of numbers; at least one is needed.`)
-  return {
-    tensor: { values: values.slice(0, used), shape: [used / picked.length, picked.length] },
-    columns: names,
-  }
+  return reader.table()
 }
 
 /** The shortest decimal text that reads back as the same float32. */

@@ -7,7 +7,7 @@ import type { Dirent } from 'node:fs'
 import { readdir, stat } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { extname, join } from 'node:path'
-import { cut, DataError } from '../errors.js'
+import { cut, DataError, MissingPartError } from '../errors.js'
 import { readData } from '../files/reading.js'
 import { cannotRead } from '../files/reasons.js'
 import { decodePicture } from './picture-file.js'
@@ -23,6 +23,8 @@ export interface ImageFolderOptions {
 }
 
 const extensions = ['.png', '.jpg', '.jpeg', '.webp']
+/** Pictures that are not read: of several frames, of scanners, or of no format that is safe to decode. */
+const otherExtensions = ['.gif', '.bmp', '.tif', '.tiff', '.avif', '.heic', '.heif', '.jxl', '.ppm', '.pgm']
 /** Unreadable files that a message names. */
 const MOST_NAMED = 5
 
@@ -34,7 +36,7 @@ interface Entry {
 }
 
 /** The picture files of a folder, and of its folders (one class each). Names that begin with a dot are left out. */
-async function listPictures(folder: string): Promise<Entry[]> {
+async function listPictures(folder: string): Promise<{ found: Entry[]; leftOut: Map<string, number> }> {
   const list = async (at: string) =>
     (
       await readdir(at, { withFileTypes: true }).catch((error) => {
@@ -51,7 +53,12 @@ async function listPictures(folder: string): Promise<Entry[]> {
         (found) => found.isDirectory(),
         () => false,
       )))
-  const isPicture = ({ name }: { name: string }): boolean => extensions.includes(extname(name).toLowerCase())
+  const leftOut = new Map<string, number>()
+  const isPicture = ({ name }: { name: string }): boolean => {
+    const extension = extname(name).toLowerCase()
+    if (otherExtensions.includes(extension)) leftOut.set(extension, (leftOut.get(extension) ?? 0) + 1)
+    return extensions.includes(extension)
+  }
   const inside = await list(folder)
   const folders = await Promise.all(inside.map((entry) => isFolder(folder, entry)))
   const direct = inside.filter((entry, i) => isPicture(entry) && !folders[i])
@@ -68,7 +75,15 @@ async function listPictures(folder: string): Promise<Entry[]> {
     for (const file of files) found.push({ path: join(folder, name, file.name), label })
     if (files.length > 0) label++
   }
-  return found
+  return { found, leftOut }
+}
+
+/** «12 files of other formats (.gif, .bmp) are left out» */
+function leftOutRemark(folder: string, leftOut: ReadonlyMap<string, number>): string[] {
+  const count = [...leftOut.values()].reduce((sum, files) => sum + files, 0)
+  if (count === 0) return []
+  const what = count === 1 ? 'a file of another format' : `${count} files of other formats`
+  return [`${folder} also has ${what} (${[...leftOut.keys()].join(', ')}); only ${extensions.join(', ')} are read.`]
 }
 
 /** One picture as bytes [1, C, H, W]; null where the file is none. Throws DataError where it cannot be read at all. */
@@ -79,7 +94,10 @@ async function decode(path: string, channels: 'rgb' | 'grey'): Promise<Tensor | 
       .autoOrient()
       .flatten({ background: '#ffffff' })
       .toColourspace(channels === 'grey' ? 'b-w' : 'srgb'),
-  ).catch(() => null)
+  ).catch((error) => {
+    if (error instanceof MissingPartError) throw error
+    return null
+  })
   if (!decoded) return null
   const { data, ...info } = decoded
   const C = channels === 'grey' ? 1 : 3
@@ -101,9 +119,11 @@ async function decode(path: string, channels: 'rgb' | 'grey'): Promise<Tensor | 
  */
 export async function readImageFolder(folder: string, options: ImageFolderOptions = {}): Promise<Pictures> {
   const { size, channels = 'rgb', limit } = options
-  const all = await listPictures(folder)
+  const { found: all, leftOut } = await listPictures(folder)
+  const remarks = leftOutRemark(folder, leftOut)
   if (all.length === 0) {
-    throw new DataError(`${folder} holds no pictures; files that end in ${extensions.join(', ')} are read.`)
+    const others = remarks.length > 0 ? ` ${remarks[0]}` : ''
+    throw new DataError(`${folder} holds no pictures; files that end in ${extensions.join(', ')} are read.${others}`)
   }
   const entries = evenly(all.length, limit).map((i) => all[i])
   const bad: string[] = []
@@ -147,5 +167,6 @@ export async function readImageFolder(folder: string, options: ImageFolderOption
   return {
     tensor: { values, shape: [entries.length, C, H, W] },
     labels: entries[0].label === null ? null : Uint16Array.from(entries, ({ label }) => label!),
+    remarks,
   }
 }

@@ -2,7 +2,7 @@
 
 export { permutation } from '../random/stream.js'
 export { readCifar10 } from './cifar10.js'
-export { csvText, readCsv, type Table, writeCsv } from './csv.js'
+export { type Columns, type CsvOptions, csvText, readCsv, type Table, writeCsv } from './csv.js'
 export type { Density, Entropy, EntropyOptions, Sampler } from './density.js'
 export { isDensity } from './density.js'
 export { gaussian } from './gaussian.js'

@@ -75,6 +75,7 @@ function splitPictures(all: Pictures, ownTest: Pictures | null, config: PictureC
     },
     flips,
     rowKind: kindOfShape(rowShape),
+    remarks: [...(all.remarks ?? []), ...(ownTest?.remarks ?? [])],
     description: `${path}, ${describePictures(main)}`,
   }
 }
@@ -87,7 +88,22 @@ export async function loadPictures(
   baseDir: string,
 ): Promise<Source> {
   const labels = config.labels ? await readLabels(resolve(baseDir, config.labels), tensor.shape[0]) : null
-  return splitPictures({ tensor, labels }, null, config, seed)
+  return splitPictures({ tensor, labels, remarks: scaleRemark(config.path, tensor) }, null, config, seed)
+}
+
+/** Floats are learnt as they are, in [−1, 1]; those of pixels are some hundreds. */
+function scaleRemark(path: string, { values }: Tensor): string[] {
+  if (values instanceof Uint8Array) return []
+  let [low, high] = [Infinity, -Infinity]
+  for (const value of values) {
+    low = Math.min(low, value)
+    high = Math.max(high, value)
+  }
+  if (high <= 2 && low >= -2) return []
+  return [
+    `${path} holds pictures of floats from ${low} to ${high}. They are learnt as they are, and drawn as if they lay in [−1, 1]: ` +
+      "save pixels as bytes (array.astype('uint8')), or scale them.",
+  ]
 }
 
 export async function loadImageFolder(config: ConfigOf<'images'>, seed: number, baseDir: string): Promise<Source> {

@@ -6,7 +6,8 @@
 import { extname, resolve } from 'node:path'
 import { DataError } from '../errors.js'
 import { streams } from '../random/stream.js'
-import { readCsv, selectColumns, type Table } from './csv.js'
+import { columnRemarks } from './column-remarks.js'
+import { type Columns, type CsvOptions, readCsv, selectColumns, type Table } from './csv.js'
 import { isDensity, type Sampler } from './density.js'
 import { gaussian } from './gaussian.js'
 import { loadImageDensity } from './image-density.js'
@@ -20,40 +21,41 @@ import { split } from './split.js'
 import { checkTensor, rowLength, type Tensor } from './tensor.js'
 import { toy, toySets } from './toy.js'
 
-const tableReaders: Readonly<
-  Record<string, (path: string, columns: readonly (string | number)[] | null) => Promise<Table>>
-> = { '.csv': readCsv, '.npy': async (path, columns) => tableOf(path, await readNpy(path), columns) }
-
 /** An array as rows: one of one dimension is one column; columns of a matrix are selected by number. */
-function tableOf(path: string, read: Tensor, columns: readonly (string | number)[] | null): Table {
+function tableOf(path: string, read: Tensor, columns: Columns | null): Table {
   if (read.shape.length === 0) throw new DataError(`${path} holds a single number, not rows.`)
   const tensor: Tensor = read.shape.length === 1 ? { values: read.values, shape: [read.shape[0], 1] } : read
   checkTensor(path, tensor)
-  if (!columns) return { tensor, columns: null }
+  const [n, d] = tensor.shape
+  if (!columns || (typeof columns === 'function' && tensor.shape.length !== 2)) {
+    return { tensor, columns: null, remarks: [] }
+  }
   if (tensor.shape.length !== 2) {
     throw new DataError(`${path} has rows of shape [${tensor.shape.slice(1).join(', ')}]; only a matrix has columns.`)
   }
-  const [n, d] = tensor.shape
   const picked = selectColumns(path, d, null, columns)
   const values = Float32Array.from({ length: n * picked.length }, (_, i) => {
     const row = Math.floor(i / picked.length)
     return tensor.values[row * d + picked[i % picked.length]]
   })
-  return { tensor: { values, shape: [n, picked.length] }, columns: null }
+  return { tensor: { values, shape: [n, picked.length] }, columns: null, remarks: [] }
 }
 
 /**
- * Reads a file of rows by its extension: .csv or .npy.
+ * Reads a file of rows: an array where its name ends in .npy, else a table of text, whatever its extension (.csv, .tsv, .data,
+ * .csv.gz); `-` is a table on standard input.
  *
  * @param columns which columns to take, by name or number from 0; default all
- * @throws DataError for another extension, and as readCsv and readNpy do
+ * @throws DataError as readCsv and readNpy do
  */
-export async function readTable(path: string, columns: readonly (string | number)[] | null = null): Promise<Table> {
-  const extension = extname(path).toLowerCase()
-  if (!Object.hasOwn(tableReaders, extension)) {
-    throw new DataError(`${path} must be a .csv or .npy file.`)
-  }
-  return tableReaders[extension](path, columns)
+export async function readTable(
+  path: string,
+  columns: Columns | null = null,
+  options: CsvOptions = {},
+): Promise<Table> {
+  return extname(path).toLowerCase() === '.npy'
+    ? tableOf(path, await readNpy(path), columns)
+    : readCsv(path, columns, options)
 }
 
 function drawParts(
@@ -74,20 +76,39 @@ function drawParts(
 }
 
 async function splitTable(
-  read: (path: string, columns: readonly (string | number)[] | null) => Promise<Table>,
+  read: (path: string, columns: Columns | null) => Promise<Table>,
   config: ConfigOf<'csv' | 'npy'>,
   seed: number,
   baseDir: string,
 ): Promise<Source> {
-  const { tensor, columns } = await read(resolve(baseDir, config.path), config.columns ?? null)
-  const rows = `${tensor.shape[0]} rows of ${rowLength(tensor.shape)} values`
+  const { tensor, columns, remarks } = await read(resolve(baseDir, config.path), config.columns ?? null)
+  const header = config.kind === 'csv' && columns === null ? ', no header' : ''
+  const rows = `${tensor.shape[0]} rows of ${rowLength(tensor.shape)} values${header}`
   return {
     ...split(tensor, config, { seed, shuffle: config.shuffle }),
     density: null,
     columns,
     description: `${config.path}, ${rows}`,
+    remarks,
   }
 }
+
+/** Throws DataError for pictures whose channels come last, as most Python libraries have them. */
+function refuseChannelsLast(path: string, [, C, H, W]: readonly number[]): void {
+  if (C === 1 || C === 3 || (W !== 1 && W !== 3)) return
+  throw new DataError(
+    `${path} holds [n, ${C}, ${H}, ${W}], which looks like pictures with their channels last; they must be [n, C, H, W]: in ` +
+      'NumPy array.transpose(0, 3, 1, 2). data.rows: points learns the numbers as they stand.',
+  )
+}
+
+/** Rows that look like grey pictures without an axis of channels. */
+const greyRemark = (path: string, [, H, W, ...more]: readonly number[]): string[] =>
+  more.length === 0 && W !== undefined && H === W && H >= 8
+    ? [
+        `${path} is learnt as rows of ${H}×${W} numbers. Were they pictures, they would be [n, 1, ${H}, ${W}]: array[:, None].`,
+      ]
+    : []
 
 const planeColumns = ['x', 'y']
 
@@ -113,7 +134,8 @@ const sources: {
     const description = `gaussian in ${sampler.dimension} dimensions`
     return { ...drawParts(sampler, config, seed), columns: null, description }
   },
-  csv: (config, seed, baseDir) => splitTable(readCsv, config, seed, baseDir),
+  csv: (config, seed, baseDir) =>
+    splitTable((path, columns) => readCsv(path, columns, { header: config.header }), config, seed, baseDir),
   async npy(config, seed, baseDir) {
     const { labels, size, flips, limit } = config
     const path = resolve(baseDir, config.path)
@@ -121,6 +143,7 @@ const sources: {
     const { shape } = read
     if (shape.length === 4 && config.rows !== 'points') {
       checkTensor(path, read)
+      if (!config.rows) refuseChannelsLast(path, shape)
       if (config.columns)
         throw new DataError(`${path} holds pictures, [${shape.join(', ')}]; only a matrix has columns.`)
       return loadPictures(read, config, seed, baseDir)
@@ -136,7 +159,8 @@ const sources: {
         `data.${given[0]} is for pictures, [n, C, H, W], but ${path} has the shape [${shape.join(', ')}].`,
       )
     }
-    return splitTable(async (_, columns) => tableOf(path, read, columns), config, seed, baseDir)
+    const source = await splitTable(async (_, columns) => tableOf(path, read, columns), config, seed, baseDir)
+    return { ...source, remarks: [...(source.remarks ?? []), ...greyRemark(config.path, shape)] }
   },
   images: loadImageFolder,
   idx: loadIdx,
@@ -159,11 +183,14 @@ export async function loadData(
   // Only rows of columns have a scale of their own for each; pictures and sequences are left as they are.
   const scaled = 'standardise' in config && config.standardise && source.train.shape.length === 2
   try {
+    const ofFile = config.kind === 'csv' || config.kind === 'npy'
+    const remarks = [...(source.remarks ?? []), ...(ofFile ? columnRemarks(source.train, source.columns) : [])]
     return {
       labels: null,
       flips: false,
       rowKind: 'points',
       ...source,
+      remarks,
       scaler: scaled ? fitScaler(source.train, source.columns) : null,
     }
   } catch (error) {

@@ -1,7 +1,7 @@
 /**
- * NumPy's .npy files: one array, little-endian, in C order. The format is eight bytes of magic and version, the length
- * of a header, the header (a Python dictionary with exactly descr, fortran_order and shape), and the values; see
- * numpy.lib.format. Values other than uint8 become float32.
+ * NumPy's .npy files: one array, in C or Fortran order, of either order of bytes. The format is eight bytes of magic and
+ * version, the length of a header, the header (a Python dictionary with exactly descr, fortran_order and shape), and the
+ * values; see numpy.lib.format. Values other than uint8 become float32.
  */
 
 import { DataError, extents, show } from '../errors.js'
@@ -15,20 +15,70 @@ type Source = { readonly length: number; readonly [index: number]: number | bigi
 interface ValueType {
   readonly bytes: number
   view(buffer: ArrayBuffer, offset: number, length: number): Source
+  /** what a stored value means; left out: itself */
+  readonly decode?: (stored: number) => number
 }
 
+/** By NumPy's letters; before them stand `<` (little-endian), `>` (big-endian) or, where there is one byte, `|`. */
 const types: Readonly<Record<string, ValueType>> = {
-  '|u1': { bytes: 1, view: (...at) => new Uint8Array(...at) },
-  '|i1': { bytes: 1, view: (...at) => new Int8Array(...at) },
-  '|b1': { bytes: 1, view: (...at) => new Uint8Array(...at) },
-  '<u2': { bytes: 2, view: (...at) => new Uint16Array(...at) },
-  '<i2': { bytes: 2, view: (...at) => new Int16Array(...at) },
-  '<u4': { bytes: 4, view: (...at) => new Uint32Array(...at) },
-  '<i4': { bytes: 4, view: (...at) => new Int32Array(...at) },
-  '<u8': { bytes: 8, view: (...at) => new BigUint64Array(...at) },
-  '<i8': { bytes: 8, view: (...at) => new BigInt64Array(...at) },
-  '<f4': { bytes: 4, view: (...at) => new Float32Array(...at) },
-  '<f8': { bytes: 8, view: (...at) => new Float64Array(...at) },
+  u1: { bytes: 1, view: (...at) => new Uint8Array(...at) },
+  i1: { bytes: 1, view: (...at) => new Int8Array(...at) },
+  b1: { bytes: 1, view: (...at) => new Uint8Array(...at) },
+  u2: { bytes: 2, view: (...at) => new Uint16Array(...at) },
+  i2: { bytes: 2, view: (...at) => new Int16Array(...at) },
+  u4: { bytes: 4, view: (...at) => new Uint32Array(...at) },
+  i4: { bytes: 4, view: (...at) => new Int32Array(...at) },
+  u8: { bytes: 8, view: (...at) => new BigUint64Array(...at) },
+  i8: { bytes: 8, view: (...at) => new BigInt64Array(...at) },
+  f2: { bytes: 2, view: (...at) => new Uint16Array(...at), decode: fromHalf },
+  f4: { bytes: 4, view: (...at) => new Float32Array(...at) },
+  f8: { bytes: 8, view: (...at) => new Float64Array(...at) },
+}
+
+/** The number that 16 bits stand for: a sign, 5 bits of exponent, 10 of fraction (IEEE 754 binary16). */
+function fromHalf(bits: number): number {
+  const [exponent, fraction] = [(bits >> 10) & 0x1f, bits & 0x3ff]
+  const size =
+    exponent === 0
+      ? fraction * 2 ** -24
+      : exponent === 0x1f
+        ? fraction === 0
+          ? Infinity
+          : Number.NaN
+        : (1 + fraction / 1024) * 2 ** (exponent - 15)
+  return bits & 0x8000 ? -size : size
+}
+
+/** The type of a description such as '<f4', and whether its bytes stand the other way round; null for what is not read. */
+function typeOf(descr: string): { type: ValueType; swapped: boolean } | null {
+  const [, order, letters] = /^([<>|])([a-z]\d)$/.exec(descr) ?? []
+  if (order === undefined || !Object.hasOwn(types, letters)) return null
+  const type = types[letters]
+  return (order === '|') === (type.bytes === 1) ? { type, swapped: order === '>' } : null
+}
+
+/** A copy of values with the bytes of each the other way round. */
+function swap(values: Uint8Array, width: number): Uint8Array {
+  const swapped = new Uint8Array(values.length)
+  for (let i = 0; i < values.length; i++) swapped[i] = values[i - 2 * (i % width) + width - 1]
+  return swapped
+}
+
+/** Values in C order (the last index fastest) of those in Fortran order (the first fastest). */
+function toC<T extends Float32Array | Uint8Array>(values: T, shape: readonly number[]): T {
+  const result = values.slice() as T
+  const strides = shape.map((_, k) => shape.slice(0, k).reduce((product, d) => product * d, 1))
+  const index = shape.map(() => 0)
+  for (let i = 0, from = 0; i < values.length; i++) {
+    result[i] = values[from]
+    for (let k = shape.length - 1; k >= 0; k--) {
+      from += strides[k]
+      if (++index[k] < shape[k]) break
+      from -= strides[k] * shape[k]
+      index[k] = 0
+    }
+  }
+  return result
 }
 
 const magic = '\x93NUMPY'
@@ -70,11 +120,11 @@ function parseHeader(text: string, name: string): { descr: string; fortranOrder:
 }
 
 /**
- * Decodes the bytes of a .npy file. Booleans, integers and float64 become float32 (whole numbers beyond 2^24 and
+ * Decodes the bytes of a .npy file. Booleans, integers, float16 and float64 become float32 (whole numbers beyond 2^24 and
  * float64 values are rounded); uint8 stays. The shape is the file's own, so it may have any number of dimensions.
  *
  * @param name what the array is called in messages
- * @throws DataError for anything that is not a little-endian, C-ordered array of the file's own length
+ * @throws DataError for anything that is not an array of numbers of the file's own length
  */
 export function decodeNpy(bytes: Uint8Array, name = 'the array'): Tensor {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
@@ -95,16 +145,14 @@ export function decodeNpy(bytes: Uint8Array, name = 'the array'): Tensor {
   const end = start + headerLength
   if (end > bytes.length) throw new DataError(`${name} is cut off: its header is longer than the file.`)
   const { descr, fortranOrder, shape } = parseHeader(new TextDecoder().decode(bytes.subarray(start, end)), name)
-  if (!Object.hasOwn(types, descr)) {
-    const known = Object.keys(types).join(', ')
+  const found = typeOf(descr)
+  if (!found) {
     throw new DataError(
-      `${name} holds values of type ${show(descr)}, but must be one of ${known}; in NumPy: array.astype('float32').`,
+      `${name} holds values of type ${show(descr)}, but must hold booleans, integers of 8 to 64 bits or floats of 16 to 64; ` +
+        "in NumPy: array.astype('float32').",
     )
   }
-  const type = types[descr]
-  if (fortranOrder && shape.length > 1) {
-    throw new DataError(`${name} is in Fortran order; save numpy.ascontiguousarray(array).`)
-  }
+  const { type, swapped } = found
   const size = shape.reduce((product, d) => product * d, 1)
   if (!Number.isSafeInteger(size) || size * type.bytes !== bytes.length - end) {
     throw new DataError(
@@ -114,12 +162,16 @@ export function decodeNpy(bytes: Uint8Array, name = 'the array'): Tensor {
   }
   // values begin at a multiple of 64 bytes of the file, in memory too where this is a file of its own: then nothing is copied
   const first = bytes.byteOffset + end
-  const own = first % type.bytes === 0 ? bytes : new Uint8Array(bytes.subarray(end))
-  const source = type.view(own.buffer as ArrayBuffer, own === bytes ? first : 0, size)
-  if (descr === '|u1' || source instanceof Float32Array) return { values: source as Uint8Array | Float32Array, shape }
-  const values = new Float32Array(size)
-  for (let i = 0; i < size; i++) values[i] = Number(source[i])
-  return { values, shape }
+  const straight = first % type.bytes === 0 && !swapped
+  const own = swapped ? swap(bytes.subarray(end), type.bytes) : straight ? bytes : new Uint8Array(bytes.subarray(end))
+  const source = type.view(own.buffer as ArrayBuffer, straight ? first : 0, size)
+  let read: Uint8Array | Float32Array
+  if (descr === '|u1' || source instanceof Float32Array) read = source as Uint8Array | Float32Array
+  else {
+    read = new Float32Array(size)
+    for (let i = 0; i < size; i++) read[i] = type.decode?.(source[i] as number) ?? Number(source[i])
+  }
+  return { values: fortranOrder && shape.length > 1 ? toC(read, shape) : read, shape }
 }
 
 /** Encodes a tensor as a .npy file of version 1.0: float32 as '<f4', uint8 as '|u1'. The parts follow each other. */

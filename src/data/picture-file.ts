@@ -6,6 +6,7 @@
 
 import type { Sharp, SharpOptions } from 'sharp'
 import { DataError } from '../errors.js'
+import { loadSharp } from '../files/native-parts.js'
 import { mostUnpacked } from '../files/reading.js'
 
 const formats: readonly string[] = ['png', 'jpeg', 'webp', 'gif', 'tiff', 'avif', 'heif']
@@ -37,8 +38,7 @@ export async function decodePicture(
   const noPicture = (why: string): DataError => new DataError(`${name} cannot be read as a picture (${why}).`)
   // sharp throws at once for an empty file
   if (file.length === 0) throw noPicture('it is empty')
-  // a native library that only pictures need
-  const { default: sharp } = await import('sharp')
+  const sharp = await loadSharp()
   const { width, height, channels, format } = await sharp(file, options)
     .metadata()
     .catch((error: Error) => {

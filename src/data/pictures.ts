@@ -12,6 +12,8 @@ export interface Pictures {
   tensor: Tensor
   /** [n], numbers of classes from 0; null where the source has none */
   labels: Uint16Array | null
+  /** what a reader should know of how they were read; one sentence each */
+  remarks?: readonly string[]
 }
 
 /** Numbers of `limit` of n things, evenly spaced in their order; all where there are no more than that. */

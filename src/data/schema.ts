@@ -95,7 +95,13 @@ export const dataSchema = z.discriminatedUnion('kind', [
     ).optional(),
     ...samplerParts,
   }),
-  z.strictObject({ kind: z.literal('csv').meta({ description: 'A table of numbers as text.' }), ...fileParts }),
+  z.strictObject({
+    kind: z.literal('csv').meta({ description: 'A table of numbers as text, packed by gzip or not.' }),
+    ...fileParts,
+    header: flag(
+      'Whether the first line holds the names of the columns. Left out: where any of its fields is no number.',
+    ).optional(),
+  }),
   z.strictObject({
     kind: z.literal('npy').meta({ description: "An array in NumPy's format; [n, C, H, W] are pictures." }),
     ...fileParts,

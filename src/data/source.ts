@@ -21,10 +21,12 @@ export interface LoadedData extends Parts {
   flips: boolean
   /** One line for people. */
   description: string
+  /** What a reader should know of the data and of how they were read; one sentence each. */
+  remarks: string[]
 }
 
 export type PartLabels = { readonly [part in keyof Parts]: Uint16Array | null }
 
 export type ConfigOf<K extends DataConfig['kind']> = Extract<DataConfig, { kind: K }>
-export type Source = Omit<LoadedData, 'scaler' | 'labels' | 'flips' | 'rowKind'> &
-  Partial<Pick<LoadedData, 'labels' | 'flips' | 'rowKind'>>
+export type Source = Omit<LoadedData, 'scaler' | 'labels' | 'flips' | 'rowKind' | 'remarks'> &
+  Partial<Pick<LoadedData, 'labels' | 'flips' | 'rowKind' | 'remarks'>>

@@ -30,6 +30,7 @@ const quality = z.looseObject({
   recall: number,
   floor: number.nullable(),
   features: text,
+  caution: text.nullable().optional(),
   samples: number,
   against: z.looseObject({ part: text, n: number }),
   neighbours: number,
@@ -70,6 +71,10 @@ export const reportFacts: z.ZodType<ReportFacts> = z.looseObject({
   pushSeconds: number,
   stepMs: number,
   sampling: z.looseObject({ solver: text, nfe: number, nfeMax: numberOrNone, n: number }),
+  columns: z
+    .looseObject({ of: number, shown: z.array(text), pair: z.array(text) })
+    .nullable()
+    .optional(),
   evaluation: evaluation.nullable().optional(),
   quality: quality.nullable().optional(),
   remarks: z.array(text).optional(),

@@ -1,6 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
 import { afterAll, describe, expect, it } from 'vitest'
 import { resolveConfig } from '../../src/config/index.js'
 import { float32Text, readCsv } from '../../src/data/csv.js'
@@ -54,12 +55,17 @@ describe('csv', () => {
     expect(await readCsv(file(text))).toEqual({
       tensor: { values: Float32Array.of(1, 2, 3, 4.5), shape: [2, 2] },
       columns,
+      remarks: [],
     })
   })
 
   it('takes the columns that are asked for, in that order; others may hold text', async () => {
     const path = file('id,x,y\nfirst,1,2\nsecond,3,4\n')
-    const expected = { tensor: { values: Float32Array.of(2, 1, 4, 3), shape: [2, 2] }, columns: ['y', 'x'] }
+    const expected = {
+      tensor: { values: Float32Array.of(2, 1, 4, 3), shape: [2, 2] },
+      columns: ['y', 'x'],
+      remarks: [],
+    }
     expect(await readCsv(path, ['y', 'x'])).toEqual(expected)
     expect(await readCsv(path, [2, 1])).toEqual(expected)
     await expect(readCsv(path, ['z'])).rejects.toThrow("has no column 'z'; its columns are 'id', 'x', 'y'.")
@@ -67,9 +73,12 @@ describe('csv', () => {
     await expect(readCsv(path, ['x', 1])).rejects.toThrow('Column 1 of')
   })
 
-  it.each([
+  it.each<[string, string | Buffer, RegExp]>([
     ['text', 'a,b\n1,2\n3,x\n', /line 3: field 2 \('b'\) is 'x', which is no number/],
-    ['a decimal comma', '1;2\n1,5;2\n', /line 2: field 1 is '1,5', which is no number/],
+    ['a decimal comma where commas separate', '1,2\n"1,5",2\n', /line 2: field 1 is '1,5', which is no number/],
+    ['commas between thousands', '1;2\n1,234,567;2\n', /line 2: field 1 is '1,234,567', which is no number/],
+    ['two columns of one name', 'a,b,a\n1,2,3\n', /has the name 'a' twice \(columns 0 and 2, from 0\)/],
+    ['UTF-16', Buffer.from('\uFEFFa,b\n1,2\n', 'utf16le'), /is text in UTF-16; save it in UTF-8/],
     ['NaN, also in the first line', '1,nan\n3,4\n', /line 1: field 2 is nan; every field must be a finite/],
     ['infinity', '1,2\n-Infinity,4\n', /line 2: field 1 is -Infinity; every/],
     ['a number beyond float32', '1,2\n3,1e39\n', /line 2: field 2 is 1e39; every/],
@@ -125,7 +134,124 @@ describe('csv', () => {
   })
 })
 
+describe('tables of text as they are', () => {
+  const values = async (...args: Parameters<typeof readTable>): Promise<number[]> => [
+    ...(await readTable(...args)).tensor.values,
+  ]
+
+  it('are read whatever their extension, packed or not', async () => {
+    for (const extension of ['tsv', 'data', 'txt', 'CSV', 'csv.gz']) {
+      const text = 'a\tb\n1\t2\n'
+      const path = file(extension.endsWith('gz') ? gzipSync(text) : text, extension)
+      expect(await readTable(path), extension).toMatchObject({ columns: ['a', 'b'], tensor: { shape: [1, 2] } })
+    }
+    await expect(readTable(file(gzipSync('1,2\n').subarray(0, 20), 'gz'))).rejects.toThrow('cannot be unpacked')
+  })
+
+  it('in packed files of many buffers too, but not what unpacks without end', async () => {
+    const lines = Array.from({ length: 20_000 }, (_, i) => `${i},${(i * 7919) % 1000}`).join('\n')
+    expect((await readTable(file(gzipSync(lines), 'csv.gz'))).tensor.shape).toEqual([20_000, 2])
+    await expect(readTable(file(gzipSync(Buffer.alloc(80 << 20, '\n')), 'csv.gz'))).rejects.toThrow(
+      'unpacks to more than',
+    )
+  })
+
+  it('with decimal commas where commas do not separate, which is said', async () => {
+    for (const text of ['1,5;2\n-,25;3e1\n', 'a;b\n1,5;2\n-,25;3e1\n', '1,5\t2\n-,25\t3e1']) {
+      const { tensor, remarks } = await readTable(file(text))
+      expect([...tensor.values]).toEqual([1.5, 2, -0.25, 30])
+      expect(remarks.join()).toContain("is read with decimal commas: '1,5' is 1.5")
+    }
+    // three commas against two semicolons
+    expect(await values(file('1,5;2,5;3,5\n4,5;5,5;6,5\n'))).toEqual([1.5, 2.5, 3.5, 4.5, 5.5, 6.5])
+    expect((await readTable(file('1;2\n3;4\n'))).remarks).toEqual([])
+  })
+
+  it('with two columns of whole numbers and no header get a hint of decimal commas', async () => {
+    expect((await readTable(file('1,5\n-2,25\n'))).remarks.join()).toContain('two columns of whole numbers')
+    for (const other of ['a,b\n1,5\n', '1,5\n2,-2\n', '1,5\n2,2.0\n', '1,5,6\n'])
+      expect((await readTable(file(other))).remarks).toEqual([])
+  })
+
+  it('with a header of numbers, or text that is none, where data.header says so', async () => {
+    const years = file('2019,2020\n1,2\n')
+    expect((await readTable(years)).tensor.shape).toEqual([2, 2])
+    expect(await readTable(years, ['2020'], { header: true })).toMatchObject({
+      tensor: { values: Float32Array.of(2) },
+      columns: ['2020'],
+    })
+    await expect(readTable(file('a,b\n1,2\n'), null, { header: false })).rejects.toThrow("line 1: field 1 is 'a'")
+  })
+
+  it.each([
+    ['an index of pandas', ',x,y\n0,1.5,2\n1,3,4\n2,5,6\n'],
+    ['one that was read and written again', 'Unnamed: 0,x,y\n10,1.5,2\n7,3,4\n8,5,6\n'],
+    ['names of rows', '"",x,y\nfirst,1.5,2\nsecond,3,4\nthird,5,6\n'],
+  ])('leave out %s, and say so', async (_, text) => {
+    const { tensor, columns, remarks } = await readTable(file(text))
+    expect(columns).toEqual(['x', 'y'])
+    expect(tensor).toEqual({ values: Float32Array.of(1.5, 2, 3, 4, 5, 6), shape: [3, 2] })
+    expect(remarks.join()).toMatch(/first column \('.*'\) names the rows.*left out/)
+    if (!text.includes('first')) expect((await readTable(file(text), [0, 1])).tensor.shape).toEqual([3, 2])
+  })
+
+  it('keep a first column without a name that names no rows', async () => {
+    for (const first of [
+      [1, 1, 2],
+      [0.5, 1, 2],
+    ]) {
+      const { tensor, columns, remarks } = await readTable(file(`,x\n${first.map((v, i) => `${v},${i}`).join('\n')}\n`))
+      expect(columns).toEqual(['column 0', 'x'])
+      expect([...tensor.values]).toEqual(first.flatMap((v, i) => [v, i]))
+      expect(remarks).toEqual([])
+    }
+  })
+
+  it('with one name twice are taken by number, and lose their names where these are no longer names', async () => {
+    const path = file('a,b,a\n1,2,3\n')
+    expect(await readTable(path, [0, 1])).toMatchObject({ columns: ['a', 'b'], remarks: [] })
+    const { columns, remarks } = await readTable(path, [0, 2])
+    expect(columns).toBeNull()
+    expect(remarks.join()).toContain('taken by place, not by name')
+    await expect(readTable(path, ['a'])).rejects.toThrow("the name 'a' twice")
+    expect((await readTable(path, ['b'])).columns).toEqual(['b'])
+  })
+})
+
 describe('npy', () => {
+  it('of float16 becomes float32', () => {
+    const bits = Uint16Array.of(0x3c00, 0xc000, 0x3555, 0x0001, 0x03ff, 0x7bff, 0x8000, 0x7c00)
+    const { values } = decodeNpy(npy(dictionary('<f2', '(8,)'), bits))
+    const expected = [1, -2, 0.333251953125, 2 ** -24, 1023 * 2 ** -24, 65504, -0, Infinity]
+    expect([...values]).toEqual(expected.map(Math.fround))
+  })
+
+  it.each([
+    ['>f4', 4, (view: DataView, at: number, value: number) => view.setFloat32(at, value)],
+    ['>f8', 8, (view: DataView, at: number, value: number) => view.setFloat64(at, value)],
+    ['>i2', 2, (view: DataView, at: number, value: number) => view.setInt16(at, value)],
+    ['>i8', 8, (view: DataView, at: number, value: number) => view.setBigInt64(at, BigInt(value))],
+  ] as const)('of big-endian %s becomes float32', (descr, width, set) => {
+    const view = new DataView(new ArrayBuffer(3 * width))
+    ;[1, -2, 300].forEach((value, i) => {
+      set(view, i * width, value)
+    })
+    expect(decodeNpy(npy(dictionary(descr, '(3,)'), view)).values).toEqual(Float32Array.of(1, -2, 300))
+  })
+
+  it('in Fortran order is the same array in C order', () => {
+    // element [i, j, k] is 100 i + 10 j + k
+    const fortran = new Int16Array(24)
+    for (let i = 0; i < 2; i++)
+      for (let j = 0; j < 3; j++) for (let k = 0; k < 4; k++) fortran[i + 2 * j + 6 * k] = 100 * i + 10 * j + k
+    const { values } = decodeNpy(npy(dictionary('<i2', '(2, 3, 4)', 'True'), fortran))
+    let at = 0
+    for (let i = 0; i < 2; i++)
+      for (let j = 0; j < 3; j++) for (let k = 0; k < 4; k++) expect(values[at++]).toBe(100 * i + 10 * j + k)
+    const bytes = Uint8Array.of(1, 2, 3, 4, 5, 6)
+    expect([...decodeNpy(npy(dictionary('|u1', '(2, 3)', 'True'), bytes)).values]).toEqual([1, 3, 5, 2, 4, 6])
+  })
+
   it.each<[string, ArrayBufferView]>([
     ['<f4', Float32Array.of(1, -2, 3, 4, 5, 6)],
     ['<f8', Float64Array.of(1, -2, 3, 4, 5, 6)],
@@ -183,10 +309,14 @@ describe('npy', () => {
       /has 7 bytes of values, but its shape \[1, 2\] of '<f4' asks for 8/,
     ],
     ['more values than the shape has', npy(dictionary('<f4', '(1, 2)'), Float32Array.of(1, 2, 3)), /has 12 bytes/],
-    ['big-endian values', npy(dictionary('>f4', '(1, 2)'), Float32Array.of(1, 2)), /type '>f4'/],
+    [
+      'values of an order of bytes that is not theirs',
+      npy(dictionary('|f4', '(1, 2)'), Float32Array.of(1, 2)),
+      /type '\|f4'/,
+    ],
+    ['floats of 128 bits', npy(dictionary('<f16', '(1,)'), Float64Array.of(1, 2)), /type '<f16'/],
     ['complex values', npy(dictionary('<c8', '(1,)'), Float32Array.of(1, 2)), /type '<c8'/],
     ['objects', npy(dictionary('|O', '(1,)'), Float32Array.of(1)), /type '\|O'/],
-    ['Fortran order', npy(dictionary('<f4', '(1, 2)', 'True'), Float32Array.of(1, 2)), /Fortran order/],
     ['a negative dimension', npy(dictionary('<f4', '(-1, 2)'), Float32Array.of(1, 2)), /header/],
     ['a missing key', npy("{'descr': '<f4', 'shape': (1, 2), }", Float32Array.of(1, 2)), /must have descr/],
     [
@@ -212,7 +342,6 @@ describe('npy', () => {
     const matrix = file(npy(dictionary('<f4', '(2, 3)'), Float32Array.of(1, 2, 3, 4, 5, 6)), 'npy')
     expect((await readTable(matrix, [2, 0])).tensor).toEqual({ values: Float32Array.of(3, 1, 6, 4), shape: [2, 2] })
     await expect(readTable(matrix, ['a'])).rejects.toThrow("no column 'a'")
-    await expect(readTable(file('', 'txt'))).rejects.toThrow('must be a .csv or .npy file')
   })
 
   it('with NaN, infinity or no rows is refused by name, row and column', async () => {
@@ -268,5 +397,88 @@ describe('a config of a file', () => {
 
   it('is refused where more rows are asked for than there are', async () => {
     await expect(load({ train: 95, test: 10 })).rejects.toThrow('The data have 100 rows, too few')
+  })
+})
+
+describe('what is said of data', () => {
+  const said = async (text: string | Uint8Array, keys: object = {}, kind = 'csv'): Promise<string[]> => {
+    const path = file(text, kind)
+    const { remarks } = await loadData(resolveConfig({ data: { kind, path, test: 0, ...keys } }).data, {
+      seed: 0,
+      baseDir: dir,
+    })
+    return remarks.map((remark) => remark.replace(path, 'FILE'))
+  }
+  const rows = (row: (i: number) => readonly number[]): string =>
+    `x,y,z\n${Array.from({ length: 400 }, (_, i) => row(i).join(',')).join('\n')}\n`
+  const wild = (i: number): number => (Math.sin(i * 12.9898) * 43758.5453) % 1
+
+  it('columns that are constant, discrete or made of others are named', async () => {
+    expect(await said(rows((i) => [wild(i), wild(i + 1000), wild(i + 2000)]))).toEqual([])
+    const constant = await said(
+      rows((i) => [wild(i), 7, wild(i + 2000)]),
+      { standardise: false },
+    )
+    expect(constant.join()).toMatch(/^column 1 \('y'\) is constant/)
+    const discrete = await said(rows((i) => [wild(i), i % 3, i % 7]))
+    expect(discrete.join()).toMatch(/^column 1 \('y'\) \(3 values\) and column 2 \('z'\) \(7 values\) are discrete/)
+    const made = await said(rows((i) => [wild(i), wild(i + 1000), 3 * wild(i) - 2 * wild(i + 1000) + 5]))
+    expect(made.join()).toMatch(/^column 2 \('z'\) is a linear combination of the columns before/)
+    // nearly, but for one part in a hundred
+    expect(await said(rows((i) => [wild(i), wild(i + 1000), wild(i) + 0.01 * wild(i + 2000)]))).toEqual([])
+  })
+
+  it('a table without a header is said to have none', async () => {
+    const load = async (text: string): Promise<string> =>
+      (
+        await loadData(resolveConfig({ data: { kind: 'csv', path: file(text), test: 0 } }).data, {
+          seed: 0,
+          baseDir: dir,
+        })
+      ).description
+    expect(await load('1,2\n3,4\n')).toContain('2 rows of 2 values, no header')
+    expect(await load('a,b\n1,2\n3,4\n')).not.toContain('header')
+  })
+
+  it('pictures that are floats of pixels, channels last, or have no axis of channels get a hint', async () => {
+    const array = (shape: number[], value: (i: number) => number): Uint8Array => {
+      const size = shape.reduce((a, b) => a * b)
+      return npy(
+        dictionary('<f4', `(${shape.join(', ')})`),
+        Float32Array.from({ length: size }, (_, i) => value(i)),
+      )
+    }
+    expect(
+      (
+        await said(
+          array([2, 1, 8, 8], (i) => i % 256),
+          {},
+          'npy',
+        )
+      ).join(),
+    ).toMatch(/floats from 0 to 127.*astype\('uint8'\)/)
+    expect(
+      await said(
+        array([2, 1, 8, 8], (i) => (i % 3) - 1),
+        {},
+        'npy',
+      ),
+    ).toEqual([])
+    await expect(
+      said(
+        array([2, 8, 8, 3], () => 0),
+        {},
+        'npy',
+      ),
+    ).rejects.toThrow('channels last')
+    expect(
+      (
+        await said(
+          array([2, 8, 8], (i) => i),
+          {},
+          'npy',
+        )
+      ).join(),
+    ).toContain('[n, 1, 8, 8]: array[:, None]')
   })
 })

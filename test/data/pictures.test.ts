@@ -246,3 +246,20 @@ describe('area average', () => {
     expect([...shrink('x', x, 1).values]).toEqual([2])
   })
 })
+
+describe('pictures of formats that are not read', () => {
+  it('are counted and named', async () => {
+    const path = folder()
+    await sharp({ create: { width: 8, height: 8, channels: 3, background: '#336699' } })
+      .png()
+      .toFile(join(path, 'a.png'))
+    expect((await readImageFolder(path)).remarks).toEqual([])
+    for (const name of ['b.gif', 'c.GIF', 'd.tiff', 'notes.txt']) writeFileSync(join(path, name), 'x')
+    const { tensor, remarks } = await readImageFolder(path)
+    expect(tensor.shape).toEqual([1, 3, 8, 8])
+    expect(remarks?.join()).toContain('also has 3 files of other formats (.gif, .tiff)')
+    const only = folder()
+    writeFileSync(join(only, 'b.bmp'), 'x')
+    await expect(readImageFolder(only)).rejects.toThrow('also has a file of another format (.bmp)')
+  })
+})
