@@ -12,7 +12,7 @@ const introduction = `# Configuration
 <!-- Written by scripts/configuration-docs.mjs from the schema in src/config/; change that, not this file. -->
 
 A config file is YAML with the sections \`data\`, \`model\`, \`flow\`, \`train\` and \`ode\`, and the keys \`seed\` and \`device\`.
-\`LocalFlow.train\` takes the same keys but \`data\`, as an object. Only \`data\` must be given: every other key has a default.
+\`LocalFlow.train\` takes the same keys as an object, without \`data\`. Only \`data\` must be given: every other key has a default.
 
 \`\`\`yaml
 data:  { kind: image-density, path: rose.png, train: 100000, test: 10000 }
@@ -24,8 +24,8 @@ seed: 1103
 \`\`\`
 
 \`lfm train CONFIG.yaml --set train.steps=100 --set flow.interpolant=trig\` overrides single keys; a value is read as YAML.
-An unknown key, a wrong type or an impossible value is an error that names the key and what would be right. A list that
-has one entry for each sub-flow is as long as the chain: as \`flow.gammas\`, or as \`flow.schedule.n\` says.
+An unknown key, a wrong type or an impossible value is an error that names the key and what would be right. A list with
+one entry for each sub-flow is as long as the chain: the length of \`flow.gammas\`, or \`flow.schedule.n\`.
 `
 
 /** Sections in the order of the file: heading, and what a reader should know before the table. */

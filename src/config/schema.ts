@@ -115,18 +115,21 @@ export const trainSchema = z.strictObject({
     'Training steps of each sub-flow; one number or a list.',
   ).default(2000),
   lr: positive('Learning rate.').default(0.001),
-  optimizer: choice(['adam', 'adamw'], 'AdamW decays the weights beside the gradient.').default('adam'),
+  optimizer: choice(
+    ['adam', 'adamw'],
+    'How weight decay acts: adam adds it to the gradient, adamw applies it to the weights (decoupled).',
+  ).default('adam'),
   betas: key(
     z.tuple([decay(), decay()]),
     'two numbers from 0 to below 1',
-    "Decays of Adam's averages of the gradient and its square.",
+    "Decay rates of Adam's first and second moment.",
   ).default([0.9, 0.999]),
-  eps: positive('What Adam adds to the root of its second average.').default(1e-8),
+  eps: positive("Added to the square root of Adam's second moment.").default(1e-8),
   weightDecay: notNegative('Weight decay.').default(0),
   ema: offOr(
     key(z.number().positive().lt(1), 'a number between 0 and 1'),
     'a number between 0 and 1',
-    'Decay of a moving average of the parameters, which then is the model; off: none.',
+    'Decay of a moving average of the parameters, which becomes the model; off: none.',
   ).prefault('off'),
   clip: offOr(positive(), 'a number above 0', 'Largest global norm of the gradient; off: no clipping.').prefault('off'),
   schedule: key(
@@ -142,7 +145,7 @@ export const trainSchema = z.strictObject({
         .transform(({ step }) => ({ kind: 'step' as const, ...step })),
     ]),
     'constant, cosine or { step: { every: 1000, factor: 0.99 } }',
-    'Learning rate within each sub-flow: constant, falling to 0 by a cosine, or multiplied by a factor now and then.',
+    'Learning rate within each sub-flow: constant, falling to 0 by a cosine, or multiplied by a factor every so many steps.',
   ).prefault('cosine'),
   precision: choice(
     ['float32', 'mixed'],
@@ -167,7 +170,7 @@ export const trainSchema = z.strictObject({
     'Compute the inside of the blocks of a unet again in the backward pass, instead of keeping it: less memory, a third more work.',
   ).default(false),
   microBatches: count(
-    'Parts of equal size that a batch goes through a unet in, one after another; the gradients add up. Less memory.',
+    'Parts of equal size into which the batch of a unet is cut, one after another; the gradients add up. Less memory.',
   ).default(1),
 })
 
@@ -195,7 +198,7 @@ const solverKeys = {
 const solverOverrides = z.strictObject(solverKeys).partial()
 const throughAll = solverOverrides.extend({
   evaluations: count(
-    'Evaluations of the network in all sub-flows together, at most, in the place of steps. Left out: as steps say.',
+    'Evaluations of the network in all sub-flows together, at most, instead of steps. Left out: from steps.',
     MOST_SOLVER_STEPS,
   ).optional(),
 })
@@ -212,7 +215,7 @@ const odeSchema = z.strictObject({
     .extend({
       trace: choice(
         ['exact', 'hutchinson'],
-        "How a likelihood takes the field's divergence. Left out: exact for an mlp, hutchinson for a unet.",
+        'How likelihoods compute the divergence of the field. Left out: exact for an mlp, hutchinson for a unet.',
       ).optional(),
       probes: count("Random probes for each row of Hutchinson's estimator.", 10_000).default(8),
     })

@@ -23,13 +23,13 @@ export const unetSchema = z.strictObject({
   dropout: key(
     z.number().min(0).lt(1),
     'a number from 0 to below 1',
-    'Share of the activations in front of the second convolution of a block that training drops.',
+    'Dropout probability of the activations before the second convolution of a block.',
   ).default(0),
   scaleShift: flag(
-    'The time scales and shifts the second normalisation of a block, instead of being added in front of it.',
+    'The time scales and shifts the second normalisation of a block, instead of being added before it.',
   ).default(false),
   residualResampling: flag(
-    'Halve by pooling and enlarge inside a residual block, instead of by a strided convolution and one behind nearest neighbours.',
+    'Change the size inside residual blocks, by pooling and nearest neighbours, instead of by convolutions between them.',
   ).default(false),
 })
 
