@@ -81,7 +81,7 @@ describe('lfm train', () => {
     expect(found).toBe(true)
   })
 
-  it('ends in the same bits where it was killed in the middle and resumed', async () => {
+  it('ends bit-identical where it was killed in the middle and resumed', async () => {
     const started = startProcess(
       [process.execPath, join(built(), 'cli/main.js'), 'train', 'bars.yaml', '--out', 'cut', '--device', engine],
       { cwd: work },

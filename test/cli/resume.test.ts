@@ -1,5 +1,5 @@
 /**
- * A run that is killed, interrupted and out of space again and again ends in the same bits as one that was left alone. Every
+ * A run that is killed, interrupted and out of space again and again ends bit-identical to one that was left alone. Every
  * session takes up where the one before was cut off, so the suite is one story.
  */
 

@@ -100,7 +100,7 @@ describe('lfm train', () => {
     await flow.dispose()
   })
 
-  it('gives the same bits for the same seed on one thread and on two, and others for another seed', async () => {
+  it('is bit-identical for the same seed on one thread and on two, and different for another seed', async () => {
     expect(json(await train('again', [], { LFM_THREADS: '1' })).device).toBe(engine)
     const bits = await tensorBits(run)
     expect(await tensorBits(join(work, 'again'))).toEqual(bits)

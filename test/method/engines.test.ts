@@ -1,5 +1,5 @@
 /**
- * Whole training on every engine: the same seed gives the same bits, a run that goes on from a checkpoint gives the bits of
+ * Whole training on every engine: results are bit-identical for the same seed; a run that goes on from a checkpoint is so to
  * one that was never cut, and after a hundred steps the engines agree. Also what is skipped and what stops a run.
  */
 
@@ -65,7 +65,7 @@ const distance = (a: Float32Array, b: Float32Array): number => {
 }
 
 await describeOn(['reference', 'native', 'webgpu'], 'training', (device) => {
-  test('the same seed gives the same bits, another seed others', async () => {
+  test('the same seed is bit-identical, another seed is not', async () => {
     const [a, b, c] = [await train(device()), await train(device()), await train(device(), { seed: 13 })]
     expect(a.parameters).toEqual(b.parameters)
     expect(a.losses).toEqual(b.losses)

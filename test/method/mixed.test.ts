@@ -1,6 +1,6 @@
 /**
  * Training in mixed precision: its gradient beside the exact one, a loss scale that finds its size by itself, and a run that
- * goes on from a checkpoint with the same bits.
+ * is bit-identical when it goes on from a checkpoint.
  */
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -136,7 +136,7 @@ describe.skipIf(!name)(`mixed precision on ${name}`, { timeout: 600_000 }, () =>
     }
   })
 
-  test('it trains as float32 does, and to the same bits from a checkpoint', async () => {
+  test('it trains as float32 does, and from a checkpoint bit-identically', async () => {
     const mixed = await train(device)
     expect(mixed.state.lossExponent).toBeGreaterThan(8)
     const single = await train(device, { precision: 'float32' })

@@ -79,7 +79,7 @@ await describeOn(['reference', 'native', 'webgpu'], 'pictures', (device) => {
     })
   })
 
-  test('mirrored ones are learnt otherwise, and a run that was cut ends in the same bits', async () => {
+  test('mirrored ones are learnt otherwise, and an interrupted run ends bit-identical', async () => {
     const whole = await train(device(), bytes, W)
     expect(distance(whole.parameters[0], (await train(device(), bytes, 0)).parameters[0])).toBeGreaterThan(1e-3)
     for (const state of whole.states) {
@@ -114,7 +114,7 @@ await describeOn(['reference', 'native', 'webgpu'], 'pictures', (device) => {
 })
 
 await describeOn(['reference'], 'a push', (device) => {
-  test('that is cut off is done again, to the same bits', async () => {
+  test('that is cut off is repeated, bit-identically', async () => {
     // more rows than one block of the push has
     const many = Uint8Array.from({ length: 17_000 * D }, (_, i) => (i * i * 37) % 256)
     const whole = await train(device(), many, W)

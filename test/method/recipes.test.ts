@@ -1,5 +1,5 @@
 /**
- * Recipes beside Local Flow's own chain: reflow resumes to the same bits and straightens its paths, a simulated push draws
+ * Recipes beside Local Flow's own chain: reflow resumes bit-identically and straightens its paths, a simulated push draws
  * left ends of the process, plain is a chain of one, and what a config can say wrongly about them.
  */
 

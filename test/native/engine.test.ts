@@ -243,7 +243,7 @@ await describeOn(['native'], 'engine', (device) => {
     return stdout.trim()
   }
 
-  test('results have the same bits on one, two and five threads', () => {
+  test('results are bit-identical on one, two and five threads', () => {
     const one = digest({ LFM_THREADS: '1' })
     expect(one).toMatch(/^[0-9a-f]{64}$/)
     expect(digest({ LFM_THREADS: '2' })).toBe(one)

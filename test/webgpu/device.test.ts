@@ -79,7 +79,7 @@ describe.skipIf(!name)(`webgpu: the device on ${name}`, { timeout }, () => {
     expect([...(await buffer.read())]).toEqual([0, 1, 2, 0, 1, 2, 3, 4, 5, 9])
   })
 
-  test('replays give the same bits', async () => {
+  test('replays are bit-identical', async () => {
     const bits = async (): Promise<string> => {
       const builder = new ProgramBuilder()
       const buffers = { x: 1237 * 65, dy: 1237 * 33, dweight: 33 * 65, dbias: 33 }

@@ -79,7 +79,7 @@ describe.skipIf(!name)(`webgpu: limits on ${name}`, { timeout: 600_000 }, () => 
     await expect(train(limits, {}, 20_000)).rejects.toThrow(/data\.train needs a buffer of 156 KiB.*\(maxBufferSize\)/)
   })
 
-  test('data that are larger than a binding are split, to the same bits', async () => {
+  test('data that are larger than a binding are split, with bit-identical results', async () => {
     const options = { flow: { gammas: [0.2], coupling: 'independent' }, train: { ...base.train, steps: 5 } }
     // 160 KB: three bindings, of which the last is not full
     const [split, whole] = [await train(binding, options, 20_000), await train({}, options, 20_000)]

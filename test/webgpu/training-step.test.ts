@@ -1,6 +1,6 @@
 /**
  * A training step as a whole on the WebGPU device: operations that are planned together (the parts of the weight gradients
- * are added up where the norm is taken) leave what the reference's single kernels leave, and the same bits each time.
+ * are added up where the norm is taken) leave what the reference's single kernels leave, bit-identical each time.
  */
 
 import { describe, expect, test } from 'vitest'
