@@ -1,6 +1,6 @@
 /**
- * Whole training on every engine: results are bit-identical for the same seed; a run that goes on from a checkpoint is so to
- * one that was never cut, and after a hundred steps the engines agree. Also what is skipped and what stops a run.
+ * Whole training on every engine: bit-identical for the same seed, and when a run goes on from a checkpoint; after a hundred
+ * steps the engines agree. Also what is skipped and what stops a run.
  */
 
 import { expect, test } from 'vitest'
