@@ -1,5 +1,5 @@
 // The matrix product of float16 factors with float32 sums. A workgroup is TEAM_ROWS × TEAM_COLUMNS *teams* of LANES
-// invocations (half_sizes.wgsl); a team computes ROWS × COLUMNS *fragments* of 16 × 16 elements of the result. Both
+// invocations (half_sizes.wgsl); a team computes ROWS × COLUMNS *fragments* (team_*.wgsl) of 16 × 16 elements of the result. Both
 // factors pass through workgroup memory in slices of DEPTH inner indices. What a team does with a fragment is in
 // fragments_plain.wgsl, for any adapter, and in fragments_units.wgsl, by an adapter's matrix units; both share all indices,
 // which are here, and so are tested wherever the plain one is. Past an edge a load is clamped, and past the last inner index both
@@ -16,13 +16,72 @@
 // lists, except `put` and `take`: all its results go through finish, one number at a time.
 enable f16;
 
+#include "team.wgsl"
 const FRAGMENT = 16u;
-const ROWS = 2u;
-const COLUMNS = 2u;
 const LANES = 32u;
+// whether a slice's numbers are loaded into registers before the one before it is multiplied
+override AHEAD: bool = false;
+// Factors of either side that an invocation loads ahead, at most
+const MOST_LOADS = 16u;
 var<workgroup> left_tile: array<Factor, LEFT_LENGTH>;
 var<workgroup> right_tile: array<Factor, RIGHT_LENGTH>;
 var<workgroup> results: array<f32, TEAMS * FRAGMENT * FRAGMENT>;
+
+// Factors of a slice, and of its rows in memory: along the index that a factor lies dense along
+override LEFT_FACTORS: u32 = TILE_ROWS * DEPTH / FACTOR_WIDTH;
+override RIGHT_FACTORS: u32 = TILE_COLUMNS * DEPTH / FACTOR_WIDTH;
+override LEFT_WIDTH: u32 = select(TILE_ROWS, DEPTH, LEFT_DENSE_IN_K) / FACTOR_WIDTH;
+override RIGHT_WIDTH: u32 = select(TILE_COLUMNS, DEPTH, RIGHT_DENSE_IN_K) / FACTOR_WIDTH;
+
+fn left_place(at: u32) -> u32 {
+  return at / LEFT_WIDTH * LEFT_PITCH / FACTOR_WIDTH + at % LEFT_WIDTH;
+}
+
+fn right_place(at: u32) -> u32 {
+  return at / RIGHT_WIDTH * RIGHT_PITCH / FACTOR_WIDTH + at % RIGHT_WIDTH;
+}
+
+// Factor `at` of the slice from first_k on, of inner indices below end
+fn left_factor(at: u32, first_row: u32, first_k: u32, end: u32) -> Factor {
+  let major = at / LEFT_WIDTH;
+  let minor = at % LEFT_WIDTH;
+  let k = first_k + select(major, minor * FACTOR_WIDTH, LEFT_DENSE_IN_K);
+  // the last Factors that there are
+  let last_row = u.rows - select(FACTOR_WIDTH, 1u, LEFT_DENSE_IN_K);
+  let row_here = min(first_row + select(minor * FACTOR_WIDTH, major, LEFT_DENSE_IN_K), last_row);
+  let k_here = min(k, end - select(1u, FACTOR_WIDTH, LEFT_DENSE_IN_K));
+  let value =
+    left(select(k_here, row_here, LEFT_DENSE_IN_K), select(row_here, k_here, LEFT_DENSE_IN_K) / FACTOR_WIDTH);
+  return select(Factor(), value, k < end);
+}
+
+fn right_factor(at: u32, first_column: u32, first_k: u32, end: u32) -> Factor {
+  let major = at / RIGHT_WIDTH;
+  let minor = at % RIGHT_WIDTH;
+  let k = first_k + select(major, minor * FACTOR_WIDTH, RIGHT_DENSE_IN_K);
+  let last_column = u.columns - select(FACTOR_WIDTH, 1u, RIGHT_DENSE_IN_K);
+  let column_here = min(first_column + select(minor * FACTOR_WIDTH, major, RIGHT_DENSE_IN_K), last_column);
+  let k_here = min(k, end - select(1u, FACTOR_WIDTH, RIGHT_DENSE_IN_K));
+  let value = right(
+    select(k_here, column_here, RIGHT_DENSE_IN_K),
+    select(column_here, k_here, RIGHT_DENSE_IN_K) / FACTOR_WIDTH,
+  );
+  return select(Factor(), value, k < end);
+}
+
+struct Ahead {
+  left: array<Factor, MOST_LOADS>,
+  right: array<Factor, MOST_LOADS>,
+}
+
+fn fetch(ahead: ptr<function, Ahead>, local: u32, first_row: u32, first_column: u32, first_k: u32, end: u32) {
+  for (var at = local; at < LEFT_FACTORS; at += THREADS) {
+    ahead.left[at / THREADS] = left_factor(at, first_row, first_k, end);
+  }
+  for (var at = local; at < RIGHT_FACTORS; at += THREADS) {
+    ahead.right[at / THREADS] = right_factor(at, first_column, first_k, end);
+  }
+}
 
 fn half_product(group: vec3u, local: u32, team: u32, lane: u32) {
   let place = tile(group);
@@ -32,38 +91,25 @@ fn half_product(group: vec3u, local: u32, team: u32, lane: u32) {
   let team_row = team / TEAM_COLUMNS * ROWS * FRAGMENT;
   let team_column = team % TEAM_COLUMNS * COLUMNS * FRAGMENT;
 
-  // the last Factors that there are
-  let last_row = u.rows - select(FACTOR_WIDTH, 1u, LEFT_DENSE_IN_K);
-  let last_column = u.columns - select(FACTOR_WIDTH, 1u, RIGHT_DENSE_IN_K);
-
   var fragments: Fragments;
+  var ahead: Ahead;
+  if (AHEAD) { fetch(&ahead, local, first_row, first_column, span.x, span.y); }
   for (var first_k = span.x; first_k < span.y; first_k += DEPTH) {
-    // the index along which a factor does not lie dense, and the other in Factors
-    let left_width = select(TILE_ROWS, DEPTH, LEFT_DENSE_IN_K) / FACTOR_WIDTH;
-    for (var at = local; at < TILE_ROWS * DEPTH / FACTOR_WIDTH; at += THREADS) {
-      let major = at / left_width;
-      let minor = at % left_width;
-      let k = first_k + select(major, minor * FACTOR_WIDTH, LEFT_DENSE_IN_K);
-      let row_here = min(first_row + select(minor * FACTOR_WIDTH, major, LEFT_DENSE_IN_K), last_row);
-      let k_here = min(k, span.y - select(1u, FACTOR_WIDTH, LEFT_DENSE_IN_K));
-      let value =
-        left(select(k_here, row_here, LEFT_DENSE_IN_K), select(row_here, k_here, LEFT_DENSE_IN_K) / FACTOR_WIDTH);
-      left_tile[major * LEFT_PITCH / FACTOR_WIDTH + minor] = select(Factor(), value, k < span.y);
-    }
-    let right_width = select(TILE_COLUMNS, DEPTH, RIGHT_DENSE_IN_K) / FACTOR_WIDTH;
-    for (var at = local; at < DEPTH * TILE_COLUMNS / FACTOR_WIDTH; at += THREADS) {
-      let major = at / right_width;
-      let minor = at % right_width;
-      let k = first_k + select(major, minor * FACTOR_WIDTH, RIGHT_DENSE_IN_K);
-      let column_here = min(first_column + select(minor * FACTOR_WIDTH, major, RIGHT_DENSE_IN_K), last_column);
-      let k_here = min(k, span.y - select(1u, FACTOR_WIDTH, RIGHT_DENSE_IN_K));
-      let value = right(
-        select(k_here, column_here, RIGHT_DENSE_IN_K),
-        select(column_here, k_here, RIGHT_DENSE_IN_K) / FACTOR_WIDTH,
-      );
-      right_tile[major * RIGHT_PITCH / FACTOR_WIDTH + minor] = select(Factor(), value, k < span.y);
+    if (AHEAD) {
+      for (var at = local; at < LEFT_FACTORS; at += THREADS) { left_tile[left_place(at)] = ahead.left[at / THREADS]; }
+      for (var at = local; at < RIGHT_FACTORS; at += THREADS) { right_tile[right_place(at)] = ahead.right[at / THREADS]; }
+    } else {
+      for (var at = local; at < LEFT_FACTORS; at += THREADS) {
+        left_tile[left_place(at)] = left_factor(at, first_row, first_k, span.y);
+      }
+      for (var at = local; at < RIGHT_FACTORS; at += THREADS) {
+        right_tile[right_place(at)] = right_factor(at, first_column, first_k, span.y);
+      }
     }
     workgroupBarrier();
+    if (AHEAD && first_k + DEPTH < span.y) {
+      fetch(&ahead, local, first_row, first_column, first_k + DEPTH, span.y);
+    }
     let depth = min(DEPTH, span.y - first_k);
     for (var k = 0u; k < depth; k += FRAGMENT) {
       for (var i = 0u; i < ROWS; i++) {

@@ -45,11 +45,19 @@ const sizes: Readonly<Record<string, RegExp>> = {
   half32: /^\[(7, 3|61, 67|193, 130|2503, 5|128, 256|1000, 2|1237, 128)\]/,
   half64: /^\[128, 256\]/,
   half128: /^\[193, 130\]/,
+  half128_ahead: /^\[(53, 36|193, 130)\]/,
   units64: /^\[(7, 3|53, 36|193, 130|128, 256|1237, 128)\]/,
+  units64_ahead: /^\[(53, 36|193, 130|1237, 128)\]/,
   units128: /^\[(193, 130|128, 256)\]/,
+  units128_ahead: /^\[(193, 130|128, 256)\]/,
 }
 
-const fewSizes: Readonly<Record<string, RegExp>> = { units64: /^\[(53, 36|193, 130)\]/, units128: /^\[128, 256\]/ }
+const fewSizes: Readonly<Record<string, RegExp>> = {
+  units64_ahead: /^\[53, 36\]/,
+  units128_ahead: /^\[193, 130\]/,
+  units64: /^\[(53, 36|193, 130)\]/,
+  units128: /^\[128, 256\]/,
+}
 
 interface Setting {
   readonly variant: string

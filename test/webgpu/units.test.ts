@@ -113,7 +113,10 @@ describe('the text of the matrix units', async () => {
       'units64',
       'half32',
       'half64',
+      'half128_ahead',
+      'units64_ahead',
+      'units128_ahead',
     ])
-    expect(usableHalfVariants({ ...target, units: null })).toEqual(['half64', 'half32'])
+    expect(usableHalfVariants({ ...target, units: null })).toEqual(['half64', 'half32', 'half128_ahead'])
   })
 })

@@ -25,6 +25,7 @@ interface Chosen {
   readonly variant: string
   readonly product: string
   readonly tile: readonly [number, number]
+  readonly team: Launch['team']
   readonly constants: Constants
 }
 
@@ -36,13 +37,13 @@ function choose({ contract }: LoweredOperation, target: Target, of: Omit<Product
     )
   }
   const variant = chooseVariant({ ...of, kernel: contract.name, half: true }, target)
-  const { units, tile, constants } = halfVariants[variant]
+  const { units, tile, team, constants } = halfVariants[variant]
   // four numbers are loaded at a time where the widths along which the factors lie dense are multiples of it
   const wide = [of.left === 'rows' ? of.rows : of.inner, of.right === 'columns' ? of.columns : of.inner].every(
     (width) => width! % 4 === 0,
   )
   const product = units ? unitsProduct(target.units!, wide) : wide ? 'half_wide' : 'half'
-  return { variant, product, tile, constants: product === 'units_old' ? {} : constants }
+  return { variant, product, tile, team, constants: product === 'units_old' ? {} : constants }
 }
 
 const unitsProduct = (form: UnitsProduct, wide: boolean): UnitsProduct =>
@@ -71,6 +72,7 @@ function product(
     variant,
     product,
     tile,
+    team,
     constants: tiles,
   } = choose(operation, target, {
     rows: null,
@@ -88,6 +90,7 @@ function product(
     shader: `${operation.contract.name}_half`,
     activation: activationOf(operation),
     product,
+    team,
     constants: { ...tiles, ...constants },
     uniforms: { rows, columns, inner, weight_at: before, ...uniforms },
     groups: [Math.ceil(columns / tile[1]), alongY, Math.ceil(rowTiles / alongY)],
@@ -102,12 +105,13 @@ export function halfWeightGradient(operation: LoweredOperation, target: Target):
   const [B, K] = shapes.x
   const N = shapes.dy[1]
   const of = { rows: N, columns: K, inner: null, left: 'rows', right: 'columns' } as const
-  const { variant, product, tile, constants } = choose(operation, target, of)
+  const { variant, product, tile, team, constants } = choose(operation, target, of)
   const columnTiles = Math.ceil(K / tile[1])
   return {
     variant,
     shader: 'linear_backward_weight_half',
     product,
+    team,
     constants: { ...constants, HAS_STATE: flag(shapes.state) },
     uniforms: { rows: N, columns: K, inner: B, column_tiles: columnTiles },
     groups: [columnTiles + 1, Math.ceil(N / tile[0])],

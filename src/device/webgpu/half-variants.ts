@@ -3,6 +3,7 @@
  * units. All share the indices of shaders/include/half_product.wgsl.
  */
 
+import type { Includes } from './shaders.js'
 import type { Constants, Target } from './target.js'
 
 interface HalfVariant {
@@ -11,28 +12,48 @@ interface HalfVariant {
   /** rows and columns of the result that a workgroup computes */
   readonly tile: readonly [number, number]
   readonly constants: Constants
+  /** fragments of a team */
+  readonly team: NonNullable<Includes['team']>
   /** bytes of workgroup memory, at most */
   readonly workgroupBytes: number
   /** invocations of a workgroup */
   readonly threads: number
 }
 
-/** `teams` × `teams` teams of 32 invocations, each of 32 × 32 elements. */
-const square = (units: boolean, teams: number, depth: number): HalfVariant => ({
-  units,
-  tile: [32 * teams, 32 * teams],
-  constants: { TEAM_ROWS: teams, TEAM_COLUMNS: teams, DEPTH: depth },
-  // a slice of either factor, and a fragment of sums for each team
-  workgroupBytes: 2 * 2 * (32 * teams) * (depth + 8) + 4 * 256 * teams * teams,
-  threads: 32 * teams * teams,
-})
+/**
+ * A workgroup of `rows` × `columns` teams of 32 invocations; each computes fragments of 16 × 16. `ahead`: it loads a slice into
+ * registers before the one before is multiplied.
+ */
+function teams(
+  units: boolean,
+  [rows, columns]: readonly [number, number],
+  depth: number,
+  team: HalfVariant['team'] = '2x2',
+  ahead = false,
+): HalfVariant {
+  const [fragmentRows, fragmentColumns] = team.split('x').map(Number)
+  const tile = [16 * fragmentRows * rows, 16 * fragmentColumns * columns] as const
+  // a row of a slice is 16 bytes longer than its numbers, along whichever index these lie dense
+  const slice = (width: number): number => Math.max(width * (depth + 8), depth * (width + 8))
+  return {
+    units,
+    tile,
+    constants: { TEAM_ROWS: rows, TEAM_COLUMNS: columns, DEPTH: depth, AHEAD: ahead ? 1 : 0 },
+    team,
+    workgroupBytes: 2 * (slice(tile[0]) + slice(tile[1])) + 4 * 256 * rows * columns,
+    threads: 32 * rows * columns,
+  }
+}
 
 export const halfVariants: Readonly<Record<string, HalfVariant>> = {
-  half32: square(false, 1, 32),
-  half64: square(false, 2, 32),
-  half128: square(false, 4, 16),
-  units64: square(true, 2, 32),
-  units128: square(true, 4, 16),
+  half32: teams(false, [1, 1], 32),
+  half64: teams(false, [2, 2], 32),
+  half128: teams(false, [4, 4], 16),
+  half128_ahead: teams(false, [2, 4], 32, '4x2', true),
+  units64: teams(true, [2, 2], 32),
+  units64_ahead: teams(true, [2, 2], 32, '2x2', true),
+  units128: teams(true, [4, 4], 16),
+  units128_ahead: teams(true, [2, 4], 32, '4x2', true),
 }
 
 /** Invocations of a workgroup that every adapter allows. */

@@ -55,6 +55,7 @@ export interface WeightGradient {
   readonly variant: string
   readonly shader: string
   readonly product?: string
+  readonly team?: Launch['team']
   readonly elements?: Launch['elements']
   readonly constants: Constants
   readonly uniforms: Launch['uniforms']

@@ -52,6 +52,8 @@ export interface Includes {
   readonly pool?: 'whole' | 'split'
   /** default 'f32' */
   readonly stored?: 'f32' | 'f16'
+  /** fragments of a team, in products of float16; default '2x2' */
+  readonly team?: '2x2' | '4x2'
   /** default 'none' */
   readonly condition?: 'none' | 'copied'
   /** default 'drawn' */
@@ -69,6 +71,7 @@ export async function loadShader(
     activation = 'identity',
     pool = 'whole',
     stored = 'f32',
+    team = '2x2',
     condition = 'none',
     right = 'drawn',
     path = 'closed',
@@ -79,6 +82,7 @@ export async function loadShader(
     'activation.wgsl': `activation_${activation}.wgsl`,
     'pool_words.wgsl': `pool_words_${pool}.wgsl`,
     'stored.wgsl': `stored_${stored}.wgsl`,
+    'team.wgsl': `team_${team}.wgsl`,
     'condition.wgsl': `condition_${condition}.wgsl`,
     'right.wgsl': `right_${right}.wgsl`,
     'path.wgsl': `path_${path}.wgsl`,
