@@ -11,7 +11,7 @@ import { InvalidArgumentError, invalid } from '../errors.js'
 import type { Network } from '../networks/network.js'
 import type { AngleRange } from '../ode/clock.js'
 import { checkSolver, type Evaluations, overridden, type SolverOverrides, type SolverSettings } from '../ode/solver.js'
-import { blockRows, type Leg, type Link, type Trace, Transport, wholePath } from './transport.js'
+import { blockRows, type Leg, type Link, plannedEvaluations, type Trace, Transport, wholePath } from './transport.js'
 import { modelValues } from './values.js'
 
 /** One stage of a trained model, between two borders of its chain. */
@@ -251,7 +251,7 @@ export class Flow {
       legs,
       solver,
       trace,
-      rows: blockRows(n, this.field, trace, this.device!.info),
+      rows: blockRows(n, this.field, trace, this.device!.info, plannedEvaluations(solver, legs)),
       source,
     })
     try {

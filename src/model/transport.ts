@@ -83,10 +83,13 @@ const FIRST_STEP = 0.05
 const BLOCK_ELEMENTS = 16 * 1024 * 1024
 const MOST_BLOCK_ROWS = 16_384
 /**
- * Rows of a block for each thread of a processor: enough for its matrix products, few enough for its caches. A carry is
- * stopped between two blocks, so this is also how long an abort has to wait.
+ * Rows of a block for each thread of a processor that go through so many evaluations: enough for its matrix products. A carry
+ * is stopped between two blocks, so this is also how long an abort has to wait. Of fewer evaluations as many more rows go
+ * at a time, up to MOST_TIMES_ROWS: each block packs the weights anew, and is asked for from JavaScript.
  */
 const BLOCK_ROWS_PER_THREAD = 256
+const BLOCK_EVALUATIONS = 128
+const MOST_TIMES_ROWS = 8
 
 /** Flops of one evaluation of a block on a processor: a tenth of a second or so, and enough to share out. */
 const BLOCK_FLOPS = 2e10
@@ -97,10 +100,20 @@ const HEAVY_ROW = 1e6
  * Rows in a block for n rows: bounded by memory for T tangents and by the device's threads, where one is given, and even, so that
  * the last block is not nearly empty. Blocks of light rows are multiples of 64; of heavy ones (pictures through a UNet) only
  * as many as windows on them need to begin at multiples of 64 elements.
+ * @param evaluations of each row; null: not known beforehand
  */
-export function blockRows(n: number, field: Network, trace: Trace, info?: DeviceInfo): number {
+export function blockRows(
+  n: number,
+  field: Network,
+  trace: Trace,
+  info?: DeviceInfo,
+  evaluations: number | null = null,
+): number {
   const tangents = trace === null ? 1 : trace.kind === 'exact' ? field.dimension : trace.probes
-  const wanted = info?.type === 'cpu' ? BLOCK_ROWS_PER_THREAD * (info.threads ?? 1) : MOST_BLOCK_ROWS
+  const few = evaluations === null ? 1 : BLOCK_EVALUATIONS / evaluations
+  const times = Math.min(MOST_TIMES_ROWS, Math.max(1, few))
+  const wanted =
+    info?.type === 'cpu' ? Math.floor(BLOCK_ROWS_PER_THREAD * times) * (info.threads ?? 1) : MOST_BLOCK_ROWS
   const binding = info?.details.maxStorageBufferBindingSize
   const elements = typeof binding === 'number' ? Math.min(BLOCK_ELEMENTS, Math.floor(binding / 4)) : BLOCK_ELEMENTS
   const heavy = field.rowFlops > HEAVY_ROW
@@ -448,6 +461,10 @@ function hostArray(n: number, width: number): Float32Array {
     throw new LocalFlowError(`${n} rows of ${width} values do not fit into memory; ask for fewer rows at a time.`)
   }
 }
+
+/** Evaluations of each row on its way; null where they are found while it goes. */
+export const plannedEvaluations = (solver: SolverSettings, legs: readonly Leg[]): number | null =>
+  isAdaptive(solver) ? null : evaluationsOfLegs(solver, legs).reduce((sum, { length }) => sum + length, 0)
 
 /** The evaluations of each leg. */
 function evaluationsOfLegs(solver: SolverSettings, legs: readonly Leg[]): Evaluation[][] {

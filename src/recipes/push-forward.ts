@@ -10,7 +10,7 @@ import { seedWords } from '../kernels/draws.js'
 import { loadRows } from '../kernels/load_rows.js'
 import { poolWords } from '../kernels/pool.js'
 import { type Pool, plainReading } from '../learn/pool.js'
-import { blockRows, type Link, Transport } from '../model/transport.js'
+import { blockRows, type Link, plannedEvaluations, Transport } from '../model/transport.js'
 import type { SolverSettings } from '../ode/solver.js'
 import { ProgramBuilder } from '../program/program.js'
 import type { MadePool } from './recipe.js'
@@ -36,8 +36,8 @@ export async function pushForward(
   const { dimension: D, condition: C } = link.field
   if (C > 0 && !condition)
     throw new InvalidArgumentError(`A push through a network with ${C} conditions needs those of the rows.`)
-  const rows = blockRows(n, link.field, null, device.info)
   const legs = [{ link, start: 0, end: 1, keep: true }]
+  const rows = blockRows(n, link.field, null, device.info, plannedEvaluations(solver, legs))
   const transport = await Transport.open(device, { legs, solver, trace: null, rows, source: { kind: 'input' } })
   const pushed = device.createBuffer(n * D)
   let source: Source | null = null

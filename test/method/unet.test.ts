@@ -6,6 +6,7 @@
 import { describe, expect, test } from 'vitest'
 import { stageCombine } from '../../src/kernels/stage_combine.js'
 import { blockRows } from '../../src/model/transport.js'
+import { mlpNetwork } from '../../src/networks/mlp/mlp.js'
 import type { TrainingMode } from '../../src/networks/network.js'
 import {
   type UnetSpec,
@@ -353,6 +354,24 @@ describe('blocks of rows', () => {
     expect(blockRows(3, field, null, cpu)).toBe(3)
     // a GPU takes as many as its memory is meant for
     expect(blockRows(20_000, field, null, { ...cpu, kind: 'webgpu', type: 'hardware' })).toBeGreaterThan(4 * rows)
+  })
+
+  test('of light rows are longer the fewer evaluations a row has', () => {
+    const field = mlpNetwork({
+      kind: 'mlp',
+      dimension: 2,
+      condition: 0,
+      hidden: [64, 64],
+      activation: 'silu',
+      beta: 1,
+      time: 'first',
+      frequencies: [],
+    })
+    const rows = (evaluations: number | null): number => blockRows(1_000_000, field, null, cpu, evaluations)
+    expect(rows(128)).toBe(rows(null))
+    expect(rows(320)).toBe(rows(128))
+    expect(rows(32) / rows(128)).toBeCloseTo(4, 1)
+    expect(rows(4) / rows(128)).toBeCloseTo(8, 1)
   })
 
   test('keep windows on them at multiples of 64 elements', () => {
