@@ -22,6 +22,8 @@ export interface KernelWork {
   readonly values: Readonly<Record<string, readonly number[]>>
   /** too long for a processor: measured on hardware adapters alone */
   readonly hardwareOnly?: true
+  /** operands in float16, of a contract that leaves the choice */
+  readonly half?: readonly string[]
 }
 
 export const work = (
@@ -93,6 +95,16 @@ const optimizerValues = { v: [1e-4], partials: [0.1], table: [1e-6, 1, 1, 0.999]
 export const kernelWorks: Readonly<Record<string, KernelWork>> = {
   'mat_mul/1024x1024x1024': product(1024, 1024, 1024),
   'mat_mul/4096x4096x4096': { ...product(4096, 4096, 4096), hardwareOnly: true },
+  // what products of float16 reach where nothing else holds them up
+  'linear_forward/4096-half': {
+    ...work(
+      'linear_forward',
+      { x: [4096, 4096], weight: [4096, 4096], bias: [4096], y: [4096, 4096] },
+      { activation: 'identity', beta: 1, scale: 1 },
+    ),
+    half: ['x', 'weight', 'y'],
+    hardwareOnly: true,
+  },
   'mat_mul/10000x256x256': product(B, H, H, false, true),
   'mat_mul/256x256x10000': product(H, B, H, true, false),
   'activation/softplus': work('activation', { x: [B, H], y: [B, H] }, { activation: 'softplus', beta: 20 }),

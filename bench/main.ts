@@ -53,8 +53,8 @@ interface Limit {
   readonly peak: Peak
 }
 
-function limitOf(device: Device, adapter: AdapterPeaks | null, suite: SuiteName, quick: boolean): Limit {
-  if (adapter?.units && suite === 'mixed') return { name: 'webgpu, matrix units', peak: adapter.units }
+function limitOf(device: Device, adapter: AdapterPeaks | null, half: boolean, quick: boolean): Limit {
+  if (adapter?.units && half) return { name: 'webgpu, matrix units', peak: adapter.units }
   if (adapter) return { name: 'webgpu', peak: adapter.float32 }
   if (device.kind !== 'native') return { name: device.kind, peak: null }
   const { fmaPeak } = loadAddon()
@@ -104,13 +104,18 @@ function describe(devices: readonly Device[], peers: readonly Peer[]): Omit<Resu
   }
 }
 
+/** Whether the products of a case are of float16. */
+function isHalf(c: Case): boolean {
+  const work = c.work(c.rows ?? 0)
+  return work.kind === 'kernel' ? work.half !== undefined : work.precision === 'mixed'
+}
+
 /** Whether a device has what a case needs, and is fast enough for it; says so where it is not. */
 function runsOn(device: Device, c: Case): boolean {
   const work = c.work(rowsOn(c, device))
   const missing =
-    work.kind === 'kernel'
-      ? !device.kernels.has(work.kernel) && `${work.kernel} yet`
-      : work.precision === 'mixed' && !device.dtypes.has('f16') && 'float16 path'
+    (work.kind === 'kernel' && !device.kernels.has(work.kernel) && `${work.kernel} yet`) ||
+    (isHalf(c) && !device.dtypes.has('f16') && 'float16 path')
   if (missing) note(`${c.name} is left out: the ${device.kind} device has no ${missing}.`)
   const slow = work.kind === 'kernel' && work.hardwareOnly && device.info.type !== 'hardware'
   if (slow) note(`${c.name} is left out: it is measured on hardware adapters, and ${device.info.name} is none.`)
@@ -188,20 +193,19 @@ async function main(): Promise<void> {
       const footprints: string[] = []
       const here = own.filter((c) => runsOn(device, c))
       if (here.length === 0) continue
-      const limit = limitOf(device, device === webgpu ? adapter : null, suite, options.quick)
-      const groups = here.map(
-        (c) =>
-          new CaseGroup(device, c, peers, pace, limit.peak, note, profiled, (ours, theirs, seen, footprint) => {
-            rows.push(ours, ...theirs)
-            peaks.set(limit.name, [...(peaks.get(limit.name) ?? []), ...seen])
-            save()
-            if (head) print(tableHead(beside))
-            head = false
-            print(tableLine(ours, beside, theirs))
-            if (footprint) footprints.push(footprintLine(ours, footprint))
-            if (ours.profile) footprints.push(profileText(ours.profile, `  ${ours.suite}/${ours.shape}`))
-          }),
-      )
+      const groups = here.map((c) => {
+        const limit = limitOf(device, device === webgpu ? adapter : null, isHalf(c), options.quick)
+        return new CaseGroup(device, c, peers, pace, limit.peak, note, profiled, (ours, theirs, seen, footprint) => {
+          rows.push(ours, ...theirs)
+          peaks.set(limit.name, [...(peaks.get(limit.name) ?? []), ...seen])
+          save()
+          if (head) print(tableHead(beside))
+          head = false
+          print(tableLine(ours, beside, theirs))
+          if (footprint) footprints.push(footprintLine(ours, footprint))
+          if (ours.profile) footprints.push(profileText(ours.profile, `  ${ours.suite}/${ours.shape}`))
+        })
+      })
       print('')
       const roundTrip = device.kind === 'native' ? loadAddon().lineRoundTrip() : 0
       await runRounds(`${suites[suite]}, ${device.kind}`, groups, pace.rounds)

@@ -173,7 +173,7 @@ function makePool(net: NetShape, D: number, make: Make): PoolBuffers {
   return { left: make(words.length, words), rows: POOL_PICTURES, reading: { values: 'pixels', mirror: 0 } }
 }
 
-function kernelProgram({ kernel, operands, attributes, values }: KernelWork, make: Make): Opened {
+function kernelProgram({ kernel, operands, attributes, values, half: halves = [] }: KernelWork, make: Make): Opened {
   const contract = kernels.get(kernel)!
   const builder = new ProgramBuilder()
   const tensors = Object.entries(operands).map(([name, shape]) => {
@@ -186,7 +186,8 @@ function kernelProgram({ kernel, operands, attributes, values }: KernelWork, mak
         : all
           ? Float32Array.from(all)
           : normals(length, 0.1)
-    const half = contract.operands[name].dtype === 'f16' || (kernel === 'convert' && name === 'y')
+    const half =
+      halves.includes(name) || contract.operands[name].dtype === 'f16' || (kernel === 'convert' && name === 'y')
     const buffer = half ? make(length, undefined, 'f16') : make(length, filled)
     return [name, builder.tensor(buffer, shape)] as const
   })
