@@ -1,6 +1,7 @@
 /**
- * Threads that share the loops of kernels. They are started on first use and joined when the last of those who hold the
- * pool lets go of it, since Node unloads the addon's code with the last environment that loaded it: between loops they spin for some microseconds, since the next kernel follows at once, and then sleep. One loop runs at a time
+ * Threads that share the loops of kernels. They are started on first use and joined when the last owner of the pool releases
+ * it, since Node unloads the addon's code with the last environment that loaded it. Between loops they spin for some
+ * microseconds, since the next kernel follows at once, and then sleep. One loop runs at a time
  * (whoever runs programs holds `ThreadPool::turn`). Each thread begins with its own range of the tasks, so that what it
  * left in its cache in the loop before is where it goes on; then it helps the others. Which thread does which is left
  * to chance, so kernels must not let results depend on it.
