@@ -19,9 +19,9 @@ import { mlpNetwork } from '../../src/networks/mlp/mlp.js'
 import type { MlpSpec } from '../../src/networks/mlp/spec.js'
 import { ProgramBuilder } from '../../src/program/program.js'
 import { poolOf, type SubFlow, subFlow, trainSubFlow } from '../training.js'
-import { adapterOrSkip } from '../webgpu/adapter.js'
+import { adapterWith } from '../webgpu/adapter.js'
 
-const name = await adapterOrSkip()
+const name = await adapterWith('shader-f16')
 
 const spec = (activation: ActivationName, over: Partial<MlpSpec> = {}): MlpSpec => ({
   kind: 'mlp',

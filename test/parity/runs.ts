@@ -1,5 +1,5 @@
 /**
- * Parity without a test runner: the variants first, then kernels, composites and training steps, one result after the other, for
+ * Parity without a test runner: kernels, variants, composites and training steps, one result after the other, for
  * programs that write each down at once (scripts/gpu-host/prove/parity.ts) or watch from outside (scripts/validated).
  */
 
@@ -90,6 +90,13 @@ export async function* parityRuns(open: Open, much: 'few' | 'all'): AsyncGenerat
   const named = Object.keys(halfVariants).filter((one) => hasHalf && (!halfVariants[one].units || first.units !== null))
   const label = (one: Case, variant: string): string => `${one.kernel}, ${one.label}, as ${variant}`
 
+  for (const kernel of new Set(cases.map((one) => one.kernel))) {
+    const needsHalf = ({ operands }: Case): boolean => Object.values(operands).some(({ half }) => half)
+    const own = cases.filter((one) => one.kernel === kernel && (hasHalf || !needsHalf(one)))
+    // labels are made of sizes: the last cases have the most unusual ones
+    for (const one of all ? own : own.slice(-1))
+      yield await timed(`${one.kernel}, ${one.label}`, () => runCase(first, one))
+  }
   for (const variant of [...Object.keys(variants), ...named]) {
     const isHalf = variant in halfVariants
     const kernels: readonly string[] = isHalf ? halfKernels : productKernels
@@ -98,13 +105,6 @@ export async function* parityRuns(open: Open, much: 'few' | 'all'): AsyncGenerat
       yield await timed(label(one, variant), () => runCase(device, isHalf ? halved(one) : one))
     }
     await device.dispose()
-  }
-  for (const kernel of new Set(cases.map((one) => one.kernel))) {
-    if ((kernel === 'convert' || kernel === 'adam_mixed') && !hasHalf) continue
-    const own = cases.filter((one) => one.kernel === kernel)
-    // labels are made of sizes: the last cases have the most unusual ones
-    for (const one of all ? own : own.slice(-1))
-      yield await timed(`${one.kernel}, ${one.label}`, () => runCase(first, one))
   }
   for (const variant of compositeVariants.rk4_step) {
     const device = await open(Object.fromEntries(Object.keys(compositeVariants).map((name) => [name, variant])))

@@ -18,3 +18,13 @@ export async function adapterOrSkip(): Promise<string | undefined> {
   console.warn(`\n*** WEBGPU SUITES SKIPPED: ${reason}; see scripts/software-vulkan.sh ***\n`)
   return undefined
 }
+
+/** The first adapter's name where it has a feature of WebGPU; else undefined, with a line that says what is skipped for it. */
+export async function adapterWith(feature: string): Promise<string | undefined> {
+  const name = await adapterOrSkip()
+  if (name === undefined) return undefined
+  const [{ features }] = await listAdapters()
+  if (features.includes(feature)) return name
+  console.warn(`\n*** SUITES SKIPPED: ${name} has no ${feature} ***\n`)
+  return undefined
+}

@@ -96,3 +96,21 @@ test('once a replay was measured, its time says how it is cut', async () => {
   expect(submitted.slice(0, 10)).toEqual(new Array(10).fill(1))
   expect(submitted.at(-1)).toBe(10)
 })
+
+test('an adapter whose memory is full says how much of it is in use here, and what to do', async () => {
+  const listeners: ((event: object) => void)[] = []
+  const gpu = {
+    addEventListener: (_: string, on: (event: object) => void) => listeners.push(on),
+    lost: new Promise(() => undefined),
+  }
+  const line = new Line(gpu as unknown as GPUDevice, 'a small card', () => 3 * 2 ** 30)
+  class GPUOutOfMemoryError {
+    readonly message = 'VK_ERROR_OUT_OF_DEVICE_MEMORY'
+  }
+  for (const on of listeners) on({ preventDefault: () => undefined, error: new GPUOutOfMemoryError() })
+  expect(() => line.check()).toThrow(
+    /memory of 'a small card' is full, with 3072 MiB in use here.*OUT_OF_DEVICE_MEMORY/,
+  )
+  // once told, it goes on
+  line.check()
+})

@@ -108,7 +108,7 @@ export class WebgpuDevice implements Device {
       },
     }
     this.dtypes = new Set(target.f16 ? ['f32', 'u32', 'f16'] : ['f32', 'u32'])
-    this.line = new Line(gpu, adapter.name)
+    this.line = new Line(gpu, adapter.name, () => this.buffers.use().bytes)
     this.buffers = new WebgpuMemory(gpu, this.line, adapter.name, limits)
     this.pipelines = new Pipelines(gpu, this.line, this.buffers, readShader)
     const clock = gpu.features.has('timestamp-query')

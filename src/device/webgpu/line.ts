@@ -15,10 +15,17 @@ export class Line {
   private readonly waiting = new Set<(reason: Error) => void>()
   private readonly unlisten: () => void
 
-  constructor(gpu: GPUDevice, name: string) {
+  /** @param used bytes that the device has given out: no adapter tells how many it has, so that a full one shows when it refuses */
+  constructor(gpu: GPUDevice, name: string, used: () => number = () => 0) {
     const listener = (event: GPUUncapturedErrorEvent): void => {
       event.preventDefault()
-      this.fault ??= new DeviceError(`WebGPU: ${event.error.message}`)
+      const { error } = event
+      this.fault ??= new DeviceError(
+        error.constructor.name === 'GPUOutOfMemoryError'
+          ? `The memory of '${name}' is full, with ${(used() / 2 ** 20).toFixed(0)} MiB in use here: take a smaller ` +
+              `train.batch, more train.microBatches, or end what else uses it. (${error.message})`
+          : `WebGPU: ${error.message}`,
+      )
     }
     gpu.addEventListener('uncapturederror', listener)
     this.unlisten = () => gpu.removeEventListener('uncapturederror', listener)
