@@ -9,6 +9,7 @@ import { type Link, type Trace, Transport, wholePath } from '../../src/model/tra
 import { mlpNetwork } from '../../src/networks/mlp/mlp.js'
 import type { MlpSpec } from '../../src/networks/mlp/spec.js'
 import type { SolverSettings } from '../../src/ode/solver.js'
+import { anglesOf } from '../../src/recipes/angles.js'
 import { describeOn } from '../devices.js'
 
 const net: MlpSpec = {
@@ -30,19 +31,30 @@ const solver = (name: SolverSettings['solver'], steps = 8, tolerance = 1e-5): So
 })
 
 /** Two sub-flows whose weights are large enough to bend paths. */
-function links(device: Device): { links: Link[]; dispose: () => void } {
-  const made = [1, 2].map((stream) => {
-    const parameters = device.createBuffer(field.parameterLength)
-    parameters.write(field.initialise(77, stream).map((w) => 2.2 * w))
-    return { field, parameters, scale: 1.3 }
+function links(device: Device, oneBuffer = false): { links: Link[]; dispose: () => void } {
+  const P = field.parameterLength
+  const shared = oneBuffer ? device.createBuffer(2 * P) : null
+  const made = [1, 2].map((stream, number) => {
+    const parameters = shared ?? device.createBuffer(P)
+    const offset = shared ? number * P : 0
+    parameters.write(
+      field.initialise(77, stream).map((w) => 2.2 * w),
+      offset,
+    )
+    return { field, parameters, offset, scale: 1.3 - 0.2 * number, place: { number, chain } }
   })
   return {
     links: made,
     dispose: () => {
-      for (const link of made) link.parameters.dispose()
+      for (const parameters of new Set(made.map((link) => link.parameters))) parameters.dispose()
     },
   }
 }
+
+const chain = anglesOf([
+  { gamma: 0.3, path: 'linear' },
+  { gamma: null, path: 'arc' },
+])
 
 const rows = 37
 const points = Float32Array.from({ length: rows * 3 }, (_, i) => 1.5 * Math.sin(1.7 * i + 0.3))
@@ -53,8 +65,9 @@ async function carry(
   settings: SolverSettings,
   x: Float32Array = points,
   trace: Trace = null,
+  oneBuffer = false,
 ) {
-  const chain = links(device)
+  const chain = links(device, oneBuffer)
   const n = x.length / 3
   const transport = await Transport.open(device, {
     legs: wholePath(chain.links, direction),
@@ -80,6 +93,8 @@ await describeOn(['reference', 'native', 'webgpu'], 'solvers', (device) => {
   test.each([
     ['euler', 1, 16],
     ['midpoint', 2, 8],
+    ['heun', 2, 8],
+    ['ab2', 2, 16],
     ['rk4', 4, 2],
   ] as const)('%s converges with order %d', async (name, order, steps) => {
     const { z: exact } = await carry(device(), 'encode', solver('rk4', 32))
@@ -144,7 +159,31 @@ await describeOn(['reference', 'native', 'webgpu'], 'solvers', (device) => {
     expect(many).toBeLessThan(0.5 * few)
   })
 
-  test.each([solver('rk4', 3), solver('dopri5', 0, 1e-4)])(
+  test('sub-flows whose parameters share a buffer are carried as those that do not', async () => {
+    const ab2 = { ...solver('ab2'), evaluations: 9, clock: 'angle' } as const
+    for (const settings of [solver('rk4', 2), ab2]) {
+      for (const trace of [null, { kind: 'exact' }] as const) {
+        const [apart, together] = [
+          await carry(device(), 'decode', settings, points, trace),
+          await carry(device(), 'decode', settings, points, trace, true),
+        ]
+        expect(together).toEqual(apart)
+        expect(apart.evaluations.mean).toBe(settings === ab2 ? 9 : 16)
+      }
+    }
+  })
+
+  test('by the angle as in local time, with enough steps', async () => {
+    const exact = await carry(device(), 'encode', solver('rk4', 16), points, { kind: 'exact' })
+    const settings = { ...solver('rk4', 24), clock: 'angle' } as const
+    const { z, logDet } = await carry(device(), 'encode', settings, points, { kind: 'exact' })
+    expect(distance(z, exact.z)).toBeLessThan(2e-3)
+    expect(distance(logDet!, exact.logDet!)).toBeLessThan(4e-3)
+    const back = await carry(device(), 'decode', settings, z)
+    expect(distance(back.z, points)).toBeLessThan(2e-3)
+  })
+
+  test.each([solver('rk4', 3), { ...solver('ab2', 3), clock: 'angle' } as const, solver('dopri5', 0, 1e-4)])(
     'a row does not depend on its company: %o',
     async (settings) => {
       const together = (await carry(device(), 'encode', settings)).z
