@@ -12,6 +12,7 @@ import { type Trace, Transport, wholePath } from '../../src/model/transport.js'
 import { mlpNetwork } from '../../src/networks/mlp/mlp.js'
 import { mlpParameterLength } from '../../src/networks/mlp/spec.js'
 import type { SolverSettings } from '../../src/ode/solver.js'
+import { anglesOf } from '../../src/recipes/angles.js'
 import { adapterOrSkip } from './adapter.js'
 
 const name = await adapterOrSkip()
@@ -49,6 +50,7 @@ describe.skipIf(!name)(`webgpu: a fused chain on ${name}`, { timeout: 600_000 },
   const SUB_FLOWS = 3
   const ROWS = 64
   const solver = { solver: 'rk4', steps: 2, rtol: 1e-5, atol: 1e-5 } as SolverSettings
+  const chain = anglesOf([0.1, 0.3, null].map((gamma) => ({ gamma, path: 'linear' })))
   const devices: Device[] = []
   const open = async (variants: Record<string, string>, kib?: number): Promise<Device> => {
     const limits = kib ? { maxComputeWorkgroupStorageSize: 1024 * kib } : {}
@@ -62,6 +64,7 @@ describe.skipIf(!name)(`webgpu: a fused chain on ${name}`, { timeout: 600_000 },
   async function sample(
     device: Device,
     trace: Trace,
+    settings = solver,
   ): Promise<{ samples: Float32Array; logDet: Float32Array | null; made: Executable[] }> {
     const made: Executable[] = []
     const spied = new Proxy(device, {
@@ -78,11 +81,11 @@ describe.skipIf(!name)(`webgpu: a fused chain on ${name}`, { timeout: 600_000 },
     const links = Array.from({ length: SUB_FLOWS }, (_, i) => {
       const parameters = device.createBuffer(mlpParameterLength(rose))
       parameters.write(Float32Array.from({ length: parameters.length }, (_, j) => 0.15 * Math.sin((j + 1) * (i + 1.7))))
-      return { field, parameters, scale: 1 }
+      return { field, parameters, scale: 1, place: { number: i, chain } }
     })
     const transport = await Transport.open(spied, {
       legs: wholePath(links, 'decode'),
-      solver,
+      solver: settings,
       trace,
       rows: ROWS,
       source: { kind: 'noise', seed: 5 },
@@ -112,6 +115,19 @@ describe.skipIf(!name)(`webgpu: a fused chain on ${name}`, { timeout: 600_000 },
       expect(device.memory().buffers).toBe(0)
     })
   }
+
+  test('a two-step method by the angle goes on through memory from a sub-flow to the next', async () => {
+    const ab2: SolverSettings = { ...solver, solver: 'ab2', clock: 'angle', evaluations: 7 }
+    const [fused, apart] = [
+      await sample(await open({ integrate: 'fused' }), null, ab2),
+      await sample(await open({ integrate: 'expanded' }), null, ab2),
+    ]
+    expect(fused.made.map(dispatches)).toEqual([['normal', 'integrate', 'integrate', 'integrate']])
+    expect(farthest(fused.samples, apart.samples)).toBeLessThan(2e-5)
+    // without what is remembered it would be Euler's
+    const euler = await sample(await open({ integrate: 'expanded' }), null, { ...ab2, solver: 'euler' })
+    expect(farthest(fused.samples, euler.samples)).toBeGreaterThan(1e-3)
+  })
 
   test('layer by layer a stage is its products alone', async () => {
     const device = await open({ integrate: 'layered' })
