@@ -2,9 +2,10 @@
  * The parity cases without Node: runs the kernels of a file that test/parity/write-vectors.ts wrote and compares with the
  * float64 references in it. For targets that this machine only emulates: see scripts/test-arm64.mjs.
  *
- *     lfm-parity VECTORS
+ *     lfm-parity VECTORS | --queues | --race
  *
- * The file is a list of cases: lines of words, and after an operand's line its values, 4 bytes an element; of a result
+ * --queues and --race are for builds that look for races (scripts/sanitize.mjs): devices that work at the same time and end in
+ * the middle, and a race that must be found. The file is a list of cases: lines of words, and after an operand's line its values, 4 bytes an element; of a result
  * then the reference's, 8 bytes for each float and 4 for each word.
  *
  *     case KERNEL TOLERANCE RUNS LABEL…
@@ -13,20 +14,25 @@
  *     end
  */
 
+#include <atomic>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
+#include <functional>
 #include <map>
 #include <memory>
 #include <sstream>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "cpu.h"
 #include "executor.h"
+#include "queue.h"
+#include "thread_pool.h"
 
 namespace {
 
@@ -202,14 +208,79 @@ int run(const char* path) {
   return failed > 0 || passed == 0;
 }
 
+/** Threads of the pool that add to one number without asking each other: what a build that looks for races must find. */
+int plant_race() {
+  struct Context {
+    int64_t sum = 0;
+  } context;
+  lfm::ThreadPool& pool = lfm::ThreadPool::get();
+  const auto add = [](void* pointer, int64_t index, int) { static_cast<Context*>(pointer)->sum += index; };
+  for (int i = 0; i < 100; i++) pool.run(&pool, 1000, add, &context);
+  std::printf("the sum is %lld\n", static_cast<long long>(context.sum));
+  return 0;
+}
+
+/** Two devices' queues that run programs, copy and read at the same time, and close in the middle; two holders of the pool. */
+int use_queues() {
+  struct Asked : lfm::Command {
+    explicit Asked(std::function<void(const std::atomic<int32_t>&)> work) : work(std::move(work)) {}
+    void execute(const std::atomic<int32_t>& closing) override { work(closing); }
+    std::function<void(const std::atomic<int32_t>&)> work;
+  };
+  const lfm::Kernel* const kernel = lfm::find_kernel("accumulate");
+  for (int life = 0; life < 20; life++) {
+    lfm::ThreadPool::hold();
+    std::vector<std::thread> users;
+    for (int user = 0; user < 2; user++) {
+      users.emplace_back([&, user] {
+        std::atomic<int> done{0};
+        const auto ledger = std::make_shared<lfm::Ledger>();
+        const auto program = std::make_shared<lfm::Program>(ledger);
+        std::vector<lfm::Window> windows(lfm::MAX_OPERANDS);
+        const int64_t length = 100000;
+        for (int i = 0; i < 2; i++) {
+          windows[static_cast<size_t>(i)] = {std::make_shared<lfm::Allocation>(ledger, 4 * length), 0, {length}};
+        }
+        const lfm::Attribute attributes[lfm::MAX_ATTRIBUTES] = {};
+        program->add(*kernel, windows, attributes);
+        program->finish();
+        std::atomic<int32_t> stop{0};
+        {
+          lfm::Queue queue(
+              [](void* receiver, lfm::Command* command) {
+                delete command;
+                static_cast<std::atomic<int>*>(receiver)->fetch_add(1);
+              },
+              &done);
+          for (int i = 0; i < 10; i++) {
+            queue.push(new Asked([=, &stop](const std::atomic<int32_t>& closing) { program->run(20, stop, closing, nullptr); }));
+          }
+          queue.push(new Asked([=, &stop](const std::atomic<int32_t>& closing) {
+            program->run(int64_t{1} << 40, stop, closing, nullptr);
+          }));
+          while (done.load() < 5) std::this_thread::yield();
+          if (user == 0) stop.store(1);
+        }
+      });
+    }
+    for (std::thread& user : users) user.join();
+    lfm::ThreadPool::let_go();
+  }
+  std::printf("queues: 20 lives of two devices\n");
+  return 0;
+}
+
 }  // namespace
 
 int main(int count, char** arguments) {
   if (count != 2) {
-    std::fprintf(stderr, "lfm-parity VECTORS\n");
+    std::fprintf(stderr, "lfm-parity VECTORS | --queues | --race\n");
     return 2;
   }
   try {
+    const std::string what = arguments[1];
+    if (what == "--race") return plant_race();
+    if (what == "--queues") return use_queues();
     return run(arguments[1]);
   } catch (const std::exception& error) {
     std::fprintf(stderr, "lfm-parity: %s\n", error.what());

@@ -100,7 +100,8 @@ async function disturbedRun(seed, end) {
     timer.abort()
     await moment.catch(() => {})
     rmSync(ballast, { force: true })
-    const stopped = signal === 'SIGKILL' || [129, 130, 140, 143].includes(code)
+    // a signal may come before anything has begun, and then ends the process as it ends any
+    const stopped = signal !== null || [129, 130, 140, 143].includes(code)
     if (code === 1 && /no space is left/.test(stderr)) counts.refusedForSpace++
     else if (code !== 0 && !stopped) fail(`run ${seed}: a session ended with ${code ?? signal}: ${stderr.slice(-500)}`)
     const manifest = await readManifest(run).catch(() => null)
