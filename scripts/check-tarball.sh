@@ -18,6 +18,14 @@ cat >package.json <<'JSON'
 { "name": "stranger", "private": true, "type": "module" }
 JSON
 npm install --ignore-scripts --no-audit --no-fund --silent "$tarball"
+node -e '
+const { createHash } = require("node:crypto"), fs = require("node:fs")
+const folder = "node_modules/local-flow-matching/prebuilds/" + process.platform + "-" + process.arch
+const { sha256, compiler } = JSON.parse(fs.readFileSync(folder + "/provenance.json", "utf8"))
+const found = createHash("sha256").update(fs.readFileSync(folder + "/lfm.node")).digest("hex")
+if (found !== sha256) throw new Error("the prebuilt file is not the one of its provenance")
+console.log("The prebuilt file is the one of its provenance: " + found + ", " + compiler)
+'
 cat >train.mjs <<'JS'
 import { LocalFlow } from 'local-flow-matching'
 import { matMul, openDevice, tensor } from 'local-flow-matching/kernels'
