@@ -49,15 +49,12 @@ function run(command, args, options = {}) {
 
 const textOf = (file) => (existsSync(join(root, file)) ? readFileSync(join(root, file), 'utf8') : '')
 
-/** Edits that do not stand exactly once in their files. */
-function misplaced() {
-  return mutations.flatMap(({ edits }) =>
-    edits
-      .map(([file, from]) => ({ file, from, times: textOf(file).split(from).length - 1 }))
-      .filter(({ times }) => times !== 1)
-      .map(({ file, from, times }) => `${file} has ${times} of: ${from}`),
-  )
-}
+/** Edits of a mutation that do not stand exactly once in their files: the source has changed since it was written. */
+const misplaced = ({ edits }) =>
+  edits
+    .map(([file, from]) => ({ file, from, times: textOf(file).split(from).length - 1 }))
+    .filter(({ times }) => times !== 1)
+    .map(({ file, from, times }) => `${file} has ${times} of: ${from}`)
 
 /** A worktree with the packages of this one and an addon of its own. */
 function openScratch(folder, commit) {
@@ -218,16 +215,17 @@ async function main() {
       table: { type: 'boolean', default: false },
     },
   })
-  const lost = misplaced()
-  if (options.check || lost.length > 0) {
-    console.log(lost.length > 0 ? lost.join('\n') : `All ${mutations.length} mutations find their place.`)
+  const lost = mutations.flatMap(misplaced)
+  for (const line of lost) console.log(line)
+  if (options.check) {
+    if (lost.length === 0) console.log(`All ${mutations.length} mutations find their place.`)
     process.exitCode = lost.length > 0 ? 1 : 0
     return
   }
   const commit = run('git', ['rev-parse', 'HEAD']).trim()
   const results = new Results(options.results, commit)
   const wanted = ({ edits }) => !options.only || JSON.stringify(edits).includes(options.only)
-  const chosen = mutations.filter(wanted)
+  const chosen = mutations.filter((mutation) => wanted(mutation) && misplaced(mutation).length === 0)
   if (options.table) {
     console.log(summary(results, chosen))
     return

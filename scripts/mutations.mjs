@@ -48,7 +48,7 @@ const source = [
     mutations: [
       ['i % 2 === 1 ? 4 : 2', 'i % 2 === 1 ? 2 : 4'],
       ['(own * own + other * other) * variance', 'own * own * variance'],
-      ['inner(target, state) ** 2 / variance', 'inner(target, state) / variance'],
+      ['inner(target, interpolant) ** 2 / variance', 'inner(target, interpolant) / variance'],
       ['const weights = [S, S, 1]', 'const weights = [S, 1, 1]'],
     ],
   },
