@@ -141,9 +141,12 @@ class Results {
     this.save()
   }
 
-  /** Whether a suite was seen to pass as it is at this commit. */
-  passes(key) {
-    return this.kept.passing[key] === this.commit
+  /** Whether a suite was seen to pass as it is, and nothing that it looks at has changed since. */
+  passes(key, test) {
+    const before = this.kept.passing[key]
+    if (before === undefined || before === this.commit) return before !== undefined
+    const places = ['src', 'native', `test/${test}*`]
+    return spawnSync('git', ['diff', '--quiet', before, this.commit, '--', ...places], { cwd: root }).status === 0
   }
 
   pass(key) {
@@ -156,7 +159,7 @@ async function tryMutation(scratch, mutation, results) {
   const { tests, filter } = mutation
   for (const test of tests) {
     const key = `${test} ${filter ?? ''}`
-    if (results.passes(key)) continue
+    if (results.passes(key, test)) continue
     const { failure } = await runSuite(scratch, test, filter)
     if (failure) return { result: 'broken', by: `without the mutation, ${failure}` }
     results.pass(key)
@@ -231,7 +234,8 @@ async function main() {
     return
   }
   const again = (was) => !was || was.result === 'broken' || (options.survivors && was.result === 'survived')
-  const queue = chosen.filter((mutation) => again(results.of(mutation)))
+  // in the order of their hashes: a run that is cut has tried some of everything
+  const queue = chosen.filter((mutation) => again(results.of(mutation))).sort((a, b) => (idOf(a) < idOf(b) ? -1 : 1))
   const base = options.scratch ?? mkdtempSync(join(tmpdir(), 'lfm-mutate-'))
   const folders = Array.from({ length: Number(options.jobs) }, (_, i) => join(base, `${i + 1}`))
   try {

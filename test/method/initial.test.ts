@@ -93,10 +93,13 @@ test.each([
   for (const other of [seed, stream]) {
     for (const { name, values } of random) expect(other.find((t) => t.name === name)!.values, name).not.toEqual(values)
   }
-  // beginnings, scaled to ±1, are all different
-  const beginnings = random.map(({ values, shape }) => {
-    const largest = Math.max(...values.map(Math.abs))
-    return `${shape.join()} ${(values[0] / largest).toFixed(4)}`
+  // first numbers, as drawn on ±1, are all different
+  const beginnings = a.flatMap(({ name, values }, i) => {
+    const { shape } = name.endsWith('.bias') ? a[i - 1] : a[i]
+    const fanIn = shape.slice(1).reduce((product, extent) => product * extent, 1)
+    const drawn = !values.every((value) => value === values[0])
+    return drawn ? [(values[0] * Math.sqrt(fanIn)).toFixed(5)] : []
   })
+  expect(beginnings.length).toBeGreaterThan(5)
   expect(new Set(beginnings).size).toBe(beginnings.length)
 })

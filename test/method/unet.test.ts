@@ -22,6 +22,7 @@ import { localSteps } from '../../src/ode/steps.js'
 import { euler, heun, midpoint, rk4, type Tableau } from '../../src/ode/tableaus.js'
 import { aligned, ProgramBuilder, type StorageBuffer } from '../../src/program/program.js'
 import { float64Program, type Memory } from '../float64.js'
+import { smallUnet } from '../small-unet.js'
 
 const paper = {
   kind: 'unet',
@@ -66,6 +67,14 @@ describe('known sizes', () => {
 
   test('the paper’s training step of 256 pictures of CIFAR-10 is 9.5 TFLOP', () => {
     expect(unetNetwork(cifar10).stepFlops(256) / 1e12).toBeCloseTo(9.5, 0)
+  })
+
+  test('a training step has three products a layer, the first one two, and seven for the two of an attention', () => {
+    const { rowFlops, stepFlops } = unetNetwork(smallUnet)
+    const first = 2 * 8 * 8 * 9 * 2 * 8
+    // four blocks of attention on 4 × 4 positions and 16 channels
+    const attention = 4 * 4 * 16 ** 2 * 16
+    expect(stepFlops(5)).toBe(5 * (3 * rowFlops - first + attention / 2))
   })
 })
 
