@@ -715,7 +715,7 @@ const source = [
   {
     file: 'src/metrics/minimise.ts',
     tests: ['metrics/samples'],
-    filter: 'classifier|spreads|chance',
+    filter: 'minimiser|classifier|spreads|chance',
     mutations: [['alphas[i] - rho * dot(y, q)', 'alphas[i] + rho * dot(y, q)']],
   },
   {

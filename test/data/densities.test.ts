@@ -111,6 +111,17 @@ describe('a picture as a density', () => {
     })
   })
 
+  it('does not settle for a faint pixel in its first window where a dark one outside weighs more', () => {
+    // as far away in all, but five columns aside, which is beyond nine standard deviations, instead of three and four rows
+    const corner = new Uint8Array(64 * 64).fill(255)
+    corner[(30 + 4) * 64 + 30 + 3] = 254
+    corner[30 * 64 + 30 + 5] = 0
+    const density = imageDensity(corner, 64, 64)
+    const [x, y] = [Math.fround(-4 + (8 * 30) / 63), Math.fround(4 - (8 * 30) / 63)]
+    const truth = byDefinition(density, x, y)
+    expect(density.logDensity(Float32Array.of(x, y))[0]).toBeCloseTo(truth, 8)
+  })
+
   it('is drawn from as its log density says', () => {
     expect(integral(picture, 10, 500)).toBeCloseTo(1, 4)
     expectSamplesToFollow(picture)
@@ -226,6 +237,17 @@ describe('toy sets', () => {
     const n = 20_000
     const nll = -density.logDensity(density.sample(n, 99)).reduce((sum, value) => sum + value / n, 0)
     expect(Math.abs(nll - mean)).toBeLessThan(5 * standardError * 2 + 1e-12)
+  })
+
+  it('rings count a radius below zero at the other side', () => {
+    const rings = toy('rings', { noise: 0.6 })
+    if (!isDensity(rings)) throw new Error('no density')
+    // ∫ p 2πr dr along one ray: without the other side a fortieth would be missing
+    const step = 0.001
+    const radii = Array.from({ length: 8000 }, (_, i) => (i + 0.5) * step)
+    const logs = rings.logDensity(Float32Array.from(radii.flatMap((r) => [r, 0])))
+    const total = radii.reduce((sum, r, i) => sum + Math.exp(logs[i]) * 2 * Math.PI * r * step, 0)
+    expect(total).toBeCloseTo(1, 3)
   })
 
   it('moons, spirals and pinwheel lie on their curves', () => {

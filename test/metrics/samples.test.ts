@@ -12,6 +12,7 @@ import {
   samplingFloor,
   slicedWasserstein,
 } from '../../src/metrics/index.js'
+import { minimise } from '../../src/metrics/minimise.js'
 import { RandomStream } from '../../src/random/stream.js'
 
 /** n rows N(mean, std²) in every column. */
@@ -108,6 +109,21 @@ test('a set against itself, in blocks of any size', async () => {
   // within a set every pair counts twice, so that these must agree
   const x = normal(1300, 2, 9)
   expect(await energyDistance(x, x.slice(), 2, { unbiased: false })).toBeCloseTo(0, 10)
+})
+
+test('the minimiser finds the bottom of a long valley in fewer steps than its slopes alone would take', () => {
+  const d = 12
+  // curvatures from 1 to 1000, the bottom at 1, 2, 3 …
+  const curvature = Float64Array.from({ length: d }, (_, i) => 1000 ** (i / (d - 1)))
+  const w = minimise(d, 80, (at, gradient) =>
+    at.reduce((sum, x, i) => {
+      gradient[i] = curvature[i] * (x - i - 1)
+      return sum + (curvature[i] / 2) * (x - i - 1) ** 2
+    }, 0),
+  )
+  w.forEach((x, i) => {
+    expect(Math.abs(x - i - 1)).toBeLessThan(0.1)
+  })
 })
 
 test('the classifier comes to the accuracy of the best rule: Φ(|μ|/2) for a shift', async () => {
