@@ -6,7 +6,7 @@
  */
 
 import { dirname } from 'node:path'
-import { resolveConfig } from '../config/index.js'
+import { resolveData } from '../config/index.js'
 import type { Density } from '../data/density.js'
 import { loadData } from '../data/load.js'
 import type { LoadedData } from '../data/source.js'
@@ -168,8 +168,8 @@ export async function dataOf(run: Run, part: Part): Promise<LoadedData> {
         'Score a file with lfm score.',
     )
   }
-  const config = resolveConfig(raw, `the config in ${run.folder}`)
-  const data = await loadData(config.data, { seed: config.seed, baseDir: dirname(run.extra.configPath) }).catch(
+  const config = resolveData(raw, `the config in ${run.folder}`)
+  const data = await loadData(config, { seed: run.options.seed, baseDir: dirname(run.extra.configPath) }).catch(
     (error) => {
       // the run names the file, and who made the run may be a stranger: nothing that stands in the file is shown
       throw error instanceof DataError && error.withoutContent ? new DataError(error.withoutContent) : error

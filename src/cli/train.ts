@@ -4,7 +4,7 @@ import { stat } from 'node:fs/promises'
 import { basename, dirname, extname, resolve } from 'node:path'
 import { stringify } from 'yaml'
 import { findRun, lockRun, makeRunFolder, type RunManifest } from '../checkpoint/index.js'
-import { applyOverrides, type ResolvedConfig, readConfig, resolveConfig } from '../config/index.js'
+import { applyOverrides, type ResolvedConfig, readConfig, resolveConfig, resolveData } from '../config/index.js'
 import { loadData } from '../data/load.js'
 import type { LoadedData } from '../data/source.js'
 import { type Device, type DeviceKind, mergeVariants, type VariantsByDevice } from '../device/device.js'
@@ -35,6 +35,7 @@ import {
   noTimings,
   openRun,
   packageVersion,
+  type Run,
   type RunIdentity,
   type RunState,
   RunWriter,
@@ -63,7 +64,8 @@ const FIXED = ['data', 'model', 'flow', 'seed'] as const
 const FREE_TRAIN_KEYS = ['checkpointEvery', 'logEvery']
 
 /** Throws ConfigError where a resumed run was trained with another config. */
-function checkSameRun(folder: string, stored: ResolvedConfig, config: ResolvedConfig): void {
+function checkSameRun({ folder, manifest, options }: Run, config: ResolvedConfig): void {
+  const stored = { ...options, data: resolveData(manifest.config.raw, `the config in ${folder}`) }
   const fixed = (from: ResolvedConfig): Record<string, unknown> => {
     const train = Object.fromEntries(Object.entries(from.train).filter(([key]) => !FREE_TRAIN_KEYS.includes(key)))
     return { ...Object.fromEntries(FIXED.map((key) => [key, from[key]])), train, 'ode.push': from.ode.push }
@@ -127,13 +129,13 @@ async function trainInto(
   holdFolder: () => Promise<void>,
 ): Promise<void> {
   const manifest = await findRun(options.out, { resume: options.resume, force: options.force })
-  if (manifest) checkSameRun(options.out, resolveConfig(manifest.config.raw, `the config in ${options.out}`), config)
+  const run = manifest && (await openRun(options.out, manifest))
+  if (run) checkSameRun(run, config)
 
   const data = await loadData(config.data, { seed: config.seed, baseDir: dirname(resolve(configPath)) })
   data.remarks.forEach(note)
   const [rows, ...rowShape] = data.train.shape
   checkBatch(config, rows)
-  const run = manifest && (await openRun(options.out, manifest))
   const dataSha256 = rowsSha256(data.train)
   if (run?.extra.dataSha256 && run.extra.dataSha256 !== dataSha256) {
     throw new DataError(

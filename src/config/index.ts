@@ -22,6 +22,7 @@ export {
   type ResolvedConfig,
   type ResolvedOptions,
   resolveConfig,
+  resolveData,
   resolveOptions,
 } from './resolve.js'
 export type { Config, TrainOptions } from './schema.js'

@@ -3,8 +3,8 @@
  * there are sub-flows, schedules are expanded, «off» is 0.
  */
 
-import type { z } from 'zod'
-import type { DataConfig } from '../data/schema.js'
+import { z } from 'zod'
+import { type DataConfig, dataSchema } from '../data/schema.js'
 import { isSpace } from '../data/spaces.js'
 import { toySets } from '../data/toy.js'
 import { InvalidArgumentError } from '../errors.js'
@@ -201,6 +201,14 @@ function expand(options: z.output<typeof optionsSchema>, origin: string, dataIss
 export function resolveConfig(raw: unknown, origin = 'config'): ResolvedConfig {
   const { data, ...options } = check(configSchema, raw, origin)
   return { data, ...expand(options, origin, crossCheckData(data)) }
+}
+
+/** The section `data` alone, of a config whose options are resolved already. Throws ConfigError as resolveConfig does. */
+export function resolveData(raw: { readonly data?: unknown }, origin = 'config'): DataConfig {
+  const { data } = check(z.looseObject({ data: dataSchema }), { data: raw.data }, origin)
+  const issues = crossCheckData(data)
+  if (issues.length) throw failure(origin, issues)
+  return data
 }
 
 /** The same for the options of LocalFlow.train, which have all keys but `data`. Throws ConfigError as resolveConfig does. */
