@@ -4,7 +4,7 @@
  */
 
 import { size } from '../../kernels/contract.js'
-import { type Operation, type Program, ProgramBuilder } from '../../program/program.js'
+import { type Operation, type Program, ProgramBuilder, type Tensor } from '../../program/program.js'
 import { type CompilesOn, compileProgram } from './compile.js'
 import type { CompiledProgram } from './executable.js'
 import { toHalves } from './half-values.js'
@@ -36,10 +36,8 @@ export class Sample {
   ) {
     const builder = new ProgramBuilder()
     this.given = Object.entries(operands).map(([name, tensor], i) => {
-      const { shape, dtype } = tensor!
-      const buffer = memory.create(size(shape), dtype)
-      const values = dtype === 'u32' ? new Uint32Array(size(shape)) : someValues(size(shape), i + 1, largestOf(name))
-      return { name, buffer, values }
+      const buffer = memory.create(size(tensor!.shape), tensor!.dtype)
+      return { name, buffer, values: valuesOf(tensor!, i + 1, largestOf(name)) }
     })
     const tensors = this.given.map(({ name, buffer }) => [name, builder.tensor(buffer, operands[name]!.shape)])
     builder.add(contract, Object.fromEntries(tensors), attributes)
@@ -78,6 +76,13 @@ export class Sample {
 }
 
 const largestOf = (operand: string): number => (operand === 'parameters' ? LARGEST.parameters : LARGEST.others)
+
+/** A constant's own values, which attributes may say as well, unless more rows were asked for; of what a program is given, some. */
+function valuesOf({ storage, offset, shape, dtype }: Tensor, seed: number, largest: number): Given['values'] {
+  const known = storage.kind === 'constant' ? storage.values.subarray(offset, offset + size(shape)) : null
+  if (known?.length === size(shape)) return known
+  return dtype === 'u32' ? new Uint32Array(size(shape)) : someValues(size(shape), seed, largest)
+}
 
 /** Numbers of either sign, by a generator that only has to be cheap. */
 function someValues(length: number, seed: number, largest: number): Float32Array {

@@ -10,9 +10,9 @@
  */
 
 import type { Shape } from '../../kernels/contract.js'
-import { stepsOf, TABLE_COLUMNS } from '../../ode/evaluations.js'
+import { stepsOf, TABLE_COLUMNS, tableOf } from '../../ode/evaluations.js'
 import { expand } from '../../program/lower.js'
-import { type Operation, type Program, shapesOf } from '../../program/program.js'
+import { type Operation, type Program, ProgramBuilder, shapesOf } from '../../program/program.js'
 import type { CompilesOn } from './compile.js'
 import {
   CompositeChoice,
@@ -307,7 +307,7 @@ function ofOneStep(operation: Operation): Operation {
   const attributes = operation.attributes as unknown as MlpIntegration
   const evaluations = stepsOf(attributes.evaluations)[0].map((one) => ({ ...one, carry: 0 }))
   const { ahead_out: _, ...operands } = operation.operands
-  const table = { ...operands.table!, shape: [evaluations.length, TABLE_COLUMNS] }
+  const table = new ProgramBuilder().constant(tableOf(evaluations), [evaluations.length, TABLE_COLUMNS])
   return { ...operation, operands: { ...operands, table }, attributes: { ...attributes, evaluations } }
 }
 
