@@ -14,9 +14,11 @@ import { holdsPixels, type Tensor } from '../data/tensor.js'
 import { CheckpointError, DataError, invalid } from '../errors.js'
 import { bitsPerDimension, dequantise } from '../metrics/bits.js'
 import { describeSolver, harder, overridden, type SolverSettings } from '../ode/solver.js'
+import type { ReportCurve } from '../plot/index.js'
 import type { LocalFlow } from '../run/local-flow.js'
-import { writeReport } from '../run/report.js'
+import { drawCurve, writeReport } from '../run/report.js'
 import { addEvaluation, openRun, type Run, rowKindOf } from '../run/run.js'
+import { sampleCurve } from '../run/sample-curve.js'
 import { openFlow, type RunDeviceOptions, solverOf } from './device.js'
 import { type PictureOptions, pictureQuality, qualityLines, someRows } from './evaluate-pictures.js'
 import { interruptSignal } from './interrupt.js'
@@ -61,19 +63,23 @@ export async function evaluate(folder: string, options: EvaluateCommandOptions):
       trace: settings.trace === 'exact' ? 'exact' : `Hutchinson, ${settings.probes} probes`,
       device: device.info.name,
     }
+    const curve = pictured ? null : await pointQuality(flow, data, part, options, signal)
+    if (curve && part === 'test' && curve.points.length > 0) await drawCurve(folder, curve)
     const facts = await addEvaluation(run, {
       ...(evaluation && part === 'test' && { evaluation }),
+      ...(curve && part === 'test' && { curve }),
       ...(quality && { quality }),
     })
     const report = facts && (quality || part === 'test') ? await writeReport(folder, facts) : null
     if (json) {
       const trace = likelihood ? { trace: settings.trace } : {}
-      printJson({ part, ...quality, ...likelihood, ...trace, device: device.kind, report })
+      printJson({ part, ...quality, ...likelihood, ...trace, ...(curve && { curve }), device: device.kind, report })
       return
     }
     const lines = [
       ...(quality ? qualityLines(quality) : []),
       ...(likelihood ? likelihoodLines(likelihood, part, device.info.name) : []),
+      ...(curve ? curveLines(curve) : []),
     ]
     if (report) lines.push(`Report: ${report}`)
     print(...lines)
@@ -83,9 +89,33 @@ export async function evaluate(folder: string, options: EvaluateCommandOptions):
   }
 }
 
+/** Samples of a point of the curve. */
+const CURVE_SAMPLES = 10_000
+
+/** The curve of a run on points; null where none is asked for. */
+async function pointQuality(
+  flow: LocalFlow,
+  data: LoadedData,
+  part: Part,
+  { samples = CURVE_SAMPLES }: EvaluateCommandOptions,
+  signal: AbortSignal,
+): Promise<ReportCurve | null> {
+  if (samples === 0 || part === 'train') return null
+  return sampleCurve(flow, data, part, { samples, signal })
+}
+
+function curveLines({ quantity, points, floor, solver, samples, against, seconds }: ReportCurve): string[] {
+  const name = quantity.charAt(0).toUpperCase() + quantity.slice(1)
+  const values = points.map(({ evaluations, value }) => `${value.toPrecision(3)} at ${evaluations}`).join(', ')
+  return [
+    `${name} of ${samples} samples from ${against.n} ${against.part} rows, at function evaluations of a sample (${solver}): ${values}`,
+    `    as many training rows: ${floor.toPrecision(3)}; ${clock(seconds)}`,
+  ]
+}
+
 /** Throws where options that are for pictures were given for a run on points. */
 function refusePictureOptions(options: EvaluateCommandOptions, part: Part): void {
-  const names = ['samples', 'features', 'resize', 'likelihood'] as const
+  const names = ['features', 'resize', 'likelihood'] as const
   const given = names.find((name) => options[name] !== undefined)
   if (given) throw invalid(`--${given}`, 'left out: it is for runs on pictures', options[given])
   if (part === 'train') throw invalid('--part', "test or validation ('train' is for runs on pictures)", part)

@@ -128,7 +128,7 @@ program
       .choices(['test', 'validation', 'train'])
       .default('test'),
   )
-  .option('--samples <count>', 'of a run on pictures: samples to draw, 0 for none (default: 5000)', wholeNumber(0))
+  .option('--samples <count>', 'samples to draw, 0 for none (default: 5000 pictures, 10000 points)', wholeNumber(0))
   .option('--features <name>', 'of a run on pictures: digits, or an ONNX file (default: digits for grey squares)')
   .addOption(
     new Option(

@@ -394,6 +394,7 @@ class Session {
       // parameters of a run that was done before are those that were evaluated
       evaluation: chain.stepsTaken === 0 ? (this.start?.report?.evaluation ?? null) : null,
       quality: chain.stepsTaken === 0 ? (this.start?.report?.quality ?? null) : null,
+      curve: chain.stepsTaken === 0 ? (this.start?.report?.curve ?? null) : null,
       remarks,
       config: stringify(this.identity.raw),
       versions: { 'local-flow-matching': packageVersion, 'Node.js': process.version },

@@ -18,6 +18,7 @@ export {
 } from './points.js'
 export { type PngOptions, renderPng, renderSvg } from './render.js'
 export {
+  type ReportCurve,
   type ReportEvaluation,
   type ReportInput,
   type ReportQuality,

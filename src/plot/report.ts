@@ -77,6 +77,22 @@ export interface ReportQuality {
   seconds: number
 }
 
+/** The distance of samples from the data against function evaluations, as `lfm evaluate` measures it on points. */
+export interface ReportCurve {
+  /** «sliced W2» */
+  quantity: string
+  /** Function evaluations of a sample, over all sub-flows, and the distance. */
+  points: readonly { evaluations: number; value: number }[]
+  /** Distance of as many training rows from the same part. */
+  floor: number
+  /** For instance «ab2, even in the angle». */
+  solver: string
+  /** Samples of each point, and the rows that they were compared with. */
+  samples: number
+  against: { part: string; n: number }
+  seconds: number
+}
+
 /** Everything a report shows. */
 export interface ReportInput {
   /** For instance the config's name: «rose». */
@@ -138,10 +154,14 @@ export interface ReportInput {
     interpolation?: Uint8Array
     loss?: Uint8Array
     excessLoss?: Uint8Array
+    /** Distance against evaluations; shown beside `curve`. */
+    curve?: Uint8Array
   }
   evaluation?: ReportEvaluation | null
   /** Of a run on pictures, once `lfm evaluate` has drawn samples. */
   quality?: ReportQuality | null
+  /** Of a run on points, once `lfm evaluate` has drawn samples. */
+  curve?: ReportCurve | null
   /** What a reader should know: resumed, skipped steps, a software adapter. One sentence each. */
   remarks?: readonly string[]
   /** The whole config as YAML text. */
@@ -158,6 +178,7 @@ export function renderReport(run: ReportInput): string {
     summary(run),
     quality(run),
     likelihood(run),
+    curve(run),
     samples(run),
     figure({
       title: 'Beside their neighbours',
@@ -384,6 +405,24 @@ function likelihood({ evaluation, runFolder, data }: ReportInput): string {
 <div class="tiles">${cards.join('')}</div>
 ${table(rows)}
 </section>`
+}
+
+/** Quality against evaluations. */
+function curve({ curve, pictures }: ReportInput): string {
+  if (!curve || curve.points.length === 0) return ''
+  const { quantity, points, floor, solver, samples, against } = curve
+  const values = points.map(({ evaluations, value }) => `${formatNumber(value)} at ${formatNumber(evaluations)}`)
+  return figure({
+    title: 'Quality against evaluations',
+    png: pictures.curve,
+    kind: 'plot',
+    narrow: true,
+    alt: `A falling curve: ${quantity} ${list(values)} function evaluations of a sample.`,
+    caption:
+      `${quantity} of ${formatNumber(samples)} samples from ${formatNumber(against.n)} ${against.part} points (${solver}): ` +
+      `${list(values)} evaluations. As many training points are ${formatNumber(floor)} away, the dashed line: a perfect model ` +
+      'would reach it.',
+  })
 }
 
 function subFlowTable({ subFlows }: ReportInput): string {

@@ -41,6 +41,16 @@ const quality = z.looseObject({
   seconds: number,
 })
 
+const curve = z.looseObject({
+  quantity: text,
+  points: z.array(z.looseObject({ evaluations: number, value: number })),
+  floor: number,
+  solver: text,
+  samples: number,
+  against: z.looseObject({ part: text, n: number }),
+  seconds: number,
+})
+
 export const reportFacts: z.ZodType<ReportFacts> = z.looseObject({
   title: text,
   date: text,
@@ -77,6 +87,7 @@ export const reportFacts: z.ZodType<ReportFacts> = z.looseObject({
     .optional(),
   evaluation: evaluation.nullable().optional(),
   quality: quality.nullable().optional(),
+  curve: curve.nullable().optional(),
   remarks: z.array(text).optional(),
   config: text,
   versions: z.record(text, text),

@@ -20,9 +20,11 @@ import {
   chainLabel,
   columnLabel,
   cornerFigure,
+  curvesFigure,
   lossFigure,
   MOST_COLUMNS,
   pointsFigure,
+  type ReportCurve,
   type ReportInput,
   renderPng,
   renderReport,
@@ -41,6 +43,7 @@ const pictureFiles = {
   interpolation: 'interpolation.png',
   loss: 'loss.png',
   excessLoss: 'excess-loss.png',
+  curve: 'quality-curve.png',
 } as const
 
 const LOSS_TABLE = 'losses.csv'
@@ -293,6 +296,13 @@ async function drawLosses(
   await save('loss', await lossFigure({ series }))
   if (floors.every((floor) => floor !== null))
     await save('excessLoss', await lossFigure({ series, quantity: 'excess' }))
+}
+
+/** Draws the distance of samples against evaluations into the run folder. */
+export async function drawCurve(folder: string, { quantity, solver, points, floor }: ReportCurve): Promise<void> {
+  const panels = [{ curves: [{ label: solver, points }] }]
+  const png = await renderPng(await curvesFigure({ panels, quantity, floor }))
+  await writeExtra(folder, pictureFiles.curve, png)
 }
 
 /** Writes report.html from the facts and the pictures that the folder has. Returns its path. */

@@ -30,7 +30,7 @@ import type { TrainingState } from '../learn/fit.js'
 import type { PoolColumns } from '../learn/pool.js'
 import type { NamedTensor, Network } from '../networks/network.js'
 import { networkFor } from '../networks/registry.js'
-import type { ReportEvaluation, ReportQuality } from '../plot/index.js'
+import type { ReportCurve, ReportEvaluation, ReportQuality } from '../plot/index.js'
 import type { RecipePlan, RecipeState, TrainedNetwork } from '../recipes/recipe.js'
 import { recipeOf, recipeSettings } from '../recipes/settings.js'
 import type { FlowParts } from './parts.js'
@@ -378,7 +378,7 @@ export async function saveFlow(
  */
 export async function addEvaluation(
   run: Run,
-  results: { evaluation?: ReportEvaluation; quality?: ReportQuality },
+  results: { evaluation?: ReportEvaluation; quality?: ReportQuality; curve?: ReportCurve },
 ): Promise<ReportFacts | null> {
   const { folder } = run
   const lock = await lockRun(folder)

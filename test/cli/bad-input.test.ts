@@ -134,7 +134,7 @@ describe('a setting', () => {
     [['score', 'run', 'nowhere.csv'], /nowhere\.csv cannot be read: there is no such file\./],
     [['score', 'run', 'toy.yaml'], /toy\.yaml does not have the model's columns 'x', 'y'/],
     [['evaluate', 'run', '--part', 'train'], /--part must be test or validation \('train' is for runs on pictures\)/],
-    [['evaluate', 'run', '--samples', '5'], /--samples must be left out: it is for runs on pictures/],
+    [['evaluate', 'run', '--features', 'digits'], /--features must be left out: it is for runs on pictures/],
     [['evaluate', 'run', '--part', 'validation'], /no validation part \(data\.validation is 0\)/],
   ])('lfm %j is refused', async (args, message) => {
     await refused([...args, '--json'], message)

@@ -6,7 +6,9 @@ import { beforeAll, describe, expect, it } from 'vitest'
 import { readCheckpointTensors, readManifest } from '../../src/checkpoint/index.js'
 import { resolveConfig } from '../../src/config/index.js'
 import { loadData, readTable } from '../../src/data/load.js'
+import { slicedWasserstein } from '../../src/metrics/sliced.js'
 import { LocalFlow } from '../../src/run/local-flow.js'
+import { openRun } from '../../src/run/run.js'
 import { built, type Ended, engine, json, lfm, readText, tensorBits, workFolder } from './lfm.js'
 
 const work = workFolder({
@@ -208,6 +210,37 @@ describe('lfm evaluate', () => {
     expect(after).not.toMatch(/<(?:script|link|img)[^>]*(?:src|href)="(?!data:)/)
   })
 
+  it('has the distance of samples against evaluations beside it: the solver and noise of the config, as many samples as training rows', async () => {
+    const stored = (await openRun(run)).extra.report!.curve!
+    const config = resolveConfig((await readManifest(run)).config.raw)
+    const { train: rows, test } = await loadData(config.data, { seed: config.seed, baseDir: work })
+    const n = rows.shape[0]
+    expect(stored).toMatchObject({
+      quantity: 'sliced W2',
+      solver: 'rk4',
+      samples: n,
+      against: { part: 'test', n: 150 },
+    })
+    // a step of rk4 through each of two sub-flows takes eight
+    expect(stored.points.map(({ evaluations }) => evaluations)).toEqual([8, 16, 32, 64, 128])
+    const flow = await LocalFlow.load(run, { device: engine })
+    const samples = await flow.sample(n, { solver: 'rk4', steps: 2 })
+    await flow.dispose()
+    expect(stored.points[1].value).toBeCloseTo(slicedWasserstein(samples.values, test!.values, 2), 6)
+    expect(stored.floor).toBeGreaterThan(0)
+    expect(stored.floor).toBeLessThan(stored.points[4].value)
+    expect(png(join(run, 'quality-curve.png'))).toBe(true)
+    expect(readText(run, 'report.html')).toContain('Quality against evaluations')
+  })
+
+  it('draws no samples where none are asked for', async () => {
+    const evaluated = await lfm(
+      ['evaluate', 'run', '--part', 'validation', '--samples', '0', '--device', engine, '--json'],
+      { cwd: work },
+    )
+    expect(json(evaluated)).not.toHaveProperty('curve')
+  })
+
   it('of the validation part is printed, and the report keeps that of the test part', async () => {
     const before = readText(run, 'report.html')
     const { evaluation } = await readManifest(run)
@@ -222,6 +255,7 @@ describe('lfm evaluate', () => {
     await flow.dispose()
     expect(result).toMatchObject({ part: 'validation', n: 100, report: null })
     expect(result.nll).toBeCloseTo(-scores.reduce((a, b) => a + b, 0) / 100, 4)
+    expect(evaluated.stdout).toContain('"against":{"part":"validation","n":100}')
     expect((await readManifest(run)).evaluation).toEqual(evaluation)
     expect(readText(run, 'report.html')).toBe(before)
   })
@@ -235,6 +269,7 @@ describe('lfm evaluate', () => {
     expect((await readManifest(run)).evaluation).toEqual(evaluation)
     expect(await tensorBits(run)).toEqual(bits)
     expect(readText(run, 'report.html')).not.toContain('Not evaluated yet')
+    expect(readText(run, 'report.html')).toContain('Quality against evaluations')
   })
 })
 

@@ -1,0 +1,47 @@
+/** The distance of a run's samples from the data, for several numbers of function evaluations of its own solver and clock. */
+
+import type { LoadedData } from '../data/source.js'
+import type { Flow } from '../model/flow.js'
+import { isAdaptive } from '../ode/solver.js'
+import type { ReportCurve } from '../plot/index.js'
+import { waysThrough } from './compare/ways.js'
+import { openQuality, type QualityPart } from './quality.js'
+
+/** Numbers of evaluations in all, each twice the one before. */
+const EVALUATIONS = [4, 8, 16, 32, 64, 128]
+
+/**
+ * Null where the solver of samples chooses its own steps, so that its evaluations are not known beforehand.
+ * @param samples drawn for each point of the curve, at most as many as there are training rows
+ */
+export async function sampleCurve(
+  flow: Flow,
+  data: LoadedData,
+  part: QualityPart,
+  { samples, signal }: { samples: number; signal?: AbortSignal },
+): Promise<ReportCurve | null> {
+  const { steps: _, evaluations: __, ...settings } = flow.settings.sample
+  if (isAdaptive(flow.settings.sample)) return null
+  const began = performance.now()
+  const quality = await openQuality(data, { samples, parts: [part] })
+  try {
+    const points: ReportCurve['points'][number][] = []
+    for (const allowed of EVALUATIONS) {
+      if (waysThrough(flow, [{ name: settings.solver, settings }], allowed).length === 0) continue
+      const drawn = await flow.sample(quality.samples, { solver: { ...settings, evaluations: allowed }, signal })
+      const value = (await quality.distances(drawn))[part]
+      if (value != null) points.push({ evaluations: flow.evaluations!.mean, value })
+    }
+    return {
+      quantity: quality.name,
+      points,
+      floor: (await quality.floor()).mean,
+      solver: settings.clock === 'angle' ? `${settings.solver}, even in the angle` : settings.solver,
+      samples: quality.samples,
+      against: { part, n: quality.rows[part] ?? 0 },
+      seconds: (performance.now() - began) / 1000,
+    }
+  } finally {
+    await quality.dispose()
+  }
+}
