@@ -36,6 +36,8 @@ export interface ResolvedOptions {
     outputScale: boolean
     plain: boolean
     push: Push
+    /** how noise is paired with rows where the coupling is optimal */
+    assignment: { block: number; every: number }
     reflow: { rounds: number; pairs?: number; time: TimeLaw }
   }
   /** `steps` has one entry for each fit; `ema`, `clip` and `checkpointEvery` are 0 where they are off. */
@@ -182,6 +184,7 @@ function expand(options: z.output<typeof optionsSchema>, origin: string, dataIss
       outputScale: flow.outputScale,
       plain: recipe === 'plain',
       push: flow.push,
+      assignment: flow.assignment,
       reflow: flow.reflow,
     },
     train: { ...train, steps },

@@ -84,6 +84,14 @@ const flowSchema = z.strictObject({
     "Where a sub-flow's left ends come from. learned: the data, pushed through the sub-flows before; simulated: the data with " +
       'the noise of the steps before, drawn anew for every batch.',
   ).default('learned'),
+  assignment: z
+    .strictObject({
+      block: count('Rows that are paired with as many rows of noise at a time (coupling: optimal).').default(256),
+      every: count(
+        'Training steps between two renewals of the pairs of all rows, with other blocks and other noise.',
+      ).default(500),
+    })
+    .prefault({}),
   reflow: z
     .strictObject({
       rounds: count('Fits on pairs, each of the model that the one before made (recipe: reflow).').default(1),

@@ -1,6 +1,6 @@
 /** Closed forms for a sub-flow whose data are Gaussian (docs/method.md has the derivations). */
 
-import { type Coupling, couplings } from './couplings.js'
+import { couplings, type DrawnCoupling } from './couplings.js'
 import { type OuStep, ouStep } from './noise.js'
 import { noisingOf, type Path } from './paths/path.js'
 import { type PathName, paths } from './paths/registry.js'
@@ -9,7 +9,7 @@ import { type PathName, paths } from './paths/registry.js'
 export interface SubFlowKind {
   readonly gamma: number | null
   readonly path: PathName
-  readonly coupling: Coupling
+  readonly coupling: DrawnCoupling
 }
 
 /** Mean over t in [0, 1] by Simpson's rule. */
@@ -23,7 +23,7 @@ function mean(f: (t: number) => number): number {
 type Coefficients = Readonly<Record<'target' | 'interpolant', readonly [own: number, other: number, noise: number]>>
 
 /** Coefficients of the target and of I_t on x_l, on an independent copy of it, and on z: a row for each coupling. */
-const coefficientsOf: Readonly<Record<Coupling, (path: Path, t: number, step: OuStep) => Coefficients>> = {
+const coefficientsOf: Readonly<Record<DrawnCoupling, (path: Path, t: number, step: OuStep) => Coefficients>> = {
   dependent(path, t, step) {
     const { left, right, leftRate, rightRate } = noisingOf(path, t, step)
     return { target: [leftRate, 0, rightRate], interpolant: [left, 0, right] }

@@ -12,7 +12,13 @@ export const couplings = {
   dependent: { description: 'its own image', pairing: 'own' },
   shuffled: { description: 'that of another row of the batch', pairing: 'shuffled' },
   independent: { description: 'or of a fresh row', pairing: 'independent' },
+  optimal: {
+    description: 'in the free sub-flow the noise of minibatch optimal transport, its own image in the others',
+    pairing: 'stored',
+  },
 } as const satisfies Record<string, CouplingRow>
 
 export type Coupling = keyof typeof couplings
+/** Couplings whose right ends are drawn with the batch; the others are stored beside the pool. */
+export type DrawnCoupling = Exclude<Coupling, 'optimal'>
 export const couplingNames = Object.keys(couplings) as [Coupling, ...Coupling[]]

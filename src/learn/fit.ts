@@ -66,6 +66,8 @@ export interface FitHooks {
   readonly onLosses?: (first: number, losses: Float32Array, skipped: number) => void
   /** steps between two checkpoints; 0: none */
   readonly checkpointEvery: number
+  /** what is made anew on the device every so many steps, told before each such stretch which one it is, from 0 */
+  readonly renewal?: { readonly every: number; renew(stretch: number): Promise<void> }
 }
 
 /** What the steps taken here have cost so far. */
@@ -196,7 +198,14 @@ export async function* fitNetwork(
     const pace = { steps: 1 }
     while (step < settings.steps) {
       const toCheckpoint = hooks.checkpointEvery > 0 ? hooks.checkpointEvery - (step % hooks.checkpointEvery) : Infinity
-      const end = Math.min(settings.steps, step + toCheckpoint)
+      const { renewal } = hooks
+      const toRenewal = renewal ? renewal.every - (step % renewal.every) : Infinity
+      if (renewal && (step === start.step || toRenewal === renewal.every)) {
+        const began = performance.now()
+        await renewal.renew(Math.floor(step / renewal.every))
+        seconds += (performance.now() - began) / 1000
+      }
+      const end = Math.min(settings.steps, step + Math.min(toCheckpoint, toRenewal))
       let last = performance.now()
       try {
         for await (const look of runSteps({ executable, ring, state }, step, end, pace, hooks.signal)) {
@@ -222,7 +231,7 @@ export async function* fitNetwork(
         }
         throw error
       }
-      if (step < settings.steps) yield await standing()
+      if (step < settings.steps && toCheckpoint <= toRenewal) yield await standing()
     }
     return await standing()
   } finally {

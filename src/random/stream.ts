@@ -18,6 +18,7 @@ export const streams = {
   shuffle: 5,
   dequantise: 6,
   metric: 7,
+  pairs: 8,
 } as const
 
 /** The high half of the last counter word: keeps host draws apart from the device's, whose last words stay small. */

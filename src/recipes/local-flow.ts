@@ -5,6 +5,7 @@
  */
 
 import type { SubFlowKind } from '../learn/closed-forms.js'
+import type { Coupling } from '../learn/couplings.js'
 import type { FitSettings } from '../learn/fit.js'
 import { type OuStep, ouStep } from '../learn/noise.js'
 import { flowMatching } from '../learn/tasks/flow-matching.js'
@@ -14,20 +15,27 @@ import type { PlannedFit, Recipe, RecipeSettings } from './recipe.js'
 
 export const noteOf = (gamma: number | null): string => (gamma === null ? 'free' : `γ = ${gamma}`)
 
+interface ConfiguredKind extends Omit<SubFlowKind, 'coupling'> {
+  readonly coupling: Coupling
+}
+
 /** The fit of a sub-flow. */
 export function subFlowFit(
   settings: RecipeSettings,
   number: number,
-  { name, kind, left }: { name: string; kind: SubFlowKind; left?: OuStep },
+  { name, kind: { gamma, path, coupling }, left }: { name: string; kind: ConfiguredKind; left?: OuStep },
 ): PlannedFit {
   const { quantiles, timesPerPair, sampling, steps, fit } = settings
-  const { gamma, coupling, path } = kind
-  return {
+  const common = { path, left, timesPerPair, quantiles, sampling }
+  const described = {
     settings: { ...fit, name, number, steps: steps[number - 1] } satisfies FitSettings,
-    task: flowMatching({ right: { gamma, coupling }, path, left, timesPerPair, quantiles, sampling }),
-    kind,
     note: noteOf(gamma),
   }
+  if (coupling === 'optimal' && gamma === null) {
+    return { ...described, task: flowMatching({ ...common, right: 'stored' }), kind: null, pairs: settings.assignment }
+  }
+  const kind = { gamma, path, coupling: coupling === 'optimal' ? 'dependent' : coupling } as const
+  return { ...described, task: flowMatching({ ...common, right: { gamma, coupling: kind.coupling } }), kind }
 }
 
 export const localFlow: Recipe = {

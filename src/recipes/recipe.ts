@@ -13,6 +13,7 @@ import type { Pool, PoolColumns, PoolValues } from '../learn/pool.js'
 import type { Task } from '../learn/task.js'
 import type { Network } from '../networks/network.js'
 import type { Evaluations, SolverSettings } from '../ode/solver.js'
+import type { PairSettings } from './optimal-pairs.js'
 
 /** Where the left ends of the next sub-flow come from: pushed through the trained one, or drawn from the process. */
 export const pushes = ['learned', 'simulated'] as const
@@ -38,6 +39,8 @@ export interface RecipeSettings {
   /** width of pictures that are mirrored at random while the pool is the data; 0: none */
   readonly mirror: number
   readonly push: Push
+  /** how noise is paired with rows where the coupling is optimal */
+  readonly assignment: PairSettings
   /** solver of pushes and of pairs */
   readonly pushSolver: SolverSettings
   readonly reflow: ReflowSettings
@@ -60,6 +63,8 @@ export interface PlannedFit {
   readonly task: Task
   /** what it learns between its ends, where closed forms are known of it */
   readonly kind: SubFlowKind | null
+  /** right ends that are noise, assigned to the rows of the pool; left out: none are stored, or the pool has them */
+  readonly pairs?: PairSettings
   /** one short line for people: 'γ = 0.1', 'free' */
   readonly note: string
 }

@@ -6,9 +6,10 @@
 
 import { mergeVariants } from '../device/device.js'
 import { targetSpread } from '../learn/closed-forms.js'
-import { fitNetwork, freshState, type StepsSpent, type TrainingState } from '../learn/fit.js'
+import { type FitState, fitNetwork, freshState, type StepsSpent, type TrainingState } from '../learn/fit.js'
 import { disposePool, type Pool, type PoolColumns, type PoolValues, uploadPool } from '../learn/pool.js'
 import type { Evaluations } from '../ode/solver.js'
+import { PairRenewal } from './optimal-pairs.js'
 import type { Recipe, RecipeContext, RecipeState, TrainedNetwork } from './recipe.js'
 
 /** What the steps and pools of this call have cost so far; those before `start` are not in it. */
@@ -103,7 +104,7 @@ export async function* runRecipe(
   })
   try {
     for (let number = start?.fit ?? 1; number <= F; number++) {
-      const { settings: fitted, task, kind } = fits[number - 1]
+      const { settings: fitted, task, kind, pairs } = fits[number - 1]
       const resumed = start?.fit === number ? start : null
       const spread = (): number =>
         settings.outputScale ? targetSpread(kind ?? free, meanVariance(columns?.left ?? data, D)) : 1
@@ -120,15 +121,24 @@ export async function* runRecipe(
         state: { finished: [...finished], fit: number, scale, training: state, pool: columns },
         spent: sum(spent),
       })
+      if (pairs) pool = { ...pool, right: device.createBuffer(pool.rows * D) }
+      const { seed, steps: taken } = fitted
+      const renewal = pairs && new PairRenewal(columns?.left ?? data, D, pool.right!, { ...pairs, seed, steps: taken })
       const steps = fitNetwork(device, network, task, pool, training, scale, fitted, {
+        renewal,
         signal,
         checkpointEvery: settings.checkpointEvery,
         onLosses: reporter(hooks, number, F, fitted.steps),
       })
-      let step = await steps.next()
-      while (!step.done) {
-        yield standing(step.value.state, step.value)
+      let step: IteratorResult<FitState, FitState>
+      try {
         step = await steps.next()
+        while (!step.done) {
+          yield standing(step.value.state, step.value)
+          step = await steps.next()
+        }
+      } finally {
+        renewal?.close()
       }
       const trained = step.value
       totals.seconds += trained.seconds

@@ -7,6 +7,7 @@ import type { OptimizerSettings } from '../learn/optimizer.js'
 import type { PathName } from '../learn/paths/registry.js'
 import { type TimeLaw, timeQuantiles } from '../learn/times.js'
 import type { SolverSettings } from '../ode/solver.js'
+import type { PairSettings } from './optimal-pairs.js'
 import type { Push, Recipe, RecipeSettings } from './recipe.js'
 import { type RecipeName, recipes } from './registry.js'
 
@@ -22,6 +23,7 @@ export interface RecipeOptions {
     readonly warmStart: boolean
     readonly outputScale: boolean
     readonly push: Push
+    readonly assignment: PairSettings
     readonly reflow: { readonly rounds: number; readonly pairs?: number; readonly time: TimeLaw }
   }
   readonly train: OptimizerSettings &
@@ -60,6 +62,7 @@ export function recipeSettings({ flow, train, ode, seed }: RecipeOptions, mirror
     outputScale: flow.outputScale,
     mirror,
     push: flow.push,
+    assignment: flow.assignment,
     pushSolver: ode.push,
     reflow: {
       rounds: flow.reflow.rounds,

@@ -7,7 +7,7 @@
 import { cleanLeft, drawBatch, PATH_COLUMNS, type Pairing, type Sampling } from '../../kernels/draw_batch.js'
 import { seedWords } from '../../kernels/draws.js'
 import { poolWords } from '../../kernels/pool.js'
-import { type Coupling, couplings } from '../couplings.js'
+import { couplings, type DrawnCoupling } from '../couplings.js'
 import { type OuStep, ouStep } from '../noise.js'
 import { type Coefficients, noisingOf, type Path } from '../paths/path.js'
 import { type PathName, paths } from '../paths/registry.js'
@@ -15,7 +15,7 @@ import type { Task } from '../task.js'
 
 export interface FlowMatching {
   /** where right ends come from: a step γ (null: straight to noise), or the pool's column `right` */
-  readonly right: { readonly gamma: number | null; readonly coupling: Coupling } | 'stored'
+  readonly right: { readonly gamma: number | null; readonly coupling: DrawnCoupling } | 'stored'
   readonly path: PathName
   /** noise on the left ends, drawn anew for every batch: x_l = decay·row + spread·z. Default: the rows as they are */
   readonly left?: OuStep
