@@ -11,9 +11,10 @@ interface CouplingRow {
 export const couplings = {
   dependent: { description: 'its own image', pairing: 'own' },
   shuffled: { description: 'that of another row of the batch', pairing: 'shuffled' },
-  independent: { description: 'or of a fresh row', pairing: 'independent' },
+  independent: { description: 'that of a fresh row', pairing: 'independent' },
   optimal: {
-    description: 'in the free sub-flow the noise of minibatch optimal transport, its own image in the others',
+    description:
+      'or, in the free sub-flow alone, the noise that minibatch optimal transport gives it (flow.assignment)',
     pairing: 'stored',
   },
 } as const satisfies Record<string, CouplingRow>

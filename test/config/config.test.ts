@@ -242,7 +242,7 @@ describe('what is wrong with a config is named with its path and what would be r
     [
       'a misspelt choice',
       { flow: { coupling: 'dependant' } },
-      "flow.coupling must be dependent, shuffled or independent, but is 'dependant'; did you mean dependent?",
+      "flow.coupling must be dependent, shuffled, independent or optimal, but is 'dependant'; did you mean dependent?",
     ],
     [
       'a sharpness of 0',
