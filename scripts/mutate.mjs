@@ -8,7 +8,7 @@
  *     node scripts/mutate.mjs --table        what the results file holds
  *
  * --only takes mutations whose file or text holds TEXT. Results are kept: a run that was cut goes on, and what was killed is
- * not tried again; --survivors tries those that survived. --scratch keeps the worktrees, with their native builds, for
+ * not tried again; --survivors tries those that survived and no others. --scratch keeps the worktrees, with their native builds, for
  * the next run. Tests on WebGPU are left out, native ones must run; each suite is first seen to pass as it is. Of the
  * native engine the object that was touched is compiled, for the machine's own instruction set; that needs Ninja.
  */
@@ -233,7 +233,8 @@ async function main() {
     console.log(summary(results, chosen))
     return
   }
-  const again = (was) => !was || was.result === 'broken' || (options.survivors && was.result === 'survived')
+  const again = (was) =>
+    was?.result === 'broken' || (options.survivors ? was?.result === 'survived' : was === undefined)
   // in the order of their hashes: a run that is cut has tried some of everything
   const queue = chosen.filter((mutation) => again(results.of(mutation))).sort((a, b) => (idOf(a) < idOf(b) ? -1 : 1))
   const base = options.scratch ?? mkdtempSync(join(tmpdir(), 'lfm-mutate-'))

@@ -368,8 +368,8 @@ const source = [
   },
   {
     file: 'src/kernels/adaptive_control.ts',
-    tests: ['method/solvers'],
-    filter: 'on reference',
+    tests: ['parity/native-TARGET', 'method/solvers'],
+    filter: 'on reference| adaptive_control: ',
     mutations: [
       ['a.atol + a.rtol * Math.max(', 'a.rtol * Math.max('],
       ['squares / columns', 'squares'],
@@ -484,8 +484,8 @@ const source = [
   },
   {
     file: 'src/kernels/activations.ts',
-    tests: ['method/gradient', 'parity/special-values'],
-    filter: 'finite|on native',
+    tests: ['method/gradient', 'parity/native-TARGET'],
+    filter: 'finite| activation: ',
     mutations: [
       ['-Math.expm1(-beta * y)', '-Math.expm1(-y)'],
       ['sigmoid(z) * (1 + z * (1 - sigmoid(z)))', 'sigmoid(z) * (1 + z * sigmoid(z))'],
@@ -607,8 +607,8 @@ const source = [
     tests: ['data/files'],
     mutations: [
       [
-        "'<i2': { bytes: 2, view: (...at) => new Int16Array(...at) }",
-        "'<i2': { bytes: 2, view: (...at) => new Uint16Array(...at) }",
+        'i2: { bytes: 2, view: (...at) => new Int16Array(...at) }',
+        'i2: { bytes: 2, view: (...at) => new Uint16Array(...at) }',
       ],
     ],
   },
@@ -616,10 +616,7 @@ const source = [
     file: 'src/data/csv.ts',
     tests: ['data/files'],
     mutations: [
-      [
-        'const value = Math.fround(decimal.test(field) ? Number(field) : Number.NaN)',
-        'const value = decimal.test(field) ? Number(field) : Number.NaN',
-      ],
+      ['const value = Math.fround(numberOf(field, this.comma))', 'const value = numberOf(field, this.comma)'],
       ['let digits = 6; digits < 9', 'let digits = 6; digits < 8'],
       ['String(Number(value.toPrecision(9)))', 'String(Number(value.toPrecision(8)))'],
     ],
@@ -887,8 +884,8 @@ const native = [
   },
   {
     file: 'native/simd/math.h',
-    ...parity('activation'),
-    objects: ['kernels/activation'],
+    tests: ['native/math'],
+    objects: ['measure'],
     mutations: [
       ['fma(p, square, fma(set1(0.16666542f)', 'fma(p, square, fma(set1(0.16666f)'],
       ['p = fma(p, square, set1(0.112835854f))', 'p = fma(p, square, set1(0.1128f))'],

@@ -124,6 +124,14 @@ describe('csv', () => {
     expect([float32Text(Math.fround(0.1)), float32Text(100)]).toEqual(['0.1', '100'])
   })
 
+  it('is written with as few digits as tell the float32 apart: six to nine', () => {
+    for (const text of ['0.5', '16777216', '0.10000001', '0.1', '8589935000']) {
+      expect(float32Text(Math.fround(Number(text)))).toBe(text)
+    }
+    const nine = Math.fround(1.00000013)
+    expect(Math.fround(Number(float32Text(nine)))).toBe(nine)
+  })
+
   it('rows of more than one dimension are flattened under numbered names', async () => {
     const path = join(dir, 'flat.csv')
     await writeCsv(path, { values: Uint8Array.of(1, 2, 3, 4), shape: [1, 2, 2] })

@@ -167,6 +167,18 @@ describe('random numbers of the host', () => {
     expect(permutation(1000, 6)).not.toEqual(order)
   })
 
+  it('make every order of three as often as any other', () => {
+    const counts = new Map<string, number>()
+    const n = 3000
+    for (let seed = 0; seed < n; seed++) {
+      const order = permutation(3, seed).join()
+      counts.set(order, (counts.get(order) ?? 0) + 1)
+    }
+    expect(counts.size).toBe(6)
+    // five standard deviations of 500
+    for (const [order, count] of counts) expect(Math.abs(count - n / 6), order).toBeLessThan(102)
+  })
+
   it('refuse seeds that are no whole numbers', () => {
     for (const seed of [-1, 0.5, 2 ** 53, NaN]) expect(() => new RandomStream(seed)).toThrow(InvalidArgumentError)
   })
