@@ -490,7 +490,7 @@ Napi::Value fma_peak(const Napi::CallbackInfo& call) {
   ThreadPool& pool = ThreadPool::get();
   const int64_t threads = whole(call[1], "threads", 1, pool.count);
   const Target& target = *cpu().target;
-  std::lock_guard<std::timed_mutex> turn(pool.turn);
+  std::lock_guard<std::mutex> turn(pool.turn);
   using Clock = std::chrono::steady_clock;
   const Clock::time_point end = Clock::now() + std::chrono::milliseconds(milliseconds);
   struct Context {
@@ -527,7 +527,7 @@ Napi::Value line_round_trip(const Napi::CallbackInfo& call) {
   using Clock = std::chrono::steady_clock;
   ThreadPool& pool = ThreadPool::get();
   if (pool.count == 1) return Napi::Number::New(call.Env(), 0);
-  std::lock_guard<std::timed_mutex> turn(pool.turn);
+  std::lock_guard<std::mutex> turn(pool.turn);
   struct alignas(64) Context {
     std::atomic<int64_t> line{0};
     double best = 1e9;

@@ -9,6 +9,7 @@
 #include <mutex>
 #include <new>
 #include <stdexcept>
+#include <thread>
 
 #include "cpu.h"
 #include "thread_pool.h"
@@ -130,9 +131,10 @@ int64_t Program::run(int64_t times, const std::atomic<int32_t>& stop, const std:
     return stop.load(std::memory_order_relaxed) || closing.load(std::memory_order_relaxed);
   };
   // another device's run may be without end, and whoever closes this one waits for us
-  std::unique_lock<std::timed_mutex> turn(pool.turn, std::defer_lock);
-  while (!turn.try_lock_for(std::chrono::milliseconds(10))) {
+  std::unique_lock<std::mutex> turn(pool.turn, std::defer_lock);
+  while (!turn.try_lock()) {
     if (is_to_end()) return 0;
+    std::this_thread::sleep_for(std::chrono::microseconds(100));
   }
   const FlushSubnormals flush;
   for (int64_t done = 0; done < times; done++) {

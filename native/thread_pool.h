@@ -32,7 +32,7 @@ class ThreadPool : public Workers {
   ~ThreadPool();
 
   /** Held while programs run, by one device at a time; waited for in short stretches, so that who is to end can leave. */
-  std::timed_mutex turn;
+  std::mutex turn;
 
  private:
   explicit ThreadPool(int threads);
