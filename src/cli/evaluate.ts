@@ -11,7 +11,7 @@ import type { Density } from '../data/density.js'
 import { loadData } from '../data/load.js'
 import type { LoadedData } from '../data/source.js'
 import { holdsPixels, type Tensor } from '../data/tensor.js'
-import { CheckpointError, DataError, invalid } from '../errors.js'
+import { CheckpointError, DataError } from '../errors.js'
 import { bitsPerDimension, dequantise } from '../metrics/bits.js'
 import { describeSolver, harder, overridden, type SolverSettings } from '../ode/solver.js'
 import type { ReportCurve } from '../plot/index.js'
@@ -23,6 +23,7 @@ import { openFlow, type RunDeviceOptions, solverOf } from './device.js'
 import { type PictureOptions, pictureQuality, qualityLines, someRows } from './evaluate-pictures.js'
 import { interruptSignal } from './interrupt.js'
 import { clock, print, printJson } from './terminal.js'
+import { usage } from './usage.js'
 
 export interface EvaluateCommandOptions extends RunDeviceOptions, PictureOptions {
   /** default 'test' */
@@ -117,8 +118,8 @@ function curveLines({ quantity, points, floor, solver, samples, against, seconds
 function refusePictureOptions(options: EvaluateCommandOptions, part: Part): void {
   const names = ['features', 'resize', 'likelihood'] as const
   const given = names.find((name) => options[name] !== undefined)
-  if (given) throw invalid(`--${given}`, 'left out: it is for runs on pictures', options[given])
-  if (part === 'train') throw invalid('--part', "test or validation ('train' is for runs on pictures)", part)
+  if (given) throw usage(`--${given}`, 'left out: it is for runs on pictures', options[given])
+  if (part === 'train') throw usage('--part', "test or validation ('train' is for runs on pictures)", part)
 }
 
 interface Likelihood {

@@ -12,7 +12,8 @@ import { resizeNames } from '../metrics/resize.js'
 import { clocks } from '../ode/clock.js'
 import { solverNames } from '../ode/methods.js'
 import { Interrupted } from './interrupt.js'
-import { note, outliveOutputs } from './terminal.js'
+import { note, outliveOutputs, printJson } from './terminal.js'
+import { UsageError } from './usage.js'
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
   version: string
@@ -58,7 +59,7 @@ const evaluations = (): Option =>
   )
 const clock = (): Option =>
   new Option('--clock <name>', 'what steps are even in: local time, or the chain’s angle').choices(clocks)
-const json = (): Option => new Option('--json', 'print one JSON object as the last line of stdout')
+const json = (): Option => new Option('--json', 'print one JSON object as the last line of stdout, of an error too')
 
 const program = new Command('lfm')
   .description('Train, sample and score Local Flow Matching models.')
@@ -90,7 +91,10 @@ program
   .description('draw samples of a trained run')
   .argument('<run>', 'run folder')
   .requiredOption('-n <count>', 'number of samples', wholeNumber(1))
-  .requiredOption('-o, --output <file>', '.csv, .npy or .png; of pictures .npy, .png (a grid) or a folder')
+  .requiredOption(
+    '-o, --output <file>',
+    '.csv, .npy or .png, - for CSV on standard output; of pictures .npy, .png (a grid) or a folder',
+  )
   .option('--seed <number>', 'seed (default: the config’s)', wholeNumber(0))
   .addOption(solver('the samples'))
   .addOption(steps())
@@ -107,7 +111,7 @@ program
   .description('log-likelihood of each row of a file, in nats')
   .argument('<run>', 'run folder')
   .argument('<data>', 'a table of text (.csv, .tsv, .csv.gz …; - is standard input), .npy, or a folder of pictures')
-  .option('-o, --output <file>', 'write the scores here, .csv or .npy')
+  .option('-o, --output <file>', 'write the scores here, .csv or .npy, - for standard output')
   .addOption(solver('the likelihood'))
   .addOption(steps())
   .addOption(evaluations())
@@ -178,22 +182,37 @@ program
   .addOption(json())
   .action(async (options) => (await import('./devices.js')).devices(options))
 
+/** Exit codes: 2 where the command line itself is wrong, 1 for all else that fails. */
+const [FAILED, MISUSED] = [1, 2]
+
 /** Runs the command that the process was started with; sets its exit code. */
 export async function run(): Promise<void> {
   outliveOutputs()
   try {
     await program.parseAsync()
   } catch (error) {
-    if (error instanceof CommanderError) process.exitCode = error.exitCode
-    else if (error instanceof Interrupted) {
-      note(error.message)
-      process.exitCode = error.exitCode
-    } else if (error instanceof LocalFlowError) {
-      note(`lfm: ${error.message}`)
-      process.exitCode = 1
-    } else if (isOfSystem(error) || isOutOfMemory(error)) {
-      note(`lfm: ${systemMessage(error as Error)}`)
-      process.exitCode = 1
-    } else throw error
+    if (!isExpected(error)) throw error
+    // commander has printed what it has to say; --help and --version end so, with 0
+    const printed = error instanceof CommanderError
+    const code = exitCodeOf(error)
+    const message = isOfSystem(error) || isOutOfMemory(error) ? systemMessage(error) : error.message
+    if (!printed) note(error instanceof Interrupted ? message : `lfm: ${message}`)
+    if (code !== 0 && process.argv.includes('--json'))
+      printJson({ error: { name: printed ? 'UsageError' : error.name, message, exitCode: code } })
+    process.exitCode = code
   }
+}
+
+/** Whether an error is one that commands end with; anything else is a defect. */
+const isExpected = (error: unknown): error is Error =>
+  error instanceof CommanderError ||
+  error instanceof Interrupted ||
+  error instanceof LocalFlowError ||
+  isOfSystem(error) ||
+  isOutOfMemory(error)
+
+function exitCodeOf(error: Error): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : MISUSED
+  if (error instanceof Interrupted) return error.exitCode
+  return error instanceof UsageError ? MISUSED : FAILED
 }

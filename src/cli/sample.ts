@@ -2,7 +2,7 @@
 
 import { extname, join } from 'node:path'
 import { writeFileAtomic } from '../checkpoint/index.js'
-import { writeCsv, writeNpy } from '../data/index.js'
+import { csvText, writeCsv, writeNpy } from '../data/index.js'
 import { blockProfile } from '../device/profile.js'
 import { makeFolder } from '../files/folders.js'
 import { missingForFigures } from '../files/native-parts.js'
@@ -13,8 +13,8 @@ import type { Samples } from '../run/local-flow.js'
 import { openRun, rowKindOf } from '../run/run.js'
 import { openFlow, printProfile, type RunDeviceOptions, readProfile, type SolverOptions, solverOf } from './device.js'
 import { interruptSignal } from './interrupt.js'
-import { writerFor } from './output.js'
-import { print, printJson } from './terminal.js'
+import { checkOutput, STANDARD_OUTPUT, writeOut, writerFor } from './output.js'
+import { note, print, printJson } from './terminal.js'
 
 export interface SampleCommandOptions extends RunDeviceOptions, SolverOptions {
   n: number
@@ -63,18 +63,21 @@ const writers: Readonly<Record<string, Writer>> = {
   '.csv': (path, samples, columns) => writeCsv(path, samples, columns),
   '.npy': (path, samples) => writeNpy(path, samples),
   '.png': writePicture,
+  [STANDARD_OUTPUT]: (_, samples, columns) => writeOut(csvText(samples, columns)),
 }
 
 const pictureWriters: typeof writers = { '.npy': writers['.npy'], '.png': writeGrid, '': writeFolder }
 
 /** Extensions of what takes a figure or PNG files. */
 const drawn = ['.png', '']
+const isDrawn = (path: string): boolean => path !== STANDARD_OUTPUT && drawn.includes(extname(path).toLowerCase())
 
 export async function sample(folder: string, options: SampleCommandOptions): Promise<void> {
+  checkOutput(options.output, options.json)
   const run = await openRun(folder)
   const pictured = rowKindOf(run) === 'pictures'
   const write = await writerFor(options.output, pictured ? pictureWriters : writers)
-  if (drawn.includes(extname(options.output).toLowerCase())) {
+  if (isDrawn(options.output)) {
     const missing = await missingForFigures()
     if (missing) throw missing
   }
@@ -91,8 +94,9 @@ export async function sample(folder: string, options: SampleCommandOptions): Pro
       const result = { n: options.n, output: options.output, nfe: mean, nfeMax: max, seconds, device: device.kind }
       printJson(profile ? { ...result, profile } : result)
     } else {
-      print(
-        `${options.n} samples in ${seconds.toFixed(2)} s on ${device.info.name} (${mean} function evaluations each): ${options.output}`,
+      const say = options.output === STANDARD_OUTPUT ? note : print
+      say(
+        `${options.n} samples in ${seconds.toFixed(2)} s on ${device.info.name} (${mean} function evaluations each): ${options.output === STANDARD_OUTPUT ? 'standard output' : options.output}`,
       )
       if (profile) printProfile(profile, 'one block of rows')
     }

@@ -3,7 +3,7 @@
 import { stat } from 'node:fs/promises'
 import { selectColumns } from '../data/csv.js'
 import { readImageFolder } from '../data/image-folder.js'
-import { readTable, writeCsv, writeNpy } from '../data/index.js'
+import { csvText, readTable, writeCsv, writeNpy } from '../data/index.js'
 import { holdsPixels, type Tensor } from '../data/tensor.js'
 import { nameOf } from '../data/text-file.js'
 import { DataError, list, show } from '../errors.js'
@@ -11,7 +11,7 @@ import { bitsPerDimension, dequantise } from '../metrics/bits.js'
 import { openRun, type Run, rowKindOf } from '../run/run.js'
 import { openFlow, type RunDeviceOptions, type SolverOptions, solverOf } from './device.js'
 import { interruptSignal } from './interrupt.js'
-import { writerFor } from './output.js'
+import { checkOutput, STANDARD_OUTPUT, writeOut, writerFor } from './output.js'
 import { note, print, printJson } from './terminal.js'
 
 export interface ScoreCommandOptions extends RunDeviceOptions, SolverOptions {
@@ -22,6 +22,7 @@ export interface ScoreCommandOptions extends RunDeviceOptions, SolverOptions {
 const writers: Readonly<Record<string, (path: string, scores: Float32Array) => Promise<void>>> = {
   '.csv': (path, values) => writeCsv(path, { values, shape: [values.length, 1] }, ['log_prob']),
   '.npy': (path, values) => writeNpy(path, { values, shape: [values.length] }),
+  [STANDARD_OUTPUT]: (_, values) => writeOut(csvText({ values, shape: [values.length, 1] }, ['log_prob'])),
 }
 
 /**
@@ -82,6 +83,7 @@ function modelColumns(path: string, run: Run, header: readonly string[] | null, 
 }
 
 export async function score(folder: string, dataPath: string, options: ScoreCommandOptions): Promise<void> {
+  checkOutput(options.output, options.json)
   const write = options.output === undefined ? null : await writerFor(options.output, writers)
   const run = await openRun(folder)
   const tensor = await readRows(dataPath, run)
@@ -101,10 +103,11 @@ export async function score(folder: string, dataPath: string, options: ScoreComm
       const { mean: nfe, max: nfeMax } = flow.evaluations!
       printJson({ n, logProb, nll: -logProb, bitsPerDim, nfe, nfeMax, output: options.output ?? null })
     } else {
-      print(
+      const say = options.output === STANDARD_OUTPUT ? note : print
+      say(
         `${n} rows: mean log-likelihood ${logProb.toFixed(4)} nats` +
           `${bitsPerDim === null ? '' : `, ${bitsPerDim.toFixed(4)} bits per dimension`}` +
-          `${options.output ? `; each row's in ${options.output}` : ''}`,
+          `${options.output && options.output !== STANDARD_OUTPUT ? `; each row's in ${options.output}` : ''}`,
       )
     }
   } finally {

@@ -250,7 +250,7 @@ class Session {
       rowKind: data.rowKind,
       onEstimate: ({ memory: { peak, activations } }) =>
         note(
-          `Training takes ${bytesText(peak)} of memory, ${bytesText(activations)} of them for what a step computes.`,
+          `Training takes ${bytesText(peak)} of memory on the device; what a step computes is ${bytesText(activations)} of it.`,
         ),
       start: start?.chain ?? null,
       onProgress: (progress) => display.show(progress),

@@ -6,7 +6,7 @@ import sharp from 'sharp'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { readCheckpointTensors, readManifest } from '../../src/checkpoint/index.js'
 import { writeNpy } from '../../src/data/index.js'
-import { built, engine, json, lfm, start, tensorBits, untilCheckpoint, workFolder } from './lfm.js'
+import { built, engine, json, jsonError, lfm, start, tensorBits, untilCheckpoint, workFolder } from './lfm.js'
 
 const toy = `
 data:  { kind: toy, name: moons, train: 500, test: 50 }
@@ -42,9 +42,17 @@ const work = workFolder({
 })
 
 /** What stderr must hold, and nothing on stdout, no stack, no folder `new`. */
-async function refused(args: string[], message: RegExp, env: Record<string, string> = {}): Promise<void> {
-  const { code, stdout, stderr } = await lfm(args, { cwd: work, env })
-  expect({ code, stdout }, stderr).toEqual({ code: 1, stdout: '' })
+async function refused(args: string[], message: RegExp, env: Record<string, string> = {}, expected = 1): Promise<void> {
+  const ended = await lfm(args, { cwd: work, env })
+  const { code, stderr } = ended
+  expect(code, stderr).toBe(expected)
+  const error = jsonError(ended)
+  expect(error !== null).toBe(args.includes('--json'))
+  if (error) {
+    expect(Object.keys(error)).toEqual(['name', 'message', 'exitCode'])
+    expect(error.exitCode).toBe(expected)
+    expect(stderr).toContain(error.message.split('\n')[0])
+  }
   expect(stderr).toMatch(message)
   const said = stderr.split(/^(?:lfm|error): /m)
   expect(said).toHaveLength(2)
@@ -123,7 +131,7 @@ describe('a setting', () => {
     [['sample', 'run', '-n', '1e13', '-o', 'a.csv'], /10000000000000 rows of 2 values do not fit into memory/],
     [
       ['sample', 'run', '-n', '9', '-o', 'a.txt'],
-      /--output must be a file that ends in \.csv, \.npy or \.png, but is 'a\.txt'/,
+      /--output must be a file that ends in \.csv, \.npy or \.png, or - for standard output, but is 'a\.txt'/,
     ],
     [['sample', 'run', '-n', '9', '-o', 'no/a.csv'], /no\/a\.csv cannot be written: there is no folder no\./],
     [
@@ -137,7 +145,9 @@ describe('a setting', () => {
     [['evaluate', 'run', '--features', 'digits'], /--features must be left out: it is for runs on pictures/],
     [['evaluate', 'run', '--part', 'validation'], /no validation part \(data\.validation is 0\)/],
   ])('lfm %j is refused', async (args, message) => {
-    await refused([...args, '--json'], message)
+    // what is wrong with the command line itself is told apart from what is wrong with files
+    const misused = /^\^?(error|--)|is invalid|choices are/.test(message.source)
+    await refused([...args, '--json'], message, {}, misused ? 2 : 1)
   })
 })
 
@@ -243,16 +253,18 @@ describe('a run folder', () => {
 
 describe('a training that cannot go on', () => {
   it('as its loss is not finite stops at that step and keeps the last finite parameters', async () => {
-    const { code, stdout, stderr } = await lfm(
+    const ended = await lfm(
       ['train', 'toy.yaml', '--out', 'diverged', '--json', '--set', 'train.lr=1e30', '--set', 'model.activation=relu'],
       { cwd: work },
     )
-    expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
+    expect([ended.code, jsonError(ended)?.name]).toEqual([1, 'TrainingError'])
     const [, step] =
-      /^lfm: The loss became (?:NaN|-?Infinity) at step (\d+) of sub-flow 1;.*Try a smaller train\.lr/m.exec(stderr)!
+      /^lfm: The loss became (?:NaN|-?Infinity) at step (\d+) of sub-flow 1;.*Try a smaller train\.lr/m.exec(
+        ended.stderr,
+      )!
     const manifest = await readManifest(join(work, 'diverged'))
     expect(manifest.progress).toEqual({ subFlow: 1, step: Number(step) - 1, phase: 'train' })
-    expect(stderr).toContain(`Kept: the checkpoint in diverged at step ${Number(step) - 1} of sub-flow 1.`)
+    expect(ended.stderr).toContain(`Kept: the checkpoint in diverged at step ${Number(step) - 1} of sub-flow 1.`)
     const { tensors } = await readCheckpointTensors(join(work, 'diverged'), manifest, 'training.safetensors')
     expect(tensors.size).toBe(12)
     for (const [name, { values }] of tensors) {
@@ -262,12 +274,12 @@ describe('a training that cannot go on', () => {
 
   it('as its report cannot be written keeps the trained model, and makes the report when there is room', async () => {
     const args = ['train', 'toy.yaml', '--out', 'full', '--json']
-    const { code, stdout, stderr } = await lfm(args, { cwd: work, fileLimit: 20 })
-    expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
-    expect(stderr).toMatch(
+    const ended = await lfm(args, { cwd: work, fileLimit: 20 })
+    expect([ended.code, jsonError(ended)?.name]).toEqual([1, 'DataError'])
+    expect(ended.stderr).toMatch(
       /^lfm: full\/samples\.png cannot be written: .* Kept: the trained model in full\. .* lfm train toy\.yaml --out full --resume$/m,
     )
-    expect(stderr).not.toMatch(/^\s+at /m)
+    expect(ended.stderr).not.toMatch(/^\s+at /m)
     const bits = await tensorBits(join(work, 'full'))
     expect(readdirSync(join(work, 'full')).filter((name) => name.endsWith('.tmp'))).toEqual([])
     json(await lfm([...args, '--resume'], { cwd: work }))
@@ -306,10 +318,11 @@ describe('Ctrl-C', () => {
       const ended = await Promise.race([session.ended, new Promise((resolve) => setTimeout(resolve, delay))])
       expect(ended, 'it ended by itself').toBeUndefined()
       session.child.kill('SIGINT')
-      const { code, signal, stdout, stderr } = await session.ended
-      if (signal === 'SIGINT') continue
-      expect({ code, stdout }).toEqual({ code: 130, stdout: '' })
-      expect(stderr).toBe(`${message}\n`)
+      const interrupted = await session.ended
+      if (interrupted.signal === 'SIGINT') continue
+      expect(interrupted.code).toBe(130)
+      expect(jsonError(interrupted)).toEqual({ name: 'Interrupted', message, exitCode: 130 })
+      expect(interrupted.stderr).toBe(`${message}\n`)
       break
     }
     expect(existsSync(join(work, 'long.csv'))).toBe(false)

@@ -99,6 +99,14 @@ export function json<T = Record<string, unknown>>({ code, stdout, stderr }: Ende
   return JSON.parse(lines[0])
 }
 
+/** What a command that failed printed for programs: with --json the one line of stdout, else nothing. */
+export function jsonError({ stdout }: Ended): { name: string; message: string; exitCode: number } | null {
+  if (stdout === '') return null
+  const lines = stdout.trimEnd().split('\n')
+  if (lines.length !== 1) throw new Error(`more than one line on stdout: ${stdout}`)
+  return (JSON.parse(lines[0]) as { error: { name: string; message: string; exitCode: number } }).error
+}
+
 /** Waits until the checkpoint in a folder is as asked for; fails where the process ends before that. */
 export async function untilCheckpoint(
   { child, ended }: Started,

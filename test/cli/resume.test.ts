@@ -134,8 +134,8 @@ describe('a run that is cut off', () => {
       'flow.gammas=[0.1, 0.3, null]',
       'ode.push.steps=1',
     ]) {
-      const { code, stdout, stderr } = await lfm(command('run', ['--resume', '--set', change]), { cwd: work })
-      expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
+      const { code, stderr } = await lfm(command('run', ['--resume', '--set', change]), { cwd: work })
+      expect(code).toBe(1)
       const section = change.startsWith('ode') ? 'ode.push' : change.split(/[.=]/)[0]
       expect(stderr).toMatch(`lfm: The run in run was begun with other settings (${section}); `)
     }

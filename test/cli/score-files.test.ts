@@ -5,7 +5,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { beforeAll, describe, expect, it } from 'vitest'
-import { built, type Ended, engine, json, lfm, workFolder } from './lfm.js'
+import { built, type Ended, engine, json, lfm, readText, workFolder } from './lfm.js'
 
 const rows = Array.from({ length: 200 }, (_, i) => [10 + Math.sin(i), 500 + 100 * Math.cos(3 * i)])
 const table = (header: string | null, row: (r: number[], i: number) => unknown[], delimiter = ','): string =>
@@ -163,5 +163,25 @@ describe('what trains scores', () => {
     })
     expect(status).toBe(1)
     expect(stderr).toContain("lfm: standard input, line 3: field 2 ('large') is 'x', which is no number.")
+  })
+})
+
+describe('results on standard output', () => {
+  it('are the table that a file would have, and words go to stderr', async () => {
+    const sampled = await lfm(['sample', 'run', '-n', '7', '-o', 'seven.csv'], { cwd: work })
+    const piped = await lfm(['sample', 'run', '-n', '7', '-o', '-'], { cwd: work })
+    expect([sampled.code, piped.code]).toEqual([0, 0])
+    expect(piped.stdout).toBe(readText(work, 'seven.csv'))
+    expect(piped.stderr).toContain('7 samples in')
+    const scores = await lfm(['score', 'run', 'seven.csv', '-o', '-'], { cwd: work })
+    expect(scores.stdout.trimEnd().split('\n')).toHaveLength(8)
+    expect(scores.stdout).toMatch(/^log_prob\n-?[\d.]+/)
+    expect(scores.stderr).toContain('7 rows: mean log-likelihood')
+  })
+
+  it('are refused beside --json', async () => {
+    const { code, stderr } = await lfm(['sample', 'run', '-n', '7', '-o', '-', '--json'], { cwd: work })
+    expect(code).toBe(2)
+    expect(stderr).toContain('--output must be a file beside --json')
   })
 })
