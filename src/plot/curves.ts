@@ -40,6 +40,8 @@ const LEFT = 62
 const GAP = 30
 const KEY_LINE = 16
 const HEAD = 24
+/** Pixels between the points of two curves at the same number of evaluations. */
+const DODGE = 3
 /** A letter of DejaVu Sans at label size is about this wide. */
 const LETTER = 6.9
 
@@ -65,7 +67,7 @@ export async function curvesFigure({ panels, quantity, floor }: CurvesFigure): P
     marks: [
       ...key.marks,
       ...panels.map(({ title, curves }, i) => {
-        const inside = curves.flatMap((curve) => curveMarks(curve, labels.indexOf(curve.label)))
+        const inside = curves.flatMap((curve) => curveMarks(curve, labels.indexOf(curve.label), labels.length))
         if (floor) inside.push(floorMark(floor))
         const heading = title ? [text(title, 0, -8, { bold: true })] : []
         return panel(
@@ -116,7 +118,9 @@ function thinned(counts: readonly number[]): number[] {
   return kept
 }
 
-function curveMarks({ points }: QualityCurve, index: number): Mark[] {
+function curveMarks({ points }: QualityCurve, index: number, of: number): Mark[] {
+  // side by side, so that no whisker covers another
+  const offset = (index - (of - 1) / 2) * DODGE
   const [color, dash] = [colorOf(index), dashOf(index)]
   const shown = points.filter(isShown)
   return [
@@ -130,7 +134,7 @@ function curveMarks({ points }: QualityCurve, index: number): Mark[] {
           from: { data: 'points' },
           encode: {
             enter: {
-              x: { scale: 'x', field: 'evaluations' },
+              x: { scale: 'x', field: 'evaluations', offset },
               y: { scale: 'y', field: 'value' },
               stroke: { value: color },
               strokeWidth: { value: 1.8 },
@@ -143,7 +147,7 @@ function curveMarks({ points }: QualityCurve, index: number): Mark[] {
           from: { data: 'points' },
           encode: {
             enter: {
-              x: { scale: 'x', field: 'evaluations' },
+              x: { scale: 'x', field: 'evaluations', offset },
               y: { scale: 'y', field: 'value' },
               size: { value: 22 },
               fill: { value: color },
@@ -158,7 +162,7 @@ function curveMarks({ points }: QualityCurve, index: number): Mark[] {
               type: 'rule',
               encode: {
                 enter: {
-                  x: { scale: 'x', value: evaluations },
+                  x: { scale: 'x', value: evaluations, offset },
                   y: at(value - spread),
                   y2: at(value + spread),
                   stroke: { value: color },

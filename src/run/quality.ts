@@ -62,9 +62,20 @@ export async function openQuality(data: LoadedData, options: QualityOptions): Pr
   const parts = options.parts.map((part) => ({ part, rows: partOf(data, part) }))
   const samples = Math.min(options.samples, data.train.shape[0])
   const rows = Object.fromEntries(parts.map(({ part, rows }) => [part, rows.shape[0]]))
-  return data.rowKind === 'pictures'
-    ? { samples, rows, ...(await pictures(data, parts, samples, options.features ?? 'digits')) }
-    : { samples, rows, ...points(data, parts, samples) }
+  const measures =
+    data.rowKind === 'pictures'
+      ? await pictures(data, parts, samples, options.features ?? 'digits')
+      : points(data, parts, samples)
+  let floor: Promise<QualityFloor> | null = null
+  return {
+    samples,
+    rows,
+    ...measures,
+    floor() {
+      floor ??= measures.floor()
+      return floor
+    },
+  }
 }
 
 type Parts = readonly { part: QualityPart; rows: Tensor }[]

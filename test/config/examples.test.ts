@@ -4,7 +4,7 @@ import { existsSync, readdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it, test } from 'vitest'
-import { readConfig, resolveConfig } from '../../src/config/index.js'
+import { readComparison, readConfig, resolveConfig, resolveMethod } from '../../src/config/index.js'
 import { checkTraining, networkFor } from '../../src/networks/registry.js'
 
 const folder = fileURLToPath(new URL('../../examples/', import.meta.url))
@@ -18,6 +18,15 @@ describe('examples', () => {
     else expect('path' in data && dirname(data.path)).toMatch(/^\.\.\/data/)
   })
 })
+
+it.each(readdirSync(join(folder, 'compare')))(
+  'compare/%s resolves: methods with as many steps in all',
+  async (name) => {
+    const { methods, settings } = await readComparison([join(folder, 'compare', name)])
+    const steps = methods.map((method) => resolveMethod(method, settings.seeds[0]).train.steps.reduce((a, b) => a + b))
+    expect(new Set(steps).size).toBe(1)
+  },
+)
 
 const geometric = [0.1, 0.15, 0.225, null]
 test.each([
