@@ -117,6 +117,13 @@ describe('CIFAR-10', () => {
     await expect(load({ kind: 'cifar10', path: folder() })).rejects.toThrow('batch.bin cannot be read')
   })
 
+  it('has every pixel in its place behind the class', () => {
+    const pixels = Array.from({ length: 2 * 3072 }, (_, i) => (7 * i + (i >> 5)) % 256)
+    const { tensor, labels } = decodeCifar10(Uint8Array.from([4, ...pixels.slice(0, 3072), 9, ...pixels.slice(3072)]))
+    expect([...tensor.values]).toEqual(pixels)
+    expect([...labels!]).toEqual([4, 9])
+  })
+
   it.each([
     ['records that are cut off', record(1, 0).slice(1), 'has 3072 bytes, which is no whole number of records of 3073'],
     ['no records', [], 'has 0 bytes'],
