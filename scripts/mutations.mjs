@@ -485,7 +485,7 @@ const source = [
   {
     file: 'src/kernels/activations.ts',
     tests: ['method/gradient', 'parity/native-TARGET'],
-    filter: 'finite| activation: ',
+    filter: 'finite|derivative| activation: ',
     mutations: [
       ['-Math.expm1(-beta * y)', '-Math.expm1(-y)'],
       ['sigmoid(z) * (1 + z * (1 - sigmoid(z)))', 'sigmoid(z) * (1 + z * sigmoid(z))'],

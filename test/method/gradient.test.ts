@@ -6,7 +6,7 @@
 import { describe, expect, test } from 'vitest'
 import type { Device } from '../../src/device/device.js'
 import { openReference } from '../../src/device/reference/device.js'
-import type { ActivationName } from '../../src/kernels/activations.js'
+import { type ActivationName, activations } from '../../src/kernels/activations.js'
 import { mlpNetwork } from '../../src/networks/mlp/mlp.js'
 import { type MlpSpec, mlpLayers, mlpParameterCount } from '../../src/networks/mlp/spec.js'
 import { wholeBatch } from '../../src/networks/network.js'
@@ -106,6 +106,16 @@ describe('gradient of the loss', () => {
       }
     }
     dispose()
+  })
+
+  test.each(Object.keys(activations) as ActivationName[])('the derivative of %s is that of its values', (name) => {
+    const { value, derivative, derivativeOf } = activations[name]
+    for (const beta of [1, 5]) {
+      for (const z of [-4, -1.3, -0.2, 0.15, 0.9, 3]) {
+        const slope = (value(z + 1e-5, beta) - value(z - 1e-5, beta)) / 2e-5
+        expect(derivative(derivativeOf === 'output' ? value(z, beta) : z, beta), `at ${z}`).toBeCloseTo(slope, 8)
+      }
+    }
   })
 
   test('parameter counts of the paper’s networks', () => {
