@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { afterAll, beforeEach, describe, expect, it } from 'vitest'
 import { type ComparedMethods, readComparison } from '../../src/config/index.js'
 import { networkFor } from '../../src/networks/registry.js'
-import { gather } from '../../src/run/compare/gather.js'
+import { gather, pairedDifference } from '../../src/run/compare/gather.js'
 import { planComparison, rowsOfJob } from '../../src/run/compare/plan.js'
 import { type RowResult, trainedWith } from '../../src/run/compare/row.js'
 import { markdown, spreadText } from '../../src/run/compare/tables.js'
@@ -174,6 +174,22 @@ describe('gathering', () => {
     expect(distance.mean).toBeCloseTo(0.415, 12)
     expect(distance.std).toBeCloseTo(Math.hypot(0.005, 0.005), 12)
     expect(local.nll?.mean).toBeCloseTo(1.015, 12)
+  })
+
+  it('takes differences between methods seed by seed, so that what is common to a seed falls out', async () => {
+    // the seed moves both methods by up to 1, the plain one by .1 to .12 more
+    const comparison = await gathered((id, { samples }) => {
+      const seed = Number(id.at(-1))
+      const more = seed + (id.startsWith('plain') ? 0.08 + 0.02 * seed : 0)
+      return { samples: samples.map((one) => ({ ...one, test: more })) }
+    })
+    const [a, b] = ['plain', 'local'].map((name) => method(comparison, name).points[0])
+    const { difference, standardError } = pairedDifference(a, b)!
+    expect(difference).toBeCloseTo(0.11, 12)
+    expect(standardError).toBeCloseTo(0.01, 12)
+    expect(method(comparison, 'plain').points[0].best!.distance.std).toBeGreaterThan(0.5)
+    expect(markdown(comparison)).toContain('| plain | 0.110 ± 0.010 | 0.110 ± 0.010 |')
+    expect(pairedDifference(a, { allowed: 4, best: null })).toBeNull()
   })
 
   it('does not choose a way whose samples are not finite under one of the seeds', async () => {

@@ -20,7 +20,13 @@ export interface Spread {
 export interface GatheredPoint {
   readonly allowed: number
   /** null where no way does with so few evaluations, or a seed's samples are not finite in all ways */
-  readonly best: { readonly way: string; readonly evaluations: number; readonly distance: Spread } | null
+  readonly best: {
+    readonly way: string
+    readonly evaluations: number
+    readonly distance: Spread
+    /** the distance under each seed, for differences between methods on the same test rows */
+    readonly bySeed: Readonly<Record<number, number>>
+  } | null
 }
 
 export interface GatheredMethod {
@@ -127,7 +133,8 @@ function spread(values: readonly (number | null)[]): Spread | null {
 }
 
 function gathered(name: string, label: string, made: readonly Made[], evaluations: readonly number[]): GatheredMethod {
-  const ended = made.filter(({ result }) => result.failed === null).map(({ result }) => result)
+  const endedRows = made.filter(({ result }) => result.failed === null)
+  const ended = endedRows.map(({ result }) => result)
   const [{ result }] = made
   const { each, networks } = result.parameters
   const average = (of: (result: RowResult) => number): number => spreadOf(made.map(({ result }) => of(result))).mean
@@ -146,26 +153,51 @@ function gathered(name: string, label: string, made: readonly Made[], evaluation
     nll: spread(ended.map(({ likelihood }) => likelihood?.nll ?? null)),
     kl: spread(ended.map(({ likelihood }) => likelihood?.kl ?? null)),
     likelihoodEvaluations: ended.find(({ likelihood }) => likelihood)?.likelihood?.evaluations ?? null,
-    points: evaluations.map((allowed) => ({ allowed, best: bestOf(ended, allowed) })),
+    points: evaluations.map((allowed) => ({ allowed, best: bestOf(endedRows, allowed) })),
   }
 }
 
 /** Of the ways whose samples are finite under every seed, the one that is nearest to the validation part in the mean. */
-function bestOf(results: readonly RowResult[], allowed: number): GatheredPoint['best'] {
-  if (results.length === 0) return null
-  const ofWay = (way: string): RowSamples[] =>
-    results.flatMap(({ samples }) => samples.filter((one) => one.allowed === allowed && one.way === way))
-  const ways = [...new Set(results.flatMap(({ samples }) => samples.map(({ way }) => way)))]
+function bestOf(ended: readonly Made[], allowed: number): GatheredPoint['best'] {
+  if (ended.length === 0) return null
+  const ofWay = (way: string): { seed: number; sample: RowSamples }[] =>
+    ended.flatMap(({ row: { seed }, result: { samples } }) =>
+      samples.filter((one) => one.allowed === allowed && one.way === way).map((sample) => ({ seed, sample })),
+    )
+  const ways = [...new Set(ended.flatMap(({ result: { samples } }) => samples.map(({ way }) => way)))]
   const finite = ways
     .map((way) => ({ way, samples: ofWay(way) }))
     .filter(
-      ({ samples }) => samples.length === results.length && samples.every(({ validation }) => validation !== null),
+      ({ samples }) =>
+        samples.length === ended.length &&
+        samples.every(({ sample }) => sample.validation !== null && sample.test !== null),
     )
-  const meanOf = (samples: readonly RowSamples[]): number => spreadOf(samples.map(({ validation }) => validation!)).mean
-  const [best] = finite.sort((a, b) => meanOf(a.samples) - meanOf(b.samples))
+    .map(({ way, samples }) => ({ way, samples, mean: spreadOf(samples.map(({ sample }) => sample.validation!)).mean }))
+  const [best] = finite.sort((a, b) => a.mean - b.mean)
   if (!best) return null
-  const distance = spread(best.samples.map(({ test }) => test))
-  return distance && { way: best.way, evaluations: best.samples[0].evaluations, distance }
+  const { way, samples } = best
+  return {
+    way,
+    evaluations: samples[0].sample.evaluations,
+    distance: spread(samples.map(({ sample }) => sample.test))!,
+    bySeed: Object.fromEntries(samples.map(({ seed, sample }) => [seed, sample.test!])),
+  }
+}
+
+/**
+ * How much farther a method's samples are from the test part than another's, over the seeds that both have: the mean of the
+ * differences and its standard error. Null where they have no seed in common.
+ */
+export function pairedDifference(a: GatheredPoint, b: GatheredPoint): Omit<Difference, 'what'> | null {
+  if (!a.best || !b.best) return null
+  const other = b.best.bySeed
+  const differences = Object.entries(a.best.bySeed).flatMap(([seed, value]) =>
+    Object.hasOwn(other, seed) ? [value - other[Number(seed)]] : [],
+  )
+  if (differences.length === 0) return null
+  const { mean, std } = spreadOf(differences)
+  const n = differences.length
+  return { difference: mean, standardError: n > 1 ? std / Math.sqrt(n) : null }
 }
 
 function aaOf(made: readonly Made[], evaluations: readonly number[]): Comparison['aa'] {

@@ -5,7 +5,7 @@ import { type Content, writeFileAtomic } from '../../files/atomic.js'
 import { cannotWrite } from '../../files/reasons.js'
 import { type CurvePanel, curvesFigure, renderComparison, renderPng } from '../../plot/index.js'
 import type { Comparison } from './gather.js'
-import { aaTable, blockTitle, costTable, markdown, qualityTable, remarks, waysTable } from './tables.js'
+import { aaTable, blockTables, blockTitle, markdown, remarks } from './tables.js'
 
 const CURVES = 'curves.png'
 
@@ -42,7 +42,7 @@ export async function writeComparison(
     sections: [
       ...blocks.map((block) => ({
         heading: blockTitle(block, parameters),
-        tables: [costTable(block), qualityTable(block, comparison), waysTable(block, comparison)],
+        tables: blockTables(block, comparison),
       })),
       ...(aa ? [{ heading: 'The same method under other seeds', tables: [aa] }] : []),
     ],

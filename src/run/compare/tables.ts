@@ -1,6 +1,6 @@
 /** A comparison as tables: of words and numbers, for Markdown and for the page. */
 
-import type { Comparison, GatheredBlock, GatheredMethod, Spread } from './gather.js'
+import { type Comparison, type GatheredBlock, type GatheredMethod, pairedDifference, type Spread } from './gather.js'
 
 export interface Table {
   readonly head: readonly string[]
@@ -68,6 +68,31 @@ export function qualityTable({ methods }: GatheredBlock, { distance, evaluations
   }
 }
 
+/** Distances less those of the first method, on the same test rows: mean ± standard error over seeds; null for one method. */
+export function pairedTable({ methods }: GatheredBlock, { distance, evaluations }: Comparison): Table | null {
+  const [first, ...others] = methods
+  if (others.length === 0) return null
+  return {
+    head: [`${distance} less that of ${first.label}, ± standard error`, ...evaluations.map(String)],
+    rows: others.map(({ label, points }) => [
+      label,
+      ...points.map((point, i) => {
+        const paired = pairedDifference(point, first.points[i])
+        return paired ? spreadText({ mean: paired.difference, std: paired.standardError, n: 1 }) : NONE
+      }),
+    ]),
+  }
+}
+
+/** The tables of a block, in their order. */
+export const blockTables = (block: GatheredBlock, comparison: Comparison): Table[] =>
+  [
+    costTable(block),
+    qualityTable(block, comparison),
+    pairedTable(block, comparison),
+    waysTable(block, comparison),
+  ].filter((table) => table !== null)
+
 /** The way that was chosen on the validation part, and the evaluations that it took. */
 export function waysTable({ methods }: GatheredBlock, { evaluations }: Comparison): Table {
   return {
@@ -111,9 +136,7 @@ export function markdown(comparison: Comparison): string {
   const sections = [
     ...blocks.flatMap((block) => [
       `## ${blockTitle(block, parameters)}`,
-      markdownTable(costTable(block)),
-      markdownTable(qualityTable(block, comparison)),
-      markdownTable(waysTable(block, comparison)),
+      ...blockTables(block, comparison).map(markdownTable),
     ]),
     ...(aa ? ['## A/A', markdownTable(aa)] : []),
     ...remarks(comparison).map((remark) => `- ${remark}`),
