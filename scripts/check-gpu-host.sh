@@ -113,7 +113,7 @@ for _ in 1 2 3; do
   wait $! 2>/dev/null || true
   readable devices=passed
 done
-on_host -- "${prove[@]}" --only devices --only learning --only bench-sampling --only tuner
+on_host -- "${prove[@]}" --seconds 500 --only devices --only learning --only bench-sampling --only tuner
 prints 'devices: done before'
 readable devices=passed learning=passed bench-sampling=passed tuner=passed
 

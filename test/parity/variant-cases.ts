@@ -20,7 +20,7 @@ export const productKernels = [
 /** Of each kernel: cases that are no multiple of any tile; quads where a core loads four numbers; narrow ones for those made for them. */
 const labels: Readonly<Record<'any' | 'quads' | 'thin' | 'dots' | 'narrow' | 'dense', RegExp>> = {
   any: /^\[193, 130\]|\[193, 130, 101\]/,
-  quads: /^\[53, 36\]|\[5[23], 36, 44\]/,
+  quads: /^\[53, 36\]|\[52, 36, 44\]/,
   thin: /^\[(131, 3|130, 2)\]/,
   dots: /^\[67, 256\]/,
   narrow: /^\[7, 3\]/,
