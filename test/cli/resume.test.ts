@@ -79,7 +79,7 @@ describe('a run that is cut off', () => {
       fileLimit: engine === 'native' ? 60 : 12,
     })
     expect(code).toBe(1)
-    expect(stdout).toBe('')
+    expect(JSON.parse(stdout).error.name).toBe('CheckpointError')
     expect(stderr).toMatch(
       new RegExp(
         `lfm: A checkpoint cannot be written to run: .*\\. Kept: the checkpoint at sub-flow 1, step ${steps},`,
@@ -117,7 +117,7 @@ describe('a run that is cut off', () => {
     session.child.kill('SIGINT')
     const { code, stdout, stderr } = await session.ended
     expect(code).toBe(130)
-    expect(stdout).toBe('')
+    expect(JSON.parse(stdout).error.name).toBe('Interrupted')
     const { step } = await progress()
     expect(stderr.trimEnd().split('\n').at(-1)).toBe(
       `Interrupted: saved at step ${step} of sub-flow 2. Go on with: lfm train moons.yaml --out run --device ${engine} ` +
