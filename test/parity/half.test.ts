@@ -24,14 +24,15 @@ import { halfKernels, halved } from './variant-cases.js'
 const name = await adapterOrSkip()
 
 /** What this adapter has of float16 and of matrix units. */
-async function offered(): Promise<{ f16: boolean; units: UnitsProduct | null }> {
-  if (!name) return { f16: false, units: null }
+async function offered(): Promise<{ f16: boolean; units: UnitsProduct | null; workgroupBytes: number }> {
+  if (!name) return { f16: false, units: null, workgroupBytes: 0 }
   const device = (await openWebgpu({ adapter: name, autotune: 'off' })) as WebgpuDevice
-  const { units, dtypes } = device
+  const { units, dtypes, info } = device
   await device.dispose()
-  return { f16: dtypes.has('f16'), units }
+  const workgroupBytes = Number(info.details.maxComputeWorkgroupStorageSize)
+  return { f16: dtypes.has('f16'), units, workgroupBytes }
 }
-const { f16, units } = await offered()
+const { f16, units, workgroupBytes } = await offered()
 if (name && !f16) console.warn(`\n*** FLOAT16 SUITES SKIPPED: ${name} has no shader-f16 ***\n`)
 if (name && process.env.LFM_REQUIRE_UNITS === '1' && units === null) {
   throw new Error(`LFM_REQUIRE_UNITS=1, but ${name} has no matrix units that could be used`)
@@ -69,6 +70,12 @@ interface Setting {
 const settings = Object.keys(halfVariants).flatMap((variant): Setting[] => {
   if (!halfVariants[variant].units) return [{ variant, form: null, how: 'plain' }]
   const own: Setting[] = units === null ? [] : [{ variant, form: units, how: `matrix units, as ${units}` }]
+  // the emulation's own memory: two fragments of 256 numbers for each team of 32
+  const { workgroupBytes: bytes, threads } = halfVariants[variant]
+  if (bytes + (threads / 32) * 2 * 256 * 2 > workgroupBytes) {
+    console.warn(`\n*** ${variant} IS NOT EMULATED: it takes more workgroup memory than ${name} has ***\n`)
+    return own
+  }
   const forms: UnitsProduct[] = variant === 'units64' ? ['units_wide', 'units_old'] : ['units_wide']
   return [...own, ...forms.map((form) => ({ variant, form, how: `emulated units, as ${form}` }))]
 })
