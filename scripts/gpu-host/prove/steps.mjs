@@ -67,13 +67,13 @@ export function steps({ node, out, small }) {
     },
     {
       name: 'learning',
-      limit: { full: 40, small: 240 },
+      limit: { full: 40, small: 180 },
       command: program('learning.ts', join(out, 'learning.json'), size),
       files: ['learning.json'],
     },
     {
       name: 'unet',
-      limit: { full: 40, small: 240 },
+      limit: { full: 40, small: 180 },
       command: program('unet.ts', join(out, 'unet.json')),
       files: ['unet.json'],
     },
