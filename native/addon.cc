@@ -477,8 +477,8 @@ Napi::Value info(const Napi::CallbackInfo& call) {
   result.Set("cacheSizes", caches);
   result.Set("name", machine.name);
   Napi::Array kernels = Napi::Array::New(env);
-  for (int i = 0; i < machine.target->kernel_count; i++) {
-    kernels.Set(static_cast<uint32_t>(i), machine.target->kernels[i]->name);
+  for (int i = 0; i < machine.table->kernel_count; i++) {
+    kernels.Set(static_cast<uint32_t>(i), machine.table->kernels[i]->name);
   }
   result.Set("kernels", kernels);
   return result;
@@ -489,21 +489,21 @@ Napi::Value fma_peak(const Napi::CallbackInfo& call) {
   const int64_t milliseconds = whole(call[0], "milliseconds", 0, 60000);
   ThreadPool& pool = ThreadPool::get();
   const int64_t threads = whole(call[1], "threads", 1, pool.count);
-  const Target& target = *cpu().target;
+  const KernelTable& table = *cpu().table;
   std::lock_guard<std::mutex> turn(pool.turn);
   using Clock = std::chrono::steady_clock;
   const Clock::time_point end = Clock::now() + std::chrono::milliseconds(milliseconds);
   struct Context {
-    const Target& target;
+    const KernelTable& table;
     Clock::time_point end;
     std::atomic<double> rate{0};
-  } context{target, end};
+  } context{table, end};
   // A worker that takes two tasks would find the time used up: each task's rate counts by itself.
   const auto task = [](void* pointer, int64_t, int) {
     Context& c = *static_cast<Context*>(pointer);
     const Clock::time_point start = Clock::now();
     double flops = 0;
-    do flops += c.target.multiply_adds(100000);
+    do flops += c.table.multiply_adds(100000);
     while (Clock::now() < c.end);
     const double rate = flops / std::chrono::duration<double>(Clock::now() - start).count();
     double sum = c.rate.load();
@@ -564,7 +564,7 @@ Napi::Value test_math(const Napi::CallbackInfo& call) {
   const std::string name = call[0].ToString().Utf8Value();
   const auto x = array_of<Napi::Float32Array>(call[1], napi_float32_array, "x must be a Float32Array");
   Napi::Float32Array y = Napi::Float32Array::New(call.Env(), x.ElementLength());
-  if (!cpu().target->evaluate(name.c_str(), x.Data(), y.Data(), static_cast<int64_t>(x.ElementLength()))) {
+  if (!cpu().table->evaluate(name.c_str(), x.Data(), y.Data(), static_cast<int64_t>(x.ElementLength()))) {
     throw type_error(call.Env(), "There is no vector function '" + name + "'.");
   }
   return y;
@@ -578,7 +578,7 @@ Napi::Value test_philox(const Napi::CallbackInfo& call) {
     throw type_error(call.Env(), "4 and 2 words are expected.");
   }
   Napi::Uint32Array words = Napi::Uint32Array::New(call.Env(), 4);
-  cpu().target->philox(counter.Data(), key.Data(), words.Data());
+  cpu().table->philox(counter.Data(), key.Data(), words.Data());
   return words;
 }
 

@@ -26,20 +26,20 @@ namespace {
 
 struct Candidate {
   const char* name;
-  const Target* target;
+  const KernelTable* table;
   bool supported;
 };
 
 std::vector<Candidate> candidates() {
 #if defined(__aarch64__)
-  return {{"neon", &neon::target, true}};
+  return {{"neon", &neon::table, true}};
 #else
   __builtin_cpu_init();
   // the compiler's test includes whether the operating system saves the registers
   const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
   const bool avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                       __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
-  return {{"avx512", &avx512::target, avx512}, {"avx2", &avx2::target, avx2}, {"baseline", &baseline::target, true}};
+  return {{"avx512", &avx512::table, avx512}, {"avx2", &avx2::table, avx2}, {"baseline", &baseline::table, true}};
 #endif
 }
 
@@ -179,7 +179,7 @@ Cpu examine() {
     throw std::runtime_error("LFM_CPU must be one of the instruction sets that this processor runs (" +
                              join(result.supported) + "), but is '" + result.chosen + "'.");
   }
-  result.target = found->target;
+  result.table = found->table;
   result.threads = choose_threads();
   result.name = processor_name();
   read_caches(result.caches);

@@ -15,7 +15,7 @@ struct Cpu {
   /** best first; the last one always runs */
   std::vector<std::string> supported;
   std::string chosen;
-  const Target* target;
+  const KernelTable* table;
   int threads;
   /** bytes of the data caches of one core, levels 1 to 3; 0 where neither system nor processor reports them */
   long caches[3];

@@ -57,9 +57,9 @@ void Allocation::release() {
 }
 
 const Kernel* find_kernel(const std::string& name) {
-  const Target& target = *cpu().target;
-  for (int i = 0; i < target.kernel_count; i++) {
-    if (name == target.kernels[i]->name) return target.kernels[i];
+  const KernelTable& table = *cpu().table;
+  for (int i = 0; i < table.kernel_count; i++) {
+    if (name == table.kernels[i]->name) return table.kernels[i];
   }
   return nullptr;
 }

@@ -1,6 +1,6 @@
 /**
  * The interface between the executor and the kernels. A kernel is compiled once for each instruction set and reached
- * through its target's table; it takes a Call: operands and attributes in the order that its Kernel declares, and
+ * through its instruction set's table; it takes a Call: operands and attributes in the order that its Kernel declares, and
  * scratch memory. Plain data and function pointers only, since kernels must not instantiate the standard library (see
  * simd/simd.h). Shapes were checked by the contract (src/kernels/) before a Call was made.
  */
@@ -76,8 +76,8 @@ struct Kernel {
   int64_t (*scratch)(const Call& call, int workers);
 };
 
-/** What a target offers: its kernels, and measurements of the machine under it. */
-struct Target {
+/** What one instruction set offers: its kernels, and measurements of the machine under it. */
+struct KernelTable {
   const Kernel* const* kernels;
   int kernel_count;
   /** a multiply-add loop in registers; returns the floating-point operations it did */
@@ -90,17 +90,17 @@ struct Target {
 
 #if defined(__aarch64__)
 namespace neon {
-extern const Target target;
+extern const KernelTable table;
 }
 #else
 namespace avx512 {
-extern const Target target;
+extern const KernelTable table;
 }
 namespace avx2 {
-extern const Target target;
+extern const KernelTable table;
 }
 namespace baseline {
-extern const Target target;
+extern const KernelTable table;
 }
 #endif
 

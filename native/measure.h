@@ -1,4 +1,4 @@
-/** What a target offers to tests and benchmarks; no kernel needs it. */
+/** What an instruction set offers to tests and benchmarks; no kernel needs it. */
 #pragma once
 
 #include "kernel.h"

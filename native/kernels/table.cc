@@ -1,4 +1,4 @@
-/** All kernels and fused composites of a target, as kernels.inc lists them. */
+/** All kernels and fused composites of an instruction set, as kernels.inc lists them. */
 
 #include "kernel.h"
 #include "measure.h"
@@ -16,7 +16,7 @@ static const Kernel* const all[] = {
 #undef KERNEL
 };
 
-const Target target = {all, sizeof all / sizeof all[0], multiply_adds, evaluate, philox_words};
+const KernelTable table = {all, sizeof all / sizeof all[0], multiply_adds, evaluate, philox_words};
 
 }  // namespace LFM_TARGET
 }  // namespace lfm
