@@ -6,7 +6,7 @@
 import { size } from '../src/kernels/contract.js'
 import { keepsPreActivation } from '../src/networks/mlp/spec.js'
 import { keptShapes } from '../src/networks/unet/residual_block.js'
-import { allModules, type UnetModule, type UnetSpec, unetPlan } from '../src/networks/unet/spec.js'
+import { allModules, type UnetModule, type UnetSpec, unetLayout } from '../src/networks/unet/spec.js'
 import type { NetWork } from './cases.js'
 import { fieldOf, type MlpShape, specOf } from './shapes.js'
 
@@ -35,7 +35,7 @@ function keptOfPicture(net: UnetSpec): number {
         return 4 * m.H * m.W * m.C
     }
   }
-  const plan = unetPlan(net)
+  const plan = unetLayout(net)
   // the first convolution's output and the last normalisation's
   const ends = net.height * net.breadth * (plan.first.N + plan.last.C)
   return allModules(plan).reduce((sum, module) => sum + ofModule(module), ends)

@@ -3,14 +3,14 @@
 import { type ReferenceTensor, size } from '../src/kernels/contract.js'
 import { kernels } from '../src/kernels/registry.js'
 import { expand } from '../src/program/lower.js'
-import type { Program, StorageBuffer, Tensor } from '../src/program/program.js'
+import type { Program, ProgramTensor, StorageBuffer } from '../src/program/program.js'
 
 export type Memory = Float64Array | Uint32Array
 
 /** A function that runs the program once; `memory` holds the buffers. */
 export function float64Program(program: Program, memory: ReadonlyMap<StorageBuffer, Memory>): () => void {
   const own = new Map<unknown, Memory>()
-  const dataOf = ({ storage }: Tensor): Memory => {
+  const dataOf = ({ storage }: ProgramTensor): Memory => {
     if (storage.kind === 'buffer') return memory.get(storage.buffer)!
     const key = storage.kind === 'temporary' ? storage.id : storage.values
     let data = own.get(key)

@@ -16,7 +16,7 @@ import {
   type ResidualBlock,
   type UnetModule,
   type UnetSpec,
-  unetPlan,
+  unetLayout,
 } from '../../src/networks/unet/spec.js'
 import type { Tf, TfjsField } from './tfjs-field.js'
 
@@ -34,7 +34,7 @@ type Module = (x: Core.Tensor4D, around: Around) => Core.Tensor4D
 /** The network with the values of a flat parameter tensor in the library's layout. */
 export function unetOf(tf: Tf, net: UnetSpec, flat: Float32Array): TfjsField {
   if (net.scaleShift || net.residualResampling) throw new Error('tfjs: plain UNets only')
-  const plan = unetPlan(net)
+  const plan = unetLayout(net)
   const parameters: Core.Variable[] = []
 
   const variable = (shape: number[], offset: number): Core.Variable => {

@@ -63,7 +63,7 @@ function weightsOf({ subFlows }: LocalFlow): string {
 /** The run's network with the parameters that training starts from, as a flow of one. */
 function untrained({ options, raw, extra, field }: Run, device: Device): LocalFlow {
   const flow = { ...options.flow, gammas: [null], interpolant: options.flow.interpolant.slice(-1) }
-  const subFlows = [{ parameters: field.initialise(options.seed, 1), scale: 1 }]
+  const subFlows = [{ parameters: field.initialise(options.seed, 1), outputScale: 1 }]
   return new LocalFlow(
     { options: { ...options, flow }, raw, rowShape: extra.rowShape, rowKind: 'pictures', scaler: null, subFlows },
     device,

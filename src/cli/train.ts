@@ -343,7 +343,7 @@ class Session {
     const { config, data, device, command } = this
     const losses = this.log.losses
     const { fits } = recipeOf(config).plan(recipeSettings(config))
-    const scales = chain.networks.map(({ scale }) => scale)
+    const scales = chain.networks.map(({ outputScale }) => outputScale)
     const least = leastLosses(fits, scales, principalVariances(data))
     const shown = { draw: this.undrawn === null, rowKind: data.rowKind, columns: data.columns, signal }
     const drawn = await drawPictures(command.out, flow, fits, data.train, losses, least, shown)

@@ -109,7 +109,7 @@ export interface Device {
   /** number formats that its buffers and temporaries can have */
   readonly dtypes: ReadonlySet<DType>
   /** What a program would need here; its buffers need not exist. Scratch memory inside a kernel is not in it. */
-  plan(program: Program): ProgramMemory
+  memoryFor(program: Program): ProgramMemory
   /** Compiles a program; its buffers must belong to this device and outlive the executable. */
   compile(program: Program): Promise<Executable>
   /** Times of the launches of all programs so far; null where profiling was not asked for, or the device has no clock for it. */

@@ -42,8 +42,6 @@ export interface EstimatedRows {
   /** n; null where the data are not there */
   readonly count: number | null
   readonly pixels: boolean
-  /** whether right ends are stored beside them; default false */
-  readonly pairs?: boolean
 }
 
 const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0)
@@ -53,8 +51,8 @@ export function estimateTraining(
   field: Network,
   task: Task,
   settings: FitSettings,
-  { count, pixels, pairs = false }: EstimatedRows,
-  device: Pick<Device, 'plan'> | null,
+  { count, pixels }: EstimatedRows,
+  device: Pick<Device, 'memoryFor'> | null,
 ): TrainingEstimate {
   const buffers: StorageBuffer[] = []
   const buffer = (length: number, dtype: StorageBuffer['dtype'] = 'f32') => {
@@ -85,9 +83,11 @@ export function estimateTraining(
     dtype: pixels ? 'u32' : 'f32',
     length: rows * poolWords(field.dimension, reading.values),
   }
-  const right: StorageBuffer | undefined = pairs ? { dtype: 'f32', length: rows * field.dimension } : undefined
+  const right: StorageBuffer | undefined = task.readsRight
+    ? { dtype: 'f32', length: rows * field.dimension }
+    : undefined
   const program = trainingProgram(field, task, { left, right, rows, reading }, 1, settings, on)
-  const { slots, constants } = device?.plan(program.build()) ?? memoryOf(program.build())
+  const { slots, constants } = device?.memoryFor(program.build()) ?? memoryOf(program.build())
   const activations = sum(slots) + constants
   const buffersOf = {
     parameters: 4 * P,

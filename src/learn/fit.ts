@@ -20,7 +20,7 @@ import {
   stateWords,
 } from '../kernels/state.js'
 import type { Network } from '../networks/network.js'
-import { ProgramBuilder, type StorageBuffer, type Tensor } from '../program/program.js'
+import { ProgramBuilder, type ProgramTensor, type StorageBuffer } from '../program/program.js'
 import { type OptimizerSettings, optimizerTable } from './optimizer.js'
 import type { PoolBuffers } from './pool.js'
 import { LOSS_RING, readRing, runSteps } from './step-runs.js'
@@ -285,7 +285,8 @@ export function trainingProgram(
   if (mixed && !network.addMixedGradient) {
     throw new TypeError('a network without a float16 path was to be trained in it')
   }
-  const whole = (buffer: StorageBuffer | null): Tensor | undefined => (buffer ? builder.tensor(buffer) : undefined)
+  const whole = (buffer: StorageBuffer | null): ProgramTensor | undefined =>
+    buffer ? builder.tensor(buffer) : undefined
   const rowLoss = builder.temporary([batch])
   const partials = builder.temporary([normBlocks(network.parameterLength)])
   const state = builder.tensor(on.state)

@@ -4,7 +4,7 @@
  */
 
 import type { Network } from '../networks/network.js'
-import type { ProgramBuilder, Tensor } from '../program/program.js'
+import type { ProgramBuilder, ProgramTensor } from '../program/program.js'
 import type { PoolBuffers } from './pool.js'
 
 /** What a fit gives a task for the operations of one step. */
@@ -12,23 +12,25 @@ export interface StepContext {
   readonly network: Network
   readonly pool: PoolBuffers
   /** the task's own tables, by name */
-  readonly tables: Readonly<Record<string, Tensor>>
+  readonly tables: Readonly<Record<string, ProgramTensor>>
   /** B, rows of a batch */
   readonly batch: number
   /** of every draw; the stream tells fits apart */
   readonly seed: number
   readonly stream: number
   /** u32 [8], kernels/state.ts: draws depend on its step */
-  readonly state: Tensor
+  readonly state: ProgramTensor
   /** format in which the network takes x */
   readonly inputs: 'f32' | 'f16'
   /** adds the gradient of the mean squared error of scale·network(x, t, condition) against the target; once a step */
-  regress(operands: { x: Tensor; t: Tensor; condition?: Tensor; target: Tensor }): void
+  regress(operands: { x: ProgramTensor; t: ProgramTensor; condition?: ProgramTensor; target: ProgramTensor }): void
 }
 
 export interface Task {
   /** values that its operations read, uploaded once a fit */
   readonly tables: Readonly<Record<string, Float32Array>>
+  /** whether it reads the pool's column `right` [n, D]: what a row's path leads to, stored beside the row */
+  readonly readsRight: boolean
   /** Adds the operations of one step: draws a batch and regresses on it. */
   addStep(builder: ProgramBuilder, on: StepContext): void
 }

@@ -19,7 +19,7 @@ export interface Stage {
   /** flat [P] */
   readonly parameters: Float32Array
   /** output scale of its network */
-  readonly scale: number
+  readonly outputScale: number
   /** the noising that it undoes: a step γ, or straight to noise */
   readonly gamma: number | null
   /** where it lies on the chain's angle; null: not known, and the clock `angle` is refused */
@@ -288,11 +288,11 @@ export class Flow {
     const chain = stages.map(({ angle }) => angle)
     // stages that share a buffer are carried through as one
     const shared = P * stages.length <= SHARED_ELEMENTS ? device.createBuffer(P * stages.length) : null
-    return stages.map(({ parameters, scale }, number) => {
+    return stages.map(({ parameters, outputScale }, number) => {
       const buffer = shared ?? device.createBuffer(P)
       const offset = shared ? number * P : 0
       buffer.write(parameters, offset)
-      return { field, parameters: buffer, offset, scale, place: { number, chain } }
+      return { field, parameters: buffer, offset, outputScale, place: { number, chain } }
     })
   }
 

@@ -18,7 +18,7 @@ import type { Evaluation } from '../ode/evaluations.js'
 import { addIntegration } from '../ode/integrate.js'
 import { type Evaluations, isAdaptive, planEvaluations, type SolverSettings } from '../ode/solver.js'
 import { dopri5 } from '../ode/tableaus.js'
-import { ALIGNMENT, aligned, ProgramBuilder, type Tensor } from '../program/program.js'
+import { ALIGNMENT, aligned, ProgramBuilder, type ProgramTensor } from '../program/program.js'
 
 /** A trained sub-flow on a device. */
 export interface Link {
@@ -27,7 +27,7 @@ export interface Link {
   /** where its parameters begin: a multiple of P; default 0. Links that share a buffer are carried through as one */
   readonly offset?: number
   /** output scale of its network */
-  readonly scale: number
+  readonly outputScale: number
   /** distributes steps over sub-flows; left out: the steps are those of the path */
   readonly place?: Place
 }
@@ -222,7 +222,7 @@ export class Transport {
     let y = this.source(builder)
     const probes = this.drawProbes(builder)
     let logDet = this.logDet ? builder.constant(new Float32Array(rows), [rows, 1]) : undefined
-    let ahead: Tensor | undefined
+    let ahead: ProgramTensor | undefined
     let output = 0
     for (const { first, last } of runsOf(legs)) {
       const { keep, link } = legs[last]
@@ -285,7 +285,7 @@ export class Transport {
     this.drawProbes(opening)
     const open = opening.operations.length > 0 ? await this.compile(opening) : null
 
-    const evaluate = (builder: ProgramBuilder, leg: Leg, s: number, x: Tensor, time: Tensor): void => {
+    const evaluate = (builder: ProgramBuilder, leg: Leg, s: number, x: ProgramTensor, time: ProgramTensor): void => {
       const operands = {
         parameters: builder.tensor(leg.link.parameters, [leg.link.field.parameterLength], leg.link.offset),
         x,
@@ -294,14 +294,14 @@ export class Transport {
         out: builder.tensor(stages, [rows, dimension], s * aligned(rows * dimension)),
       }
       if (!rates) {
-        leg.link.field.addVelocity(builder, operands, leg.link.scale)
+        leg.link.field.addVelocity(builder, operands, leg.link.outputScale)
         return
       }
       const divergence = builder.tensor(rates, [rows], s * aligned(rows))
       leg.link.field.addDivergence(
         builder,
         { ...operands, probes: this.probesTensor(builder), divergence },
-        leg.link.scale,
+        leg.link.outputScale,
       )
     }
 
@@ -403,7 +403,7 @@ export class Transport {
     )
   }
 
-  private source(builder: ProgramBuilder): Tensor {
+  private source(builder: ProgramBuilder): ProgramTensor {
     const shape = [this.options.rows, this.options.legs[0].link.field.dimension]
     if (this.options.source.kind === 'input') return builder.tensor(this.input, shape)
     const y = builder.temporary(shape)
@@ -411,12 +411,12 @@ export class Transport {
     return y
   }
 
-  private drawNoise(builder: ProgramBuilder, y: Tensor): void {
+  private drawNoise(builder: ProgramBuilder, y: ProgramTensor): void {
     if (this.options.source.kind !== 'noise') return
     builder.add(normal, { first: builder.tensor(this.first), y }, { ...seedWords(this.options.source.seed), stream: 0 })
   }
 
-  private drawProbes(builder: ProgramBuilder): Tensor | undefined {
+  private drawProbes(builder: ProgramBuilder): ProgramTensor | undefined {
     const { trace } = this.options
     const probes = this.probesTensor(builder)
     if (!probes || trace?.kind !== 'hutchinson') return undefined
@@ -428,13 +428,13 @@ export class Transport {
     return probes
   }
 
-  private probesTensor(builder: ProgramBuilder): Tensor | undefined {
+  private probesTensor(builder: ProgramBuilder): ProgramTensor | undefined {
     const { trace, rows, legs } = this.options
     if (!this.probes || trace?.kind !== 'hutchinson') return undefined
     return builder.tensor(this.probes, [trace.probes * rows, legs[0].link.field.dimension])
   }
 
-  private conditionTensor(builder: ProgramBuilder): Tensor | undefined {
+  private conditionTensor(builder: ProgramBuilder): ProgramTensor | undefined {
     const { rows, legs } = this.options
     return this.condition ? builder.tensor(this.condition, [rows, legs[0].link.field.condition]) : undefined
   }
@@ -497,7 +497,7 @@ function sharedParameters(builder: ProgramBuilder, legs: readonly Leg[]) {
   const count = Math.max(...places) - first + 1
   const scales = new Array<number>(count).fill(1)
   legs.forEach(({ link }, i) => {
-    scales[places[i] - first] = link.scale
+    scales[places[i] - first] = link.outputScale
   })
   return {
     parameters: builder.tensor(parameters, [count * P], first * P),

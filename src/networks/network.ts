@@ -6,7 +6,7 @@
 
 import type { Shapes } from '../kernels/contract.js'
 import type { DrawAttributes } from '../kernels/draws.js'
-import type { ProgramBuilder, Tensor } from '../program/program.js'
+import type { ProgramBuilder, ProgramTensor } from '../program/program.js'
 
 /** A named array as it stands in a file: unpadded, row-major, in PyTorch's layout. */
 export interface NamedTensor {
@@ -17,33 +17,33 @@ export interface NamedTensor {
 
 export interface FieldOperands {
   /** [P], flat */
-  readonly parameters: Tensor
+  readonly parameters: ProgramTensor
   /** [B, D] */
-  readonly x: Tensor
+  readonly x: ProgramTensor
   /** [B], or [1] for all rows */
-  readonly t: Tensor
+  readonly t: ProgramTensor
   /** [B, C], for a field with a condition */
-  readonly condition?: Tensor
+  readonly condition?: ProgramTensor
 }
 
 export interface GradientOperands extends FieldOperands {
   /** [B, D] */
-  readonly target: Tensor
+  readonly target: ProgramTensor
   /** [P] */
-  readonly gradient: Tensor
+  readonly gradient: ProgramTensor
   /** [B] */
-  readonly row_loss: Tensor
+  readonly row_loss: ProgramTensor
   /** u32 [8]: dropout needs the step, mixed precision the loss scale */
-  readonly state?: Tensor
+  readonly state?: ProgramTensor
   /** [P], zero in the gaps of the layout; for a batch in several parts */
-  readonly part?: Tensor
+  readonly part?: ProgramTensor
 }
 
 /** x may be float16 where `takesHalfInput`. */
 export interface MixedOperands extends GradientOperands {
-  readonly state: Tensor
+  readonly state: ProgramTensor
   /** [P] in float16: a copy of the parameters */
-  readonly half: Tensor
+  readonly half: ProgramTensor
 }
 
 /** How a gradient is computed. */
@@ -66,9 +66,9 @@ export interface NetworkSpec {
 
 /** Stages around a network: it sees x + Σ input_s·stage_s, and writes base + Σ output_s·stage_s + scale·v. */
 export interface Combination {
-  readonly stages: Tensor
+  readonly stages: ProgramTensor
   readonly input: readonly number[]
-  readonly base?: Tensor
+  readonly base?: ProgramTensor
   readonly output: readonly number[]
 }
 
@@ -99,17 +99,17 @@ export interface Network {
   /** whether addMixedGradient reads x as it is, so that it can be drawn in float16 */
   readonly takesHalfInput?: boolean
   /** out [B, D] = v */
-  addVelocity(builder: ProgramBuilder, operands: FieldOperands & { out: Tensor }, scale: number): void
+  addVelocity(builder: ProgramBuilder, operands: FieldOperands & { out: ProgramTensor }, scale: number): void
   /** out [B, D] = v, divergence [B]: exact, or by probes [T·B, D] */
   addDivergence(
     builder: ProgramBuilder,
-    operands: FieldOperands & { probes?: Tensor; out: Tensor; divergence: Tensor },
+    operands: FieldOperands & { probes?: ProgramTensor; out: ProgramTensor; divergence: ProgramTensor },
     scale: number,
   ): void
   /** the velocity with a combination before and after it; left out if the network cannot do that */
   addCombined?(
     builder: ProgramBuilder,
-    operands: FieldOperands & { out: Tensor },
+    operands: FieldOperands & { out: ProgramTensor },
     combination: Combination,
     scale: number,
   ): void

@@ -10,7 +10,7 @@ import { InvalidArgumentError } from '../errors.js'
 import { type Cost, expectBoth, expectShape, traffic } from '../kernels/contract.js'
 import type { Network, NetworkSpec } from '../networks/network.js'
 import { networkOf } from '../networks/registry.js'
-import type { Composite, ProgramBuilder, Tensor } from '../program/program.js'
+import type { Composite, ProgramBuilder, ProgramTensor } from '../program/program.js'
 import { type Evaluation, TABLE_COLUMNS, tableOf } from './evaluations.js'
 import { expandIntegration, type IntegrationAttributes } from './integrate_expansion.js'
 
@@ -82,13 +82,13 @@ function checkEvaluations(networks: number, evaluations: readonly Evaluation[], 
 /** One operation for consecutive evaluations of the same sub-flow. */
 function throughEach(
   builder: ProgramBuilder,
-  o: Record<string, Tensor>,
+  o: Record<string, ProgramTensor>,
   net: NetworkSpec,
   scales: readonly number[],
   evaluations: readonly Evaluation[],
 ): void {
   const P = networkOf(net).parameterLength
-  let { y, log_det: logDet, ahead }: Record<string, Tensor | undefined> = o
+  let { y, log_det: logDet, ahead }: Record<string, ProgramTensor | undefined> = o
   for (let first = 0; first < evaluations.length; ) {
     const { network } = evaluations[first]
     const other = evaluations.findIndex((evaluation, i) => i > first && evaluation.network !== network)
@@ -96,7 +96,7 @@ function throughEach(
     const own = evaluations.slice(first, end).map((evaluation) => ({ ...evaluation, network: 0 }))
     const whole = end === evaluations.length
     const out = whole ? o.out : builder.temporary(o.y.shape)
-    const logDetOut: Tensor | undefined = logDet && (whole ? o.log_det_out : builder.temporary(logDet.shape))
+    const logDetOut: ProgramTensor | undefined = logDet && (whole ? o.log_det_out : builder.temporary(logDet.shape))
     const carries = own[own.length - 1].carry !== 0
     const aheadOut = carries ? (whole ? o.ahead_out : builder.temporary(o.y.shape)) : undefined
     const { table: _, ...operands } = o
@@ -125,20 +125,20 @@ function throughEach(
 
 export interface IntegrationOperands {
   /** [N·P], those of N sub-flows one after another */
-  readonly parameters: Tensor
+  readonly parameters: ProgramTensor
   /** [B, D], the state before the first evaluation */
-  readonly y: Tensor
-  readonly condition?: Tensor
+  readonly y: ProgramTensor
+  readonly condition?: ProgramTensor
   /** [T·B, D], ±1; left out: the exact trace */
-  readonly probes?: Tensor
+  readonly probes?: ProgramTensor
   /** [B, 1]; together with log_det_out, or not at all */
-  readonly log_det?: Tensor
+  readonly log_det?: ProgramTensor
   /** [B, D], ahead_out of an earlier integration whose last evaluation has a `carry` */
-  readonly ahead?: Tensor
+  readonly ahead?: ProgramTensor
   /** [B, D], the state after the last evaluation */
-  readonly out: Tensor
-  readonly log_det_out?: Tensor
-  readonly ahead_out?: Tensor
+  readonly out: ProgramTensor
+  readonly log_det_out?: ProgramTensor
+  readonly ahead_out?: ProgramTensor
 }
 
 /** A list of evaluations through sub-flows whose outputs are multiplied by `scales`. */

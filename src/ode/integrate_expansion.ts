@@ -6,7 +6,7 @@
 import { stageCombine } from '../kernels/stage_combine.js'
 import type { NetworkSpec } from '../networks/network.js'
 import { networkOf } from '../networks/registry.js'
-import { aligned, type ProgramBuilder, type Tensor } from '../program/program.js'
+import { aligned, type ProgramBuilder, type ProgramTensor } from '../program/program.js'
 import { type Evaluation, isPlain, stepsOf } from './evaluations.js'
 
 export interface IntegrationAttributes {
@@ -17,10 +17,10 @@ export interface IntegrationAttributes {
 }
 
 interface State {
-  readonly y: Tensor
-  readonly logDet: Tensor | undefined
+  readonly y: ProgramTensor
+  readonly logDet: ProgramTensor | undefined
   /** where the next step's sum begins, unless at y */
-  readonly ahead: Tensor | undefined
+  readonly ahead: ProgramTensor | undefined
 }
 
 interface OfNetwork {
@@ -31,7 +31,7 @@ interface OfNetwork {
 /** Operands as integrate's, with the parameters of one sub-flow. */
 export function expandIntegration(
   builder: ProgramBuilder,
-  o: Record<string, Tensor>,
+  o: Record<string, ProgramTensor>,
   { net, scales: [scale], evaluations }: IntegrationAttributes,
 ): void {
   let state: State = { y: o.y, logDet: o.log_det, ahead: o.ahead }
@@ -53,7 +53,7 @@ export function expandIntegration(
 
 type Step = (
   builder: ProgramBuilder,
-  o: Record<string, Tensor>,
+  o: Record<string, ProgramTensor>,
   network: OfNetwork,
   step: readonly Evaluation[],
   from: State,
@@ -92,7 +92,7 @@ const separateStep: Step = (builder, o, { net, scale }, step, from, to) => {
   const last = step.length - 1
   const stages = builder.temporary([step.length, aligned(B * D)])
   const rates = from.logDet && builder.temporary([step.length, aligned(B)])
-  const stage = (s: number): Tensor => builder.view(stages, [B, D], s * aligned(B * D))
+  const stage = (s: number): ProgramTensor => builder.view(stages, [B, D], s * aligned(B * D))
   step.forEach(({ time, factor, own, place }, s) => {
     let x = from.y
     if (s > 0) {
@@ -123,7 +123,13 @@ const separateStep: Step = (builder, o, { net, scale }, step, from, to) => {
 }
 
 /** a + factor·b, into `out` or a new temporary. */
-function plus(builder: ProgramBuilder, a: Tensor, factor: number, b: Tensor, out = builder.temporary(a.shape)): Tensor {
+function plus(
+  builder: ProgramBuilder,
+  a: ProgramTensor,
+  factor: number,
+  b: ProgramTensor,
+  out = builder.temporary(a.shape),
+): ProgramTensor {
   const only = builder.view(b, [1, a.shape[0] * a.shape[1]])
   builder.add(stageCombine, { y: a, stages: only, out }, { coefficients: [factor] })
   return out

@@ -12,8 +12,8 @@ import {
   type Operation,
   type Program,
   ProgramBuilder,
+  type ProgramTensor,
   type StorageBuffer,
-  type Tensor,
 } from './program.js'
 
 export type Place =
@@ -48,7 +48,7 @@ export function expand(program: Program, takes: (operation: Operation) => boolea
   return program.operations.flatMap((operation) => {
     if (operation.contract.kind === 'kernel' || takes(operation)) return [operation]
     const builder = new ProgramBuilder()
-    operation.contract.expand(builder, operation.operands as Record<string, Tensor>, operation.attributes)
+    operation.contract.expand(builder, operation.operands as Record<string, ProgramTensor>, operation.attributes)
     return expand(builder.build(), takes)
   })
 }
@@ -59,7 +59,7 @@ export function lower(program: Program, takes: (operation: Operation) => boolean
   const lives = lifetimes(operations, packed)
   const { slotOf, slots } = assignSlots(lives)
   const constants = new ConstantTable()
-  const place = (tensor: Tensor): PlacedTensor => {
+  const place = (tensor: ProgramTensor): PlacedTensor => {
     const { storage, shape, dtype } = tensor
     if (storage.kind === 'buffer') return { place: storage, offset: tensor.offset, shape, dtype }
     if (storage.kind === 'temporary') {

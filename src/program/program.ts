@@ -23,7 +23,7 @@ export type Storage =
   | { readonly kind: 'constant'; readonly values: Float32Array }
   | { readonly kind: 'temporary'; readonly id: number; readonly dtype: DType; readonly length: number }
 
-export interface Tensor {
+export interface ProgramTensor {
   readonly storage: Storage
   /** first element within the storage; a multiple of 64 */
   readonly offset: number
@@ -31,7 +31,7 @@ export interface Tensor {
   readonly dtype: DType
 }
 
-export type Operands = Readonly<Record<string, Tensor | undefined>>
+export type Operands = Readonly<Record<string, ProgramTensor | undefined>>
 
 /**
  * A contract that expands into kernels. A device with a fused implementation for these shapes runs that, any other runs the
@@ -43,7 +43,7 @@ export interface Composite<A extends object = Attributes> {
   readonly operands: Kernel['operands']
   check(shapes: Shapes, attributes: A): void
   cost(shapes: Shapes, attributes: A): { readonly flops: number; readonly bytes: number }
-  expand(builder: ProgramBuilder, operands: Record<string, Tensor>, attributes: A): void
+  expand(builder: ProgramBuilder, operands: Record<string, ProgramTensor>, attributes: A): void
 }
 
 export interface Operation {
@@ -68,23 +68,23 @@ export class ProgramBuilder {
   readonly operations: Operation[] = []
 
   /** A tensor on a device buffer: all of it, or the window from `offset` (a multiple of 64). */
-  tensor(buffer: StorageBuffer, shape: Shape = [buffer.length], offset = 0): Tensor {
+  tensor(buffer: StorageBuffer, shape: Shape = [buffer.length], offset = 0): ProgramTensor {
     return window({ kind: 'buffer', buffer }, buffer.dtype, buffer.length, offset, shape)
   }
 
   /** Memory that lives within one replay, from the operation that writes it to the last that reads it. */
-  temporary(shape: Shape, dtype: DType = 'f32'): Tensor {
+  temporary(shape: Shape, dtype: DType = 'f32'): ProgramTensor {
     const storage: Storage = { kind: 'temporary', id: temporaries++, dtype, length: aligned(size(shape)) }
     return { storage, offset: 0, shape, dtype }
   }
 
   /** Values that are uploaded when the program is compiled. */
-  constant(values: readonly number[] | Float32Array, shape: Shape = [values.length]): Tensor {
+  constant(values: readonly number[] | Float32Array, shape: Shape = [values.length]): ProgramTensor {
     return { storage: { kind: 'constant', values: Float32Array.from(values) }, offset: 0, shape, dtype: 'f32' }
   }
 
   /** A window on a tensor's storage, `offset` elements (a multiple of 64) after the tensor's own first. */
-  view(tensor: Tensor, shape: Shape, offset = 0): Tensor {
+  view(tensor: ProgramTensor, shape: Shape, offset = 0): ProgramTensor {
     const length = tensor.storage.kind === 'buffer' ? tensor.storage.buffer.length : lengthOf(tensor.storage)
     return window(tensor.storage, tensor.dtype, length, tensor.offset + offset, shape)
   }
@@ -128,7 +128,7 @@ export class ProgramBuilder {
 const lengthOf = (storage: Exclude<Storage, { kind: 'buffer' }>): number =>
   storage.kind === 'constant' ? storage.values.length : storage.length
 
-function window(storage: Storage, dtype: DType, length: number, offset: number, shape: Shape): Tensor {
+function window(storage: Storage, dtype: DType, length: number, offset: number, shape: Shape): ProgramTensor {
   if (offset % ALIGNMENT !== 0 || offset < 0) {
     throw new InvalidArgumentError(
       `A tensor must start at a multiple of ${ALIGNMENT} elements, but starts at ${offset}.`,

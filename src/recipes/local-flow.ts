@@ -59,14 +59,14 @@ export const localFlow: Recipe = {
   },
   async nextPool({ device, network, settings, signal, onRows }, pool, finished) {
     if (settings.push === 'simulated') return null
-    const { parameters, scale } = finished[finished.length - 1]
+    const { parameters, outputScale } = finished[finished.length - 1]
     const weights = device.createBuffer(parameters.length)
     try {
       weights.write(parameters)
       const { gammas, paths } = settings
       const chain = anglesOf(gammas.map((gamma, i) => ({ gamma, path: paths[i] })))
       const place = { number: finished.length - 1, chain }
-      return await pushForward(device, { field: network, parameters: weights, scale, place }, pool, {
+      return await pushForward(device, { field: network, parameters: weights, outputScale, place }, pool, {
         solver: settings.pushSolver,
         seed: settings.fit.seed,
         stream: finished.length,

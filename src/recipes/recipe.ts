@@ -80,7 +80,7 @@ export interface TrainedNetwork {
   /** flat [P]; the moving average where one is kept */
   readonly parameters: Float32Array
   /** output scale */
-  readonly scale: number
+  readonly outputScale: number
 }
 
 /** The state of a recipe; going on from it is bit-identical to not having stopped. */
@@ -89,7 +89,7 @@ export interface RecipeState {
   /** number of the current fit, from 1; one more than there are when all have ended */
   readonly fit: number
   /** output scale of the current network */
-  readonly scale: number
+  readonly outputScale: number
   readonly training: TrainingState | null
   /** the pool of the current fit; null where it is the data themselves */
   readonly pool: PoolColumns | null

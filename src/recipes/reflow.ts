@@ -36,12 +36,12 @@ export const reflow: Recipe = {
     return { fits: [first, ...rest], stages: [rounds] }
   },
   async nextPool({ device, network, settings, signal, onRows }, pool, finished) {
-    const { parameters, scale } = finished[finished.length - 1]
+    const { parameters, outputScale } = finished[finished.length - 1]
     const weights = device.createBuffer(parameters.length)
     try {
       weights.write(parameters)
       const chain = anglesOf([{ gamma: null, path: settings.paths[finished.length - 1] }])
-      const link = { field: network, parameters: weights, scale, place: { number: 0, chain } }
+      const link = { field: network, parameters: weights, outputScale, place: { number: 0, chain } }
       return await pairsOf(device, link, {
         n: settings.reflow.pairs ?? pool.rows,
         solver: settings.pushSolver,

@@ -108,7 +108,7 @@ export async function* runRecipe(
       const resumed = start?.fit === number ? start : null
       const spread = (): number =>
         settings.outputScale ? targetSpread(kind ?? free, meanVariance(columns?.left ?? data, D)) : 1
-      const scale = resumed?.training ? resumed.scale : spread()
+      const outputScale = resumed?.training ? resumed.outputScale : spread()
       const previous = finished[number - 2]
       const training =
         resumed?.training ??
@@ -118,13 +118,13 @@ export async function* runRecipe(
           fitted.precision,
         )
       const standing = (state: TrainingState, spent?: StepsSpent): RecipeStanding => ({
-        state: { finished: [...finished], fit: number, scale, training: state, pool: columns },
+        state: { finished: [...finished], fit: number, outputScale, training: state, pool: columns },
         spent: sum(spent),
       })
       if (pairs) pool = { ...pool, right: device.createBuffer(pool.rows * D) }
       const { seed, steps: taken } = fitted
       const renewal = pairs && new PairRenewal(columns?.left ?? data, D, pool.right!, { ...pairs, seed, steps: taken })
-      const steps = fitNetwork(device, network, task, pool, training, scale, fitted, {
+      const steps = fitNetwork(device, network, task, pool, training, outputScale, fitted, {
         renewal,
         signal,
         checkpointEvery: settings.checkpointEvery,
@@ -146,7 +146,7 @@ export async function* runRecipe(
       totals.skipped += trained.state.skipped
       variants = mergeVariants(variants, trained.variants)
       if (number < F) yield standing(trained.state)
-      finished.push({ parameters: trained.state.average ?? trained.state.parameters, scale })
+      finished.push({ parameters: trained.state.average ?? trained.state.parameters, outputScale })
       if (number < F) {
         const began = performance.now()
         const onRows = (rows: number, of: number): void =>
@@ -166,7 +166,7 @@ export async function* runRecipe(
         totals.pushSeconds += (performance.now() - began) / 1000
       }
       yield {
-        state: { finished: [...finished], fit: number + 1, scale: 1, training: null, pool: columns },
+        state: { finished: [...finished], fit: number + 1, outputScale: 1, training: null, pool: columns },
         spent: sum(),
       }
     }

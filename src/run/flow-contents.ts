@@ -5,7 +5,7 @@ import type { RowKind } from '../data/kinds.js'
 import type { Scaler } from '../data/scaler.js'
 import type { TrainedNetwork } from '../recipes/recipe.js'
 
-export interface FlowParts {
+export interface FlowContents {
   readonly options: ResolvedOptions
   /** the options as they were written: what a saved run resolves again */
   readonly raw: object

@@ -13,7 +13,7 @@ import { networkFor } from '../networks/registry.js'
 import { anglesOf } from '../recipes/angles.js'
 import type { TrainedNetwork } from '../recipes/recipe.js'
 import type { Progress } from '../recipes/run-recipe.js'
-import type { FlowParts } from './parts.js'
+import type { FlowContents } from './flow-contents.js'
 import { openRun, readFlow, saveFlow } from './run.js'
 import { trainFlow } from './training.js'
 
@@ -51,7 +51,7 @@ export class LocalFlow extends Flow {
   readonly rowKind: RowKind
 
   /** From parts, on a device of the caller's; without one, a device is opened when it is first needed. */
-  constructor({ options, raw, rowShape, rowKind, scaler, subFlows }: FlowParts, device: Device | null = null) {
+  constructor({ options, raw, rowShape, rowKind, scaler, subFlows }: FlowContents, device: Device | null = null) {
     const { ode, flow, seed, model } = options
     // of a recipe's fits the last are the model
     const paths = flow.interpolant.slice(-subFlows.length)

@@ -78,10 +78,10 @@ export async function openQuality(data: LoadedData, options: QualityOptions): Pr
   }
 }
 
-type Parts = readonly { part: QualityPart; rows: Tensor }[]
+type NamedParts = readonly { part: QualityPart; rows: Tensor }[]
 type Measures = Pick<Quality, 'name' | 'distances' | 'floor' | 'dispose'>
 
-function points({ train, scaler }: LoadedData, parts: Parts, samples: number): Measures {
+function points({ train, scaler }: LoadedData, parts: NamedParts, samples: number): Measures {
   const d = rowLength(train.shape)
   const valuesOf = (x: Tensor): Float32Array =>
     Float32Array.from(
@@ -110,7 +110,7 @@ function points({ train, scaler }: LoadedData, parts: Parts, samples: number): M
   }
 }
 
-async function pictures({ train }: LoadedData, parts: Parts, samples: number, name: string): Promise<Measures> {
+async function pictures({ train }: LoadedData, parts: NamedParts, samples: number, name: string): Promise<Measures> {
   const features = await featuresOf(name)
   const known = await Promise.all(
     parts.map(async ({ part, rows }) => ({ part, values: (await features.extract(quantise(rows))).values })),

@@ -33,7 +33,7 @@ import { networkFor } from '../networks/registry.js'
 import type { ReportCurve, ReportEvaluation, ReportQuality } from '../plot/index.js'
 import type { RecipePlan, RecipeState, TrainedNetwork } from '../recipes/recipe.js'
 import { recipeOf, recipeSettings } from '../recipes/settings.js'
-import type { FlowParts } from './parts.js'
+import type { FlowContents } from './flow-contents.js'
 import { type LossHistory, type ReportFacts, removeReport } from './report.js'
 import { reportFacts } from './report-facts.js'
 
@@ -171,8 +171,8 @@ export class RunWriter {
       columns: identity.columns,
       configPath: identity.configPath,
       dataSha256: identity.dataSha256,
-      scales: chain.finished.map(({ scale }) => scale),
-      scale: chain.scale,
+      scales: chain.finished.map(({ outputScale }) => outputScale),
+      scale: chain.outputScale,
       skipped: chain.training?.skipped ?? 0,
       skippedInARow: chain.training?.skippedInARow ?? 0,
       lossExponent: chain.training?.lossExponent ?? 0,
@@ -281,7 +281,7 @@ async function readFinished({ folder, manifest, field, extra }: Run, count: numb
     const tensors = asNamed((await readCheckpointTensors(folder, manifest, subFlowFile(n))).tensors)
     expectRoom(folder, field, tensors)
     const parameters = field.fromTensors(tensors, `subflow.${n}.`)
-    finished.push({ parameters, scale: extra.scales[n - 1] })
+    finished.push({ parameters, outputScale: extra.scales[n - 1] })
   }
   return finished
 }
@@ -309,7 +309,7 @@ function asNamed(tensors: Awaited<ReturnType<typeof readCheckpointTensors>>['ten
 }
 
 /** The trained flow of a finished run. Throws CheckpointError where it is not finished, or damaged. */
-export async function readFlow(run: Run): Promise<FlowParts> {
+export async function readFlow(run: Run): Promise<FlowContents> {
   const { manifest, options, raw, extra, folder } = run
   if (manifest.progress.phase !== 'done') {
     throw new CheckpointError(
@@ -331,7 +331,7 @@ export async function readFlow(run: Run): Promise<FlowParts> {
 
 /** Writes a flow that a program trained as a finished run. */
 export async function saveFlow(
-  parts: FlowParts,
+  parts: FlowContents,
   device: DeviceInfo | null,
   folder: string,
   force: boolean,
@@ -361,7 +361,7 @@ export async function saveFlow(
     // checked again now that nobody else writes there
     await findRun(folder, { force })
     await new RunWriter(folder, identity, field, null, force).write({
-      chain: { finished, fit: fits.length + 1, scale: 1, training: null, pool: null },
+      chain: { finished, fit: fits.length + 1, outputScale: 1, training: null, pool: null },
       losses: [],
       timings: noTimings,
       variants: {},
@@ -442,7 +442,7 @@ export async function readState(run: Run): Promise<RunState> {
     chain: {
       finished,
       fit: done ? F + 1 : number,
-      scale: extra.scale,
+      outputScale: extra.scale,
       training,
       pool,
     },

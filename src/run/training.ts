@@ -15,8 +15,8 @@ import { checkTraining, networkFor } from '../networks/registry.js'
 import type { RecipeState } from '../recipes/recipe.js'
 import { type RecipeHooks, type RecipeSpent, runRecipe, type TrainedRecipe } from '../recipes/run-recipe.js'
 import { recipeOf, recipeSettings } from '../recipes/settings.js'
+import type { FlowContents } from './flow-contents.js'
 import { machineBytes } from './machine.js'
-import type { FlowParts } from './parts.js'
 
 /** Throws InvalidArgumentError where a batch needs more rows than the n there are. */
 export function checkBatch({ train, flow }: ResolvedOptions, n: number): void {
@@ -34,11 +34,11 @@ export function estimateRun(
   network: Network,
   options: ResolvedOptions,
   rows: EstimatedRows,
-  device: Pick<Device, 'plan'> | null,
+  device: Pick<Device, 'memoryFor'> | null,
 ): TrainingEstimate {
   const { fits } = recipeOf(options).plan(recipeSettings(options))
   const [longest] = [...fits].sort((a, b) => b.settings.steps - a.settings.steps)
-  return estimateTraining(network, longest.task, longest.settings, { ...rows, pairs: longest.kind === null }, device)
+  return estimateTraining(network, longest.task, longest.settings, rows, device)
 }
 
 export interface TrainFlowHooks extends RecipeHooks {
@@ -71,7 +71,7 @@ export async function trainFlow(
   options: ResolvedOptions,
   raw: object,
   hooks: TrainFlowHooks = {},
-): Promise<{ parts: FlowParts; trained: TrainedRecipe }> {
+): Promise<{ parts: FlowContents; trained: TrainedRecipe }> {
   const [n, ...rowShape] = x.shape
   checkBatch(options, n)
   checkTraining(options.model, options.train, rowShape)

@@ -10,7 +10,7 @@ import type { Device } from '../../src/device/device.js'
 import { openReference } from '../../src/device/reference/device.js'
 import { DeviceError } from '../../src/errors.js'
 import { kernels } from '../../src/kernels/registry.js'
-import { unetPlan, unetRowFlops } from '../../src/networks/unet/spec.js'
+import { unetLayout, unetRowFlops } from '../../src/networks/unet/spec.js'
 
 const convolutions = Object.entries(convolutionWorks).map(([name, { work }]) => [name, work(3)] as const)
 const works = { ...kernelWorks, ...pictureWorks, ...Object.fromEntries(convolutions) }
@@ -65,7 +65,7 @@ describe('bench: networks on pictures', () => {
     const [small, paper] = pictureShapes
     expect(small.spec).toMatchObject({ width: 32, multipliers: [1, 2, 2], depth: 1, attention: [16], headChannels: 32 })
     const numbers = ({ spec }: PictureShape): number =>
-      unetPlan(spec).parameters.reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0)
+      unetLayout(spec).parameters.reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0)
     expect(numbers(paper)).toBe(35_746_307)
     // a batch of each: 110 GFLOP and 9.6 TFLOP
     expect(flopsOf({ kind: 'step', net: small, rows: 64 }) / 1e9).toBeCloseTo(109.8, 1)

@@ -12,9 +12,9 @@ import { gradientNorm, normBlocks } from '../../src/kernels/gradient_norm.js'
 import { STATE_LENGTH } from '../../src/kernels/state.js'
 import { optimizerTable } from '../../src/learn/optimizer.js'
 import { wholeBatch } from '../../src/networks/network.js'
-import { unetDimension, unetPlan } from '../../src/networks/unet/spec.js'
+import { unetDimension, unetLayout } from '../../src/networks/unet/spec.js'
 import { unetNetwork } from '../../src/networks/unet/unet.js'
-import { ProgramBuilder, type Tensor } from '../../src/program/program.js'
+import { ProgramBuilder, type ProgramTensor } from '../../src/program/program.js'
 import { smallUnet } from '../small-unet.js'
 
 export const net = smallUnet
@@ -25,7 +25,7 @@ const D = unetDimension(net)
 /** Starting parameters, moved so that no layer is zero; gaps of the layout stay zero. */
 export function parameters(): Float32Array {
   const flat = unetNetwork(net).initialise(1103, 1)
-  for (const { offset, shape } of unetPlan(net).parameters) {
+  for (const { offset, shape } of unetLayout(net).parameters) {
     const length = shape.reduce((product, extent) => product * extent, 1)
     normals(length, 0.1).forEach((value, i) => {
       flat[offset + i] += value
@@ -58,7 +58,8 @@ export async function ours(): Promise<Computed> {
     return buffer
   }
   const builder = new ProgramBuilder()
-  const tensor = (values: Float32Array | Uint32Array, shape?: number[]): Tensor => builder.tensor(filled(values), shape)
+  const tensor = (values: Float32Array | Uint32Array, shape?: number[]): ProgramTensor =>
+    builder.tensor(filled(values), shape)
   const P = field.parameterLength
   const table = optimizerTable(2, settings)
   const ring = device.createBuffer(64)

@@ -79,6 +79,15 @@ describe('the estimate of a training', () => {
     expect(parts.memory.optimizer - whole.memory.optimizer).toBe(4 * P)
   })
 
+  test('counts right ends where the longest fit reads them', () => {
+    const poolOf = (flow: object) => {
+      const options = resolveOptions({ model: { hidden: [8] }, train: { batch: 32, steps: 10 }, flow })
+      return estimateRun(networkFor(options.model, [6]), options, { count: 1000, pixels: false }, null).memory.pool
+    }
+    expect(poolOf({ recipe: 'plain' })).toBe(4 * 6 * 1000)
+    expect(poolOf({ recipe: 'plain', coupling: 'optimal' })).toBe(2 * 4 * 6 * 1000)
+  })
+
   test('is held against the device', () => {
     const { options, ...whole } = estimate({})
     const cpu = { type: 'cpu', name: 'here', details: {} } as const

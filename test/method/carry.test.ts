@@ -25,7 +25,11 @@ const net: MlpSpec = {
 }
 const network = mlpNetwork(net)
 
-function flowOf(device: Device, stages: readonly Pick<Stage, 'parameters' | 'scale'>[], solver: SolverSettings): Flow {
+function flowOf(
+  device: Device,
+  stages: readonly Pick<Stage, 'parameters' | 'outputScale'>[],
+  solver: SolverSettings,
+): Flow {
   const settings = { sample: solver, evaluate: { ...solver, trace: 'exact', probes: 1 } as const, seed: 1 }
   const all = stages.map((stage) => ({ ...stage, gamma: null, angle: null }))
   return new Flow({ network, stages: all, rowShape: [2], scaler: null, settings }, device, async () => device)
@@ -43,9 +47,9 @@ await describeOn(['reference', 'native'], 'a model', (device) => {
     'carries by %s through every stage with its own scale',
     async (solver) => {
       const stages = [
-        { parameters: constant(1, 10), scale: 0.5 },
-        { parameters: constant(2, -3), scale: 2 },
-        { parameters: constant(-1, 1), scale: 1.5 },
+        { parameters: constant(1, 10), outputScale: 0.5 },
+        { parameters: constant(2, -3), outputScale: 2 },
+        { parameters: constant(-1, 1), outputScale: 1.5 },
       ]
       const flow = flowOf(device(), stages, { solver, steps: 2, rtol: 1e-5, atol: 1e-5 })
       const x = { values: Float32Array.of(0, 0, 1, 2), shape: [2, 2] }
@@ -71,7 +75,7 @@ await describeOn(['reference', 'native'], 'a model', (device) => {
   )
 
   test('samples are the decoded normals of the seed, each by its number', async () => {
-    const stages = [1, 2].map((stream) => ({ parameters: network.initialise(8, stream), scale: 1 }))
+    const stages = [1, 2].map((stream) => ({ parameters: network.initialise(8, stream), outputScale: 1 }))
     const flow = flowOf(device(), stages, { solver: 'rk4', steps: 2, rtol: 1e-5, atol: 1e-5 })
     // more than a block has
     const n = 1500

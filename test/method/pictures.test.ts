@@ -93,7 +93,7 @@ await describeOn(['reference', 'native', 'webgpu'], 'pictures', (device) => {
     const parameters = device().createBuffer(field.parameterLength)
     const options = { solver, seed: 5, stream: 1 }
     try {
-      const { pool: pushed } = await pushForward(device(), { field, parameters, scale: 1 }, pool, options)
+      const { pool: pushed } = await pushForward(device(), { field, parameters, outputScale: 1 }, pool, options)
       expect(pushed.reading).toEqual({ values: 'floats', mirror: 0 })
       const got = (await pushed.left.read()) as Float32Array
       pushed.left.dispose()

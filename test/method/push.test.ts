@@ -47,7 +47,11 @@ await describeOn(['reference', 'native'], 'a push', (device) => {
     const rows = 70
     const x = Float32Array.from({ length: 2 * rows }, (_, i) => Math.sin(i))
     const pool = uploadPool(device(), { left: x }, 2, 0)
-    const made = await pushForward(device(), { field, parameters, scale: 0.5 }, pool, { solver, seed: 1, stream: 1 })
+    const made = await pushForward(device(), { field, parameters, outputScale: 0.5 }, pool, {
+      solver,
+      seed: 1,
+      stream: 1,
+    })
     const pushed = await made.pool.left.read()
     x.forEach((value, i) => {
       expect(pushed[i]).toBeCloseTo(value + (i % 2 === 0 ? 1.5 : -0.75), 5)
@@ -65,7 +69,7 @@ await describeOn(['native'], 'a push of mirrored pictures', (device) => {
     const bytes = Uint8Array.from({ length: 2 * n }, (_, i) => (i % 2 === 0 ? 0 : 255))
     const pool = uploadPool(device(), { left: bytes }, 2, 2)
     const options = { solver: solvers[0], seed: 7, stream: 3 }
-    const made = await pushForward(device(), { field, parameters, scale: 1 }, pool, options)
+    const made = await pushForward(device(), { field, parameters, outputScale: 1 }, pool, options)
     const pushed = await made.pool.left.read()
     const y = { data: new Float64Array(2 * n), shape: [n, 2] }
     loadRows.reference(

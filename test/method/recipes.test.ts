@@ -305,10 +305,10 @@ await describeOn(['reference', 'native'], 'fits', (device) => {
     for (const data of [bytes, floats]) {
       const { networks } = await begin({ outputScale: true }, data)
       const wanted = Math.sqrt((1 - Math.exp(-0.3)) ** 2 * S + 1 - Math.exp(-0.6))
-      expect(networks[0].scale).toBeCloseTo(wanted, 6)
+      expect(networks[0].outputScale).toBeCloseTo(wanted, 6)
     }
     const plainly = await begin({ outputScale: false })
-    expect(plainly.networks.map(({ scale }) => scale)).toEqual([1, 1])
+    expect(plainly.networks.map(({ outputScale }) => outputScale)).toEqual([1, 1])
   })
 })
 
@@ -330,7 +330,7 @@ await describeOn(['reference', 'native'], 'plain', (device) => {
     const chained = await trainChain(device(), small, rows(60), recipeSettings(settings))
     expect(one.networks).toEqual(chained.networks)
     expect(one.networks).toHaveLength(1)
-    expect(one.networks[0].scale).not.toBe(1)
+    expect(one.networks[0].outputScale).not.toBe(1)
   })
 })
 

@@ -41,7 +41,7 @@ function links(device: Device, oneBuffer = false): { links: Link[]; dispose: () 
       field.initialise(77, stream).map((w) => 2.2 * w),
       offset,
     )
-    return { field, parameters, offset, scale: 1.3 - 0.2 * number, place: { number, chain } }
+    return { field, parameters, offset, outputScale: 1.3 - 0.2 * number, place: { number, chain } }
   })
   return {
     links: made,

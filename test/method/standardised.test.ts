@@ -21,7 +21,7 @@ function flows(device: Device, name: keyof typeof scalers) {
   // weights that bend paths and stretch volumes
   const subFlows = [1, 2].map((stream) => ({
     parameters: network.initialise(8, stream).map((w) => 2 * w),
-    scale: 1.1,
+    outputScale: 1.1,
   }))
   const parts = { options, raw, rowShape: [2], rowKind: 'points' as const, subFlows }
   return {

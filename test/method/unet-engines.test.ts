@@ -10,12 +10,12 @@ import { afterAll, expect, test } from 'vitest'
 import { resolveOptions } from '../../src/config/index.js'
 import type { Device, DeviceBuffer } from '../../src/device/device.js'
 import { openReference } from '../../src/device/reference/device.js'
-import { type UnetSpec, unetDimension, unetPlan } from '../../src/networks/unet/spec.js'
+import { type UnetSpec, unetDimension, unetLayout } from '../../src/networks/unet/spec.js'
 import { unetNetwork } from '../../src/networks/unet/unet.js'
 import { addIntegration } from '../../src/ode/integrate.js'
 import { methods } from '../../src/ode/methods.js'
 import { localSteps } from '../../src/ode/steps.js'
-import { ProgramBuilder, type Tensor } from '../../src/program/program.js'
+import { ProgramBuilder, type ProgramTensor } from '../../src/program/program.js'
 import { LocalFlow } from '../../src/run/local-flow.js'
 import { trainFlow } from '../../src/run/training.js'
 import { describeOn } from '../devices.js'
@@ -35,7 +35,7 @@ const wave = (length: number, frequency: number, size = 1): Float32Array =>
 /** Starting parameters, moved so that no layer is zero. */
 function parametersOf(net: UnetSpec): Float32Array {
   const flat = unetNetwork(net).initialise(1, 1)
-  unetPlan(net).parameters.forEach(({ offset, shape, start }, number) => {
+  unetLayout(net).parameters.forEach(({ offset, shape, start }, number) => {
     const length = shape.reduce((product, extent) => product * extent, 1)
     wave(length, 0.7 + 0.1 * number, typeof start === 'number' ? 0.1 : 0.2 / Math.sqrt(start.fanIn)).forEach((v, i) => {
       flat[offset + i] += v
@@ -49,7 +49,11 @@ type Results = Record<string, Float32Array>
 /** Builds a program with named results, runs it once, and reads them. */
 async function runOn(
   device: Device,
-  build: (builder: ProgramBuilder, given: (values: Float32Array, shape?: number[]) => Tensor, result: Result) => void,
+  build: (
+    builder: ProgramBuilder,
+    given: (values: Float32Array, shape?: number[]) => ProgramTensor,
+    result: Result,
+  ) => void,
 ): Promise<Results> {
   const builder = new ProgramBuilder()
   const buffers: DeviceBuffer[] = []
@@ -59,12 +63,12 @@ async function runOn(
     buffers.push(buffer)
     return buffer
   }
-  const given = (values: Float32Array, shape: number[] = [values.length]): Tensor => {
+  const given = (values: Float32Array, shape: number[] = [values.length]): ProgramTensor => {
     const buffer = make(values.length)
     buffer.write(values)
     return builder.tensor(buffer, shape)
   }
-  const result = (name: string, shape: number[]): Tensor => {
+  const result = (name: string, shape: number[]): ProgramTensor => {
     const buffer = make(shape.reduce((product, extent) => product * extent, 1))
     results.set(name, buffer)
     return builder.tensor(buffer, shape)
@@ -78,11 +82,11 @@ async function runOn(
   for (const buffer of buffers) buffer.dispose()
   return read
 }
-type Result = (name: string, shape: number[]) => Tensor
+type Result = (name: string, shape: number[]) => ProgramTensor
 
 const programs: Record<string, (net: UnetSpec) => Parameters<typeof runOn>[1]> = {
   gradient: (net) => (builder, given, result) => {
-    const [D, P] = [unetDimension(net), unetPlan(net).parameterLength]
+    const [D, P] = [unetDimension(net), unetLayout(net).parameterLength]
     unetNetwork(net).addGradient(
       builder,
       {
@@ -154,7 +158,7 @@ await describeOn(engines, 'the UNet', (device) => {
       const want = await reference('gradient', label)
       const got = await runOn(device(), programs.gradient(net))
       expect(relative(got.row_loss, want.row_loss)).toBeLessThan(1e-5)
-      for (const { name, offset, shape } of unetPlan(net).parameters) {
+      for (const { name, offset, shape } of unetLayout(net).parameters) {
         const length = shape.reduce((product, extent) => product * extent, 1)
         expect(relative(got.gradient, want.gradient, offset, length), name).toBeLessThan(1e-4)
       }
@@ -180,7 +184,7 @@ await describeOn(
     test.each(Object.entries(nets))('%s: the gradient of every parameter is the reference’s', async (label, net) => {
       const want = await reference('gradient', label)
       const got = await runOn(device(), programs.gradient(net))
-      for (const { name, offset, shape } of unetPlan(net).parameters) {
+      for (const { name, offset, shape } of unetLayout(net).parameters) {
         const length = shape.reduce((product, extent) => product * extent, 1)
         expect(relative(got.gradient, want.gradient, offset, length), name).toBeLessThan(1e-4)
       }

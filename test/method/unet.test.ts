@@ -11,8 +11,8 @@ import type { TrainingMode } from '../../src/networks/network.js'
 import {
   type UnetSpec,
   unetDimension,
+  unetLayout,
   unetParameterCount,
-  unetPlan,
   unetProblem,
 } from '../../src/networks/unet/spec.js'
 import { unetNetwork } from '../../src/networks/unet/unet.js'
@@ -108,7 +108,7 @@ const wave = (length: number, frequency: number, size = 1): Float64Array =>
 /** Every parameter away from where it starts: zero-initialised layers would hide the gradients of those before them. */
 function parametersOf(net: UnetSpec): Float64Array {
   const flat = Float64Array.from(unetNetwork(net).initialise(1, 1))
-  unetPlan(net).parameters.forEach(({ offset, shape, start }, number) => {
+  unetLayout(net).parameters.forEach(({ offset, shape, start }, number) => {
     const length = shape.reduce((product, extent) => product * extent, 1)
     const size = typeof start === 'number' ? 0.2 : 0.5 / Math.sqrt(start.fanIn)
     wave(length, 0.7 + 0.1 * number, size).forEach((value, i) => {
@@ -177,7 +177,7 @@ describe.each(Object.entries(nets))('gradient: %s', (_, net) => {
     const { parameters, gradient, loss } = gradientOf(net)
     loss()
     const found = gradient.slice()
-    for (const [number, { name, offset, shape }] of unetPlan(net).parameters.entries()) {
+    for (const [number, { name, offset, shape }] of unetLayout(net).parameters.entries()) {
       const length = shape.reduce((product, extent) => product * extent, 1)
       const direction = wave(length, 1.9 + 0.3 * number)
       const move = (by: number): number => {
@@ -203,7 +203,7 @@ describe.each(Object.entries(nets))('gradient: %s', (_, net) => {
       expect(worst(other.gradient, whole.gradient)).toBeLessThan(1e-12)
     }
     const named = new Set<number>()
-    for (const { offset, shape } of unetPlan(net).parameters) {
+    for (const { offset, shape } of unetLayout(net).parameters) {
       const length = shape.reduce((product, extent) => product * extent, 1)
       for (let i = 0; i < length; i++) named.add(offset + i)
     }
@@ -422,7 +422,7 @@ describe('parameters', () => {
     expect(names).toContain('a.output_blocks.1.1.conv.weight')
     expect(names).toContain('a.output_blocks.1.0.emb_layers.1.bias')
     // element [n, c, i, j] of a file is element [i, j, c, n] on the device
-    const conv = unetPlan(small).parameters.find(({ name }) => name === 'input_blocks.0.0.weight')!
+    const conv = unetLayout(small).parameters.find(({ name }) => name === 'input_blocks.0.0.weight')!
     const { values } = tensors.find(({ name }) => name === 'a.input_blocks.0.0.weight')!
     const [n, c, i, j] = [3, 1, 2, 0]
     expect(values[((n * 2 + c) * 3 + i) * 3 + j]).toBe(flat[conv.offset + ((i * 3 + j) * 2 + c) * 4 + n])

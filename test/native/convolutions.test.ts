@@ -5,7 +5,7 @@ import { type ConvolutionVariant, convolutionVariants } from '../../src/device/n
 import { openNative } from '../../src/device/native/index.js'
 import { size } from '../../src/kernels/contract.js'
 import { conv2d, plainConvolution } from '../../src/kernels/conv2d.js'
-import { ProgramBuilder, type Tensor } from '../../src/program/program.js'
+import { ProgramBuilder, type ProgramTensor } from '../../src/program/program.js'
 import { describeOn } from '../devices.js'
 import { convolutionCases } from '../parity/convolution-cases.js'
 import { runCase } from '../parity/harness.js'
@@ -15,7 +15,7 @@ async function variantsOf(convolutions: readonly number[][], forced?: string): P
   const device = await openNative({ variants: forced === undefined ? {} : { conv2d: forced } })
   const builder = new ProgramBuilder()
   for (const [k, stride, C, N] of convolutions) {
-    const given = (...shape: number[]): Tensor => builder.constant(new Float32Array(size(shape)), shape)
+    const given = (...shape: number[]): ProgramTensor => builder.constant(new Float32Array(size(shape)), shape)
     const operands = { x: given(2, 6, 6, C), weight: given(k, k, C, N), bias: given(N) }
     const y = builder.temporary([2, 6 / stride, 6 / stride, N])
     const attributes = { ...plainConvolution, padding: (k - 1) / 2, stride: stride as 1 | 2 }

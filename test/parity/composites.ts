@@ -17,7 +17,7 @@ import { type Evaluation, tableOf } from '../../src/ode/evaluations.js'
 import { integrate } from '../../src/ode/integrate.js'
 import { methods } from '../../src/ode/methods.js'
 import { localSteps } from '../../src/ode/steps.js'
-import { ALIGNMENT, aligned, type Composite, ProgramBuilder, type Tensor } from '../../src/program/program.js'
+import { ALIGNMENT, aligned, type Composite, ProgramBuilder, type ProgramTensor } from '../../src/program/program.js'
 import { compare } from './harness.js'
 
 export interface CompositeCase {
@@ -228,7 +228,7 @@ export async function runComposite(
 ): Promise<{ results: Record<string, Float32Array>; variant: string }> {
   const builder = new ProgramBuilder()
   const buffers: Record<string, DeviceBuffer> = {}
-  const tensors: Record<string, Tensor> = {}
+  const tensors: Record<string, ProgramTensor> = {}
   const make = (name: string, shape: Shape, content?: Float32Array): void => {
     const buffer = device.createBuffer(2 * ALIGNMENT + aligned(size(shape)))
     buffer.write(new Float32Array(buffer.length).fill(MARGIN))

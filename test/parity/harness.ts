@@ -13,7 +13,7 @@ import { seedWords } from '../../src/kernels/draws.js'
 import { packPixels, poolWords } from '../../src/kernels/pool.js'
 import { kernels } from '../../src/kernels/registry.js'
 import { STATE_LENGTH } from '../../src/kernels/state.js'
-import { ALIGNMENT, aligned, ProgramBuilder, type Tensor } from '../../src/program/program.js'
+import { ALIGNMENT, aligned, ProgramBuilder, type ProgramTensor } from '../../src/program/program.js'
 
 export interface CaseOperand {
   readonly shape: Shape
@@ -51,8 +51,8 @@ export async function runCase(device: Device, testCase: Case, variant?: string):
   const contract = kernels.get(testCase.kernel)!
   const builder = new ProgramBuilder()
   const buffers: Record<string, DeviceBuffer> = {}
-  const tensors: Record<string, Tensor> = {}
-  const halves: { x: Tensor; y: Tensor }[] = []
+  const tensors: Record<string, ProgramTensor> = {}
+  const halves: { x: ProgramTensor; y: ProgramTensor }[] = []
   for (const [name, { shape, values, half }] of Object.entries(testCase.operands)) {
     const dtype: DType = values instanceof Uint32Array ? 'u32' : 'f32'
     const buffer = device.createBuffer(2 * ALIGNMENT + aligned(values.length), dtype)

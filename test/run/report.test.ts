@@ -14,7 +14,7 @@ afterAll(() => rmSync(work, { recursive: true }))
 function flowOf(raw: object, scales: number[]): LocalFlow {
   const options = resolveOptions(raw)
   const { field } = new LocalFlow({ options, raw, rowShape: [2], rowKind: 'points', scaler: null, subFlows: [] })
-  const subFlows = scales.map((scale, n) => ({ scale, parameters: field.initialise(1, n + 1) }))
+  const subFlows = scales.map((outputScale, n) => ({ outputScale, parameters: field.initialise(1, n + 1) }))
   return new LocalFlow({ options, raw, rowShape: [2], rowKind: 'points', scaler: null, subFlows })
 }
 
@@ -91,7 +91,7 @@ describe('a run folder', () => {
     const parts = { options: resolveOptions(raw), raw, rowShape: [3, 4, 2], rowKind: 'points', scaler: null } as const
     const { field } = new LocalFlow({ ...parts, subFlows: [] })
     const folder = join(work, 'walks')
-    await new LocalFlow({ ...parts, subFlows: [{ scale: 1, parameters: field.initialise(1, 1) }] }).save(folder)
+    await new LocalFlow({ ...parts, subFlows: [{ outputScale: 1, parameters: field.initialise(1, 1) }] }).save(folder)
     expect((await LocalFlow.load(folder)).rowKind).toBe('points')
     const path = join(folder, 'manifest.json')
     const manifest = JSON.parse(readFileSync(path, 'utf8'))

@@ -81,7 +81,7 @@ describe.skipIf(!name)(`webgpu: a fused chain on ${name}`, { timeout: 600_000 },
     const links = Array.from({ length: SUB_FLOWS }, (_, i) => {
       const parameters = device.createBuffer(mlpParameterLength(rose))
       parameters.write(Float32Array.from({ length: parameters.length }, (_, j) => 0.15 * Math.sin((j + 1) * (i + 1.7))))
-      return { field, parameters, scale: 1, place: { number: i, chain } }
+      return { field, parameters, outputScale: 1, place: { number: i, chain } }
     })
     const transport = await Transport.open(spied, {
       legs: wholePath(links, 'decode'),

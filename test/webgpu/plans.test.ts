@@ -4,9 +4,9 @@
  */
 
 import { describe, expect, test } from 'vitest'
-import { plan } from '../../src/device/webgpu/launches.js'
+import { planLaunches } from '../../src/device/webgpu/launches.js'
 import { bearers, type Launch } from '../../src/device/webgpu/plans.js'
-import type { Target } from '../../src/device/webgpu/target.js'
+import type { AdapterTarget } from '../../src/device/webgpu/target.js'
 import { partsOfGradients } from '../../src/device/webgpu/weight-gradients.js'
 import { kernels } from '../../src/kernels/registry.js'
 import type { MlpSpec } from '../../src/networks/mlp/spec.js'
@@ -26,7 +26,7 @@ const net = (layers: number, more: Partial<MlpSpec> = {}): MlpSpec => ({
   ...more,
 })
 
-const targets: Record<string, Target> = {
+const targets: Record<string, AdapterTarget> = {
   'a processor': { software: true, lanes: 8, workgroupBytes: 32768, f16: true, units: null, forced: {} },
   'a processor without subgroups': {
     software: true,
@@ -41,12 +41,12 @@ const targets: Record<string, Target> = {
 
 const bufferOf = (length: number, dtype: 'f32' | 'u32' | 'f16' = 'f32') => ({ length, dtype })
 
-function shadersOf(operations: readonly LoweredOperation[], target: Target): string[] {
+function shadersOf(operations: readonly LoweredOperation[], target: AdapterTarget): string[] {
   const shared = partsOfGradients(operations, target)
-  return operations.flatMap((one) => plan(one, target, shared).launches.map(({ shader }) => shader))
+  return operations.flatMap((one) => planLaunches(one, target, shared).launches.map(({ shader }) => shader))
 }
 
-function launchesOf(spec: MlpSpec, batch: number, target: Target, precision?: 'mixed'): string[] {
+function launchesOf(spec: MlpSpec, batch: number, target: AdapterTarget, precision?: 'mixed'): string[] {
   const { operations } = lower(stepOf(spec, batch, bufferOf, precision).program, () => false)
   return shadersOf(operations, target)
 }
@@ -117,7 +117,7 @@ describe.each(Object.entries(targets))('webgpu: attention on %s', (_, target) =>
     const back = { ...given, dy: tensor(B, 4, 4, C), dqkv: tensor(B, 4, 4, 3 * C) }
     builder.add(kernels.get('attention_backward')!, back, { heads })
     const { operations } = lower(builder.build(), () => false)
-    const launches = operations.flatMap((one) => plan(one, target).launches)
+    const launches = operations.flatMap((one) => planLaunches(one, target).launches)
     expect(launches.length).toBe(4)
     for (const { shader, groups } of launches) {
       expect(Math.max(...groups), shader).toBeLessThanOrEqual(65_535)

@@ -9,7 +9,7 @@ import type { Line } from '../../src/device/webgpu/line.js'
 import { openWebgpu } from '../../src/device/webgpu/node/index.js'
 import type { Pipelines, Prepared } from '../../src/device/webgpu/pipelines.js'
 import type { Launch } from '../../src/device/webgpu/plans.js'
-import type { ProductShape, Target } from '../../src/device/webgpu/target.js'
+import type { AdapterTarget, ProductShape } from '../../src/device/webgpu/target.js'
 import { candidatesFor, Tuner, withRows } from '../../src/device/webgpu/tuner.js'
 import { chooseVariant, variants } from '../../src/device/webgpu/variants.js'
 import { convert } from '../../src/kernels/convert.js'
@@ -41,7 +41,7 @@ function layers(make: (length: number) => DeviceBuffer, B: number, widths: reado
   return builder.build()
 }
 
-const target: Target = { software: true, lanes: 8, workgroupBytes: 32768, f16: false, units: null, forced: {} }
+const target: AdapterTarget = { software: true, lanes: 8, workgroupBytes: 32768, f16: false, units: null, forced: {} }
 
 /** A layer's forward product. */
 const forward = (columns: number, inner: number): ProductShape => ({
@@ -145,8 +145,8 @@ describe.skipIf(!name)(`webgpu: the tuner on ${name}`, { timeout: 600_000 }, () 
   function tunerWith(
     findings: Findings,
     times: readonly number[],
-    forced: Target['forced'] = {},
-    played: Partial<Target> = {},
+    forced: AdapterTarget['forced'] = {},
+    played: Partial<AdapterTarget> = {},
     refused: (launch: Launch) => boolean = () => false,
     changed: (launch: Launch) => Launch = (launch) => launch,
     budget?: { compiling: number; timing: number },

@@ -3,7 +3,7 @@
 import { writeFileSync } from 'node:fs'
 import type { Device } from '../../../src/device/device.js'
 import { openDevice } from '../../../src/device/node/select.js'
-import { unetDimension, unetPlan } from '../../../src/networks/unet/spec.js'
+import { unetDimension, unetLayout } from '../../../src/networks/unet/spec.js'
 import { unetNetwork } from '../../../src/networks/unet/unet.js'
 import { ProgramBuilder } from '../../../src/program/program.js'
 import { smallUnet } from '../../../test/small-unet.js'
@@ -25,7 +25,7 @@ const wave = (length: number, frequency: number, size = 1): Float32Array =>
   Float32Array.from({ length }, (_, i) => size * Math.sin(frequency * (i + 1) + 0.01 * (i % 1000) ** 2))
 
 async function gradientOn(device: Device): Promise<Float32Array> {
-  const [D, P] = [unetDimension(net), unetPlan(net).parameterLength]
+  const [D, P] = [unetDimension(net), unetLayout(net).parameterLength]
   const builder = new ProgramBuilder()
   const start = unetNetwork(net).initialise(1, 1)
   // no layer begins as zero
@@ -63,7 +63,7 @@ async function gradientOn(device: Device): Promise<Float32Array> {
 
 const [native, webgpu] = [await openDevice('native'), await openDevice('webgpu', { fast: true })]
 const [expected, own] = [await gradientOn(native), await gradientOn(webgpu)]
-const errors = unetPlan(net).parameters.map(({ name, offset, shape }) => {
+const errors = unetLayout(net).parameters.map(({ name, offset, shape }) => {
   const length = shape.reduce((product, extent) => product * extent, 1)
   let [squares, differences] = [0, 0]
   for (let i = offset; i < offset + length; i++) {

@@ -195,7 +195,7 @@ export class NativeEngine implements Device {
     source.memory.copyTo(fromOffset, destination.memory, toOffset, length)
   }
 
-  plan(program: Program): ProgramMemory {
+  memoryFor(program: Program): ProgramMemory {
     return memoryOf(program, new VariantChoice(this.variants).takes)
   }
 

@@ -97,7 +97,7 @@ class ReferenceDevice implements Device {
     this.enqueue(() => to.data.set(from.data.subarray(fromOffset, fromOffset + length), toOffset))
   }
 
-  plan(program: Program): ProgramMemory {
+  memoryFor(program: Program): ProgramMemory {
     return memoryOf(program, () => false, Float64Array.BYTES_PER_ELEMENT)
   }
 

@@ -11,12 +11,12 @@ import { mergeVariants } from '../device.js'
 import { expectKernels } from '../gaps.js'
 import { CompositeChoice, compositePlanners } from './composites.js'
 import type { CompiledProgram, Dispatch } from './executable.js'
-import { plan, plannedKernels } from './launches.js'
+import { planLaunches, plannedKernels } from './launches.js'
 import { usage, type WebgpuBuffer, type WebgpuMemory } from './memory.js'
 import type { Pipelines, Prepared } from './pipelines.js'
-import { bearers, type Launch, type Plan, type Planner, type Scratch, type SharedParts } from './plans.js'
+import { bearers, type Launch, type LaunchPlan, type Planner, type Scratch, type SharedPartialSums } from './plans.js'
 import { packUniforms, type Shader, uniformBytes } from './shaders.js'
-import type { Target } from './target.js'
+import type { AdapterTarget } from './target.js'
 import { choiceLabel } from './variants.js'
 import { partsOfGradients } from './weight-gradients.js'
 
@@ -29,7 +29,7 @@ export interface CompilesOn {
   readonly gpu: GPUDevice
   readonly memory: WebgpuMemory
   readonly pipelines: Pipelines
-  readonly target: Target
+  readonly target: AdapterTarget
   readonly absent: Absent
 }
 
@@ -51,7 +51,7 @@ interface Placement {
   /** memory beside the operands, by binding name */
   readonly scratch: Readonly<Record<string, GPUBuffer>>
   /** parts of operands, by binding name */
-  readonly windows: Plan['windows']
+  readonly windows: LaunchPlan['windows']
 }
 
 export async function compileProgram(program: Program, on: CompilesOn): Promise<CompiledProgram> {
@@ -135,16 +135,16 @@ export async function compileProgram(program: Program, on: CompilesOn): Promise<
 class ProductChoices {
   chosen: Readonly<Record<string, string>> = {}
 
-  constructor(private readonly target: Target) {}
+  constructor(private readonly target: AdapterTarget) {}
 
-  plan(operation: LoweredOperation, shared: SharedParts): Plan {
+  plan(operation: LoweredOperation, shared: SharedPartialSums): LaunchPlan {
     const { name } = operation.contract
     const forced = this.target.forced[name]?.split(' ') ?? []
     let label: string | undefined
-    const onChoice: Target['onChoice'] = (shape, variant) => {
+    const onChoice: AdapterTarget['onChoice'] = (shape, variant) => {
       label = forced.includes(variant) ? variant : choiceLabel(shape, variant)
     }
-    const planned = plan(operation, { ...this.target, onChoice }, shared)
+    const planned = planLaunches(operation, { ...this.target, onChoice }, shared)
     label ??= planned.variant
     if (label !== undefined) this.chosen = mergeVariants(this.chosen, { [name]: label })
     return planned

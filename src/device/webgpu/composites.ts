@@ -12,11 +12,17 @@
 import { DeviceError, invalid } from '../../errors.js'
 import { inputWidth, type MlpAttributes } from '../../networks/mlp/spec.js'
 import type { LoweredOperation } from '../../program/lower.js'
-import { type Composite, type Operation, type Program, ProgramBuilder, type Tensor } from '../../program/program.js'
+import {
+  type Composite,
+  type Operation,
+  type Program,
+  ProgramBuilder,
+  type ProgramTensor,
+} from '../../program/program.js'
 import { layeredIntegration, layeredPlanners, type MlpIntegration, takesLayers } from './layered.js'
 import { mlpTile } from './mlp-tile.js'
-import { flag, groupsFor, type Plan, type Planner, shapesOf } from './plans.js'
-import type { Target } from './target.js'
+import { flag, groupsFor, type LaunchPlan, type Planner, shapesOf } from './plans.js'
+import type { AdapterTarget } from './target.js'
 
 /** The variants of each composite that has several. */
 export const compositeVariants: Readonly<Record<string, readonly string[]>> = {
@@ -42,7 +48,7 @@ export function ofOneSubFlow(operations: readonly Operation[]): Operation[] {
     const builder = new ProgramBuilder()
     ;(operation.contract as Composite).expand(
       builder,
-      operation.operands as Record<string, Tensor>,
+      operation.operands as Record<string, ProgramTensor>,
       operation.attributes,
     )
     return ofOneSubFlow(builder.operations)
@@ -61,7 +67,7 @@ function tangentsOf({ contract, operands, attributes }: Operation | LoweredOpera
 }
 
 /** The names of those that this adapter can run on this composite, the suggested one first. */
-export function usableCompositeVariants(operation: Operation, target: Target): string[] {
+export function usableCompositeVariants(operation: Operation, target: AdapterTarget): string[] {
   const { net } = operation.attributes as unknown as MlpAttributes
   const tile = mlpTile(net, tangentsOf(operation), target.workgroupBytes)
   const layers = operation.contract.name === 'integrate' && takesLayers(operation)
@@ -77,13 +83,13 @@ export const compositeClass = (operation: Operation): string =>
   JSON.stringify([operation.contract.name, operation.attributes.net, tangentsOf(operation)])
 
 /** The variant of a composite; what was forced may be several names, as an executable reports them. */
-export const chooseCompositeVariant = (operation: Operation, target: Target): string =>
+export const chooseCompositeVariant = (operation: Operation, target: AdapterTarget): string =>
   forcedComposite(operation, target) ??
   target.tunedComposite?.(operation) ??
   usableCompositeVariants(operation, target)[0]
 
 /** What the caller or a manifest asks for; undefined where that is nothing, or not usable. */
-export function forcedComposite(operation: Operation, target: Target): string | undefined {
+export function forcedComposite(operation: Operation, target: AdapterTarget): string | undefined {
   const { name } = operation.contract
   const forced = target.forced[name]?.split(' ') ?? []
   const unknown = forced.find((one) => !compositeVariants[name].includes(one))
@@ -97,7 +103,7 @@ export function forcedComposite(operation: Operation, target: Target): string | 
 export class CompositeChoice {
   readonly chosen: Record<string, string> = {}
 
-  constructor(private readonly target: Target) {}
+  constructor(private readonly target: AdapterTarget) {}
 
   private variantOf(operation: Operation): string {
     const { name } = operation.contract
@@ -117,7 +123,7 @@ export class CompositeChoice {
       if (this.variantOf(operation) !== 'layered') return [operation]
       const builder = new ProgramBuilder()
       const attributes = operation.attributes as unknown as MlpIntegration
-      layeredIntegration(builder, operation.operands as Record<string, Tensor>, attributes)
+      layeredIntegration(builder, operation.operands as Record<string, ProgramTensor>, attributes)
       return builder.operations
     })
     return { operations }
@@ -133,7 +139,7 @@ export const compositePlanners: Readonly<Record<string, Planner>> = {
 }
 
 /** The launch of a composite that is taken whole. */
-function planFused(operation: LoweredOperation, target: Target): Plan {
+function planFused(operation: LoweredOperation, target: AdapterTarget): LaunchPlan {
   const { name } = operation.contract
   const attributes = operation.attributes as unknown as MlpAttributes & Partial<MlpIntegration>
   const { net, scale, scales } = attributes

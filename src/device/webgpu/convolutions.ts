@@ -10,8 +10,8 @@ import type { Conv2dBackwardInputAttributes } from '../../kernels/conv2d_backwar
 import type { Conv2dBackwardWeightAttributes } from '../../kernels/conv2d_backward_weight.js'
 import type { Layout } from '../../kernels/pictures.js'
 import type { LoweredOperation } from '../../program/lower.js'
-import { activationOf, flag, groupsFor, type Launch, type Plan, type Planner, shapesOf } from './plans.js'
-import type { Constants, Target, Variant } from './target.js'
+import { activationOf, flag, groupsFor, type Launch, type LaunchPlan, type Planner, shapesOf } from './plans.js'
+import type { AdapterTarget, Constants, Variant } from './target.js'
 import { chooseVariant, variants } from './variants.js'
 
 type Uniforms = Record<string, number>
@@ -67,7 +67,7 @@ interface Asked {
   readonly quads: boolean
 }
 
-function chooseCore(operation: LoweredOperation, target: Target, asked: Asked): Core {
+function chooseCore(operation: LoweredOperation, target: AdapterTarget, asked: Asked): Core {
   const { core, columns, rows, inner, dense, quads } = asked
   const shape = { kernel: operation.contract.name, rows, columns, inner, patches: { dense } }
   const variant = chooseVariant({ ...shape, left: 'inner', right: 'columns' }, target)
@@ -244,12 +244,12 @@ const MOST_PART = 2 ** 19
 /** Workgroups, of 64 to 256 invocations, that keep an adapter busy; parts are made until there are so many. */
 const BUSY = { hardware: 1024, software: 8 }
 
-function partPixels(pixels: number, tiles: number, { software }: Target): number {
+function partPixels(pixels: number, tiles: number, { software }: AdapterTarget): number {
   const wanted = Math.ceil(BUSY[software ? 'software' : 'hardware'] / tiles)
   return Math.min(MOST_PART, Math.ceil(pixels / Math.min(wanted, Math.ceil(pixels / LEAST_PART))))
 }
 
-const backwardWeight: Planner = (operation, target): Plan => {
+const backwardWeight: Planner = (operation, target): LaunchPlan => {
   const o = shapesOf(operation)
   const a = operation.attributes as unknown as Conv2dBackwardWeightAttributes
   const [kh, kw, C, N] = o.dweight

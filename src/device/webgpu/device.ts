@@ -142,7 +142,7 @@ export class WebgpuDevice implements Device {
   }
 
   /** As if every composite were expanded, which takes the most. */
-  plan(program: Program): ProgramMemory {
+  memoryFor(program: Program): ProgramMemory {
     return memoryOf(program, () => false, 4, true)
   }
 

@@ -10,8 +10,8 @@ import { size } from '../../kernels/contract.js'
 import type { LoweredOperation } from '../../program/lower.js'
 import { halfVariants } from './half-variants.js'
 import type { WeightGradient } from './plans.js'
-import { activationOf, flag, groupsFor, type Launch, type Plan, type Planner, shapesOf, times } from './plans.js'
-import type { Constants, ProductShape, Target, UnitsProduct } from './target.js'
+import { activationOf, flag, groupsFor, type Launch, type LaunchPlan, type Planner, shapesOf, times } from './plans.js'
+import type { AdapterTarget, Constants, ProductShape, UnitsProduct } from './target.js'
 import { chooseVariant } from './variants.js'
 
 /** Elements that a binding of float16 begins at a multiple of: 256 bytes. */
@@ -29,7 +29,11 @@ interface Chosen {
   readonly constants: Constants
 }
 
-function choose({ contract }: LoweredOperation, target: Target, of: Omit<ProductShape, 'kernel' | 'half'>): Chosen {
+function choose(
+  { contract }: LoweredOperation,
+  target: AdapterTarget,
+  of: Omit<ProductShape, 'kernel' | 'half'>,
+): Chosen {
   if (!target.f16) {
     throw new DeviceError(
       `${contract.name} was given float16 operands, and this adapter has no shader-f16 (docs/gpu-servers.md says where ` +
@@ -63,11 +67,11 @@ interface Product {
  */
 function product(
   operation: LoweredOperation,
-  target: Target,
+  target: AdapterTarget,
   { rows, columns, inner, right }: Product,
   constants: Constants,
   uniforms: Launch['uniforms'],
-): Plan & { readonly variant: string } {
+): LaunchPlan & { readonly variant: string } {
   const {
     variant,
     product,
@@ -100,7 +104,7 @@ function product(
 }
 
 /** A weight gradient's launch for any number of parts (weight-gradients.ts). */
-export function halfWeightGradient(operation: LoweredOperation, target: Target): WeightGradient {
+export function halfWeightGradient(operation: LoweredOperation, target: AdapterTarget): WeightGradient {
   const shapes = shapesOf(operation)
   const [B, K] = shapes.x
   const N = shapes.dy[1]

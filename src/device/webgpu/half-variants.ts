@@ -4,7 +4,7 @@
  */
 
 import type { Includes } from './shaders.js'
-import type { Constants, Target } from './target.js'
+import type { AdapterTarget, Constants } from './target.js'
 
 interface HalfVariant {
   /** whether it needs matrix units */
@@ -60,7 +60,12 @@ export const halfVariants: Readonly<Record<string, HalfVariant>> = {
 const LEAST_THREADS = 256
 
 /** The names of those that this adapter can run, the suggested one first. */
-export function usableHalfVariants({ units, software, workgroupBytes, threads = LEAST_THREADS }: Target): string[] {
+export function usableHalfVariants({
+  units,
+  software,
+  workgroupBytes,
+  threads = LEAST_THREADS,
+}: AdapterTarget): string[] {
   const suggested = units !== null ? 'units64' : software ? 'half32' : 'half64'
   const usable = (name: string): boolean => {
     const variant = halfVariants[name]

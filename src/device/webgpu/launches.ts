@@ -12,21 +12,21 @@ import { convolutionPlanners } from './convolutions.js'
 import { halfPlanners, isHalf } from './half-launches.js'
 import { normPlanners } from './norm-launches.js'
 import { picturePlanners } from './picture-launches.js'
-import type { SharedParts } from './plans.js'
+import type { SharedPartialSums } from './plans.js'
 import {
   activationOf,
   flag,
   groupsFor,
   type Launch,
+  type LaunchPlan,
   MAX_GROUPS,
-  type Plan,
   type Planner,
   shapesOf,
   storedAs,
 } from './plans.js'
 import { productPlanners } from './products.js'
 import type { Includes } from './shaders.js'
-import type { Constants, Target } from './target.js'
+import type { AdapterTarget, Constants } from './target.js'
 
 const pairingNumbers: Readonly<Record<Pairing, number>> = { own: 0, shuffled: 1, independent: 2, none: 3, stored: 4 }
 
@@ -38,7 +38,7 @@ const simple = (
   elements: number,
   constants: Constants,
   uniforms: Launch['uniforms'],
-): Plan => ({ launches: [{ shader: operation.contract.name, constants, uniforms, groups: groupsFor(elements) }] })
+): LaunchPlan => ({ launches: [{ shader: operation.contract.name, constants, uniforms, groups: groupsFor(elements) }] })
 
 const seedUniforms = (a: Numbers): Numbers => ({ seed_low: a.seedLow, seed_high: a.seedHigh, stream: a.stream })
 
@@ -48,8 +48,8 @@ const seedUniforms = (a: Numbers): Numbers => ({ seed_low: a.seedLow, seed_high:
  */
 function poolPieces(
   length: number,
-  { bindingBytes = Number.POSITIVE_INFINITY }: Target,
-): { words: number; windows: Plan['windows'] } | null {
+  { bindingBytes = Number.POSITIVE_INFINITY }: AdapterTarget,
+): { words: number; windows: LaunchPlan['windows'] } | null {
   if (4 * length <= bindingBytes) return null
   // windows start at multiples of 64 words, as all bindings do
   const words = Math.floor(bindingBytes / 256) * 64
@@ -299,7 +299,11 @@ const planners: Readonly<Record<string, Planner>> = {
 export const plannedKernels: ReadonlySet<string> = new Set(Object.keys(planners))
 
 /** The launches of one operation, whose kernel is there; `shared` is what it knows of the others of its program. */
-export const plan = (operation: LoweredOperation, target: Target, shared?: SharedParts): Plan =>
+export const planLaunches = (
+  operation: LoweredOperation,
+  target: AdapterTarget,
+  shared?: SharedPartialSums,
+): LaunchPlan =>
   ((isHalf(operation) ? halfPlanners[operation.contract.name] : undefined) ?? planners[operation.contract.name])(
     operation,
     target,

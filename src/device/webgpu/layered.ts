@@ -15,7 +15,7 @@ import { linearTangent } from '../../kernels/linear_tangent.js'
 import { inputWidth, keepsPreActivation, layerTensors, type MlpAttributes, mlpLayers } from '../../networks/mlp/spec.js'
 import { stepsOf } from '../../ode/evaluations.js'
 import type { IntegrationAttributes } from '../../ode/integrate.js'
-import { aligned, type Operation, type ProgramBuilder, type Tensor } from '../../program/program.js'
+import { aligned, type Operation, type ProgramBuilder, type ProgramTensor } from '../../program/program.js'
 import { flag, groupsFor, type Planner, shapesOf } from './plans.js'
 import type { ProductShape } from './target.js'
 import { usableVariants, variants } from './variants.js'
@@ -88,7 +88,7 @@ export function takesLayers({ operands, attributes }: Operation): boolean {
 /** Operands as integrate's, with the parameters of one sub-flow. */
 export function layeredIntegration(
   builder: ProgramBuilder,
-  o: Record<string, Tensor>,
+  o: Record<string, ProgramTensor>,
   { net, scales: [scale], evaluations }: MlpIntegration,
 ): void {
   const [B, D] = o.y.shape
@@ -103,7 +103,7 @@ export function layeredIntegration(
 
   // what the step starts from: its state, or what the step before carried
   let base = o.ahead ?? o.y
-  let sums: Tensor | undefined
+  let sums: ProgramTensor | undefined
   let point = o.y
   let input = o.y
   if (width > D) {
@@ -111,19 +111,19 @@ export function layeredIntegration(
     builder.add(inputFeatures, { x: o.y, condition, frequencies, y: input }, {})
   }
   const tangentRows = o.probes ? o.probes.shape[0] : B * D
-  const firstTangents = (): Tensor => {
+  const firstTangents = (): ProgramTensor => {
     const dy = builder.temporary([tangentRows, width])
     builder.add(inputTangent, { x: point, frequencies, probes: o.probes, dy }, {})
     return dy
   }
   // without frequencies they are the same everywhere
   const constantTangents = o.log_det && !frequencies ? firstTangents() : undefined
-  let logDet: Tensor | undefined = o.log_det
+  let logDet: ProgramTensor | undefined = o.log_det
 
   evaluations.forEach(({ time, factor, share, reach, ends, carry }, i) => {
     const t = builder.constant([time])
     const last = i === evaluations.length - 1
-    const saved: Tensor[] = []
+    const saved: ProgramTensor[] = []
     let x = input
     for (const layer of layers.slice(0, -1)) {
       const { weight, bias, timeWeight } = layerTensors(builder, o.parameters, layer)
@@ -151,7 +151,7 @@ export function layeredIntegration(
         )
         dx = dy
       })
-      const out: Tensor = last ? o.log_det_out : builder.temporary([B, 1])
+      const out: ProgramTensor = last ? o.log_det_out : builder.temporary([B, 1])
       builder.add(divergenceStage, { dv: dx, probes: o.probes, log_det: logDet, out }, { share: share + carry })
       logDet = out
     }

@@ -6,7 +6,7 @@ import { type Shape, size } from '../../kernels/contract.js'
 import type { FlowLossAttributes } from '../../kernels/flow_loss.js'
 import type { LoweredOperation } from '../../program/lower.js'
 import { flag, groupsFor, type Launch, type Planner, shapesOf } from './plans.js'
-import type { Target } from './target.js'
+import type { AdapterTarget } from './target.js'
 
 type Uniforms = Record<string, number>
 
@@ -35,13 +35,17 @@ const vectorsOf = (blocks: number, quads: number, backward: boolean): number => 
 }
 
 /** Blocks of rows of a workgroup; undefined where not even the fewest fit. */
-const rowBlocks = (headChannels: number, backward: boolean, target: Target): number | undefined =>
+const rowBlocks = (headChannels: number, backward: boolean, target: AdapterTarget): number | undefined =>
   headChannels % 4 === 0 && headChannels <= MOST_HEAD_CHANNELS
     ? ROW_BLOCKS.find((blocks) => 16 * vectorsOf(blocks, headChannels / 4, backward) <= target.workgroupBytes)
     : undefined
 
 /** The launch that shader `name` is of, in the form that was forced where it can be, else in the one made for this adapter. */
-function attentionLaunch(operation: LoweredOperation, qkv: Shape, target: Target): { variant: string; launch: Launch } {
+function attentionLaunch(
+  operation: LoweredOperation,
+  qkv: Shape,
+  target: AdapterTarget,
+): { variant: string; launch: Launch } {
   const { name } = operation.contract
   const { heads } = attributesOf<AttentionAttributes>(operation)
   const { software, lanes } = target

@@ -7,7 +7,7 @@ import type { ActivationName } from '../../kernels/activations.js'
 import type { Shape } from '../../kernels/contract.js'
 import type { LoweredOperation, PlacedTensor } from '../../program/lower.js'
 import type { Includes } from './shaders.js'
-import type { Constants, Target } from './target.js'
+import type { AdapterTarget, Constants } from './target.js'
 
 export interface Launch extends Includes {
   readonly shader: string
@@ -28,7 +28,7 @@ export interface Window {
   readonly length: number
 }
 
-export interface Plan {
+export interface LaunchPlan {
   readonly launches: readonly Launch[]
   /** name of the variant, for kernels that have several */
   readonly variant?: string
@@ -39,7 +39,7 @@ export interface Plan {
 }
 
 /** Parts of a batch, and where their sums go. */
-export interface Parts {
+export interface PartialSums {
   /** rows of a part */
   readonly part: number
   readonly count: number
@@ -69,14 +69,14 @@ export interface GradientParts {
 }
 
 /** How operations of a whole program are planned that know of one another. */
-export interface SharedParts {
+export interface SharedPartialSums {
   /** by weight gradient */
-  readonly parts: ReadonlyMap<LoweredOperation, Parts>
+  readonly parts: ReadonlyMap<LoweredOperation, PartialSums>
   /** by operation of gradient_norm */
   readonly gradients: ReadonlyMap<LoweredOperation, GradientParts>
 }
 
-export type Planner = (operation: LoweredOperation, target: Target, shared?: SharedParts) => Plan
+export type Planner = (operation: LoweredOperation, target: AdapterTarget, shared?: SharedPartialSums) => LaunchPlan
 
 /** Workgroups along one dimension of a launch: the least that every adapter allows. */
 export const MAX_GROUPS = 65535
@@ -127,7 +127,7 @@ const BUSY_SOFTWARE = 8
 const LEAST_PART = 64
 
 /** Rows of a part of a batch of B, where the result has so many tiles; the parts are summed one after the other. */
-export function partRows(B: number, tiles: number, { software }: Target): number {
+export function partRows(B: number, tiles: number, { software }: AdapterTarget): number {
   const busy = software ? BUSY_SOFTWARE : BUSY_HARDWARE
   return Math.ceil(B / Math.min(Math.ceil(busy / tiles), Math.ceil(B / LEAST_PART)))
 }

@@ -4,8 +4,8 @@
  */
 
 import type { LoweredOperation } from '../../program/lower.js'
-import { activationOf, flag, groupsFor, type Launch, type Plan, type Planner, shapesOf, times } from './plans.js'
-import type { Constants, ProductShape, Target } from './target.js'
+import { activationOf, flag, groupsFor, type Launch, type LaunchPlan, type Planner, shapesOf, times } from './plans.js'
+import type { AdapterTarget, Constants, ProductShape } from './target.js'
 import { chooseVariant, variants } from './variants.js'
 import { backwardWeight } from './weight-gradients.js'
 
@@ -20,11 +20,11 @@ interface Product {
 /** Launch of a product that sums all inner indices in one workgroup; its rows are those of a batch. */
 function product(
   operation: LoweredOperation,
-  target: Target,
+  target: AdapterTarget,
   { rows, columns, inner, left, right }: Product,
   constants: Constants,
   uniforms: Launch['uniforms'],
-): Plan & { readonly variant: string } {
+): LaunchPlan & { readonly variant: string } {
   const kernel = operation.contract.name
   // a factor that lies dense along the rows is read in their quads: then their number counts
   const shape = { kernel, rows: left === 'rows' ? rows : null, columns, inner, left, right }

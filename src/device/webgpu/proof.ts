@@ -6,7 +6,7 @@
  */
 
 import { DeviceError } from '../../errors.js'
-import type { Program, StorageBuffer, Tensor } from '../../program/program.js'
+import type { Program, ProgramTensor, StorageBuffer } from '../../program/program.js'
 import type { Device, DeviceBuffer } from '../device.js'
 import type { CompiledProgram } from './executable.js'
 import { type Findings, hashOf } from './findings.js'
@@ -81,7 +81,7 @@ export async function proofFor(
 
 /** The same program on other buffers. */
 function onBuffers(program: Program, buffers: ReadonlyMap<StorageBuffer, DeviceBuffer>): Program {
-  const moved = (tensor: Tensor): Tensor =>
+  const moved = (tensor: ProgramTensor): ProgramTensor =>
     tensor.storage.kind === 'buffer'
       ? { ...tensor, storage: { kind: 'buffer', buffer: buffers.get(tensor.storage.buffer)! } }
       : tensor

@@ -12,7 +12,7 @@ export type UnitsProduct = (typeof unitsForms)[number]
 export type Constants = Readonly<Record<string, number>>
 
 /** What a choice may look at of an adapter, and of what its user asked for. */
-export interface Target {
+export interface AdapterTarget {
   readonly software: boolean
   /** lanes of a subgroup where that is one fixed number and the feature is there, else 0 */
   readonly lanes: number

@@ -4,7 +4,7 @@
  */
 
 import { size } from '../../kernels/contract.js'
-import { type Operation, type Program, ProgramBuilder, type Tensor } from '../../program/program.js'
+import { type Operation, type Program, ProgramBuilder, type ProgramTensor } from '../../program/program.js'
 import { type CompilesOn, compileProgram } from './compile.js'
 import type { CompiledProgram } from './executable.js'
 import { toHalves } from './half-values.js'
@@ -78,7 +78,7 @@ export class Sample {
 const largestOf = (operand: string): number => (operand === 'parameters' ? LARGEST.parameters : LARGEST.others)
 
 /** A constant's own values, which attributes may say as well, unless more rows were asked for; of what a program is given, some. */
-function valuesOf({ storage, offset, shape, dtype }: Tensor, seed: number, largest: number): Given['values'] {
+function valuesOf({ storage, offset, shape, dtype }: ProgramTensor, seed: number, largest: number): Given['values'] {
   const known = storage.kind === 'constant' ? storage.values.subarray(offset, offset + size(shape)) : null
   if (known?.length === size(shape)) return known
   return dtype === 'u32' ? new Uint32Array(size(shape)) : someValues(size(shape), seed, largest)

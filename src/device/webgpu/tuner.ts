@@ -26,14 +26,14 @@ import {
 } from './composites.js'
 import { type Findings, hashOf } from './findings.js'
 import { usableHalfVariants } from './half-variants.js'
-import { plan, plannedKernels } from './launches.js'
+import { planLaunches, plannedKernels } from './launches.js'
 import type { MlpIntegration } from './layered.js'
 import type { Line } from './line.js'
 import { submit } from './memory.js'
 import type { Launch } from './plans.js'
 import type { Profiler } from './profiler.js'
 import { record } from './record.js'
-import type { ProductShape, Target } from './target.js'
+import type { AdapterTarget, ProductShape } from './target.js'
 import { agree, type Results, Sample } from './tuner-check.js'
 import { choiceLabel, forcedVariant, usableVariants, variants } from './variants.js'
 
@@ -100,7 +100,7 @@ export class Tuner {
   }
 
   /** For a target that takes what was found out. */
-  readonly choices: Required<Pick<Target, 'tuned' | 'tunedComposite'>> = {
+  readonly choices: Required<Pick<AdapterTarget, 'tuned' | 'tunedComposite'>> = {
     tuned: (shape) => this.answers.get(classOf(shape)),
     tunedComposite: (operation) => this.answers.get(compositeClass(operation)),
   }
@@ -263,7 +263,7 @@ export class Tuner {
     }
   }
 
-  private forcing({ kernel }: Question, candidate: string): Target {
+  private forcing({ kernel }: Question, candidate: string): AdapterTarget {
     return { ...this.on.target, ...this.choices, forced: { [kernel]: candidate } }
   }
 
@@ -274,7 +274,7 @@ export class Tuner {
 }
 
 /** The implementation that the others are held against: without workgroup memory or subgroups, or kernel by kernel. */
-function plainest({ kernel, half, candidates }: Question, target: Target): string | undefined {
+function plainest({ kernel, half, candidates }: Question, target: AdapterTarget): string | undefined {
   if (kernel in compositeVariants) return candidates.includes('expanded') ? 'expanded' : undefined
   if (!half) return 'storage'
   return usableHalfVariants(target).find((name) => name === 'half32')
@@ -283,18 +283,18 @@ function plainest({ kernel, half, candidates }: Question, target: Target): strin
 const classOf = (shape: ProductShape): string => `${shape.kernel}${shape.half ? '_half' : ''}${choiceLabel(shape, '')}`
 
 /** The products that an operation's launches are, found by planning them. */
-function productsOf(operation: Operation, target: Target): ProductShape[] {
+function productsOf(operation: Operation, target: AdapterTarget): ProductShape[] {
   const shapes: ProductShape[] = []
   launchesOf(operation, { ...target, onChoice: (shape) => shapes.push(shape) })
   return shapes
 }
 
 /** Planning looks at shapes and attributes, not at places. */
-function launchesOf(operation: Operation, target: Target): readonly Launch[] {
+function launchesOf(operation: Operation, target: AdapterTarget): readonly Launch[] {
   const choice = new CompositeChoice(target)
   const operations = expand(choice.layered({ operations: [operation] }), choice.takes)
   return operations.flatMap(({ contract, operands, attributes }) => {
-    const planner = compositePlanners[contract.name] ?? (plannedKernels.has(contract.name) ? plan : undefined)
+    const planner = compositePlanners[contract.name] ?? (plannedKernels.has(contract.name) ? planLaunches : undefined)
     if (!planner) return []
     const placed = Object.entries(operands).map(([name, tensor]) => [name, { ...tensor!, place: { kind: 'constant' } }])
     return planner({ contract, attributes, operands: Object.fromEntries(placed) }, target).launches
@@ -318,7 +318,7 @@ const flopsOf = ({ contract, operands, attributes }: Operation): number =>
  * What is measured for a product, the suggestion first. On a processor a core with workgroup memory takes seconds to compile
  * and is never the fastest, and one that loads single numbers never is where quads can be loaded.
  */
-export function candidatesFor(shape: ProductShape, target: Target): string[] {
+export function candidatesFor(shape: ProductShape, target: AdapterTarget): string[] {
   const [suggested, ...others] = usableVariants(shape, target)
   // those of float16 all have workgroup memory
   if (shape.half) return target.software ? [suggested] : [suggested, ...others]

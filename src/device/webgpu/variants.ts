@@ -10,7 +10,7 @@
 
 import { invalid } from '../../errors.js'
 import { halfVariants, usableHalfVariants } from './half-variants.js'
-import type { ProductShape, Target, Variant } from './target.js'
+import type { AdapterTarget, ProductShape, Variant } from './target.js'
 
 /** A row of the table, which may depend on the lanes of a subgroup (0 where they are not fixed). */
 type Row = (lanes: number) => Variant
@@ -146,14 +146,14 @@ export function choiceLabel({ kernel, rows, columns, inner, left, right }: Produ
 }
 
 /** The names of those that this adapter can run on this product, the suggested one first; those of float16 have a table of their own. */
-export function usableVariants(shape: ProductShape, target: Target): string[] {
+export function usableVariants(shape: ProductShape, target: AdapterTarget): string[] {
   if (shape.half) return usableHalfVariants(target)
   const suggested = suggestVariant(shape, target)
   const usable = Object.keys(variants).filter((name) => isUsable(name, shape, target))
   return [suggested, ...usable.filter((name) => name !== suggested)]
 }
 
-function isUsable(name: string, shape: ProductShape, { lanes, workgroupBytes }: Target): boolean {
+function isUsable(name: string, shape: ProductShape, { lanes, workgroupBytes }: AdapterTarget): boolean {
   const variant = variants[name](lanes)
   return (
     (!variant.subgroups || lanes > 0) &&
@@ -167,7 +167,7 @@ function isUsable(name: string, shape: ProductShape, { lanes, workgroupBytes }: 
  * The variant for a product. What was forced may be several names, each for all shapes that it fits or, as an executable
  * reports them (`choiceLabel`), for one; where it says nothing of this shape, the fastest known is taken.
  */
-export function chooseVariant(shape: ProductShape, target: Target): string {
+export function chooseVariant(shape: ProductShape, target: AdapterTarget): string {
   const usable = usableVariants(shape, target)
   const tuned = target.tuned?.(shape)
   // what was measured may have been refused since
@@ -178,7 +178,7 @@ export function chooseVariant(shape: ProductShape, target: Target): string {
 }
 
 /** What the caller or a manifest asks for; undefined where that is not known for this shape, or does not fit it. */
-export function forcedVariant(shape: ProductShape, target: Target): string | undefined {
+export function forcedVariant(shape: ProductShape, target: AdapterTarget): string | undefined {
   const forced = target.forced[shape.kernel]?.split(' ') ?? []
   const known = [...Object.keys(variants), ...Object.keys(halfVariants)]
   const unknown = forced.find((name) => !known.includes(name.split('@')[0]))
@@ -190,7 +190,7 @@ export function forcedVariant(shape: ProductShape, target: Target): string | und
 }
 
 /** What is taken where nothing was measured. */
-function suggestVariant(shape: ProductShape, { software, lanes }: Target): string {
+function suggestVariant(shape: ProductShape, { software, lanes }: AdapterTarget): string {
   const { columns, patches } = shape
   if (patches) {
     if (!patches.dense || (software && lanes === 0)) return 'storage'

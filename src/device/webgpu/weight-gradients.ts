@@ -11,17 +11,17 @@ import {
   type GradientParts,
   groupsFor,
   type Launch,
-  type Parts,
+  type PartialSums,
   type Planner,
   partRows,
-  type SharedParts,
+  type SharedPartialSums,
   shapesOf,
   type WeightGradient,
 } from './plans.js'
-import type { ProductShape, Target } from './target.js'
+import type { AdapterTarget, ProductShape } from './target.js'
 import { chooseVariant, variants } from './variants.js'
 
-function weightGradient(operation: LoweredOperation, target: Target): WeightGradient {
+function weightGradient(operation: LoweredOperation, target: AdapterTarget): WeightGradient {
   if (isHalf(operation)) return halfWeightGradient(operation, target)
   const { x, dy } = shapesOf(operation)
   const [B, K] = x
@@ -65,9 +65,15 @@ export const backwardWeight: Planner = (operation, target, shared) => {
   const rows = given?.part ?? partRows(B, groups[0] * groups[1], target)
   const count = Math.ceil(B / rows)
   const own = { dweight: 0, dbias: N * K, dtime_weight: N * (K + 1) }
-  const parts: Parts =
+  const parts: PartialSums =
     given ??
-    ({ part: rows, count, sums: { elements: count * N * (K + 2) }, pitch: N * (K + 2), at: (r) => own[r] } as Parts)
+    ({
+      part: rows,
+      count,
+      sums: { elements: count * N * (K + 2) },
+      pitch: N * (K + 2),
+      at: (r) => own[r],
+    } as PartialSums)
   const split = count > 1
   const sums: Launch = {
     ...gradient,
@@ -97,8 +103,8 @@ export const backwardWeight: Planner = (operation, target, shared) => {
 // --- sums left to gradient_norm --------------------------------------------------------------------------------------
 
 /** Where nothing but weight gradients writes a gradient before gradient_norm reads it, that launch can add up the parts. */
-export function partsOfGradients(operations: readonly LoweredOperation[], target: Target): SharedParts {
-  const parts = new Map<LoweredOperation, Parts>()
+export function partsOfGradients(operations: readonly LoweredOperation[], target: AdapterTarget): SharedPartialSums {
+  const parts = new Map<LoweredOperation, PartialSums>()
   const gradients = new Map<LoweredOperation, GradientParts>()
   operations.forEach((operation, i) => {
     if (operation.contract.name !== 'gradient_norm') return
@@ -115,7 +121,7 @@ export function partsOfGradients(operations: readonly LoweredOperation[], target
     const [pitch] = gradient.shape
     const sums = { elements: count * pitch }
     for (const writer of writers) {
-      const at: Parts['at'] = (result) => writer.operands[result].offset - gradient.offset
+      const at: PartialSums['at'] = (result) => writer.operands[result].offset - gradient.offset
       parts.set(writer, { part, count, sums, pitch, at })
     }
     if (count > 1) gradients.set(operation, { count, sums })

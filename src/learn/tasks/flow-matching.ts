@@ -70,6 +70,7 @@ export function flowMatching(settings: FlowMatching): Task {
   } = settings
   const { pairing, path, table, step } = drawn(settings)
   return {
+    readsRight: pairing === 'stored',
     tables: { ...(quantiles && { quantiles }), ...(table && { path: table }) },
     addStep(builder, { network, pool, tables, batch: B, seed, stream, state, inputs, regress }) {
       const { dimension: D, condition: C } = network

@@ -14,7 +14,7 @@ import { linearBackwardWeight } from '../../kernels/linear_backward_weight.js'
 import { linearForward } from '../../kernels/linear_forward.js'
 import { linearLoss } from '../../kernels/linear_loss.js'
 import { STATE_LENGTH } from '../../kernels/state.js'
-import type { Composite, ProgramBuilder, Tensor } from '../../program/program.js'
+import type { Composite, ProgramBuilder, ProgramTensor } from '../../program/program.js'
 import { mlpBackward, mlpStepFlops } from './mlp_backward.js'
 import { features } from './mlp_forward.js'
 import { keepsPreActivation, layerTensors, type MlpAttributes, type MlpSpec, mlpLayers } from './spec.js'
@@ -42,7 +42,7 @@ export const mlpBackwardMixed: Composite<MlpAttributes> = {
     const weights = layers.map((layer) => layerTensors(builder, o.half, layer).weight)
 
     const hidden = [inputs(builder, net, o)]
-    const saved: Tensor[] = []
+    const saved: ProgramTensor[] = []
     layers.slice(0, last).forEach((layer, i) => {
       const { bias, timeWeight } = layerTensors(builder, o.parameters, layer)
       const y = builder.temporary([B, layer.outputs], 'f16')
@@ -97,7 +97,7 @@ export const mlpBackwardMixed: Composite<MlpAttributes> = {
 }
 
 /** The first layer's input in float16. */
-function inputs(builder: ProgramBuilder, net: MlpSpec, o: Record<string, Tensor>): Tensor {
+function inputs(builder: ProgramBuilder, net: MlpSpec, o: Record<string, ProgramTensor>): ProgramTensor {
   const x = features(builder, net, o, 'f16')
   if (x.dtype === 'f16') return x
   const y = builder.temporary(x.shape, 'f16')

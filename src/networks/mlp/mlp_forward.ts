@@ -3,7 +3,7 @@
 import { type Cost, expectShape, traffic } from '../../kernels/contract.js'
 import { inputFeatures } from '../../kernels/input_features.js'
 import { linearForward } from '../../kernels/linear_forward.js'
-import type { Composite, ProgramBuilder, Tensor } from '../../program/program.js'
+import type { Composite, ProgramBuilder, ProgramTensor } from '../../program/program.js'
 import {
   checkMlpInputs,
   inputWidth,
@@ -56,12 +56,12 @@ export const mlpForward: Composite<MlpAttributes> = {
 export function forwardHidden(
   builder: ProgramBuilder,
   net: MlpSpec,
-  o: Record<string, Tensor>,
+  o: Record<string, ProgramTensor>,
   keep: boolean,
-): { hidden: Tensor[]; saved: Tensor[] } {
+): { hidden: ProgramTensor[]; saved: ProgramTensor[] } {
   const B = o.x.shape[0]
   const hidden = [features(builder, net, o)]
-  const saved: Tensor[] = []
+  const saved: ProgramTensor[] = []
   for (const layer of mlpLayers(net).slice(0, -1)) {
     const { weight, bias, timeWeight } = layerTensors(builder, o.parameters, layer)
     const y = builder.temporary([B, layer.outputs])
@@ -84,9 +84,9 @@ export const takesPlainInput = (net: MlpSpec): boolean => net.condition === 0 &&
 export function features(
   builder: ProgramBuilder,
   net: MlpSpec,
-  o: Record<string, Tensor>,
+  o: Record<string, ProgramTensor>,
   dtype: 'f32' | 'f16' = 'f32',
-): Tensor {
+): ProgramTensor {
   if (takesPlainInput(net)) return o.x
   const y = builder.temporary([o.x.shape[0], inputWidth(net)], dtype)
   const frequencies = net.frequencies.length > 0 ? builder.constant(net.frequencies) : undefined

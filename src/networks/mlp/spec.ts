@@ -8,7 +8,7 @@
 
 import { type ActivationName, activations } from '../../kernels/activations.js'
 import { expectShape, extents, type Shapes } from '../../kernels/contract.js'
-import { aligned, type ProgramBuilder, type Tensor } from '../../program/program.js'
+import { aligned, type ProgramBuilder, type ProgramTensor } from '../../program/program.js'
 
 export interface MlpSpec {
   readonly kind: 'mlp'
@@ -97,9 +97,9 @@ export function checkMlpInputs(composite: string, shapes: Shapes, net: MlpSpec):
 /** The windows of one layer's parameters (or gradients: the layout is the same). */
 export function layerTensors(
   builder: ProgramBuilder,
-  flat: Tensor,
+  flat: ProgramTensor,
   layer: MlpLayer,
-): { weight: Tensor; bias: Tensor; timeWeight: Tensor | undefined } {
+): { weight: ProgramTensor; bias: ProgramTensor; timeWeight: ProgramTensor | undefined } {
   return {
     weight: builder.view(flat, [layer.outputs, layer.inputs], layer.weight),
     bias: builder.view(flat, [layer.outputs], layer.bias),

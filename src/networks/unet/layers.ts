@@ -16,16 +16,16 @@ import {
 import type { ConvolutionGeometry } from '../../kernels/convolution.js'
 import { type GroupNormAttributes, groupNorm, plainNorm } from '../../kernels/group_norm.js'
 import { type GroupNormBackwardAttributes, groupNormBackward } from '../../kernels/group_norm_backward.js'
-import type { ProgramBuilder, Tensor } from '../../program/program.js'
+import type { ProgramBuilder, ProgramTensor } from '../../program/program.js'
 import type { AttentionBlock, ConvolutionLayer, LinearLayer, NormLayer, ResampleLayer, UnetSpec } from './spec.js'
 
 /** Channels from `first` on of a tensor [B, H, W, S]; how many is known from the layer. */
 export interface Window {
-  readonly tensor: Tensor
+  readonly tensor: ProgramTensor
   readonly first: number
 }
 
-export const dense = (tensor: Tensor): Window => ({ tensor, first: 0 })
+export const dense = (tensor: ProgramTensor): Window => ({ tensor, first: 0 })
 
 export const geometries = {
   none: { stride: 1, padding: 1, upsample: 1 },
@@ -38,19 +38,19 @@ export const point: ConvolutionGeometry = { stride: 1, padding: 0, upsample: 1 }
 /** Parameters, or gradients, of one layer. */
 export const convolutionTensors = (
   builder: ProgramBuilder,
-  flat: Tensor,
+  flat: ProgramTensor,
   { weight, bias, k, C, N }: ConvolutionLayer,
 ) => ({
   weight: builder.view(flat, [k, k, C, N], weight),
   bias: builder.view(flat, [N], bias),
 })
-export const normTensors = (builder: ProgramBuilder, flat: Tensor, { gamma, beta, C }: NormLayer) => ({
+export const normTensors = (builder: ProgramBuilder, flat: ProgramTensor, { gamma, beta, C }: NormLayer) => ({
   gamma: builder.view(flat, [C], gamma),
   beta: builder.view(flat, [C], beta),
 })
 export const linearTensors = (
   builder: ProgramBuilder,
-  flat: Tensor,
+  flat: ProgramTensor,
   { weight, bias, inputs, outputs }: LinearLayer,
 ) => ({
   weight: builder.view(flat, [outputs, inputs], weight),
@@ -61,15 +61,15 @@ export interface ConvolutionCall {
   readonly geometry: ConvolutionGeometry
   readonly x: Window
   readonly y: Window
-  readonly shift?: Tensor
+  readonly shift?: ProgramTensor
   readonly residual?: Window
-  readonly stages?: Tensor
+  readonly stages?: ProgramTensor
   readonly attributes?: Partial<Conv2dAttributes>
 }
 
 export function addConvolution(
   builder: ProgramBuilder,
-  parameters: Tensor,
+  parameters: ProgramTensor,
   layer: ConvolutionLayer,
   { geometry, x, y, shift, residual, stages, attributes }: ConvolutionCall,
 ): void {
@@ -97,7 +97,7 @@ export function addConvolution(
 /** dx of a convolution, `add` included. */
 export function addConvolutionInput(
   builder: ProgramBuilder,
-  parameters: Tensor,
+  parameters: ProgramTensor,
   layer: ConvolutionLayer,
   geometry: ConvolutionGeometry,
   dy: Window,
@@ -115,12 +115,12 @@ export function addConvolutionInput(
 /** dweight and dbias of a convolution, and dshift where it has one; nothing without a gradient tensor. */
 export function addConvolutionWeight(
   builder: ProgramBuilder,
-  gradient: Tensor | undefined,
+  gradient: ProgramTensor | undefined,
   layer: ConvolutionLayer,
   geometry: ConvolutionGeometry,
   x: Window,
   dy: Window,
-  dshift?: Tensor,
+  dshift?: ProgramTensor,
   attributes: Partial<Conv2dBackwardWeightAttributes> = {},
 ): void {
   if (!gradient) return
@@ -134,16 +134,16 @@ export function addConvolutionWeight(
 
 export interface NormCall {
   readonly x: Window
-  readonly y: Tensor
-  readonly statistics: Tensor
-  readonly modulation?: Tensor
-  readonly state?: Tensor
+  readonly y: ProgramTensor
+  readonly statistics: ProgramTensor
+  readonly modulation?: ProgramTensor
+  readonly state?: ProgramTensor
   readonly attributes: Partial<GroupNormAttributes>
 }
 
 export function addNorm(
   builder: ProgramBuilder,
-  parameters: Tensor,
+  parameters: ProgramTensor,
   layer: NormLayer,
   { groups }: UnetSpec,
   { x, y, statistics, modulation, state, attributes }: NormCall,
@@ -156,18 +156,18 @@ export function addNorm(
 }
 
 export interface NormBackwardCall extends Omit<NormCall, 'y' | 'attributes'> {
-  readonly dy: Tensor
-  readonly dx: Tensor
+  readonly dy: ProgramTensor
+  readonly dx: ProgramTensor
   readonly add?: Window
   readonly add2?: Window
-  readonly dmodulation?: Tensor
+  readonly dmodulation?: ProgramTensor
   readonly attributes: Partial<GroupNormBackwardAttributes>
 }
 
 export function addNormBackward(
   builder: ProgramBuilder,
-  parameters: Tensor,
-  gradient: Tensor | undefined,
+  parameters: ProgramTensor,
+  gradient: ProgramTensor | undefined,
   layer: NormLayer,
   { groups }: UnetSpec,
   { x, statistics, modulation, state, dy, dx, add, add2, dmodulation, attributes }: NormBackwardCall,
@@ -203,17 +203,17 @@ export function addNormBackward(
 /** What the backward pass of an attention block needs of the forward pass. */
 export interface AttentionKept {
   readonly x: Window
-  readonly normal: Tensor
-  readonly statistics: Tensor
-  readonly qkv: Tensor
-  readonly mixed: Tensor
-  readonly logSumExp: Tensor
+  readonly normal: ProgramTensor
+  readonly statistics: ProgramTensor
+  readonly qkv: ProgramTensor
+  readonly mixed: ProgramTensor
+  readonly logSumExp: ProgramTensor
 }
 
 /** y = x + proj(attention(qkv(norm(x)))). */
 export function addAttention(
   builder: ProgramBuilder,
-  parameters: Tensor,
+  parameters: ProgramTensor,
   block: AttentionBlock,
   net: UnetSpec,
   x: Window,
@@ -240,14 +240,14 @@ export function addAttention(
 /** dx [B, H, W, C] of an attention block. */
 export function addAttentionBackward(
   builder: ProgramBuilder,
-  parameters: Tensor,
-  gradient: Tensor | undefined,
+  parameters: ProgramTensor,
+  gradient: ProgramTensor | undefined,
   block: AttentionBlock,
   net: UnetSpec,
   { x, normal, statistics, qkv, mixed, logSumExp }: AttentionKept,
   dy: Window,
   add: Window | undefined,
-): Tensor {
+): ProgramTensor {
   const shape = mixed.shape
   const dmixed = builder.temporary(shape)
   addConvolutionInput(builder, parameters, block.proj, point, dy, dense(dmixed))
@@ -273,7 +273,7 @@ export function addAttentionBackward(
 /** The convolution of a plain change of size. */
 export function addResample(
   builder: ProgramBuilder,
-  parameters: Tensor,
+  parameters: ProgramTensor,
   layer: ResampleLayer,
   x: Window,
   y: Window,
@@ -284,13 +284,13 @@ export function addResample(
 /** dx [B, H, W, C] of a plain change of size. */
 export function addResampleBackward(
   builder: ProgramBuilder,
-  parameters: Tensor,
-  gradient: Tensor | undefined,
+  parameters: ProgramTensor,
+  gradient: ProgramTensor | undefined,
   { kind, H, W, C, conv }: ResampleLayer,
   x: Window,
   dy: Window,
   add: Window | undefined,
-): Tensor {
+): ProgramTensor {
   const dx = builder.temporary([dy.tensor.shape[0], H, W, C])
   addConvolutionInput(builder, parameters, conv, geometries[kind], dy, dense(dx), add)
   addConvolutionWeight(builder, gradient, conv, geometries[kind], x, dy)

@@ -12,9 +12,9 @@ import { averagePool } from '../../kernels/average_pool.js'
 import { type Cost, expectShape, extents, type Shapes, traffic } from '../../kernels/contract.js'
 import type { DrawAttributes } from '../../kernels/draws.js'
 import { expectPictures, pictureExtents } from '../../kernels/pictures.js'
-import type { Composite, ProgramBuilder, Tensor } from '../../program/program.js'
+import type { Composite, ProgramBuilder, ProgramTensor } from '../../program/program.js'
 import { addConvolution, addNorm, dense, geometries, point, type Window } from './layers.js'
-import { outputExtents, type ResidualBlock, residualFlops, type UnetSpec, unetPlan } from './spec.js'
+import { outputExtents, type ResidualBlock, residualFlops, type UnetSpec, unetLayout } from './spec.js'
 
 export interface ResidualBlockAttributes {
   readonly net: UnetSpec
@@ -27,7 +27,7 @@ export interface ResidualBlockAttributes {
 
 /** The operands that hold what the backward pass needs. */
 export const keptOperands = ['a', 'h', 'b', 'statistics1', 'statistics2'] as const
-export type Kept = Readonly<Record<(typeof keptOperands)[number], Tensor>>
+export type Kept = Readonly<Record<(typeof keptOperands)[number], ProgramTensor>>
 
 /** Shapes of what is kept: a is the input of conv₁, after any pooling. */
 export function keptShapes(B: number, { net, block }: Pick<ResidualBlockAttributes, 'net' | 'block'>) {
@@ -47,9 +47,9 @@ export function checkBlock(composite: string, shapes: Shapes, a: ResidualBlockAt
   const { H, W, C } = a.block
   const { B } = pictureExtents(composite, 'x', shapes.x)
   expectPictures(composite, 'x', shapes.x, [B, H, W, C], a.xFirst)
-  expectShape(composite, 'parameters', shapes.parameters, [unetPlan(a.net).parameterLength])
+  expectShape(composite, 'parameters', shapes.parameters, [unetLayout(a.net).parameterLength])
   const [rows] = extents(composite, 'embedding', shapes.embedding, 2)
-  expectShape(composite, 'embedding', shapes.embedding, [rows === 1 ? 1 : B, unetPlan(a.net).embedding.outputs])
+  expectShape(composite, 'embedding', shapes.embedding, [rows === 1 ? 1 : B, unetLayout(a.net).embedding.outputs])
   for (const [name, shape] of Object.entries(keptShapes(B, a))) {
     if (shapes[name]) expectShape(composite, name, shapes[name], shape)
   }
@@ -59,7 +59,7 @@ export function checkBlock(composite: string, shapes: Shapes, a: ResidualBlockAt
 /** What the second normalisation adds to its plain form. */
 export const secondNorm = (
   { net, block, training }: ResidualBlockAttributes,
-  { embedding, state }: { embedding: Tensor; state?: Tensor },
+  { embedding, state }: { embedding: ProgramTensor; state?: ProgramTensor },
 ) => {
   const drops = training !== null && net.dropout > 0
   return {
@@ -75,7 +75,7 @@ export const secondNorm = (
 /** The block up to b: what the backward pass repeats where nothing was kept. */
 export function addInside(
   builder: ProgramBuilder,
-  o: { parameters: Tensor; embedding: Tensor; state?: Tensor },
+  o: { parameters: ProgramTensor; embedding: ProgramTensor; state?: ProgramTensor },
   x: Window,
   kept: Kept,
   attributes: ResidualBlockAttributes,

@@ -9,7 +9,7 @@ import { averagePool } from '../../kernels/average_pool.js'
 import { averagePoolBackward } from '../../kernels/average_pool_backward.js'
 import { type Cost, expectShape, traffic } from '../../kernels/contract.js'
 import { expectPictures } from '../../kernels/pictures.js'
-import type { Composite, ProgramBuilder, Tensor } from '../../program/program.js'
+import type { Composite, ProgramBuilder, ProgramTensor } from '../../program/program.js'
 import {
   addConvolutionInput,
   addConvolutionWeight,
@@ -149,7 +149,7 @@ export const residualBlockBackward: Composite<ResidualBlockBackwardAttributes> =
 /** What was kept of the forward pass, or the same computed again. */
 function keptOrAgain(
   builder: ProgramBuilder,
-  o: Record<string, Tensor>,
+  o: Record<string, ProgramTensor>,
   x: Window,
   attributes: ResidualBlockAttributes,
 ): Kept {

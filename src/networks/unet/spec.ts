@@ -1,6 +1,6 @@
 /**
  * What the UNet composites share: the description of the network (the UNet of Dhariwal and Nichol 2021, guided-diffusion)
- * and its *plan*: every layer with its extents and the place of its parameters in one flat tensor.
+ * and its *layout*: every layer with its extents and the place of its parameters in one flat tensor.
  *
  * An encoder goes down through levels, each of half the extents, and a decoder back up. The output of every encoder step is a
  * *skip*: the decoder step on the other side sees it concatenated to its own input. Each step is a
@@ -124,7 +124,7 @@ export interface UnetParameter {
   readonly start: { readonly fanIn: number } | number
 }
 
-export interface UnetPlan {
+export interface UnetLayout {
   readonly net: UnetSpec
   readonly time1: LinearLayer
   readonly time2: LinearLayer
@@ -145,7 +145,7 @@ export interface UnetPlan {
 const count = (shape: readonly number[]): number => shape.reduce((product, extent) => product * extent, 1)
 
 /** Allocates places in the flat tensor, each at a multiple of 64 elements, and records their names. */
-class Layout {
+class LayoutBuilder {
   readonly parameters: UnetParameter[] = []
   length = 0
 
@@ -183,25 +183,25 @@ class Layout {
   }
 }
 
-const plans = new WeakMap<UnetSpec, UnetPlan>()
+const layouts = new WeakMap<UnetSpec, UnetLayout>()
 
-/** The plan of a network; throws InvalidArgumentError where its numbers do not fit (checkUnet says how). */
-export function unetPlan(net: UnetSpec): UnetPlan {
-  const known = plans.get(net)
+/** The layout of a network; throws InvalidArgumentError where its numbers do not fit (checkUnet says how). */
+export function unetLayout(net: UnetSpec): UnetLayout {
+  const known = layouts.get(net)
   if (known) return known
   const problem = unetProblem(net)
   if (problem) throw new InvalidArgumentError(problem)
-  const plan = makePlan(net)
-  plans.set(net, plan)
-  return plan
+  const layout = makeLayout(net)
+  layouts.set(net, layout)
+  return layout
 }
 
-function makePlan(net: UnetSpec): UnetPlan {
+function makeLayout(net: UnetSpec): UnetLayout {
   const { width, multipliers, depth, scaleShift, residualResampling } = net
-  const layout = new Layout()
+  const builder = new LayoutBuilder()
   const E = 4 * width
-  const time1 = layout.linear('time_embed.0', width, E)
-  const time2 = layout.linear('time_embed.2', E, E)
+  const time1 = builder.linear('time_embed.0', width, E)
+  const time2 = builder.linear('time_embed.2', E, E)
   const named: { name: string; first: number; columns: number }[] = []
   let M = 0
   let blocks = 0
@@ -223,11 +223,11 @@ function makePlan(net: UnetSpec): UnetPlan {
       C,
       N,
       resample,
-      norm1: layout.norm(`${name}.in_layers.0`, C),
-      conv1: layout.convolution(`${name}.in_layers.2`, 3, C, N),
-      norm2: layout.norm(`${name}.out_layers.0`, N),
-      conv2: layout.convolution(`${name}.out_layers.3`, 3, N, N, true),
-      skip: C === N ? null : layout.convolution(`${name}.skip_connection`, 1, C, N),
+      norm1: builder.norm(`${name}.in_layers.0`, C),
+      conv1: builder.convolution(`${name}.in_layers.2`, 3, C, N),
+      norm2: builder.norm(`${name}.out_layers.0`, N),
+      conv2: builder.convolution(`${name}.out_layers.3`, 3, N, N, true),
+      skip: C === N ? null : builder.convolution(`${name}.skip_connection`, 1, C, N),
       embeddingFirst: M - columns,
       number: blocks++,
     }
@@ -238,14 +238,14 @@ function makePlan(net: UnetSpec): UnetPlan {
     W,
     C,
     heads: C / net.headChannels,
-    norm: layout.norm(`${name}.norm`, C),
-    qkv: layout.convolution(`${name}.qkv`, 1, C, 3 * C, false, [1]),
-    proj: layout.convolution(`${name}.proj_out`, 1, C, C, true, [1]),
+    norm: builder.norm(`${name}.norm`, C),
+    qkv: builder.convolution(`${name}.qkv`, 1, C, 3 * C, false, [1]),
+    proj: builder.convolution(`${name}.proj_out`, 1, C, C, true, [1]),
   })
   const resample = (name: string, [H, W]: readonly [number, number], C: number, kind: 'down' | 'up'): UnetModule =>
     residualResampling
       ? residual(name, [H, W], C, C, kind)
-      : { kind, H, W, C, conv: layout.convolution(`${name}.${kind === 'down' ? 'op' : 'conv'}`, 3, C, C) }
+      : { kind, H, W, C, conv: builder.convolution(`${name}.${kind === 'down' ? 'op' : 'conv'}`, 3, C, C) }
 
   let size: readonly [number, number] = [net.height, net.breadth]
   const attends = (): boolean => net.attention.includes(size[0])
@@ -253,7 +253,7 @@ function makePlan(net: UnetSpec): UnetPlan {
   const levels = multipliers.length
 
   let C = channelsOf(0)
-  const first = layout.convolution('input_blocks.0.0', 3, net.channels, C)
+  const first = builder.convolution('input_blocks.0.0', 3, net.channels, C)
   const skips = [C]
   const encoder: UnetStep[] = []
   const down = (modules: (name: string) => UnetModule[], channels: number): void => {
@@ -298,16 +298,16 @@ function makePlan(net: UnetSpec): UnetPlan {
       decoder.push({ modules, H: size[0], W: size[1], C })
     }
   }
-  const lastNorm = layout.norm('out.0', C)
-  const last = layout.convolution('out.2', 3, C, net.channels, true)
+  const lastNorm = builder.norm('out.0', C)
+  const last = builder.convolution('out.2', 3, C, net.channels, true)
 
   // one product for the embeddings of all blocks; in a file each has its own rows
-  const embedding: LinearLayer = { weight: layout.take(E * M), bias: layout.take(M), inputs: E, outputs: M }
+  const embedding: LinearLayer = { weight: builder.take(E * M), bias: builder.take(M), inputs: E, outputs: M }
   for (const { name, first: row, columns } of named) {
-    layout.name(`${name}.weight`, [columns, E], embedding.weight + row * E, { fanIn: E })
-    layout.name(`${name}.bias`, [columns], embedding.bias + row, { fanIn: E })
+    builder.name(`${name}.weight`, [columns, E], embedding.weight + row * E, { fanIn: E })
+    builder.name(`${name}.bias`, [columns], embedding.bias + row, { fanIn: E })
   }
-  const { parameters, length: parameterLength } = layout
+  const { parameters, length: parameterLength } = builder
   return { net, time1, time2, embedding, first, encoder, middle, decoder, lastNorm, last, parameters, parameterLength }
 }
 
@@ -351,7 +351,7 @@ export function unetProblem(net: UnetSpec): string | null {
 
 /** Trainable parameters, without the gaps: what a report calls the size of the network. */
 export const unetParameterCount = (net: UnetSpec): number =>
-  unetPlan(net).parameters.reduce((sum, { shape }) => sum + count(shape), 0)
+  unetLayout(net).parameters.reduce((sum, { shape }) => sum + count(shape), 0)
 
 /** D */
 export const unetDimension = ({ channels, height, breadth }: UnetSpec): number => channels * height * breadth
@@ -363,7 +363,7 @@ export function unetRowFlops(net: UnetSpec): number {
 
 /** Three products for each layer, except the first convolution's input gradient, which is not needed; attention's two become five. */
 export function unetStepFlops(net: UnetSpec, B: number): number {
-  const { first } = unetPlan(net)
+  const { first } = unetLayout(net)
   const firstFlops = convolutionFlopsOf(first, net.height, net.breadth)
   return B * (3 * unetRowFlops(net) - firstFlops + attentionFlops(net) / 2)
 }
@@ -372,22 +372,22 @@ const convolutionFlopsOf = ({ k, C, N }: ConvolutionLayer, H: number, W: number)
 
 /** The products q kᵀ and p v of all attention blocks of one picture. */
 const attentionFlops = (net: UnetSpec): number =>
-  allModules(unetPlan(net)).reduce((sum, m) => sum + (m.kind === 'attention' ? 4 * (m.H * m.W) ** 2 * m.C : 0), 0)
+  allModules(unetLayout(net)).reduce((sum, m) => sum + (m.kind === 'attention' ? 4 * (m.H * m.W) ** 2 * m.C : 0), 0)
 
 /** Every module of the network, in the order of a forward pass. */
-export const allModules = ({ encoder, middle, decoder }: UnetPlan): UnetModule[] =>
+export const allModules = ({ encoder, middle, decoder }: UnetLayout): UnetModule[] =>
   [...encoder, middle, ...decoder].flatMap(({ modules }) => [...modules])
 
 function layerFlops(net: UnetSpec): number[] {
-  const plan = unetPlan(net)
+  const layout = unetLayout(net)
   const linear = ({ inputs, outputs }: LinearLayer): number => 2 * inputs * outputs
   return [
-    linear(plan.time1),
-    linear(plan.time2),
-    linear(plan.embedding),
-    convolutionFlopsOf(plan.first, net.height, net.breadth),
-    convolutionFlopsOf(plan.last, net.height, net.breadth),
-    ...allModules(plan).map(moduleFlops),
+    linear(layout.time1),
+    linear(layout.time2),
+    linear(layout.embedding),
+    convolutionFlopsOf(layout.first, net.height, net.breadth),
+    convolutionFlopsOf(layout.last, net.height, net.breadth),
+    ...allModules(layout).map(moduleFlops),
   ]
 }
 

@@ -12,8 +12,8 @@ import {
   type UnetParameter,
   type UnetSpec,
   unetDimension,
+  unetLayout,
   unetParameterCount,
-  unetPlan,
   unetRowFlops,
   unetStepFlops,
 } from './spec.js'
@@ -22,15 +22,15 @@ import { unetDivergence } from './unet_divergence.js'
 import { checkUnetInputs, unetForward } from './unet_forward.js'
 
 export function unetNetwork(net: UnetSpec): Network {
-  const plan = unetPlan(net)
-  const { parameters, parameterLength } = plan
+  const layout = unetLayout(net)
+  const { parameters, parameterLength } = layout
   return {
     spec: net,
     dimension: unetDimension(net),
     condition: net.condition,
     parameterLength,
     // a level's joined tensor, or qkv
-    widest: Math.max(...allModules(plan).map(({ H, W, C, kind }) => H * W * C * (kind === 'attention' ? 3 : 1))),
+    widest: Math.max(...allModules(layout).map(({ H, W, C, kind }) => H * W * C * (kind === 'attention' ? 3 : 1))),
     parameterCount: unetParameterCount(net),
     rowFlops: unetRowFlops(net),
     initialise(seed, stream) {

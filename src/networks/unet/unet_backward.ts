@@ -16,7 +16,7 @@ import type { DrawAttributes } from '../../kernels/draws.js'
 import { flowLoss } from '../../kernels/flow_loss.js'
 import { linearBackwardInput } from '../../kernels/linear_backward_input.js'
 import { linearBackwardWeight } from '../../kernels/linear_backward_weight.js'
-import { ALIGNMENT, type Composite, type ProgramBuilder, type Tensor } from '../../program/program.js'
+import { ALIGNMENT, type Composite, type ProgramBuilder, type ProgramTensor } from '../../program/program.js'
 import {
   type AttentionKept,
   addAttentionBackward,
@@ -31,7 +31,7 @@ import {
 } from './layers.js'
 import type { Kept, ResidualBlockAttributes } from './residual_block.js'
 import { residualBlockBackward } from './residual_block_backward.js'
-import { type LinearLayer, type UnetPlan, type UnetSpec, unetDimension, unetPlan, unetStepFlops } from './spec.js'
+import { type LinearLayer, type UnetLayout, type UnetSpec, unetDimension, unetLayout, unetStepFlops } from './spec.js'
 import {
   addEmbedding,
   addLast,
@@ -52,12 +52,12 @@ export interface UnetBackwardAttributes extends UnetAttributes {
 }
 
 interface BackwardOperands {
-  readonly parameters: Tensor
-  readonly embedding: Tensor
-  readonly state?: Tensor
+  readonly parameters: ProgramTensor
+  readonly embedding: ProgramTensor
+  readonly state?: ProgramTensor
   /** left out: only the gradient of the input is wanted */
-  readonly gradient?: Tensor
-  readonly dembedding?: Tensor
+  readonly gradient?: ProgramTensor
+  readonly dembedding?: ProgramTensor
 }
 
 /**
@@ -66,22 +66,22 @@ interface BackwardOperands {
  */
 export function addPassBackward(
   builder: ProgramBuilder,
-  plan: UnetPlan,
+  layout: UnetLayout,
   o: BackwardOperands,
   pass: Pass,
-  dlast: Tensor,
+  dlast: ProgramTensor,
   training: ResidualBlockAttributes['training'],
-): Tensor {
-  const { net } = plan
+): ProgramTensor {
+  const { net } = layout
   const { parameters, gradient } = o
   const dnormal = builder.temporary(pass.normal.shape)
-  const { weight } = convolutionTensors(builder, parameters, plan.last)
+  const { weight } = convolutionTensors(builder, parameters, layout.last)
   builder.add(conv2dBackwardInput, { dy: dlast, weight, dx: dnormal }, { ...plainBackwardInput, dyLayout: 'nchw' })
-  addConvolutionWeight(builder, gradient, plan.last, geometries.none, dense(pass.normal), dense(dlast), undefined, {
+  addConvolutionWeight(builder, gradient, layout.last, geometries.none, dense(pass.normal), dense(dlast), undefined, {
     dyLayout: 'nchw',
   })
   const dfeatures = builder.temporary(pass.features.shape)
-  addNormBackward(builder, parameters, gradient, plan.lastNorm, net, {
+  addNormBackward(builder, parameters, gradient, layout.lastNorm, net, {
     x: dense(pass.features),
     statistics: pass.statistics,
     dy: dnormal,
@@ -94,7 +94,7 @@ export function addPassBackward(
   let dy = dense(dfeatures)
   for (const taped of [...pass.tape].reverse()) {
     const add = taped.skipIn === null ? undefined : skips.get(taped.skipIn)
-    const dx = addModuleBackward(builder, plan.net, o, taped, dy, add, training)
+    const dx = addModuleBackward(builder, layout.net, o, taped, dy, add, training)
     if (taped.joins) skips.set(taped.joins.skip, { tensor: dx, first: taped.joins.channels })
     dy = dense(dx)
   }
@@ -109,7 +109,7 @@ function addModuleBackward(
   dy: Window,
   add: Window | undefined,
   training: ResidualBlockAttributes['training'],
-): Tensor {
+): ProgramTensor {
   const { parameters, gradient } = o
   if (module.kind === 'attention') {
     return addAttentionBackward(builder, parameters, gradient, module, net, kept as AttentionKept, dy, add)
@@ -136,26 +136,26 @@ function addModuleBackward(
 /** Gradients of the time's layers from that of `embedding` [B, M]. */
 function addEmbeddingBackward(
   builder: ProgramBuilder,
-  plan: UnetPlan,
-  parameters: Tensor,
-  gradient: Tensor,
+  layout: UnetLayout,
+  parameters: ProgramTensor,
+  gradient: ProgramTensor,
   { sinusoids, z1, h1, z2, h2 }: EmbeddingKept,
-  dembedding: Tensor,
+  dembedding: ProgramTensor,
 ): void {
-  const weights = (layer: LinearLayer, x: Tensor, dy: Tensor): void => {
+  const weights = (layer: LinearLayer, x: ProgramTensor, dy: ProgramTensor): void => {
     const { weight, bias } = linearTensors(builder, gradient, layer)
     builder.add(linearBackwardWeight, { x, dy, dweight: weight, dbias: bias }, {})
   }
-  const input = (layer: LinearLayer, dy: Tensor, saved: Tensor): Tensor => {
+  const input = (layer: LinearLayer, dy: ProgramTensor, saved: ProgramTensor): ProgramTensor => {
     const dx = builder.temporary(saved.shape)
     const { weight } = linearTensors(builder, parameters, layer)
     builder.add(linearBackwardInput, { dy, weight, saved, dx }, { activation: 'silu', beta: 1 })
     return dx
   }
-  weights(plan.embedding, h2, dembedding)
-  const dz2 = input(plan.embedding, dembedding, z2)
-  weights(plan.time2, h1, dz2)
-  weights(plan.time1, sinusoids, input(plan.time2, dz2, z1))
+  weights(layout.embedding, h2, dembedding)
+  const dz2 = input(layout.embedding, dembedding, z2)
+  weights(layout.time2, h1, dz2)
+  weights(layout.time1, sinusoids, input(layout.time2, dz2, z1))
 }
 
 /** Why a batch of B rows cannot be cut into so many parts; null where it can. */
@@ -165,7 +165,7 @@ export function microBatchProblem(net: UnetSpec, B: number, microBatches: number
   if (!Number.isInteger(rows)) {
     return `train.microBatches must divide train.batch, but ${B} is no multiple of ${microBatches}.`
   }
-  const widths = [unetDimension(net), unetPlan(net).embedding.outputs]
+  const widths = [unetDimension(net), unetLayout(net).embedding.outputs]
   if (widths.every((width) => (rows * width) % ALIGNMENT === 0)) return null
   return (
     `train.microBatches makes parts of ${rows} rows, but ${rows} × ${widths.join(` and ${rows} × `)} must be multiples of ` +
@@ -198,14 +198,14 @@ export const unetBackward: Composite<UnetBackwardAttributes> = {
   },
   cost: (shapes, { net }): Cost => ({ flops: unetStepFlops(net, shapes.x![0]), bytes: traffic(shapes) }),
   expand(builder, o, { net, scale, draws, recompute, microBatches }) {
-    const plan = unetPlan(net)
+    const layout = unetLayout(net)
     const D = unetDimension(net)
-    const M = plan.embedding.outputs
+    const M = layout.embedding.outputs
     const B = o.x.shape[0]
     const rows = B / microBatches
-    const kept = addEmbedding(builder, plan, o.parameters, o.t)
+    const kept = addEmbedding(builder, layout, o.parameters, o.t)
     const dembedding = builder.temporary([B, M])
-    const partOf = (tensor: Tensor, width: number, i: number): Tensor =>
+    const partOf = (tensor: ProgramTensor, width: number, i: number): ProgramTensor =>
       microBatches === 1 ? tensor : builder.view(tensor, [rows, width], i * rows * width)
 
     for (let i = 0; i < microBatches; i++) {
@@ -213,9 +213,9 @@ export const unetBackward: Composite<UnetBackwardAttributes> = {
       const training = draws && { ...draws, firstRow: i * rows }
       const x = asPictures(builder, partOf(o.x, D, i), net)
       const operands = { parameters: o.parameters, embedding: partOf(kept.embedding, M, i), state: o.state }
-      const pass = addPass(builder, plan, operands, x, { keep: recompute ? 'inputs' : 'all', training })
+      const pass = addPass(builder, layout, operands, x, { keep: recompute ? 'inputs' : 'all', training })
       const v = builder.temporary([rows, D])
-      addLast(builder, plan, o.parameters, pass, asPictures(builder, v, net), scale)
+      addLast(builder, layout, o.parameters, pass, asPictures(builder, v, net), scale)
       const delta = builder.temporary([rows, D])
       builder.add(
         flowLoss,
@@ -224,17 +224,17 @@ export const unetBackward: Composite<UnetBackwardAttributes> = {
       )
       const dfirst = addPassBackward(
         builder,
-        plan,
+        layout,
         { ...operands, gradient, dembedding: partOf(dembedding, M, i) },
         pass,
         asPictures(builder, delta, net),
         training,
       )
-      addConvolutionWeight(builder, gradient, plan.first, geometries.none, dense(x), dense(dfirst), undefined, {
+      addConvolutionWeight(builder, gradient, layout.first, geometries.none, dense(x), dense(dfirst), undefined, {
         xLayout: 'nchw',
       })
       if (i > 0) builder.add(accumulate, { part: o.part, total: o.gradient }, {})
     }
-    addEmbeddingBackward(builder, plan, o.parameters, o.gradient, kept, dembedding)
+    addEmbeddingBackward(builder, layout, o.parameters, o.gradient, kept, dembedding)
   },
 }

@@ -8,9 +8,9 @@ import { InvalidArgumentError } from '../../errors.js'
 import { type Cost, expectShape, traffic } from '../../kernels/contract.js'
 import { conv2dBackwardInput, plainBackwardInput } from '../../kernels/conv2d_backward_input.js'
 import { divergence } from '../../kernels/divergence.js'
-import { ALIGNMENT, type Composite, type ProgramBuilder, type Tensor } from '../../program/program.js'
+import { ALIGNMENT, type Composite, type ProgramBuilder, type ProgramTensor } from '../../program/program.js'
 import { convolutionTensors } from './layers.js'
-import { type UnetSpec, unetDimension, unetPlan, unetRowFlops } from './spec.js'
+import { type UnetSpec, unetDimension, unetLayout, unetRowFlops } from './spec.js'
 import { addPassBackward } from './unet_backward.js'
 import { addEmbedding, addLast, addPass, asPictures, checkUnetInputs, type UnetAttributes } from './unet_forward.js'
 
@@ -58,17 +58,17 @@ export const unetDivergence: Composite<UnetAttributes> = {
     return { flops: B * unetRowFlops(net) * (1 + T), bytes: traffic(shapes) }
   },
   expand(builder, o, { net, scale }) {
-    const plan = unetPlan(net)
+    const layout = unetLayout(net)
     const B = o.x.shape[0]
     const D = unetDimension(net)
-    const { embedding } = addEmbedding(builder, plan, o.parameters, o.t)
+    const { embedding } = addEmbedding(builder, layout, o.parameters, o.t)
     const operands = { parameters: o.parameters, embedding }
-    const pass = addPass(builder, plan, operands, asPictures(builder, o.x, net), { keep: 'all', training: null })
-    addLast(builder, plan, o.parameters, pass, asPictures(builder, o.out, net), scale)
+    const pass = addPass(builder, layout, operands, asPictures(builder, o.x, net), { keep: 'all', training: null })
+    addLast(builder, layout, o.parameters, pass, asPictures(builder, o.out, net), scale)
 
-    const { weight } = convolutionTensors(builder, o.parameters, plan.first)
-    const back = (probe: Tensor, dx: Tensor): void => {
-      const dfirst = addPassBackward(builder, plan, operands, pass, asPictures(builder, probe, net), null)
+    const { weight } = convolutionTensors(builder, o.parameters, layout.first)
+    const back = (probe: ProgramTensor, dx: ProgramTensor): void => {
+      const dfirst = addPassBackward(builder, layout, operands, pass, asPictures(builder, probe, net), null)
       builder.add(
         conv2dBackwardInput,
         { dy: dfirst, weight, dx: asPictures(builder, dx, net) },
@@ -87,8 +87,8 @@ export const unetDivergence: Composite<UnetAttributes> = {
  * [B, D] with the unit vector e_d in every row. A constant with a one at every D-th element holds e_d for as many d as there
  * are windows on it, which begin at multiples of 64: so 64 constants hold all of them.
  */
-function unitVectors(builder: ProgramBuilder, B: number, D: number): (d: number) => Tensor {
-  const constants = new Map<number, Tensor>()
+function unitVectors(builder: ProgramBuilder, B: number, D: number): (d: number) => ProgramTensor {
+  const constants = new Map<number, ProgramTensor>()
   return (d) => {
     const windows = Math.ceil((D - d) / ALIGNMENT) % Math.ceil(D / ALIGNMENT)
     const offset = windows * ALIGNMENT

@@ -10,7 +10,7 @@ import { type Cost, expectShape, extents, type Shapes, traffic } from '../../ker
 import type { Conv2dAttributes } from '../../kernels/conv2d.js'
 import { linearForward } from '../../kernels/linear_forward.js'
 import { timeEmbedding } from '../../kernels/time_embedding.js'
-import type { Composite, ProgramBuilder, Tensor } from '../../program/program.js'
+import type { Composite, ProgramBuilder, ProgramTensor } from '../../program/program.js'
 import {
   type AttentionKept,
   addAttention,
@@ -25,11 +25,11 @@ import {
 import { type Kept, keptOperands, keptShapes, type ResidualBlockAttributes, residualBlock } from './residual_block.js'
 import {
   outputExtents,
+  type UnetLayout,
   type UnetModule,
-  type UnetPlan,
   type UnetSpec,
   unetDimension,
-  unetPlan,
+  unetLayout,
   unetRowFlops,
 } from './spec.js'
 
@@ -48,25 +48,30 @@ export interface UnetForwardAttributes extends UnetAttributes {
 export function checkUnetInputs(composite: string, shapes: Shapes, net: UnetSpec): number {
   const [B] = extents(composite, 'x', shapes.x, 2)
   expectShape(composite, 'x', shapes.x, [B, unetDimension(net)])
-  expectShape(composite, 'parameters', shapes.parameters, [unetPlan(net).parameterLength])
+  expectShape(composite, 'parameters', shapes.parameters, [unetLayout(net).parameterLength])
   expectShape(composite, 't', shapes.t, [shapes.t?.[0] === 1 ? 1 : B])
   return B
 }
 
 /** Intermediate tensors of `embedding` that the backward pass needs. */
 export interface EmbeddingKept {
-  readonly sinusoids: Tensor
-  readonly z1: Tensor
-  readonly h1: Tensor
-  readonly z2: Tensor
-  readonly h2: Tensor
-  readonly embedding: Tensor
+  readonly sinusoids: ProgramTensor
+  readonly z1: ProgramTensor
+  readonly h1: ProgramTensor
+  readonly z2: ProgramTensor
+  readonly h2: ProgramTensor
+  readonly embedding: ProgramTensor
 }
 
 /** embedding = W₃ silu(W₂ silu(W₁ sinusoids(t))), biases included: the shifts of all residual blocks. */
-export function addEmbedding(builder: ProgramBuilder, plan: UnetPlan, parameters: Tensor, t: Tensor): EmbeddingKept {
+export function addEmbedding(
+  builder: ProgramBuilder,
+  layout: UnetLayout,
+  parameters: ProgramTensor,
+  t: ProgramTensor,
+): EmbeddingKept {
   const [R] = t.shape
-  const { time1, time2, embedding: last } = plan
+  const { time1, time2, embedding: last } = layout
   const kept: EmbeddingKept = {
     sinusoids: builder.temporary([R, time1.inputs]),
     z1: builder.temporary([R, time1.outputs]),
@@ -102,9 +107,9 @@ export interface Taped {
 export interface Pass {
   readonly tape: readonly Taped[]
   /** [B, H, W, C]: what the last normalisation sees */
-  readonly features: Tensor
-  readonly normal: Tensor
-  readonly statistics: Tensor
+  readonly features: ProgramTensor
+  readonly normal: ProgramTensor
+  readonly statistics: ProgramTensor
 }
 
 export interface PassOptions {
@@ -113,18 +118,18 @@ export interface PassOptions {
   readonly training: ResidualBlockAttributes['training']
   /** of the first convolution, and the stages that it combines */
   readonly first?: Partial<Conv2dAttributes>
-  readonly stages?: Tensor
+  readonly stages?: ProgramTensor
 }
 
 /** All layers but the last convolution. x [B, C, H, W]. */
 export function addPass(
   builder: ProgramBuilder,
-  plan: UnetPlan,
-  o: { parameters: Tensor; embedding: Tensor; state?: Tensor },
-  x: Tensor,
+  layout: UnetLayout,
+  o: { parameters: ProgramTensor; embedding: ProgramTensor; state?: ProgramTensor },
+  x: ProgramTensor,
   { keep, training, first, stages }: PassOptions,
 ): Pass {
-  const { net, encoder, middle, decoder } = plan
+  const { net, encoder, middle, decoder } = layout
   const [B] = x.shape
   const tape: Taped[] = []
 
@@ -134,7 +139,7 @@ export function addPass(
     const { H, W, C } = block
     return builder.temporary([B, H, W, C])
   })
-  const skipChannels = [plan.first.N, ...encoder.map(({ C }) => C)]
+  const skipChannels = [layout.first.N, ...encoder.map(({ C }) => C)]
   const ownChannels = decoder.map(({ modules: [{ C }] }, j) => C - skipChannels[last - j])
   const skipWindow = (i: number): Window => ({ tensor: joined[last - i], first: ownChannels[last - i] })
 
@@ -143,14 +148,14 @@ export function addPass(
       const from = i === 0 ? input : dense(tapeEnd)
       const [H, W, C] = outputOf(module)
       const to = i === modules.length - 1 ? output : dense(builder.temporary([B, H, W, C]))
-      const kept = addModule(builder, o, module, plan.net, from, to, keep, training)
+      const kept = addModule(builder, o, module, layout.net, from, to, keep, training)
       tape.push({ module, x: from, kept, skipIn: null, joins: null, ...(i === 0 ? at : {}) })
       tapeEnd = to.tensor
     })
   }
-  let tapeEnd: Tensor = x
+  let tapeEnd: ProgramTensor = x
 
-  addFirst(builder, o.parameters, plan, x, skipWindow(0), first, stages)
+  addFirst(builder, o.parameters, layout, x, skipWindow(0), first, stages)
   encoder.forEach(({ modules }, i) => {
     run(modules, skipWindow(i), skipWindow(i + 1), { skipIn: i })
   })
@@ -164,7 +169,7 @@ export function addPass(
 
   const normal = builder.temporary(features.shape)
   const statistics = builder.temporary([B, 2, net.groups])
-  addNorm(builder, o.parameters, plan.lastNorm, net, { x: dense(features), y: normal, statistics, attributes: {} })
+  addNorm(builder, o.parameters, layout.lastNorm, net, { x: dense(features), y: normal, statistics, attributes: {} })
   return { tape, features, normal, statistics }
 }
 
@@ -176,14 +181,14 @@ function outputOf(module: UnetModule): [number, number, number] {
 
 function addFirst(
   builder: ProgramBuilder,
-  parameters: Tensor,
-  plan: UnetPlan,
-  x: Tensor,
+  parameters: ProgramTensor,
+  layout: UnetLayout,
+  x: ProgramTensor,
   y: Window,
   attributes: Partial<Conv2dAttributes> | undefined,
-  stages: Tensor | undefined,
+  stages: ProgramTensor | undefined,
 ): void {
-  addConvolution(builder, parameters, plan.first, {
+  addConvolution(builder, parameters, layout.first, {
     geometry: geometries.none,
     x: dense(x),
     y,
@@ -194,7 +199,7 @@ function addFirst(
 
 function addModule(
   builder: ProgramBuilder,
-  o: { parameters: Tensor; embedding: Tensor; state?: Tensor },
+  o: { parameters: ProgramTensor; embedding: ProgramTensor; state?: ProgramTensor },
   module: UnetModule,
   net: UnetSpec,
   x: Window,
@@ -223,15 +228,15 @@ function addModule(
 /** The last convolution: out [B, C, H, W]. */
 export function addLast(
   builder: ProgramBuilder,
-  plan: UnetPlan,
-  parameters: Tensor,
+  layout: UnetLayout,
+  parameters: ProgramTensor,
   { normal }: Pass,
-  out: Tensor,
+  out: ProgramTensor,
   scale: number,
-  extra: { base?: Tensor; stages?: Tensor; coefficients?: readonly number[] } = {},
+  extra: { base?: ProgramTensor; stages?: ProgramTensor; coefficients?: readonly number[] } = {},
 ): void {
   const { base, stages, coefficients = [] } = extra
-  addConvolution(builder, parameters, plan.last, {
+  addConvolution(builder, parameters, layout.last, {
     geometry: geometries.none,
     x: dense(normal),
     y: dense(out),
@@ -242,8 +247,11 @@ export function addLast(
 }
 
 /** Rows [B, D] of data as pictures. */
-export const asPictures = (builder: ProgramBuilder, rows: Tensor, { channels, height, breadth }: UnetSpec): Tensor =>
-  builder.view(rows, [rows.shape[0], channels, height, breadth])
+export const asPictures = (
+  builder: ProgramBuilder,
+  rows: ProgramTensor,
+  { channels, height, breadth }: UnetSpec,
+): ProgramTensor => builder.view(rows, [rows.shape[0], channels, height, breadth])
 
 export const unetForward: Composite<UnetForwardAttributes> = {
   kind: 'composite',
@@ -263,17 +271,17 @@ export const unetForward: Composite<UnetForwardAttributes> = {
   },
   cost: (shapes, { net }): Cost => ({ flops: shapes.x![0] * unetRowFlops(net), bytes: traffic(shapes) }),
   expand(builder, o, { net, scale, inputCoefficients, outputCoefficients }) {
-    const plan = unetPlan(net)
-    const { embedding } = addEmbedding(builder, plan, o.parameters, o.t)
+    const layout = unetLayout(net)
+    const { embedding } = addEmbedding(builder, layout, o.parameters, o.t)
     const combines = (coefficients: readonly number[]): boolean => coefficients.some((c) => c !== 0)
-    const pass = addPass(builder, plan, { parameters: o.parameters, embedding }, asPictures(builder, o.x, net), {
+    const pass = addPass(builder, layout, { parameters: o.parameters, embedding }, asPictures(builder, o.x, net), {
       keep: 'inputs',
       training: null,
       ...(combines(inputCoefficients)
         ? { stages: o.stages, first: { combine: 'input', coefficients: inputCoefficients } }
         : {}),
     })
-    addLast(builder, plan, o.parameters, pass, asPictures(builder, o.out, net), scale, {
+    addLast(builder, layout, o.parameters, pass, asPictures(builder, o.out, net), scale, {
       base: o.base && asPictures(builder, o.base, net),
       ...(combines(outputCoefficients) ? { stages: o.stages, coefficients: outputCoefficients } : {}),
     })
