@@ -93,7 +93,7 @@ export const chain = (
     push: 'learned',
     pushSolver: { solver: 'rk4', steps: 3, rtol: 1e-5, atol: 1e-5 },
     assignment: { block: 256, every: 500 },
-    reflow: { rounds: 1, pairs: null, quantiles: null },
+    own: undefined,
     checkpointEvery: 0,
     ...over,
   }

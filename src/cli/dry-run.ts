@@ -12,6 +12,7 @@ import { bytesText, checkMemory } from '../learn/estimate.js'
 import { checkTraining, describeModel, networkFor } from '../networks/registry.js'
 import { stagesOf } from '../ode/methods.js'
 import { isAdaptive } from '../ode/solver.js'
+import { ownSection, recipeOf } from '../recipes/settings.js'
 import { machineBytes } from '../run/machine.js'
 import { checkBatch, estimateRun } from '../run/training.js'
 import { note, print, printJson } from './terminal.js'
@@ -84,8 +85,8 @@ export async function dryRun(configPath: string, options: TrainCommandOptions): 
 /** Flops of all pools that are made between fits; null where they are not known beforehand. */
 function pushFlops({ ode, flow, train }: ResolvedConfig, count: number | null, rowFlops: number): number | null {
   const pushes = flow.push === 'simulated' && flow.recipe === 'local' ? 0 : train.steps.length - 1
-  const rows = flow.recipe === 'reflow' ? (flow.reflow.pairs ?? count) : count
-  if (pushes === 0 || rows === null || isAdaptive(ode.push)) return null
+  if (pushes === 0 || count === null || isAdaptive(ode.push)) return null
+  const rows = recipeOf({ flow }).madeRows?.(count, ownSection(flow)) ?? count
   const { solver, steps } = ode.push
   const all = typeof steps === 'number' ? pushes * steps : steps.slice(0, pushes).reduce((sum, few) => sum + few, 0)
   return rows * all * stagesOf(solver) * rowFlops

@@ -14,16 +14,18 @@ import type { TimeLaw } from '../learn/times.js'
 import { type Model, resolveModel, traitsOf } from '../networks/registry.js'
 import { isAdaptive, planEvaluations, type SolverSettings } from '../ode/solver.js'
 import { anglesOf } from '../recipes/angles.js'
-import type { Push } from '../recipes/recipe.js'
-import { type RecipeName, recipes } from '../recipes/registry.js'
+import type { PairSettings } from '../recipes/optimal-pairs.js'
+import type { Push, Recipe } from '../recipes/recipe.js'
+import { type OwnSections, type RecipeName, recipeSections, recipes } from '../recipes/registry.js'
 import { type Gammas, scheduleGammas } from '../recipes/schedule.js'
+import { ownSection } from '../recipes/settings.js'
 import { check, failure } from './messages.js'
 import { configSchema, defaultGammas, optionsSchema, type trainSchema } from './schema.js'
 
 /** The options with nothing left to be decided. N is the number of stages of the model, `flow.gammas.length`. */
 export interface ResolvedOptions {
   model: Model
-  flow: {
+  flow: OwnSections & {
     recipe: RecipeName
     /** [N]; null, only ever the last, is the free sub-flow. */
     gammas: Gammas
@@ -37,8 +39,7 @@ export interface ResolvedOptions {
     plain: boolean
     push: Push
     /** how noise is paired with rows where the coupling is optimal */
-    assignment: { block: number; every: number }
-    reflow: { rounds: number; pairs?: number; time: TimeLaw }
+    assignment: PairSettings
   }
   /** `steps` has one entry for each fit; `ema`, `clip` and `checkpointEvery` are 0 where they are off. */
   train: Omit<z.output<typeof trainSchema>, 'steps'> & { steps: number[] }
@@ -69,12 +70,12 @@ function crossCheck(options: z.output<typeof optionsSchema>, gammas: Gammas, nam
     }
   })
   const each = { 'train.steps': train.steps, 'flow.interpolant': flow.interpolant }
-  const fits = recipes[name].fits({ gammas, rounds: flow.reflow.rounds })
+  const { fitsAre }: Recipe = recipes[name]
+  const fits = fitsOf(name, gammas, flow)
   for (const [key, list] of Object.entries(each)) {
     if (Array.isArray(list) && list.length !== fits) {
-      const what = name === 'reflow' ? 'fits' : 'sub-flows'
       issues.push(
-        `${key} has ${list.length} entries, but there are ${fits} ${what}; give one for each, or one for all.`,
+        `${key} has ${list.length} entries, but there are ${fits} ${fitsAre}; give one for each, or one for all.`,
       )
     }
   }
@@ -147,6 +148,13 @@ function crossCheckData(data: DataConfig): string[] {
   return issues
 }
 
+/** The sections that recipes have of their own. */
+const sectionsOf = (flow: OwnSections): OwnSections =>
+  Object.fromEntries(Object.keys(recipeSections).map((name) => [name, flow[name as keyof OwnSections]])) as OwnSections
+
+const fitsOf = (recipe: RecipeName, gammas: Gammas, flow: OwnSections): number =>
+  (recipes[recipe] as Recipe).fits(gammas, ownSection({ ...flow, recipe }))
+
 const listed = <T>(value: T | T[], length: number): T[] =>
   Array.isArray(value) ? value : Array.from({ length }, () => value)
 
@@ -157,7 +165,7 @@ function expand(options: z.output<typeof optionsSchema>, origin: string, dataIss
   const issues = [...dataIssues, ...crossCheck(options, configured, recipe)]
   if (issues.length) throw failure(origin, issues)
 
-  const fits = recipes[recipe].fits({ gammas: configured, rounds: flow.reflow.rounds })
+  const fits = fitsOf(recipe, configured, flow)
   const { gammas, steps, paths } = recipes[recipe].arrange({
     gammas: [...configured],
     steps: listed(train.steps, fits),
@@ -185,7 +193,7 @@ function expand(options: z.output<typeof optionsSchema>, origin: string, dataIss
       plain: recipe === 'plain',
       push: flow.push,
       assignment: flow.assignment,
-      reflow: flow.reflow,
+      ...sectionsOf(flow),
     },
     train: { ...train, steps },
     ode: solvers,

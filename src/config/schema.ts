@@ -4,12 +4,13 @@ import { z } from 'zod'
 import { dataSchema } from '../data/schema.js'
 import { couplingNames, couplings } from '../learn/couplings.js'
 import { pathNames, paths } from '../learn/paths/registry.js'
-import { type TimeLaw, timeLawNames, timeLaws } from '../learn/times.js'
+import { timeLaw } from '../learn/times.js'
 import { modelSchema } from '../networks/registry.js'
 import { clocks } from '../ode/clock.js'
 import { methods, solverNames } from '../ode/methods.js'
+import { assignmentSchema } from '../recipes/optimal-pairs.js'
 import { pushes } from '../recipes/recipe.js'
-import { recipeNames, recipes } from '../recipes/registry.js'
+import { recipeNames, recipeSections, recipes } from '../recipes/registry.js'
 import type { Gammas } from '../recipes/schedule.js'
 import {
   choice,
@@ -84,33 +85,9 @@ const flowSchema = z.strictObject({
     "Where a sub-flow's left ends come from. learned: the data, pushed through the sub-flows before; simulated: the data with " +
       'the noise of the steps before, drawn anew for every batch.',
   ).default('learned'),
-  assignment: z
-    .strictObject({
-      block: count('Rows that are paired with as many rows of noise at a time (coupling: optimal).').default(256),
-      every: count(
-        'Training steps between two renewals of the pairs of all rows, with other blocks and other noise.',
-      ).default(500),
-    })
-    .prefault({}),
-  reflow: z
-    .strictObject({
-      rounds: count('Fits on pairs, each of the model that the one before made (recipe: reflow).').default(1),
-      pairs: count('Pairs that are made for a round. Left out: as many as there are training rows.').optional(),
-      time: timeLaw('Distribution of the training times of these fits.').default('uniform'),
-    })
-    .prefault({}),
+  assignment: assignmentSchema,
+  ...recipeSections,
 })
-
-function timeLaw(description: string) {
-  const laws = timeLawNames.map((name) => {
-    const { positive: above, form, description: of } = timeLaws[name]
-    const numbers = above.map((positiveOnly) => (positiveOnly ? positive() : key(z.number(), 'a number')))
-    const list = z.tuple(numbers as [z.ZodNumber, ...z.ZodNumber[]])
-    return z.strictObject({ [name]: key(list, form, `Numbers of this law: ${of}.`) }) as z.ZodType<TimeLaw, TimeLaw>
-  })
-  const forms = timeLawNames.map((name) => `{ ${name}: ${timeLaws[name].form} }`)
-  return key(z.union([z.literal('uniform'), ...laws]), either(['uniform', ...forms]), description)
-}
 
 /** Training steps of a sub-flow, at most: a loss and a row of the step table are kept for each. */
 const MOST_STEPS = 100_000_000

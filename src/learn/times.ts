@@ -3,6 +3,9 @@
  * as a table with linear interpolation. t = 0 is the data's side, t = 1 the noise's. A new law is a row here.
  */
 
+import { z } from 'zod'
+import { either, key, positive } from '../schema/words.js'
+
 /** Knots of the table: 4096 intervals of equal probability. */
 const KNOTS = 4097
 /** Points of an integral behind it, between which a density is integrated by substitution. */
@@ -45,6 +48,18 @@ export const timeLawNames = Object.keys(timeLaws) as [TimeLawName, ...TimeLawNam
 
 /** As a config has it: uniform, or the name of one law with its numbers. */
 export type TimeLaw = 'uniform' | { readonly [name in TimeLawName]?: readonly number[] }
+
+/** A law as a key of a config. */
+export function timeLaw(description: string) {
+  const laws = timeLawNames.map((name) => {
+    const { positive: above, form, description: of } = timeLaws[name]
+    const numbers = above.map((positiveOnly) => (positiveOnly ? positive() : key(z.number(), 'a number')))
+    const list = z.tuple(numbers as [z.ZodNumber, ...z.ZodNumber[]])
+    return z.strictObject({ [name]: key(list, form, `Numbers of this law: ${of}.`) }) as z.ZodType<TimeLaw, TimeLaw>
+  })
+  const forms = timeLawNames.map((name) => `{ ${name}: ${timeLaws[name].form} }`)
+  return key(z.union([z.literal('uniform'), ...laws]), either(['uniform', ...forms]), description)
+}
 
 /** The table of a law; null for uniform times, which need none. */
 export function timeQuantiles(time: TimeLaw): Float32Array | null {

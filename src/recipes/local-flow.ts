@@ -40,7 +40,8 @@ export function subFlowFit(
 
 export const localFlow: Recipe = {
   description: 'a chain of sub-flows between the data and their noisy images',
-  fits: ({ gammas }) => gammas.length,
+  fitsAre: 'sub-flows',
+  fits: (gammas) => gammas.length,
   arrange: (configured) => configured,
   plan(settings) {
     const { gammas, paths, coupling, push } = settings

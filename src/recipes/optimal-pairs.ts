@@ -5,17 +5,24 @@
  * on with the ones before; what they are depends on the seed and on the number of the stretch alone.
  */
 
+import { z } from 'zod'
 import type { DeviceBuffer } from '../device/device.js'
 import { assign } from '../learn/assignment.js'
 import type { PoolValues } from '../learn/pool.js'
 import { permutation, RandomStream, streams } from '../random/stream.js'
+import { count } from '../schema/words.js'
 
-export interface PairSettings {
-  /** rows of a block */
-  readonly block: number
-  /** steps between two renewals */
-  readonly every: number
-}
+export const assignmentSchema = z
+  .strictObject({
+    block: count('Rows that are paired with as many rows of noise at a time (coupling: optimal).').default(256),
+    every: count(
+      'Training steps between two renewals of the pairs of all rows, with other blocks and other noise.',
+    ).default(500),
+  })
+  .prefault({})
+
+/** Rows of a block, and steps between two renewals. */
+export type PairSettings = Readonly<z.output<typeof assignmentSchema>>
 
 /** The event loop turns after so many milliseconds of assigning. */
 const SLICE_MS = 15

@@ -12,7 +12,8 @@ export const oneFree = ({ steps, paths }: Arrangement): Arrangement => ({
 
 export const plain: Recipe = {
   description: 'plain flow matching: one free sub-flow that gets all the training steps of the configured ones',
-  fits: ({ gammas }) => gammas.length,
+  fitsAre: 'sub-flows',
+  fits: (gammas) => gammas.length,
   arrange: oneFree,
   plan(settings) {
     const kind = { gamma: null, path: settings.paths[0], coupling: settings.coupling }

@@ -3,6 +3,7 @@
  * and makes the pool of the next one; run-recipe.ts does the rest for all recipes: checkpoints, progress, resuming.
  */
 
+import type { z } from 'zod'
 import type { Device } from '../device/device.js'
 import type { Sampling } from '../kernels/draw_batch.js'
 import type { SubFlowKind } from '../learn/closed-forms.js'
@@ -20,7 +21,7 @@ export const pushes = ['learned', 'simulated'] as const
 export type Push = (typeof pushes)[number]
 
 /** Everything that recipes know of a config. Lists have one entry for each fit, except `gammas`. */
-export interface RecipeSettings {
+export interface RecipeSettings<Own = unknown> {
   /** step sizes of the model's stages; null, only ever the last, is the free one */
   readonly gammas: readonly (number | null)[]
   readonly paths: readonly PathName[]
@@ -43,18 +44,10 @@ export interface RecipeSettings {
   readonly assignment: PairSettings
   /** solver of pushes and of pairs */
   readonly pushSolver: SolverSettings
-  readonly reflow: ReflowSettings
+  /** the recipe's own section; undefined where it has none */
+  readonly own: Own
   /** steps between two checkpoints; 0: none */
   readonly checkpointEvery: number
-}
-
-export interface ReflowSettings {
-  /** fits on pairs, each of the model that the one before made */
-  readonly rounds: number
-  /** pairs that are made for a round; null: as many as there are training rows */
-  readonly pairs: number | null
-  /** quantile function of the times of these fits; null: uniform */
-  readonly quantiles: Float32Array | null
 }
 
 /** One network that is to be fitted. */
@@ -95,12 +88,12 @@ export interface RecipeState {
   readonly pool: PoolColumns | null
 }
 
-export interface RecipeContext {
+export interface RecipeContext<Own = unknown> {
   readonly device: Device
   readonly network: Network
   /** X_0 [n, D], already scaled, or pixels */
   readonly data: PoolValues
-  readonly settings: RecipeSettings
+  readonly settings: RecipeSettings<Own>
   readonly signal?: AbortSignal
   /** rows done of what is made between two fits */
   readonly onRows?: (rows: number, of: number) => void
@@ -120,16 +113,23 @@ export interface Arrangement {
   readonly paths: PathName[]
 }
 
-export interface Recipe {
+/** @typeParam Own its own section of a config, in full */
+export interface Recipe<Own = unknown> {
   readonly description: string
+  /** schema of its own section, `flow.<name of the recipe>`; left out: it has none */
+  readonly section?: z.ZodType<Own>
+  /** what its fits are called, several of them */
+  readonly fitsAre: 'sub-flows' | 'fits'
   /** how many entries lists with one for each fit have */
-  fits(chain: { readonly gammas: readonly (number | null)[]; readonly rounds: number }): number
+  fits(gammas: readonly (number | null)[], own: Own): number
   /** the configured chain: recipes other than Local Flow take its steps and paths together */
   arrange(configured: Arrangement): Arrangement
-  plan(settings: RecipeSettings): RecipePlan
+  plan(settings: RecipeSettings<Own>): RecipePlan
+  /** rows of the pools that it makes from n rows of data; left out: as many */
+  madeRows?(n: number, own: Own): number
   /**
    * The pool of the fit after the last finished one, on the device. Null: the one that is there stays.
    * @param pool of the fit that has just ended; the caller disposes of it
    */
-  nextPool(context: RecipeContext, pool: Pool, finished: readonly TrainedNetwork[]): Promise<MadePool | null>
+  nextPool(context: RecipeContext<Own>, pool: Pool, finished: readonly TrainedNetwork[]): Promise<MadePool | null>
 }

@@ -4,25 +4,41 @@
  * one is the model.
  */
 
+import { z } from 'zod'
 import type { Device } from '../device/device.js'
 import { seedWords } from '../kernels/draws.js'
 import { normal } from '../kernels/normal.js'
 import { plainReading } from '../learn/pool.js'
 import { flowMatching } from '../learn/tasks/flow-matching.js'
+import { timeLaw, timeQuantiles } from '../learn/times.js'
 import { blockRows, type Link, Transport, wholePath } from '../model/transport.js'
 import type { SolverSettings } from '../ode/solver.js'
 import { ProgramBuilder } from '../program/program.js'
+import { count } from '../schema/words.js'
 import { anglesOf } from './angles.js'
 import { subFlowFit } from './local-flow.js'
 import type { MadePool, Recipe } from './recipe.js'
 
-export const reflow: Recipe = {
+const section = z
+  .strictObject({
+    rounds: count('Fits on pairs, each of the model that the one before made (recipe: reflow).').default(1),
+    pairs: count('Pairs that are made for a round. Left out: as many as there are training rows.').optional(),
+    time: timeLaw('Distribution of the training times of these fits.').default('uniform'),
+  })
+  .prefault({})
+
+export type ReflowSettings = z.output<typeof section>
+
+export const reflow = {
   description: 'rectified flow: plain flow matching, then fits on pairs of noise and what the model makes of it',
-  fits: ({ rounds }) => 1 + rounds,
+  section,
+  fitsAre: 'fits',
+  fits: (_, { rounds }) => 1 + rounds,
   arrange: ({ steps, paths }) => ({ gammas: [null], steps, paths }),
   plan(settings) {
     const { paths, coupling, timesPerPair, sampling, steps, fit } = settings
-    const { rounds, quantiles } = settings.reflow
+    const { rounds, time } = settings.own
+    const quantiles = timeQuantiles(time)
     const first = subFlowFit(settings, 1, {
       name: 'the first flow',
       kind: { gamma: null, path: paths[0], coupling },
@@ -35,6 +51,7 @@ export const reflow: Recipe = {
     }))
     return { fits: [first, ...rest], stages: [rounds] }
   },
+  madeRows: (n, { pairs }) => pairs ?? n,
   async nextPool({ device, network, settings, signal, onRows }, pool, finished) {
     const { parameters, outputScale } = finished[finished.length - 1]
     const weights = device.createBuffer(parameters.length)
@@ -43,7 +60,7 @@ export const reflow: Recipe = {
       const chain = anglesOf([{ gamma: null, path: settings.paths[finished.length - 1] }])
       const link = { field: network, parameters: weights, outputScale, place: { number: 0, chain } }
       return await pairsOf(device, link, {
-        n: settings.reflow.pairs ?? pool.rows,
+        n: settings.own.pairs ?? pool.rows,
         solver: settings.pushSolver,
         seed: settings.fit.seed,
         stream: finished.length,
@@ -54,7 +71,7 @@ export const reflow: Recipe = {
       weights.dispose()
     }
   },
-}
+} satisfies Recipe<ReflowSettings>
 
 interface PairOptions {
   readonly n: number

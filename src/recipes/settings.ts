@@ -9,11 +9,11 @@ import { type TimeLaw, timeQuantiles } from '../learn/times.js'
 import type { SolverSettings } from '../ode/solver.js'
 import type { PairSettings } from './optimal-pairs.js'
 import type { Push, Recipe, RecipeSettings } from './recipe.js'
-import { type RecipeName, recipes } from './registry.js'
+import { type OwnSections, type RecipeName, recipes } from './registry.js'
 
 /** The sections of a config that recipes take. */
 export interface RecipeOptions {
-  readonly flow: {
+  readonly flow: OwnSections & {
     readonly recipe: RecipeName
     readonly gammas: readonly (number | null)[]
     readonly interpolant: readonly PathName[]
@@ -24,7 +24,6 @@ export interface RecipeOptions {
     readonly outputScale: boolean
     readonly push: Push
     readonly assignment: PairSettings
-    readonly reflow: { readonly rounds: number; readonly pairs?: number; readonly time: TimeLaw }
   }
   readonly train: OptimizerSettings &
     Pick<FitSettings, 'batch' | 'precision' | 'recompute' | 'microBatches'> & {
@@ -37,6 +36,10 @@ export interface RecipeOptions {
 }
 
 export const recipeOf = ({ flow }: Pick<RecipeOptions, 'flow'>): Recipe => recipes[flow.recipe]
+
+/** The section of a recipe's own; undefined where it has none. */
+export const ownSection = (flow: OwnSections & { readonly recipe: RecipeName }): unknown =>
+  (flow as Partial<Record<RecipeName, unknown>>)[flow.recipe]
 
 /** @param mirror width of pictures that are mirrored at random while the pool is the data; 0: none */
 export function recipeSettings({ flow, train, ode, seed }: RecipeOptions, mirror = 0): RecipeSettings {
@@ -64,11 +67,7 @@ export function recipeSettings({ flow, train, ode, seed }: RecipeOptions, mirror
     push: flow.push,
     assignment: flow.assignment,
     pushSolver: ode.push,
-    reflow: {
-      rounds: flow.reflow.rounds,
-      pairs: flow.reflow.pairs ?? null,
-      quantiles: timeQuantiles(flow.reflow.time),
-    },
+    own: ownSection(flow),
     checkpointEvery: train.checkpointEvery,
   }
 }

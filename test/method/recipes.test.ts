@@ -19,8 +19,8 @@ import type { Network } from '../../src/networks/network.js'
 import { ProgramBuilder } from '../../src/program/program.js'
 import { localFlow } from '../../src/recipes/local-flow.js'
 import { plain } from '../../src/recipes/plain.js'
-import type { RecipeSettings, RecipeState, TrainedNetwork } from '../../src/recipes/recipe.js'
-import { reflow } from '../../src/recipes/reflow.js'
+import type { Recipe, RecipeSettings, RecipeState, TrainedNetwork } from '../../src/recipes/recipe.js'
+import { type ReflowSettings, reflow } from '../../src/recipes/reflow.js'
 import { recipeSettings } from '../../src/recipes/settings.js'
 import { describeOn } from '../devices.js'
 import { chain, optimizer, trainChain } from '../training.js'
@@ -44,7 +44,7 @@ await describeOn(['reference', 'native'], 'reflow', (device) => {
     steps: [12, 9, 8],
     paths: ['linear', 'linear', 'trig'],
     fit: { batch: 24, seed: 12, optimizer: { ...optimizer, ema: 0.9, warmup: 2, schedule: { kind: 'cosine' } } },
-    reflow: { rounds: 2, pairs: 70, quantiles: null },
+    own: { rounds: 2, pairs: 70, time: 'uniform' },
     checkpointEvery: 5,
   })
   const run = async (start: RecipeState | null = null) => {
@@ -121,7 +121,7 @@ await describeOn(['native'], 'reflow of moons', (device) => {
       paths: ['linear', 'linear'],
       fit: { batch: 256, seed: 3, optimizer: { ...optimizer, lr: 5e-3, schedule: { kind: 'cosine' } } },
       pushSolver: { solver: 'rk4', steps: 8, rtol: 1e-5, atol: 1e-5 },
-      reflow: { rounds: 1, pairs: null, quantiles: null },
+      own: { rounds: 1, time: 'uniform' },
     })
     const { networks } = await trainChain(device(), network, data, settings, {}, null, reflow)
     const normal = gaussian(
@@ -386,20 +386,23 @@ describe('a config', () => {
   })
 
   it('gives the fits on pairs their own law of times', () => {
-    const { quantiles, reflow } = recipeSettings(
-      resolveOptions({ flow: { recipe: 'reflow', time: 'uniform', reflow: { time: { beta: [1, 0.5] } } } }),
+    const settings = recipeSettings(
+      resolveOptions({
+        flow: { recipe: 'reflow', gammas: [null], time: 'uniform', reflow: { time: { beta: [1, 0.5] } } },
+      }),
     )
-    expect(quantiles).toBeNull()
-    expect(reflow.quantiles).toEqual(timeQuantiles({ beta: [1, 0.5] }))
+    const [first, onPairs] = reflow.plan(settings as RecipeSettings<ReflowSettings>).fits
+    expect(first.task.tables).not.toHaveProperty('quantiles')
+    expect(onPairs.task.tables.quantiles).toEqual(timeQuantiles({ beta: [1, 0.5] }))
   })
 
   it.each([
     [reflow, [2]],
     [plain, [0]],
     [localFlow, [0, 1, 2]],
-  ] as const)('plans $description', (recipe, stages) => {
+  ] as const)('plans $description', (recipe: Recipe, stages) => {
     const gammas = recipe === localFlow ? [0.1, 0.2, null] : [null]
-    const over = { reflow: { rounds: 2, pairs: null, quantiles: null } }
+    const over = { own: { rounds: 2, time: 'uniform' } }
     const { fits, stages: found } = recipe.plan(
       chain(gammas, { steps: [4, 5, 6], paths: ['linear', 'trig', 'arc'], ...over }),
     )
