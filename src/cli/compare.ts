@@ -92,7 +92,8 @@ async function makeRows(
       if (known?.seed !== row.seed) {
         await known?.of.dispose()
         quality.pop()
-        const of = await openQuality(data, { samples: settings.samples, parts: ['validation', 'test'], features })
+        const { samples, distance } = settings
+        const of = await openQuality(data, { samples, parts: ['validation', 'test'], distance, features })
         quality.push({ seed: row.seed, of })
       }
       note(`Row ${i + 1} of ${rows.length}: ${row.id}`)

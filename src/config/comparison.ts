@@ -7,6 +7,7 @@
 import { basename, dirname, extname, resolve } from 'node:path'
 import { z } from 'zod'
 import { ConfigError } from '../errors.js'
+import { distanceNames, distances, usualDistance } from '../metrics/registry.js'
 import { fixedStepSolvers } from '../ode/methods.js'
 import { choice, count, key, listOf, text } from '../schema/words.js'
 import { check, failure } from './messages.js'
@@ -41,6 +42,11 @@ const settingsSchema = z.strictObject({
       'smallest method of the first block.',
   ).optional(),
   aa: text('The method that is trained a second time, under other seeds. Left out: none.').optional(),
+  distance: choice(
+    distanceNames,
+    `How far samples are from the data: ${distanceNames.map((name) => `${name}: ${distances[name].description}`).join('; ')}. Left out: ` +
+      `${usualDistance.points} of points, ${usualDistance.pictures} of pictures.`,
+  ).optional(),
   features: text('Of pictures: digits or an ONNX file, relative to this file. Left out: digits.').optional(),
 })
 

@@ -1,18 +1,17 @@
 /**
- * How far samples are from the rows of a part: sliced W2 of points, in the data's unit or, where columns are standardised, in
- * standard deviations; FID of pictures. Beside it the sampling floor: what as many training rows have.
+ * How far samples are from the rows of a part, by a distance of metrics/registry.ts: of points in the data's unit or, where
+ * columns are standardised, in standard deviations; of pictures between their features. Beside it the sampling floor: what as
+ * many training rows have.
  */
 
-import { extname } from 'node:path'
 import { applyScaler } from '../data/scaler.js'
 import type { LoadedData } from '../data/source.js'
 import { rowLength, type Tensor, takeRows } from '../data/tensor.js'
 import { DataError, invalid } from '../errors.js'
-import { openDigitFeatures } from '../metrics/digit-classifier.js'
-import { type FeatureExtractor, quantise } from '../metrics/features.js'
-import { fid } from '../metrics/frechet.js'
-import { openOnnxFeatures } from '../metrics/onnx.js'
-import { slicedWasserstein } from '../metrics/sliced.js'
+import { openFeatures } from '../metrics/feature-extractors.js'
+import { quantise } from '../metrics/features.js'
+import { type Distance, type DistanceName, distanceNames, distances, usualDistance } from '../metrics/registry.js'
+import type { Rows } from '../metrics/rows.js'
 import type { Samples } from '../model/flow.js'
 import { permutation } from '../random/stream.js'
 
@@ -25,7 +24,7 @@ export interface QualityFloor {
 }
 
 export interface Quality {
-  /** 'sliced W2' or 'FID' */
+  /** title of the distance */
   readonly name: string
   /** samples that are drawn for it */
   readonly samples: number
@@ -33,7 +32,7 @@ export interface Quality {
   readonly rows: Readonly<Partial<Record<QualityPart, number>>>
   /** from each part; null where a sample is not finite */
   distances(samples: Samples): Promise<Readonly<Partial<Record<QualityPart, number | null>>>>
-  /** of as many training rows, from the test part */
+  /** of as many training rows, from the last of the parts that were asked for */
   floor(): Promise<QualityFloor>
   dispose(): Promise<void>
 }
@@ -42,12 +41,11 @@ export interface QualityOptions {
   /** samples that are asked for: no more are drawn than there are training rows */
   readonly samples: number
   readonly parts: readonly QualityPart[]
-  /** of pictures: 'digits', or an ONNX file. Default: digits */
+  /** default: sliced W2 of points, FID of pictures */
+  readonly distance?: DistanceName
+  /** of pictures: 'digits', or an ONNX file. Default: what suits the pictures */
   readonly features?: string
 }
-
-/** Partings of the training rows that a floor is the mean of. */
-const FLOORS = 5
 
 const partOf = (data: LoadedData, part: QualityPart): Tensor => {
   const rows = data[part]
@@ -57,84 +55,82 @@ const partOf = (data: LoadedData, part: QualityPart): Tensor => {
   )
 }
 
-/** Throws DataError where a part is not there, InvalidArgumentError for features that there are not. */
+/** Throws DataError where a part is not there, InvalidArgumentError for features that there are not, or a distance of other rows. */
 export async function openQuality(data: LoadedData, options: QualityOptions): Promise<Quality> {
   const parts = options.parts.map((part) => ({ part, rows: partOf(data, part) }))
+  const { title, measure } = distanceFor(data, options.distance)
   const samples = Math.min(options.samples, data.train.shape[0])
-  const rows = Object.fromEntries(parts.map(({ part, rows }) => [part, rows.shape[0]]))
-  const measures =
-    data.rowKind === 'pictures'
-      ? await pictures(data, parts, samples, options.features ?? 'digits')
-      : points(data, parts, samples)
+  const space = data.rowKind === 'pictures' ? await featuresOf(data, options.features) : valuesOf(data)
+  const known: { readonly part: QualityPart; readonly rows: Rows }[] = []
+  try {
+    for (const { part, rows } of parts) known.push({ part, rows: (await space.embed(rows)).values })
+  } catch (error) {
+    await space.dispose()
+    throw error
+  }
   let floor: Promise<QualityFloor> | null = null
+  const measureFloor = async (): Promise<QualityFloor> => {
+    const found: number[] = []
+    for (let i = 0; i < space.floors; i++) {
+      const some = takeRows(data.train, permutation(data.train.shape[0], i), 0, samples)
+      const { values, dimension } = await space.embed(some)
+      found.push(await measure(values, known[known.length - 1].rows, dimension))
+    }
+    return spreadOf(found)
+  }
   return {
+    name: title,
     samples,
-    rows,
-    ...measures,
-    floor() {
-      floor ??= measures.floor()
-      return floor
-    },
-  }
-}
-
-type NamedParts = readonly { part: QualityPart; rows: Tensor }[]
-type Measures = Pick<Quality, 'name' | 'distances' | 'floor' | 'dispose'>
-
-function points({ train, scaler }: LoadedData, parts: NamedParts, samples: number): Measures {
-  const d = rowLength(train.shape)
-  const valuesOf = (x: Tensor): Float32Array =>
-    Float32Array.from(
-      scaler ? applyScaler(scaler, { values: Float32Array.from(x.values), shape: x.shape }).values : x.values,
-    )
-  const known = parts.map(({ part, rows }) => ({ part, values: valuesOf(rows) }))
-  return {
-    name: 'sliced W2',
-    async distances(drawn) {
-      const values = valuesOf(drawn)
-      const finite = values.every(Number.isFinite)
-      return Object.fromEntries(
-        known.map(({ part, values: rows }) => [part, finite ? slicedWasserstein(values, rows, d) : null]),
-      )
-    },
-    async floor() {
-      const { values: test } = known[known.length - 1]
-      return spreadOf(
-        Array.from({ length: FLOORS }, (_, i) => {
-          const order = permutation(train.shape[0], i)
-          return slicedWasserstein(valuesOf(takeRows(train, order, 0, samples)), test, d)
-        }),
-      )
-    },
-    async dispose() {},
-  }
-}
-
-async function pictures({ train }: LoadedData, parts: NamedParts, samples: number, name: string): Promise<Measures> {
-  const features = await featuresOf(name)
-  const known = await Promise.all(
-    parts.map(async ({ part, rows }) => ({ part, values: (await features.extract(quantise(rows))).values })),
-  )
-  return {
-    name: 'FID',
+    rows: Object.fromEntries(parts.map(({ part, rows }) => [part, rows.shape[0]])),
     async distances(drawn) {
       if (!drawn.values.every(Number.isFinite)) return Object.fromEntries(known.map(({ part }) => [part, null]))
-      const { values, dimension } = await features.extract(quantise(drawn))
-      return Object.fromEntries(known.map(({ part, values: rows }) => [part, fid(values, rows, dimension)]))
+      const { values, dimension } = await space.embed(drawn)
+      const found: Partial<Record<QualityPart, number>> = {}
+      for (const { part, rows } of known) found[part] = await measure(values, rows, dimension)
+      return found
     },
-    async floor() {
-      const some = takeRows(train, permutation(train.shape[0], 0), 0, samples)
-      const { values, dimension } = await features.extract(quantise(some))
-      return { mean: fid(values, known[known.length - 1].values, dimension), std: 0 }
+    floor() {
+      floor ??= measureFloor()
+      return floor
     },
-    dispose: async () => features.dispose(),
+    dispose: () => space.dispose(),
   }
 }
 
-async function featuresOf(name: string): Promise<FeatureExtractor> {
-  if (name === 'digits') return openDigitFeatures()
-  if (extname(name).toLowerCase() !== '.onnx') throw invalid('features', 'digits or an ONNX file', name)
-  return openOnnxFeatures(name, {})
+function distanceFor({ rowKind }: LoadedData, name: DistanceName = usualDistance[rowKind]): Distance {
+  const distance: Distance = distances[name]
+  if (distance.of.includes(rowKind)) return distance
+  const others = distanceNames.filter((other) => (distances[other] as Distance).of.includes(rowKind))
+  throw invalid('distance', `one for ${rowKind} (${others.join(', ')})`, name)
+}
+
+/** Where distances are taken: rows of any number of values become vectors of one width. */
+interface Space {
+  embed(x: Tensor): Promise<{ readonly values: Rows; readonly dimension: number }>
+  /** partings of the training rows that a floor is the mean of */
+  readonly floors: number
+  dispose(): Promise<void>
+}
+
+function valuesOf({ scaler }: LoadedData): Space {
+  return {
+    async embed({ values, shape }) {
+      const x = { values: Float32Array.from(values), shape }
+      return { values: scaler ? applyScaler(scaler, x).values : x.values, dimension: rowLength(shape) }
+    },
+    floors: 5,
+    dispose: async () => {},
+  }
+}
+
+async function featuresOf({ train }: LoadedData, name: string | undefined): Promise<Space> {
+  const features = await openFeatures(train.shape.slice(1), { features: name })
+  return {
+    embed: (x) => features.extract(quantise(x)),
+    // features take longer than all else
+    floors: 1,
+    dispose: () => features.dispose(),
+  }
 }
 
 /** Mean, and standard deviation (divided by n − 1; 0 for one). */

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeEach, describe, expect, it } from 'vitest'
 import { type ComparedMethods, readComparison } from '../../src/config/index.js'
+import { distanceNames } from '../../src/metrics/registry.js'
 import { networkFor } from '../../src/networks/registry.js'
 import { gather, pairedDifference } from '../../src/run/compare/gather.js'
 import { planComparison, rowsOfJob } from '../../src/run/compare/plan.js'
@@ -52,7 +53,20 @@ describe('reading', () => {
     expect(settings.seeds).toEqual([7])
   })
 
+  it('takes every distance by its name', async () => {
+    for (const distance of distanceNames) {
+      const text = METHODS.replace('compare: {', `compare: { distance: ${distance},`)
+      const { settings } = await readComparison([file('a.yaml', text)])
+      expect(settings.distance).toBe(distance)
+    }
+  })
+
   it.each([
+    [
+      'a distance that there is not',
+      [METHODS.replace('compare: {', 'compare: { distance: w2,')],
+      "compare.distance must be sliced, energy, classifier or fid, but is 'w2'",
+    ],
     ['different data', [DATA, DATA.replace('moons', 'rings')], 'different data, and methods are compared on the same'],
     ['a file of methods beside another', [METHODS, DATA], 'compare it alone'],
     ['an A/A method that there is not', [METHODS.replace('aa: plain', 'aa: plane')], 'local, plain'],

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import { resolveConfig } from '../../src/config/index.js'
 import { loadData } from '../../src/data/load.js'
 import { fitScaler } from '../../src/data/scaler.js'
-import { samplingFloor, slicedWasserstein } from '../../src/metrics/index.js'
+import { energyDistance, samplingFloor, slicedWasserstein } from '../../src/metrics/index.js'
 import { openQuality } from '../../src/run/quality.js'
 
 const parts = ['validation', 'test'] as const
@@ -52,6 +52,18 @@ test('samples that are not finite have no distance, and a part that is not there
   expect(await quality.distances(samplesOf(Float32Array.of(1, Number.NaN)))).toEqual({ validation: null, test: null })
   await expect(openQuality(await moons({ validation: 0 }), { samples: 10, parts })).rejects.toThrow(
     'Give data.validation a number of rows',
+  )
+})
+
+test('another distance is taken by its name, and one that is for other rows refused', async () => {
+  const data = await moons()
+  const quality = await openQuality(data, { samples: 200, parts, distance: 'energy' })
+  expect(quality.name).toBe('energy distance')
+  const shifted = Float32Array.from(data.train.values, (value) => value + 1)
+  const { test: found } = await quality.distances(samplesOf(shifted))
+  expect(found).toBeCloseTo(await energyDistance(shifted, data.test!.values, 2), 12)
+  await expect(openQuality(data, { samples: 200, parts, distance: 'fid' })).rejects.toThrow(
+    "distance must be one for points (sliced, energy, classifier), but is 'fid'",
   )
 })
 

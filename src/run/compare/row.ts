@@ -114,6 +114,7 @@ export const measuredWith = ({ config, method }: PlannedRow, settings: Compariso
     evaluations: settings.evaluations,
     samples: settings.samples,
     likelihood: settings.likelihood,
+    ...(settings.distance && { distance: settings.distance }),
     features: settings.features,
   })
 
