@@ -82,7 +82,7 @@ export const chain = (
     gammas,
     paths,
     coupling: 'dependent',
-    quantiles: null,
+    quantiles: gammas.map(() => null),
     timesPerPair: 1,
     sampling: 'epochs',
     steps,

@@ -32,7 +32,8 @@ export interface ResolvedOptions {
     /** [N], one for each fit */
     interpolant: PathName[]
     coupling: Coupling
-    time: TimeLaw
+    /** one for each fit */
+    time: TimeLaw[]
     timesPerPair: number
     warmStart: boolean
     outputScale: boolean
@@ -69,7 +70,7 @@ function crossCheck(options: z.output<typeof optionsSchema>, gammas: Gammas, nam
       issues.push(`flow.gammas[${i}] is null, but only the last of the ${gammas.length} may be (the free sub-flow).`)
     }
   })
-  const each = { 'train.steps': train.steps, 'flow.interpolant': flow.interpolant }
+  const each = { 'train.steps': train.steps, 'flow.interpolant': flow.interpolant, 'flow.time': flow.time }
   const { fitsAre }: Recipe = recipes[name]
   const fits = fitsOf(name, gammas, flow)
   for (const [key, list] of Object.entries(each)) {
@@ -166,10 +167,11 @@ function expand(options: z.output<typeof optionsSchema>, origin: string, dataIss
   if (issues.length) throw failure(origin, issues)
 
   const fits = fitsOf(recipe, configured, flow)
-  const { gammas, steps, paths } = recipes[recipe].arrange({
+  const { gammas, steps, paths, times } = recipes[recipe].arrange({
     gammas: [...configured],
     steps: listed(train.steps, fits),
     paths: listed(flow.interpolant, fits),
+    times: listed(flow.time, fits),
   })
   const { push, sample, evaluate, ...solver } = ode
   const solvers = {
@@ -186,7 +188,7 @@ function expand(options: z.output<typeof optionsSchema>, origin: string, dataIss
       gammas,
       interpolant: paths,
       coupling: flow.coupling,
-      time: flow.time,
+      time: times,
       timesPerPair: flow.timesPerPair,
       warmStart: flow.warmStart,
       outputScale: flow.outputScale,

@@ -4,7 +4,7 @@ import { z } from 'zod'
 import { dataSchema } from '../data/schema.js'
 import { couplingNames, couplings } from '../learn/couplings.js'
 import { pathNames, paths } from '../learn/paths/registry.js'
-import { timeLaw } from '../learn/times.js'
+import { timeLaw, timeLawForms } from '../learn/times.js'
 import { modelSchema } from '../networks/registry.js'
 import { clocks } from '../ode/clock.js'
 import { methods, solverNames } from '../ode/methods.js'
@@ -69,7 +69,11 @@ const flowSchema = z.strictObject({
     couplingNames,
     `How a right end is paired with a left one: ${couplingNames.map((name) => couplings[name].description).join(', ')}.`,
   ).default('dependent'),
-  time: timeLaw('Distribution of the training times t.').default('uniform'),
+  time: oneOrEach(
+    timeLaw('Distribution of the training times t.'),
+    timeLawForms,
+    'Distribution of the training times t; one for all or a list.',
+  ).default('uniform'),
   timesPerPair: count('Times drawn for each pair of ends; must divide train.batch.').default(1),
   warmStart: flag("Start a sub-flow from the parameters of the one before; the optimizer's state starts anew.").default(
     true,

@@ -49,6 +49,9 @@ export const timeLawNames = Object.keys(timeLaws) as [TimeLawName, ...TimeLawNam
 /** As a config has it: uniform, or the name of one law with its numbers. */
 export type TimeLaw = 'uniform' | { readonly [name in TimeLawName]?: readonly number[] }
 
+/** What a law looks like in a config, for people. */
+export const timeLawForms = either(['uniform', ...timeLawNames.map((name) => `{ ${name}: ${timeLaws[name].form} }`)])
+
 /** A law as a key of a config. */
 export function timeLaw(description: string) {
   const laws = timeLawNames.map((name) => {
@@ -57,8 +60,7 @@ export function timeLaw(description: string) {
     const list = z.tuple(numbers as [z.ZodNumber, ...z.ZodNumber[]])
     return z.strictObject({ [name]: key(list, form, `Numbers of this law: ${of}.`) }) as z.ZodType<TimeLaw, TimeLaw>
   })
-  const forms = timeLawNames.map((name) => `{ ${name}: ${timeLaws[name].form} }`)
-  return key(z.union([z.literal('uniform'), ...laws]), either(['uniform', ...forms]), description)
+  return key(z.union([z.literal('uniform'), ...laws]), timeLawForms, description)
 }
 
 /** The table of a law; null for uniform times, which need none. */

@@ -25,8 +25,8 @@ export function subFlowFit(
   number: number,
   { name, kind: { gamma, path, coupling }, left }: { name: string; kind: ConfiguredKind; left?: OuStep },
 ): PlannedFit {
-  const { quantiles, timesPerPair, sampling, steps, fit } = settings
-  const common = { path, left, timesPerPair, quantiles, sampling }
+  const { timesPerPair, sampling, steps, fit } = settings
+  const common = { path, left, timesPerPair, quantiles: settings.quantiles[number - 1], sampling }
   const described = {
     settings: { ...fit, name, number, steps: steps[number - 1] } satisfies FitSettings,
     note: noteOf(gamma),

@@ -3,11 +3,12 @@
 import { subFlowFit } from './local-flow.js'
 import type { Arrangement, Recipe } from './recipe.js'
 
-/** One free fit in place of a chain: with all its steps, on the path of its last sub-flow. */
-export const oneFree = ({ steps, paths }: Arrangement): Arrangement => ({
+/** One free fit in place of a chain: with all its steps, on the path and with the times of its last sub-flow. */
+export const oneFree = ({ steps, paths, times }: Arrangement): Arrangement => ({
   gammas: [null],
   steps: [steps.reduce((sum, n) => sum + n, 0)],
   paths: paths.slice(-1),
+  times: times.slice(-1),
 })
 
 export const plain: Recipe = {

@@ -12,6 +12,7 @@ import type { FitSettings, TrainingState } from '../learn/fit.js'
 import type { PathName } from '../learn/paths/registry.js'
 import type { Pool, PoolColumns, PoolValues } from '../learn/pool.js'
 import type { Task } from '../learn/task.js'
+import type { TimeLaw } from '../learn/times.js'
 import type { Network } from '../networks/network.js'
 import type { Evaluations, SolverSettings } from '../ode/solver.js'
 import type { PairSettings } from './optimal-pairs.js'
@@ -26,8 +27,8 @@ export interface RecipeSettings<Own = unknown> {
   readonly gammas: readonly (number | null)[]
   readonly paths: readonly PathName[]
   readonly coupling: Coupling
-  /** quantile function of the training times; null: uniform */
-  readonly quantiles: Float32Array | null
+  /** quantile functions of the training times; null: uniform */
+  readonly quantiles: readonly (Float32Array | null)[]
   readonly timesPerPair: number
   readonly sampling: Sampling
   readonly steps: readonly number[]
@@ -111,6 +112,7 @@ export interface Arrangement {
   readonly gammas: (number | null)[]
   readonly steps: number[]
   readonly paths: PathName[]
+  readonly times: TimeLaw[]
 }
 
 /** @typeParam Own its own section of a config, in full */

@@ -34,7 +34,7 @@ export const reflow = {
   section,
   fitsAre: 'fits',
   fits: (_, { rounds }) => 1 + rounds,
-  arrange: ({ steps, paths }) => ({ gammas: [null], steps, paths }),
+  arrange: ({ steps, paths, times }) => ({ gammas: [null], steps, paths, times }),
   plan(settings) {
     const { paths, coupling, timesPerPair, sampling, steps, fit } = settings
     const { rounds, time } = settings.own

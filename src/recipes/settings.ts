@@ -18,7 +18,7 @@ export interface RecipeOptions {
     readonly gammas: readonly (number | null)[]
     readonly interpolant: readonly PathName[]
     readonly coupling: Coupling
-    readonly time: TimeLaw
+    readonly time: readonly TimeLaw[]
     readonly timesPerPair: number
     readonly warmStart: boolean
     readonly outputScale: boolean
@@ -49,7 +49,7 @@ export function recipeSettings({ flow, train, ode, seed }: RecipeOptions, mirror
     gammas: flow.gammas,
     paths: flow.interpolant,
     coupling: flow.coupling,
-    quantiles: timeQuantiles(flow.time),
+    quantiles: flow.time.map(timeQuantiles),
     timesPerPair: flow.timesPerPair,
     sampling: train.sampling,
     steps: train.steps,

@@ -21,7 +21,7 @@ import { localFlow } from '../../src/recipes/local-flow.js'
 import { plain } from '../../src/recipes/plain.js'
 import type { Recipe, RecipeSettings, RecipeState, TrainedNetwork } from '../../src/recipes/recipe.js'
 import { type ReflowSettings, reflow } from '../../src/recipes/reflow.js'
-import { recipeSettings } from '../../src/recipes/settings.js'
+import { recipeOf, recipeSettings } from '../../src/recipes/settings.js'
 import { describeOn } from '../devices.js'
 import { chain, optimizer, trainChain } from '../training.js'
 
@@ -211,7 +211,7 @@ await describeOn(['reference', 'native'], 'a simulated push', (device) => {
       chain(gammas, {
         steps: [1, 1, 1],
         push: 'simulated',
-        quantiles: new Float32Array(4097).fill(at),
+        quantiles: gammas.map(() => new Float32Array(4097).fill(at)),
         sampling: 'replacement',
       }),
     )
@@ -383,6 +383,20 @@ describe('a config', () => {
     expect(flow.interpolant).toEqual(['linear', 'linear', 'linear'])
     expect(resolveOptions({ flow: { plain: true } }).flow.recipe).toBe('plain')
     expect(resolveOptions({}).flow).toMatchObject({ recipe: 'local', push: 'learned' })
+  })
+
+  it('gives each fit its law of times, and plain flow matching that of the last', () => {
+    const time = ['uniform', { beta: [0.5, 1] }] as const
+    const timesOf = (recipe: 'local' | 'plain') => {
+      const options = resolveOptions({ flow: { recipe, gammas: [0.1, null], time } })
+      const { fits } = recipeOf(options).plan(recipeSettings(options))
+      return fits.map(({ task }) => task.tables.quantiles ?? null)
+    }
+    expect(timesOf('local')).toEqual([null, timeQuantiles({ beta: [0.5, 1] })])
+    expect(timesOf('plain')).toEqual([timeQuantiles({ beta: [0.5, 1] })])
+    expect(issues({ flow: { gammas: [0.1, 0.2, null], time } })).toEqual([
+      'flow.time has 2 entries, but there are 3 sub-flows; give one for each, or one for all.',
+    ])
   })
 
   it('gives the fits on pairs their own law of times', () => {
