@@ -23,6 +23,7 @@ export * as metrics from './metrics/index.js'
 export type { Evaluations, SolverSettings } from './ode/solver.js'
 export {
   type CarryOptions,
+  type ExportArguments,
   LocalFlow,
   type LogProbOptions,
   type Progress,

@@ -7,6 +7,7 @@ import { readFileSync } from 'node:fs'
 import { Command, CommanderError, InvalidArgumentError as InvalidOption, Option } from 'commander'
 import { deviceKinds } from '../device/node/select.js'
 import { LocalFlowError } from '../errors.js'
+import { exportForms, forms } from '../export/registry.js'
 import { isOfSystem, isOutOfMemory, systemMessage } from '../files/reasons.js'
 import { resizeNames } from '../metrics/resize.js'
 import { clocks } from '../ode/clock.js'
@@ -175,6 +176,24 @@ program
   .addOption(fast())
   .addOption(json())
   .action(async (configs, options) => (await import('./compare.js')).compare(configs, options))
+
+program
+  .command('export')
+  .description('write a finished run as files for use elsewhere, into a new folder')
+  .argument('<run>', 'run folder')
+  .addOption(
+    new Option('--to <form>', exportForms.map((form) => `${form}: ${forms[form].summary}`).join('; '))
+      .choices(exportForms)
+      .makeOptionMandatory(),
+  )
+  .requiredOption('--out <folder>', 'a folder that is not there yet')
+  .addOption(solver('the sampler'))
+  .addOption(steps())
+  .addOption(evaluations())
+  .addOption(clock())
+  .option('--licence <words>', 'licence of the model, which the files then name: an SPDX identifier, or words')
+  .addOption(json())
+  .action(async (run, options) => (await import('./export.js')).exportRun(run, options))
 
 program
   .command('devices')

@@ -8,13 +8,16 @@ import type { RowKind } from '../data/kinds.js'
 import { checkTensor, type Tensor } from '../data/tensor.js'
 import type { Device, DeviceKind } from '../device/device.js'
 import { openDevice } from '../device/node/select.js'
+import type { ExportOptions } from '../export/exporter.js'
+import type { ExportForm } from '../export/registry.js'
+import { type WrittenExport, writeExport } from '../export/write.js'
 import { Flow, refuseCondition } from '../model/flow.js'
 import { networkFor } from '../networks/registry.js'
 import { anglesOf } from '../recipes/angles.js'
 import type { TrainedNetwork } from '../recipes/recipe.js'
 import type { Progress } from '../recipes/run-recipe.js'
 import type { FlowContents } from './flow-contents.js'
-import { openRun, readFlow, saveFlow } from './run.js'
+import { openRun, packageVersion, readFlow, saveFlow } from './run.js'
 import { trainFlow } from './training.js'
 
 export type {
@@ -37,6 +40,14 @@ export interface TrainArguments extends TrainOptions {
   /** aborting rejects with signal.reason */
   signal?: AbortSignal
   onProgress?: (progress: Progress) => void
+}
+
+/** How a flow is written for use elsewhere. */
+export interface ExportArguments extends ExportOptions {
+  /** the form: 'onnx' */
+  to: ExportForm
+  /** a folder that is not there yet */
+  out: string
 }
 
 const openDeviceOf = ({ device: { kind, variants, fast } }: ResolvedOptions): Promise<Device> =>
@@ -104,6 +115,18 @@ export class LocalFlow extends Flow {
    */
   async save(folder: string, { force = false }: { force?: boolean } = {}): Promise<void> {
     await saveFlow(this, this.deviceInfo, folder, force)
+  }
+
+  /**
+   * Writes the flow as a folder for use elsewhere; see docs/export.md.
+   * @throws InvalidArgumentError for a form that is not there, or a solver that the form cannot hold
+   * @throws DataError where the folder is there already, or cannot be written
+   * @throws LocalFlowError for a layer that the form has no counterpart of (named), and for a file that would be too large
+   */
+  async export({ to, out, ...options }: ExportArguments): Promise<WrittenExport> {
+    const { field, stages, rowShape, scaler, settings, rowKind } = this
+    const model = { network: field, stages, rowShape, scaler, settings, rowKind, version: packageVersion }
+    return writeExport(model, to, out, options)
   }
 
   /**

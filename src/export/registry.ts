@@ -1,0 +1,20 @@
+/** The forms that a model can be exported in, a row each: what the folder holds, and who makes it. A new one is a file and a row. */
+
+import type { Exporter } from './exporter.js'
+
+interface Form {
+  /** for people: what the folder holds */
+  readonly summary: string
+  /** loaded when it is asked for */
+  load(): Promise<Exporter>
+}
+
+export const forms = {
+  onnx: {
+    summary: 'the velocity of each sub-flow and the sampler as ONNX files',
+    load: async () => (await import('./onnx/onnx.js')).onnx,
+  },
+} as const satisfies Record<string, Form>
+
+export type ExportForm = keyof typeof forms
+export const exportForms = Object.keys(forms) as [ExportForm, ...ExportForm[]]

@@ -1,0 +1,258 @@
+/** ONNX files of models: what runtimes compute from them is what the library computes. */
+
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import * as node from 'onnxruntime-node'
+import * as web from 'onnxruntime-web'
+import { afterAll, describe, expect, it } from 'vitest'
+import { openDevice } from '../../src/device/node/select.js'
+import type { ExportOptions } from '../../src/export/exporter.js'
+import { onnx } from '../../src/export/onnx/onnx.js'
+import { rademacher } from '../../src/kernels/rademacher.js'
+import { Flow, type FlowModel } from '../../src/model/flow.js'
+import { modelSchema, networkFor, resolveModel } from '../../src/networks/registry.js'
+import { fixedStepSolvers } from '../../src/ode/methods.js'
+import { engine } from '../cli/lfm.js'
+import { modelOf, noise, rk4, rowLength, velocity } from './models.js'
+import { askPython, pythonWith } from './python.js'
+
+const work = mkdtempSync(join(tmpdir(), 'lfm-export-'))
+afterAll(() => rmSync(work, { recursive: true }))
+
+/** The greatest difference to the library's own numbers, in units of their size where that is above 1. */
+const TOLERANCE = 1e-4
+
+async function filesOf(model: FlowModel, options: ExportOptions = {}): Promise<Map<string, Buffer>> {
+  const files = await onnx({ ...model, rowKind: 'points', version: '0.0.0' }, options)
+  return new Map(files.map(({ path, content }) => [path, Buffer.concat([...(content as Iterable<Uint8Array>)])]))
+}
+
+type Runtime = typeof node | typeof web
+/** One run of a file, inputs by name with their shapes. */
+async function run(
+  { InferenceSession, Tensor }: Runtime,
+  file: Buffer,
+  inputs: Record<string, [Float32Array, readonly number[]]>,
+  output: string,
+): Promise<{ values: Float32Array; shape: readonly number[] }> {
+  const session = await InferenceSession.create(new Uint8Array(file), { logSeverityLevel: 3 } as object)
+  const feeds = Object.fromEntries(
+    Object.entries(inputs).map(([name, [values, shape]]) => [name, new Tensor('float32', values, shape)]),
+  )
+  const { [output]: result } = await session.run(feeds as never)
+  await session.release()
+  return { values: result.data as Float32Array, shape: result.dims }
+}
+
+function farthest(got: Float32Array, wanted: Float32Array): number {
+  expect(got.length).toBe(wanted.length)
+  return got.reduce(
+    (most, value, i) => Math.max(most, Math.abs(value - wanted[i]) / Math.max(1, Math.abs(wanted[i]))),
+    0,
+  )
+}
+
+/** What the library makes of the same noise. */
+async function decoded(model: FlowModel, z: Float32Array, options: ExportOptions = {}): Promise<Float32Array> {
+  const device = await openDevice(engine)
+  const flow = new Flow(model, device, async () => device)
+  const { licence: _, ...overrides } = options
+  const { values } = await flow.decode(
+    { values: z, shape: [z.length / rowLength(model.rowShape), ...model.rowShape] },
+    overrides,
+  )
+  await flow.dispose()
+  await device.dispose()
+  return values
+}
+
+/** How far samples of a runtime are from the library's, for batches of one row and of several. */
+async function samplesApart(model: FlowModel, options: ExportOptions = {}, runtime: Runtime = node): Promise<number> {
+  const sampler = (await filesOf(model, options)).get('sampler.onnx')!
+  let most = 0
+  for (const rows of [1, 5]) {
+    const z = noise(rows * rowLength(model.rowShape))
+    const shape = [rows, ...model.rowShape]
+    const got = await run(runtime, sampler, { noise: [z, shape] }, 'samples')
+    expect(got.shape).toEqual(shape)
+    const wanted = await decoded(model, z, options)
+    expect(wanted.some((value, i) => Math.abs(value - z[i]) > 0.1)).toBe(true)
+    most = Math.max(most, farthest(got.values, wanted))
+  }
+  return most
+}
+
+const table = { hidden: [9, 7], activation: 'softplus20' }
+const scaler = { mean: [100, -3, 0.5], std: [20, 0.01, 1] }
+
+describe('the sampler of an MLP', () => {
+  it.each(['relu', 'elu', 'softplus', 'softplus20', 'silu', 'gelu', 'tanh'])('with %s', async (activation) => {
+    expect(await samplesApart(modelOf({ ...table, activation }, [3]))).toBeLessThan(TOLERANCE)
+  })
+
+  it('with the time at every layer, Fourier features and standardised columns', async () => {
+    const model = modelOf({ ...table, time: 'every', fourier: [1, 2.5] }, [3], { scaler })
+    expect(await samplesApart(model)).toBeLessThan(TOLERANCE)
+  })
+
+  it.each(fixedStepSolvers.flatMap((solver) => [[solver, 'local'] as const, [solver, 'angle'] as const]))(
+    'by %s, even in the clock %s',
+    async (solver, clock) => {
+      const model = modelOf(table, [3], { gammas: [0.1, 0.3, null] })
+      expect(await samplesApart(model, { solver, clock, evaluations: 13 })).toBeLessThan(TOLERANCE)
+    },
+  )
+
+  it('does what its options say', async () => {
+    const model = modelOf(table, [3])
+    const z = noise(6)
+    const inputs = { noise: [z, [2, 3]] as [Float32Array, number[]] }
+    const few = (await filesOf(model, { solver: 'euler', steps: 1 })).get('sampler.onnx')!
+    const wanted = await decoded(model, z)
+    expect(farthest((await run(node, few, inputs, 'samples')).values, wanted)).toBeGreaterThan(1e-2)
+  })
+})
+
+const unets = {
+  plain: {},
+  'with the time as scale and shift': { scaleShift: true },
+  'with resampling in residual blocks': { residualResampling: true },
+  'with an odd width': { width: 9, groups: 3, headChannels: 9 },
+}
+/** Two levels with attention on the lower one. */
+const written = { kind: 'unet', width: 8, multipliers: [1, 2], depth: 1, attention: [2], headChannels: 4, groups: 4 }
+const unetOf = (changes: object): FlowModel =>
+  modelOf({ ...written, ...changes }, [2, 4, 4], { gammas: [null], sample: { ...rk4, solver: 'midpoint', steps: 2 } })
+
+describe('the sampler of a UNet', () => {
+  it.each(Object.entries(unets))('%s', async (_, changes) => {
+    expect(await samplesApart(unetOf(changes))).toBeLessThan(TOLERANCE)
+  })
+
+  it('by two-step Adams–Bashforth through the chain’s angle', async () => {
+    expect(await samplesApart(unetOf({}), { solver: 'ab2', clock: 'angle', evaluations: 3 })).toBeLessThan(TOLERANCE)
+  })
+})
+
+describe('the velocity of a sub-flow', () => {
+  it.each([
+    ['an MLP', modelOf(table, [3], { scaler })],
+    ['a UNet', unetOf({})],
+  ])('of %s, at times of each row', async (_, model) => {
+    const files = await filesOf(model)
+    const { rowShape, stages } = model
+    const rows = 3
+    const D = rowLength(rowShape)
+    const x = noise(rows * D, 2)
+    const t = Float32Array.of(0, 0.4, 1)
+    for (const [i, stage] of stages.entries()) {
+      const got = await run(
+        node,
+        files.get(stages.length > 1 ? `field-${i + 1}.onnx` : 'field.onnx')!,
+        { x: [x, [rows, ...rowShape]], t: [t, [rows]] },
+        'v',
+      )
+      expect(got.shape).toEqual([rows, ...rowShape])
+      expect(farthest(got.values, await velocity(model, stage, x, t))).toBeLessThan(TOLERANCE)
+    }
+  })
+
+  it('has a number in its name where there are several sub-flows', async () => {
+    const names = async (gammas: (number | null)[]) => [...(await filesOf(modelOf(table, [3], { gammas }))).keys()]
+    expect(await names([null])).toEqual(['field.onnx', 'sampler.onnx'])
+    expect(await names([0.1, null])).toEqual(['field-1.onnx', 'field-2.onnx', 'sampler.onnx'])
+  })
+})
+
+it('onnxruntime-web (wasm) computes the same', async () => {
+  expect(await samplesApart(modelOf(table, [3], { scaler }), {}, web)).toBeLessThan(TOLERANCE)
+  expect(await samplesApart(unetOf({ scaleShift: true }), {}, web)).toBeLessThan(TOLERANCE)
+})
+
+const python = pythonWith('onnx', 'python3-onnx', 'the ONNX checker')
+
+describe.skipIf(!python)('ONNX’s own checker', () => {
+  const check = `
+import json, sys, onnx
+model = onnx.load(sys.argv[1])
+onnx.checker.check_model(model, full_check=True)
+print(json.dumps({
+  "opset": [[each.domain, each.version] for each in model.opset_import],
+  "ir": model.ir_version,
+  "metadata": {each.key: each.value for each in model.metadata_props},
+  "batch": [each.type.tensor_type.shape.dim[0].dim_param for each in [*model.graph.input, *model.graph.output]],
+  "bytes": sum(len(each.raw_data) for each in model.graph.initializer),
+}))
+`
+  async function checked(model: FlowModel, file: string, options: ExportOptions = {}) {
+    const path = join(work, 'checked.onnx')
+    writeFileSync(path, (await filesOf(model, options)).get(file)!)
+    return askPython(python!, check, [path])
+  }
+
+  it('passes a sampler, which says what it is', async () => {
+    const options = { solver: 'midpoint', evaluations: 12, licence: 'CC-BY-4.0' } as const
+    expect(await checked(unetOf({ residualResampling: true }), 'sampler.onnx', options)).toMatchObject({
+      opset: [['', 17]],
+      ir: 8,
+      batch: ['n', 'n'],
+      metadata: { sub_flows: '1', solver: 'midpoint, 12 evaluations', evaluations: '12', licence: 'CC-BY-4.0' },
+    })
+  })
+
+  it('passes a velocity, which says whose it is', async () => {
+    expect(await checked(modelOf(table, [3], { scaler }), 'field-2.onnx')).toMatchObject({
+      batch: ['n', 'n', 'n'],
+      metadata: { sub_flow: '2 of 2, 1 at the data', mean: '[100,-3,0.5]', licence: 'not stated' },
+    })
+  })
+
+  it('finds parameters in the file once, however often they are used', async () => {
+    const [few, many] = await Promise.all(
+      [2, 40].map((evaluations) => checked(modelOf(table, [3]), 'sampler.onnx', { solver: 'euler', evaluations })),
+    )
+    // what an evaluation adds is its time and its share
+    expect(many.bytes - few.bytes).toBeLessThan(38 * 16)
+    expect(few.bytes).toBeGreaterThan(4 * modelOf(table, [3]).network.parameterCount)
+  })
+})
+
+describe('what cannot be exported', () => {
+  const small = modelOf(table, [3])
+
+  it('is a solver that finds its steps while it goes', async () => {
+    await expect(filesOf(small, { solver: 'dopri5' })).rejects.toThrow(
+      /^dopri5 finds its steps while it goes, but a graph has a list of them: take --solver euler, midpoint, heun, rk4, ab2/,
+    )
+  })
+
+  it('is a layer without a counterpart, which is named', async () => {
+    const { network } = small
+    const strange: FlowModel = {
+      ...small,
+      network: {
+        ...network,
+        addVelocity: (builder, { out }) =>
+          builder.add(
+            rademacher,
+            { first: builder.tensor({ dtype: 'u32', length: 1 }), y: out },
+            { seedLow: 0, seedHigh: 0, stream: 0, probes: 1 },
+          ),
+      },
+    }
+    await expect(filesOf(strange)).rejects.toThrow(
+      /^The model has a layer that cannot be exported to ONNX: rademacher\. Those that can be: .*linear_forward/,
+    )
+  })
+
+  it('is a file of 2 GiB or more', async () => {
+    const wide = { kind: 'unet', width: 1024, multipliers: [1, 2], groups: 32, headChannels: 64, attention: [] }
+    const network = networkFor(resolveModel(modelSchema.parse(wide)), [3, 32, 32])
+    // refused before a parameter is looked at
+    const stages = [{ parameters: new Float32Array(0), outputScale: 1, gamma: null, angle: null }]
+    await expect(filesOf({ ...small, network, stages, rowShape: [3, 32, 32] })).rejects.toThrow(
+      /^field\.onnx would have \d+\.\d GiB, but an ONNX file holds less than 2 GiB\. Nothing was written/,
+    )
+  })
+})
