@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # Packs the package and uses it as a stranger would: an empty project, no install scripts, training on the native device
-# with each version of Node that is supported. Node's binaries come from the npm packages node-{platform}-{arch}.
+# with each version of Node that is supported, the oldest of each line, and loading it by require. Node's binaries come from
+# the npm packages node-{platform}-{arch}.
 #
-#   bash scripts/check-tarball.sh [VERSION …]     default: 20 22 24
+#   bash scripts/check-tarball.sh [VERSION …]     default: 20.19.0 22.12.0 24
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
-versions=("${@:-20}")
-[ $# -gt 0 ] || versions=(20 22 24)
+versions=("$@")
+[ $# -gt 0 ] || versions=(20.19.0 22.12.0 24)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
@@ -45,10 +46,15 @@ if ((await product.read()).join() !== '1,2,3,4') throw new Error('bad product')
 await device.dispose()
 console.log(`Node ${process.version}: trained and sampled on native (${cpuTarget})`)
 JS
+cat >required.cjs <<'JS'
+const { LocalFlow } = require('local-flow-matching')
+if (typeof LocalFlow.train !== 'function' || !require('local-flow-matching/kernels').matMul) throw new Error('not loaded')
+JS
 for version in "${versions[@]}"; do
   npm install --prefix "$work/node$version" --ignore-scripts --no-save --no-audit --no-fund --silent \
     "node-$(node -p 'process.platform + "-" + process.arch')@$version"
   binary=$(find "$work/node$version" -path '*/bin/node' -type f | head -n 1)
   "$binary" train.mjs
+  "$binary" required.cjs
   "$binary" node_modules/.bin/lfm devices --json >/dev/null
 done

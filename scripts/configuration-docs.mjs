@@ -1,11 +1,13 @@
 /**
  * Writes docs/configuration.md from the schema in src/config/: every key with what it must be, its default and what it
- * is for. `node scripts/configuration-docs.mjs` (after `npm run build:ts`) writes the file; a test holds it in step.
+ * is for; and the types of options with the same words (option-types.mjs). `node scripts/configuration-docs.mjs` (after
+ * `npm run build:ts`) writes the files; tests hold them in step.
  */
 
 import { writeFile } from 'node:fs/promises'
 import process from 'node:process'
 import { fileURLToPath } from 'node:url'
+import { optionTypes } from './option-types.mjs'
 
 const introduction = `# Configuration
 
@@ -154,7 +156,13 @@ export function configurationDocs(keys, resolve) {
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const { configKeys, resolveConfig } = await import('../dist/config/index.js')
-  const path = fileURLToPath(new URL('../docs/configuration.md', import.meta.url))
-  await writeFile(path, configurationDocs(configKeys(), resolveConfig))
-  console.log(path)
+  const { configSchema } = await import('../dist/config/schema.js')
+  const files = {
+    'docs/configuration.md': configurationDocs(configKeys(), resolveConfig),
+    ...optionTypes(configSchema),
+  }
+  for (const [path, text] of Object.entries(files)) {
+    await writeFile(new URL(`../${path}`, import.meta.url), text)
+    console.log(path)
+  }
 }

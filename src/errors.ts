@@ -34,11 +34,14 @@ export const oneLine = (text: string): string => text.replace(obeyed, escaped).r
 /** The beginning of a text. */
 export const cut = (text: string, most: number): string => (text.length > most ? `${text.slice(0, most - 3)}...` : text)
 
+/** What every error of this library is; catch it, or one of its kinds below. */
 export class LocalFlowError extends Error {
+  /** An error with this message: what a terminal would obey in it is written out, and it is cut at 1900 characters. */
   constructor(message: string) {
     super(printable(cut(message, LONGEST_MESSAGE)))
   }
 
+  /** the name of its class, such as 'DataError' */
   override get name(): string {
     return this.constructor.name
   }
@@ -49,8 +52,10 @@ export class InvalidArgumentError extends LocalFlowError {}
 
 /** A config file or object failed validation; `issues` holds one line for each key. */
 export class ConfigError extends LocalFlowError {
+  /** An error with this message, and its problems alone, without where the config came from. */
   constructor(
     message: string,
+    /** a line for each problem: its key, what it is and what it must be; empty where the error is of no key */
     readonly issues: readonly string[] = [],
   ) {
     super(message)
@@ -62,6 +67,7 @@ export class DataError extends LocalFlowError {
   /** the message without anything that stands in the file; undefined where it quotes nothing */
   readonly withoutContent: string | undefined
 
+  /** An error with this message, and the message without anything that stands in the file, where it quotes something. */
   constructor(message: string, withoutContent?: string) {
     super(message)
     this.withoutContent = withoutContent
@@ -82,6 +88,11 @@ export class MissingPartError extends LocalFlowError {}
 
 /** Training cannot go on: the loss, or ten gradients in a row, were not finite. */
 export class TrainingError extends LocalFlowError {}
+
+/** What to do where the package's own files are not where its code is: shaders, fonts and the addon lie beside it. */
+export const TAKEN_FROM_ITS_FOLDER =
+  'The code of local-flow-matching was taken from its folder, as bundlers do, and its shaders, fonts and native engine are not ' +
+  "beside it. Leave the package outside the bundle (esbuild: external: ['local-flow-matching'])."
 
 /** Shows a value the way it would be typed, cut to one short line. */
 export function show(value: unknown): string {

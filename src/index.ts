@@ -3,11 +3,30 @@
  * pictures.
  */
 
-export type { Config, TrainOptions } from './config/index.js'
+export type {
+  Config,
+  FlowOptions,
+  MlpModelOptions,
+  ModelOptions,
+  OdeOptions,
+  TrainingOptions,
+  TrainOptions,
+  UnetModelOptions,
+} from './config/index.js'
 export * as data from './data/index.js'
+export type {
+  Cifar10DataOptions,
+  CsvDataOptions,
+  DataOptions,
+  IdxDataOptions,
+  ImageDensityDataOptions,
+  ImagesDataOptions,
+  NpyDataOptions,
+  ToyDataOptions,
+} from './data/options.js'
 export type { Tensor } from './data/tensor.js'
-export type { Device, DeviceInfo, DeviceKind } from './device/device.js'
-export { deviceKinds, openDevice } from './device/node/select.js'
+export type { Device, DeviceInfo, DeviceKind, MemoryUse, ProgramMemory } from './device/device.js'
+export { type DeviceOptions, deviceKinds, openDevice } from './device/node/select.js'
 export {
   CheckpointError,
   ConfigError,
@@ -20,7 +39,7 @@ export {
   TrainingError,
 } from './errors.js'
 export * as metrics from './metrics/index.js'
-export type { Evaluations, SolverSettings } from './ode/solver.js'
+export type { Evaluations, SolverOverrides, SolverSettings } from './ode/solver.js'
 export {
   type CarryOptions,
   type ExportArguments,
@@ -31,4 +50,5 @@ export {
   type Samples,
   type TrainArguments,
   type TrajectoryOptions,
+  type WrittenExport,
 } from './run/local-flow.js'

@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 /**
  * Single kernels for scripts (`local-flow-matching/kernels`): every contract as a function on tensors of a chosen device,
  * to time and compare kernels outside a training program.
@@ -19,19 +20,39 @@ import { type Attributes, type DType, type Kernel, type Shape, size } from './ke
 import { kernels as registry } from './kernels/registry.js'
 import { aligned, ProgramBuilder } from './program/program.js'
 
-export type { Device, DeviceBuffer, Executable } from './device/device.js'
+export type { Device, DeviceBuffer, Executable, RunOptions } from './device/device.js'
 export { openDevice } from './device/node/select.js'
-export type { Attributes, Cost, Kernel, Shape } from './kernels/contract.js'
+export type { ActivationName } from './kernels/activations.js'
+export type { AdamAttributes } from './kernels/adam.js'
+export type {
+  Access,
+  Attributes,
+  AttributeValue,
+  Cost,
+  DType,
+  Kernel,
+  OperandSpec,
+  Shape,
+  Shapes,
+} from './kernels/contract.js'
 export { kernels } from './kernels/registry.js'
 
 /** A dense row-major tensor in a device's memory. */
 export class DeviceTensor {
   private constructor(
+    /** whose memory it is in */
     readonly device: Device,
+    /** its memory, up to 63 elements longer than the tensor */
     readonly buffer: DeviceBuffer,
+    /** extents, outermost first */
     readonly shape: Shape,
   ) {}
 
+  /**
+   * A tensor of zeros; `zeros` and `tensor` are shorter.
+   * @param dtype default 'f32'
+   * @throws DeviceError where it exceeds a limit of the device
+   */
   static create(device: Device, shape: Shape, dtype: DType = 'f32'): DeviceTensor {
     return new DeviceTensor(device, device.createBuffer(aligned(size(shape)), dtype), shape)
   }
@@ -41,20 +62,25 @@ export class DeviceTensor {
     return this.buffer.read(0, size(this.shape))
   }
 
+  /** Frees the memory once everything queued before is done. */
   dispose(): void {
     this.buffer.dispose()
   }
 
+  /** The same, for `using`. */
   [Symbol.dispose](): void {
     this.dispose()
   }
 }
 
-/** A tensor of zeros. */
+/** A tensor of zeros, float32 unless another format is asked for. Throws DeviceError where it exceeds a limit of the device. */
 export const zeros = (device: Device, shape: Shape, dtype: DType = 'f32'): DeviceTensor =>
   DeviceTensor.create(device, shape, dtype)
 
-/** A tensor with these values. Throws InvalidArgumentError where their number does not fit the shape. */
+/**
+ * A tensor with these values: unsigned integers from a Uint32Array, else float32. The shape is [values.length] unless it is given. Throws InvalidArgumentError where their number
+ * does not fit the shape.
+ */
 export function tensor(device: Device, values: ArrayLike<number>, shape: Shape = [values.length]): DeviceTensor {
   if (values.length !== size(shape)) {
     throw new InvalidArgumentError(
@@ -67,6 +93,7 @@ export function tensor(device: Device, values: ArrayLike<number>, shape: Shape =
   return made
 }
 
+/** Operands by the names of a contract; undefined for an optional one that is left out. */
 export type KernelOperands = Readonly<Record<string, DeviceTensor | undefined>>
 
 /**
@@ -93,7 +120,10 @@ export function prepare(
   return device.compile(builder.build())
 }
 
-/** Launches a kernel once: compiles, runs, frees. For repeated launches, `prepare` once and `run` many times. */
+/**
+ * Launches a kernel once: compiles, runs, frees. For repeated launches, `prepare` once and `run` many times.
+ * @throws InvalidArgumentError as `prepare` does, and where there is no operand
+ */
 export async function launch(
   name: string,
   operands: KernelOperands,
@@ -109,7 +139,7 @@ export async function launch(
   }
 }
 
-/** op(a) op(b), op the identity or the transpose: a [M, K], b [K, N] → [M, N]. */
+/** op(a) op(b), op the identity (the default) or the transpose: a [M, K], b [K, N] → [M, N]. */
 export async function matMul(
   a: DeviceTensor,
   b: DeviceTensor,
@@ -128,15 +158,20 @@ const elementwise =
     return y
   }
 
+/** max(x, 0) of each element, in the shape of x. */
 export const relu = elementwise('relu')
+/** x above 0, exp(x) − 1 below. */
 export const elu = elementwise('elu')
 /** log(1 + exp(βx))/β; beta defaults to 1. */
 export const softplus = elementwise('softplus')
+/** x/(1 + exp(−x)), also called swish. */
 export const silu = elementwise('silu')
+/** x Φ(x), Φ the normal distribution: the exact form, by the error function. */
 export const gelu = elementwise('gelu')
+/** The hyperbolic tangent. */
 export const tanh = elementwise('tanh')
 
-/** x Wᵀ + bias with an activation: x [B, K], weight [N, K], bias [N] → [B, N]. */
+/** x Wᵀ + bias with an activation (default: the identity): x [B, K], weight [N, K], bias [N] → [B, N]; beta (default 1) is softplus's. */
 export async function linear(
   x: DeviceTensor,
   weight: DeviceTensor,

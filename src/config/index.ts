@@ -1,8 +1,8 @@
 /**
  * The configuration: one schema with every key, its description and its default; the YAML file of the command line and
  * the options of LocalFlow.train are the same keys. What a person wrote is read (read.ts), checked by the schema
- * (schema.ts, data-schema.ts) with messages that help (messages.ts), and resolved (resolve.ts). A run stores the raw
- * form and resolves it again when it is loaded.
+ * (schema.ts) with messages that help (messages.ts), and resolved (resolve.ts). A run stores the raw form and resolves it
+ * again when it is loaded. The types of what is written, with the schema's words as comments, are in options.ts.
  */
 
 export type { DataConfig } from '../data/schema.js'
@@ -17,6 +17,16 @@ export {
   resolveMethod,
 } from './comparison.js'
 export { type ConfigKey, configKeys } from './keys.js'
+export type {
+  Config,
+  FlowOptions,
+  MlpModelOptions,
+  ModelOptions,
+  OdeOptions,
+  TrainingOptions,
+  TrainOptions,
+  UnetModelOptions,
+} from './options.js'
 export { applyOverrides, parseConfig, readConfig } from './read.js'
 export {
   type ResolvedConfig,
@@ -25,4 +35,3 @@ export {
   resolveData,
   resolveOptions,
 } from './resolve.js'
-export type { Config, TrainOptions } from './schema.js'

@@ -254,9 +254,3 @@ const optionKeys = {
 
 export const optionsSchema = z.strictObject(optionKeys)
 export const configSchema = z.strictObject({ data: dataSchema, ...optionKeys })
-
-/** What a person writes, for LocalFlow.train: every key may be left out. */
-export type TrainOptions = z.input<typeof optionsSchema>
-
-/** What a person writes in a config file. */
-export type Config = z.input<typeof configSchema>

@@ -13,6 +13,7 @@ import { delimiterOf, hasRowNames, isHeader, isNonFinite, named, numberOf } from
 import { rowLength, type Tensor } from './tensor.js'
 import { LONGEST_LINE, nameOf, openText, tooLong } from './text-file.js'
 
+/** A table of numbers as it was read. */
 export interface Table {
   /** Float32Array, [n, d]. */
   tensor: Tensor
@@ -22,6 +23,7 @@ export interface Table {
   remarks: string[]
 }
 
+/** How a table is read, where that can be told otherwise than from the file. */
 export interface CsvOptions {
   /** whether the first line holds names; left out: where any of its fields is no number */
   header?: boolean

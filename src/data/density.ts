@@ -7,6 +7,7 @@
 import { InvalidArgumentError, invalid } from '../errors.js'
 import { streams } from '../random/stream.js'
 
+/** What rows can be drawn from without end. */
 export interface Sampler {
   /** The number of values in a row. */
   readonly dimension: number
@@ -19,6 +20,7 @@ export interface Sampler {
   sample(n: number, seed: number, stream?: number): Float32Array
 }
 
+/** How an entropy is estimated, where there is no closed form. */
 export interface EntropyOptions {
   /** Fresh points for an estimate; default 400 000. */
   n?: number
@@ -28,18 +30,23 @@ export interface EntropyOptions {
 
 /** In nats. The standard error is 0 where the entropy is known in closed form. */
 export interface Entropy {
+  /** −E log p */
   mean: number
+  /** of the mean */
   standardError: number
 }
 
+/** A sampler whose log density is known: a trained model can be held against the truth. */
 export interface Density extends Sampler {
   /** log p of each row of x, [n, dimension], in nats; −Infinity outside the support. */
   logDensity(x: Float32Array): Float64Array
+  /** −E log p in nats: in closed form, else estimated on fresh points. */
   entropy(options?: EntropyOptions): Entropy
   /** Variances along the principal axes, [dimension], of a Gaussian; others leave it out. */
   principalVariances?(): number[]
 }
 
+/** Whether the log density of a sampler is known. */
 export const isDensity = (sampler: Sampler): sampler is Density => 'logDensity' in sampler
 
 /** The number of rows in x; throws InvalidArgumentError where x holds no whole number of rows. */

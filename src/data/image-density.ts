@@ -15,8 +15,11 @@ import { RandomStream } from '../random/stream.js'
 import { checkRows, type Density, type EntropyOptions, estimateEntropy, rowCount } from './density.js'
 import { decodePicture } from './picture-file.js'
 
+/** The density of a picture on the square [−4, 4]². */
 export interface ImageDensity extends Density {
+  /** pixels across */
   readonly width: number
+  /** pixels down */
   readonly height: number
   /** Probability of each pixel, [height, width] in row-major order; the sum is 1. */
   readonly mass: Float64Array

@@ -14,9 +14,11 @@ import { decodePicture } from './picture-file.js'
 import { evenly, type Pictures, shrink } from './pictures.js'
 import type { Tensor } from './tensor.js'
 
+/** How a folder of pictures is read. */
 export interface ImageFolderOptions {
   /** side of the squares that all are cut and resized to; left out: all must have one size */
   size?: number
+  /** three channels, or one by luma; default 'rgb' */
   channels?: 'rgb' | 'grey'
   /** read only so many, evenly spaced in their order */
   limit?: number

@@ -7,6 +7,7 @@
 import { DataError } from '../errors.js'
 import { emptyLike, rowLength, type Tensor, takeRows } from './tensor.js'
 
+/** A set of pictures as it was read. */
 export interface Pictures {
   /** [n, C, H, W] */
   tensor: Tensor

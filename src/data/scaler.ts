@@ -8,7 +8,9 @@ import { columnName, type Tensor } from './tensor.js'
 
 /** Mean and standard deviation (divided by n) of each column; plain numbers, stored with a model as JSON. */
 export interface Scaler {
+  /** μ of each column, [d] */
   mean: number[]
+  /** σ of each column, [d], above 0 */
   std: number[]
 }
 

@@ -6,6 +6,7 @@ import type { Scaler } from './scaler.js'
 import type { DataConfig } from './schema.js'
 import type { Parts } from './split.js'
 
+/** A data set that was read or drawn: its parts in the units of the source, and what is known of it. */
 export interface LoadedData extends Parts {
   /** Of the training part; null where columns are not standardised. The parts hold raw values: the caller applies it. */
   scaler: Scaler | null
@@ -25,6 +26,7 @@ export interface LoadedData extends Parts {
   remarks: string[]
 }
 
+/** Classes of the rows of each part, [n], numbered from 0; null for a part that has none. */
 export type PartLabels = { readonly [part in keyof Parts]: Uint16Array | null }
 
 export type ConfigOf<K extends DataConfig['kind']> = Extract<DataConfig, { kind: K }>

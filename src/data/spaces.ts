@@ -98,13 +98,19 @@ export function sheet(dimension: number, noise: number): Density {
   )
 }
 
+/** A set in any number of dimensions. */
 export interface SpaceSet {
+  /** what it is, in a few words */
   readonly description: string
+  /** standard deviation of its noise, unless another is given */
   readonly noise: number
+  /** its dimensions, unless others are given */
   readonly dimension: number
+  /** the set in so many dimensions, with so much noise */
   make(dimension: number, noise: number): Density
 }
 
+/** The sets, a row each. */
 export const spaceSets = {
   mixture: {
     description: 'twice as many equal Gaussians as dimensions, their means drawn from N(0, I)',
@@ -120,8 +126,10 @@ export const spaceSets = {
   },
 } as const satisfies Record<string, SpaceSet>
 
+/** Names of the toy sets in any number of dimensions. */
 export type SpaceName = keyof typeof spaceSets
 export const isSpace = (name: string): name is SpaceName => Object.hasOwn(spaceSets, name)
+/** All names that `space` takes. */
 export const spaceNames = Object.keys(spaceSets) as SpaceName[]
 
 /**

@@ -11,14 +11,21 @@ import { type Tensor, takeRows } from './tensor.js'
 
 /** Counts (whole numbers), fractions (below 1), 0 for none; `train` left out: all rows that the others leave. */
 export interface PartSizes {
+  /** left out: all rows that the others leave */
   train?: number
+  /** default 0 */
   validation?: number
+  /** default 0 */
   test?: number
 }
 
+/** The parts of a data set, [rows, …dims] each. */
 export interface Parts {
+  /** what is learnt from */
   train: Tensor
+  /** what settings are chosen by; null where there is none */
   validation: Tensor | null
+  /** what a finished model is measured on; null where there is none */
   test: Tensor | null
 }
 

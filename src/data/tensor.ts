@@ -6,7 +6,9 @@ import { DataError, InvalidArgumentError, invalid, show } from '../errors.js'
 
 /** Values in row-major order; `shape` is [n, …dims]. Uint8Array holds 8-bit pictures. */
 export interface Tensor {
+  /** one row after another, each in row-major order */
   values: Float32Array | Uint8Array
+  /** [n, …dims]: rows first */
   shape: readonly number[]
 }
 

@@ -113,7 +113,9 @@ export const toySets = {
   },
 } as const satisfies Record<string, ToySet>
 
+/** Names of the toy sets on the plane. */
 export type ToyName = keyof typeof toySets
+/** All names that `toy` takes. */
 export const toyNames = Object.keys(toySets) as ToyName[]
 
 /**

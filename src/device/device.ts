@@ -10,9 +10,12 @@ import { lower } from '../program/lower.js'
 import type { Operation, Program, StorageBuffer } from '../program/program.js'
 import type { DeviceTimes } from './profile.js'
 
+/** What computes: WGSL on a GPU, C++ on the processor, or the plain loops that both are tested against. */
 export type DeviceKind = 'webgpu' | 'native' | 'reference'
 
+/** What is known of a device that is open. */
 export interface DeviceInfo {
+  /** which of the three it is */
   readonly kind: DeviceKind
   /** adapter or processor, as its driver or the system names it */
   readonly name: string
@@ -26,8 +29,11 @@ export interface DeviceInfo {
   readonly details: Readonly<Record<string, string | number | boolean | readonly string[]>>
 }
 
+/** Memory of a device: a list of numbers that outlives programs. */
 export interface DeviceBuffer extends StorageBuffer {
+  /** format of its numbers */
   readonly dtype: DType
+  /** how many there are */
   readonly length: number
   /** Copies values to the elements from `offset` on; takes effect before any later run. */
   write(values: Float32Array | Uint32Array, offset?: number): void
@@ -37,11 +43,13 @@ export interface DeviceBuffer extends StorageBuffer {
   dispose(): void
 }
 
+/** How an executable is run. */
 export interface RunOptions {
   /** Stops between replays; the run then rejects with `signal.reason`, the replays done until then stay done. */
   readonly signal?: AbortSignal
 }
 
+/** A program that a device has compiled, to be replayed any number of times. */
 export interface Executable {
   /** Replays the program `times` times, in order after everything queued before it; resolves when all are done. */
   run(times?: number, options?: RunOptions): Promise<void>
@@ -72,6 +80,7 @@ export function mergeVariants(
 export interface ProgramMemory {
   /** slots of temporaries, which share them by their lifetimes */
   readonly slots: readonly number[]
+  /** its table of constants, uploaded once */
   readonly constants: number
 }
 
@@ -90,15 +99,24 @@ export function memoryOf(
   return { slots: slots.map((elements) => bytes * elements), constants: bytes * constants.length }
 }
 
+/** Memory that a device holds at the moment. */
 export interface MemoryUse {
+  /** how many buffers, slots and tables of constants */
   readonly buffers: number
+  /** of all of them together */
   readonly bytes: number
   /** largest `bytes` so far */
   readonly peakBytes: number
 }
 
+/**
+ * What runs programs. `openDevice` opens one; a LocalFlow opens its own unless it is given one. All that is asked of it happens
+ * in order. Whoever opens a device disposes of it: until then it holds memory, and threads or a GPU's queue.
+ */
 export interface Device {
+  /** which of the three it is */
   readonly kind: DeviceKind
+  /** its name, what it can do, and where its limits are */
   readonly info: DeviceInfo
   /** names of the kernels that it has implementations of */
   readonly kernels: ReadonlySet<string>

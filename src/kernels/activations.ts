@@ -60,6 +60,7 @@ const table = {
   tanh: { derivativeOf: 'output', value: Math.tanh, derivative: (y) => 1 - y * y },
 } satisfies Record<string, Activation>
 
+/** The name of an activation; identity for none. */
 export type ActivationName = keyof typeof table
 export const activations: Readonly<Record<ActivationName, Activation>> = table
 export const activationNames = Object.keys(table) as ActivationName[]

@@ -10,12 +10,17 @@ import { expectBoth, expectShape, extents, type Kernel, traffic } from './contra
 import { normBlocks } from './gradient_norm.js'
 import { HALTED_GRADIENT, SKIPS_BEFORE_HALT, STATE_LENGTH, stateWords } from './state.js'
 
+/** What Adam is told when it is compiled; what changes from step to step is in its table. */
 export interface AdamAttributes {
+  /** decay of the first moment */
   readonly beta1: number
+  /** decay of the second moment */
   readonly beta2: number
+  /** added to the root of the second moment */
   readonly epsilon: number
   /** Adam adds weightDecay·p to the gradient; AdamW (decoupled) takes rate·weightDecay·p from the parameter. */
   readonly weightDecay: number
+  /** AdamW */
   readonly decoupled: boolean
   /** largest global norm; 0: no clipping */
   readonly clip: number

@@ -13,10 +13,14 @@ import { InvalidArgumentError } from '../errors.js'
 
 /** 'f16' is a way to store float operands between kernels; sums are float32 in any case. */
 export type DType = 'f32' | 'u32' | 'f16'
+/** How a launch uses an operand; one that is written is an output. */
 export type Access = 'read' | 'write' | 'readwrite'
+/** Extents of a tensor, outermost first; the last one is contiguous in memory. */
 export type Shape = readonly number[]
 
+/** What a contract says of an operand. */
 export interface OperandSpec {
+  /** read, written, or both */
   readonly access: Access
   /**
    * default 'f32'. 'float': f32 or f16, the same for all operands of an operation that are marked so. 'either': any;
@@ -29,16 +33,21 @@ export interface OperandSpec {
 
 /** Attributes are fixed at compile time: numbers, names, lists of numbers, and for composites plain objects. */
 export type AttributeValue = number | string | boolean | readonly number[] | object
+/** The attributes of a launch, by name. */
 export type Attributes = Readonly<Record<string, AttributeValue>>
 
 /** A tensor as the reference sees it: it computes in float64 whatever the array holds; Uint32Array for 'u32'. */
 export interface ReferenceTensor {
+  /** row-major */
   readonly data: Float64Array | Float32Array | Uint32Array
+  /** extents, outermost first */
   readonly shape: Shape
 }
 
+/** Shapes of operands by name; undefined for one that is left out. */
 export type Shapes = Readonly<Record<string, Shape | undefined>>
 
+/** What a launch costs at least. */
 export interface Cost {
   /** multiply-add counted as two */
   readonly flops: number
@@ -46,13 +55,19 @@ export interface Cost {
   readonly bytes: number
 }
 
+/** A contract: what a launch of this name takes, costs and computes, on every device. docs/kernels.md has them all. */
 export interface Kernel<A extends object = Attributes> {
+  /** a composite of several launches is another kind */
   readonly kind: 'kernel'
+  /** as the implementations are called in shaders/ and native/ */
   readonly name: string
+  /** by name; inputs first */
   readonly operands: Readonly<Record<string, OperandSpec>>
   /** Throws InvalidArgumentError where the shapes or attributes do not fit the contract. */
   check(shapes: Shapes, attributes: A): void
+  /** floating-point operations and bytes of a launch on operands of these shapes */
   cost(shapes: Shapes, attributes: A): Cost
+  /** plain loops in float64 that write the outputs: what every implementation is tested against */
   reference(operands: Record<string, ReferenceTensor>, attributes: A): void
 }
 

@@ -71,4 +71,5 @@ const all = [
   timeEmbedding,
 ] as unknown as readonly Kernel[]
 
+/** Every contract by its name. */
 export const kernels: ReadonlyMap<string, Kernel> = new Map(all.map((kernel) => [kernel.name, kernel]))

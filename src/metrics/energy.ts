@@ -10,6 +10,7 @@
 import { squaredDistances, TOGETHER } from './distances.js'
 import { type Rows, rowCount, turn } from './rows.js'
 
+/** Which form of the energy distance is taken. */
 export interface EnergyOptions {
   /**
    * Whether a row's distance to itself (0) is left out of the means within a set. Then sets of one distribution have 0 in the

@@ -7,14 +7,17 @@ import type { Tensor } from '../data/tensor.js'
 
 /** 8-bit pictures, [n, C, H, W]. */
 export interface PixelTensor extends Tensor {
+  /** bytes, row-major */
   readonly values: Uint8Array
 }
 
+/** What turns pictures into the vectors that FID, precision and recall compare. */
 export interface FeatureExtractor {
   /** For reports: what made the features. */
   readonly name: string
   /** [n, F] for pictures [n, C, H, W]. Throws InvalidArgumentError for a shape that it does not take. */
   extract(pictures: PixelTensor): Promise<{ values: Float32Array; dimension: number }>
+  /** Frees the network that it runs. */
   dispose(): Promise<void>
 }
 

@@ -7,6 +7,7 @@ import { InvalidArgumentError, invalid } from '../errors.js'
 import { permutation } from '../random/stream.js'
 import { type Rows, rowCount } from './rows.js'
 
+/** Of how many rows a floor is that of, and how often it is measured. */
 export interface FloorOptions {
   /** rows of the two sets; default half of the truth each */
   counts?: readonly [number, number]
@@ -16,10 +17,13 @@ export interface FloorOptions {
   seed?: number
 }
 
+/** What a distance says of two parts of one distribution. */
 export interface SamplingFloor {
+  /** over the repeats, in the distance's unit */
   mean: number
   /** over the repeats (divided by repeats − 1; 0 for one). They share rows, so that it says somewhat too little */
   std: number
+  /** of each repeat */
   values: number[]
 }
 

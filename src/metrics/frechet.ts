@@ -10,7 +10,9 @@ import { type Rows, rowCount } from './rows.js'
 
 /** Mean [d] and covariance [d, d] (divided by n − 1, as NumPy's cov does). */
 export interface Moments {
+  /** [d] */
   mean: Float64Array
+  /** [d, d], row-major */
   covariance: Float64Array
 }
 

@@ -10,6 +10,7 @@ import { pick } from './floor.js'
 import { nearestDistances } from './nearest.js'
 import { type Rows, rowCount } from './rows.js'
 
+/** How near samples are to the rows that were learnt from, beside rows that were not. */
 export interface Memorising {
   /** Euclidean distance of each sample to the nearest training row, [samples] */
   toTraining: Float64Array

@@ -4,8 +4,7 @@
  */
 
 import { InvalidArgumentError } from '../errors.js'
-
-type Rows = Float32Array | Uint8Array
+import type { Rows } from './rows.js'
 
 /** Squared distances of row i of a to rows of b, [m]. */
 function distancesTo(a: Rows, i: number, b: Rows, d: number, out: Float64Array): void {
@@ -53,6 +52,7 @@ export function nearestRows(queries: Rows, rows: Rows, d: number, k: number): nu
   })
 }
 
+/** Shares from 0 to 1. */
 export interface PrecisionRecall {
   /** share of samples that lie in the data's manifold: are they good? */
   precision: number

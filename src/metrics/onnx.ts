@@ -9,6 +9,7 @@ import { DataError, InvalidArgumentError } from '../errors.js'
 import type { FeatureExtractor } from './features.js'
 import { type ResizeName, resizePlane } from './resize.js'
 
+/** How pictures are given to a network of an ONNX file. */
 export interface OnnxFeatureOptions {
   /** default 'clean' */
   resize?: ResizeName

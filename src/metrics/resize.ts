@@ -6,7 +6,9 @@
 /** Weights [from, weight] of the source pixels that make an output pixel. */
 type Line = readonly (readonly [number, number])[]
 
-interface ResizeMode {
+/** A way of resizing. */
+export interface ResizeMode {
+  /** what it does, in a few words */
   readonly description: string
   /** The output pixels of a line of `from` pixels that becomes one of `to`. */
   line(from: number, to: number): Line[]
@@ -30,7 +32,11 @@ function cubic(x: number): number {
   return d < 2 ? -0.5 * d ** 3 + 2.5 * d ** 2 - 4 * d + 2 : 0
 }
 
-export const resizeModes = {
+/** The name of a way of resizing, as clean-fid has it: its own, that of the first FIDs, that of pytorch-fid. */
+export type ResizeName = 'clean' | 'legacy_tensorflow' | 'legacy_pytorch'
+
+/** The ways of resizing by their names. */
+export const resizeModes: Readonly<Record<ResizeName, ResizeMode>> = {
   clean: {
     description: "Pillow's bicubic filter, widened where a picture is made smaller; cut off to 0 … 255",
     line(from, to) {
@@ -54,9 +60,8 @@ export const resizeModes = {
     description: "PyTorch's bilinear interpolation (align_corners=False), nothing against aliasing",
     line: (from, to) => Array.from({ length: to }, (_, i) => between(((i + 0.5) * from) / to - 0.5, from)),
   },
-} as const satisfies Record<string, ResizeMode>
+}
 
-export type ResizeName = keyof typeof resizeModes
 export const resizeNames = Object.keys(resizeModes) as ResizeName[]
 
 /** One plane [H, W] of 0 … 255 as [size, size], cut off to 0 … 255. */

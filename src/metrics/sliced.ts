@@ -11,6 +11,7 @@ import { invalid } from '../errors.js'
 import { RandomStream, streams } from '../random/stream.js'
 import { type Rows, rowCount } from './rows.js'
 
+/** Which power the distance has, and along what it is measured. */
 export interface SlicedOptions {
   /** at least 1; default 2 */
   p?: number

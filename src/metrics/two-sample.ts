@@ -12,8 +12,10 @@ import { permutation } from '../random/stream.js'
 import { minimise } from './minimise.js'
 import { type Rows, rowCount, turn } from './rows.js'
 
+/** What a classifier sees of a row: its columns; their squares as well; the products of two columns as well. */
 export type TwoSampleFeatures = 'columns' | 'squares' | 'pairs'
 
+/** What the classifier sees, and how it is tried. */
 export interface TwoSampleOptions {
   /** columns alone; with their squares; with products of two as well. Default 'pairs' up to 20 columns, else 'squares' */
   features?: TwoSampleFeatures
@@ -23,6 +25,7 @@ export interface TwoSampleOptions {
   seed?: number
 }
 
+/** How well two sets can be told apart. */
 export interface TwoSample {
   /** mean of the two sets' shares of rows that were told right: ½ by chance, whatever the sets' sizes */
   accuracy: number

@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 /**
  * A trained model: stages that carry rows between data and noise, whatever recipe made them. It samples, scores, and carries
  * points along the chain. Values go in and come out in the units of the data: the scaler, if there is one, is applied and
@@ -35,6 +36,7 @@ export interface CarrySettings {
 
 /** Array results: float32, row-major. */
 export interface Samples {
+  /** one row after another, in the units of the data */
   readonly values: Float32Array
   /** [n, …dims] */
   readonly shape: number[]
@@ -42,17 +44,21 @@ export interface Samples {
 
 /** How a call carries rows: the solver's settings override those of the config. */
 export interface CarryOptions extends SolverOverrides {
+  /** refused until a model takes a condition */
   cond?: Tensor
+  /** aborting stops between blocks of rows, and rejects with signal.reason */
   signal?: AbortSignal
   /** rows done so far */
   onProgress?: (rows: number) => void
 }
 
+/** How samples are drawn. */
 export interface SampleOptions extends CarryOptions {
   /** default: the seed of the config; sample i depends on the seed and i alone */
   seed?: number
 }
 
+/** How likelihoods are computed. */
 export interface LogProbOptions extends CarryOptions {
   /** default 'exact' */
   trace?: 'exact' | 'hutchinson'
@@ -62,6 +68,7 @@ export interface LogProbOptions extends CarryOptions {
   seed?: number
 }
 
+/** Which states along the chain are returned. */
 export interface TrajectoryOptions extends CarryOptions {
   /**
    * Chain times to return: 0 is the data, N the noise, sub-flow n lies between n − 1 and n. Default: 0, 1, … N in the order

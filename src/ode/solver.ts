@@ -9,7 +9,9 @@ import type { Evaluation } from './evaluations.js'
 import { methodOf, type SolverName, solverNames, stagesOf } from './methods.js'
 import { evaluationsOf, evenReadings, type Stretch } from './steps.js'
 
+/** How an ordinary differential equation is solved, with nothing left open but what has a default. */
 export interface SolverSettings {
+  /** the integrator, such as rk4; docs/method.md says what each is good for */
   readonly solver: SolverName
   /**
    * Steps through each sub-flow: a number for every one, or a list of them from the data to the noise. With the clock `angle` a
@@ -20,8 +22,9 @@ export interface SolverSettings {
   readonly evaluations?: number
   /** what steps are even in: each sub-flow's own time, or one angle through the whole chain. Default: local */
   readonly clock?: Clock
-  /** relative and absolute tolerance of dopri5 */
+  /** relative tolerance of dopri5, for each row */
   readonly rtol: number
+  /** its absolute tolerance, in units of the standardised values */
   readonly atol: number
 }
 
@@ -48,7 +51,9 @@ export function overridden(configured: SolverSettings, overrides: SolverOverride
 
 /** Evaluations of the field, of all sub-flows together: equal for all rows with a list of steps. */
 export interface Evaluations {
+  /** over the rows */
   readonly mean: number
+  /** of the row that took most */
   readonly max: number
 }
 

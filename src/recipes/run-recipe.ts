@@ -32,23 +32,36 @@ export interface TrainedRecipe extends RecipeSpent {
   readonly skipped: number
 }
 
+/** How far a training is: steps of a sub-flow, or rows that are carried through it to be the next one's data. */
 export type Progress =
   | {
+      /** steps are taken */
       readonly phase: 'train'
+      /** which sub-flow, from 1 */
       readonly subFlow: number
+      /** how many there are */
       readonly subFlows: number
+      /** steps of it that are done */
       readonly step: number
+      /** steps that it takes */
       readonly steps: number
       /** mean loss of the steps since the last report */
       readonly loss: number
+      /** since the last report */
       readonly stepsPerSecond: number
+      /** steps of this sub-flow that were left out, their gradient not being finite */
       readonly skipped: number
     }
   | {
+      /** rows are carried through a sub-flow that is trained */
       readonly phase: 'push'
+      /** which sub-flow, from 1 */
       readonly subFlow: number
+      /** how many there are */
       readonly subFlows: number
+      /** rows that are done */
       readonly rows: number
+      /** all rows */
       readonly of: number
     }
 

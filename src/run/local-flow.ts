@@ -20,6 +20,7 @@ import type { FlowContents } from './flow-contents.js'
 import { openRun, packageVersion, readFlow, saveFlow } from './run.js'
 import { trainFlow } from './training.js'
 
+export type { WrittenExport } from '../export/write.js'
 export type {
   CarryOptions,
   LogProbOptions,
@@ -39,6 +40,7 @@ export interface TrainArguments extends TrainOptions {
   rowKind?: RowKind
   /** aborting rejects with signal.reason */
   signal?: AbortSignal
+  /** called about four times a second while steps are taken, and for each block of rows that is pushed */
   onProgress?: (progress: Progress) => void
 }
 
@@ -53,10 +55,17 @@ export interface ExportArguments extends ExportOptions {
 const openDeviceOf = ({ device: { kind, variants, fast } }: ResolvedOptions): Promise<Device> =>
   openDevice(kind, { variants, fast })
 
+/**
+ * A trained Local Flow. `LocalFlow.train` makes one from rows, `LocalFlow.load` reads one from a run folder; `sample`,
+ * `logProb`, `encode`, `decode` and `trajectory` carry rows between data and noise; `save` writes a run folder. It holds a
+ * device's memory until `dispose`, or the end of an `await using`.
+ */
 export class LocalFlow extends Flow {
+  /** the options with every default filled in */
   readonly options: ResolvedOptions
   /** the options as they were written */
   readonly raw: object
+  /** the trained networks, from the data's side to the noise's */
   readonly subFlows: readonly TrainedNetwork[]
   /** what a row is */
   readonly rowKind: RowKind

@@ -24,7 +24,7 @@ import { type ResolvedOptions, resolveOptions } from '../config/index.js'
 import { kindOfShape, type RowKind, rowKindNames } from '../data/kinds.js'
 import type { Scaler } from '../data/scaler.js'
 import type { DeviceInfo, VariantsByDevice } from '../device/device.js'
-import { CheckpointError } from '../errors.js'
+import { CheckpointError, LocalFlowError, TAKEN_FROM_ITS_FOLDER } from '../errors.js'
 import { takeFloat32 } from '../files/safetensors.js'
 import type { TrainingState } from '../learn/fit.js'
 import type { PoolColumns } from '../learn/pool.js'
@@ -37,9 +37,18 @@ import type { FlowContents } from './flow-contents.js'
 import { type LossHistory, type ReportFacts, removeReport } from './report.js'
 import { reportFacts } from './report-facts.js'
 
-export const packageVersion = (
-  JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string }
-).version
+/** Version of this package, as manifests and reports name it. */
+export const packageVersion = ownVersion()
+
+function ownVersion(): string {
+  try {
+    const { name, version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
+    if (name === 'local-flow-matching') return version
+  } catch {
+    // there is none, or another's
+  }
+  throw new LocalFlowError(TAKEN_FROM_ITS_FOLDER)
+}
 
 /** Seconds and steps of all sessions of a run together. */
 export interface Timings {

@@ -247,7 +247,7 @@ describe('what is wrong with a config is named with its path and what would be r
     [
       'a sharpness of 0',
       { model: { activation: 'softplus0' } },
-      "model.activation must be relu, elu, softplus, softplus20 (softplus with β = 20), silu, gelu or tanh, but is 'softplus0'.",
+      "model.activation must be relu, elu, softplus, softplus20 (softplus with β = 20), silu, gelu or tanh, but is 'softplus0'; did you mean softplus?",
     ],
     [
       'γ = 0',

@@ -8,7 +8,7 @@ import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { DeviceError } from '../../errors.js'
+import { DeviceError, TAKEN_FROM_ITS_FOLDER } from '../../errors.js'
 
 /**
  * Everything asked of a device's buffers and executables is done in that order, at once where nothing is under way, else
@@ -119,6 +119,7 @@ function explain(given: string | undefined, failures: readonly string[]): string
   if (given) {
     return `The native engine was looked for where LFM_ADDON says, at '${given}' (${machine}). ${found} Correct the path or unset LFM_ADDON.`
   }
+  if (!existsSync(join(root, 'shaders'))) return `The native engine was not found. ${TAKEN_FROM_ITS_FOLDER}`
   const remedy = 'node scripts/build-addon.mjs'
   return (
     `The native engine is not there for this machine (${machine}). ${found} ` +

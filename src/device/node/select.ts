@@ -9,6 +9,7 @@ import { DeviceError, invalid, printable } from '../../errors.js'
 import type { Device, DeviceKind, VariantsByDevice } from '../device.js'
 import { openReference } from '../reference/device.js'
 
+/** How a device is opened. */
 export interface DeviceOptions {
   /** forced variants of kernels and composites, by contract name */
   readonly variants?: Readonly<Record<string, string>>
@@ -24,6 +25,7 @@ export interface DeviceOptions {
   readonly onWarning?: (message: string) => void
 }
 
+/** All names of devices; `auto` takes a hardware GPU, else native, else the reference. */
 export const deviceKinds = ['auto', 'webgpu', 'native', 'reference'] as const
 
 const warnOnStderr = (message: string): void => {

@@ -6,8 +6,7 @@ import { choice, count, key, listOf, positive } from '../../schema/words.js'
 
 /** Activations of hidden layers; with the identity the network would be a linear map. */
 const hiddenActivations = activationNames.filter((name) => name !== 'identity')
-const plainActivations = hiddenActivations.filter((name) => name !== 'softplus')
-const activationPattern = new RegExp(`^(?:(${plainActivations.join('|')})|softplus(\\d+(?:\\.\\d+)?)?)$`)
+const sharpSoftplus = /^softplus(\d+(?:\.\d+)?)$/
 const activationWords = hiddenActivations
   .flatMap((name) => (name === 'softplus' ? [name, 'softplus20 (softplus with β = 20)'] : [name]))
   .join(', ')
@@ -19,7 +18,10 @@ export const mlpSchema = z.strictObject({
     256, 256, 256,
   ]),
   activation: key(
-    z.string().refine((name) => activationPattern.test(name) && Number(activationPattern.exec(name)?.[2] ?? 1) > 0),
+    z.union([
+      z.enum(hiddenActivations),
+      z.templateLiteral(['softplus', z.number()]).refine((name) => Number(sharpSoftplus.exec(name)?.[1] ?? 0) > 0),
+    ]),
     activationWords,
     'Activation of the hidden layers.',
   ).default('softplus20'),
@@ -43,6 +45,7 @@ export interface MlpModel {
 
 /** softplus20 is softplus with β = 20. */
 export function resolveMlp(model: z.output<typeof mlpSchema>): MlpModel {
-  const [, plain, beta] = activationPattern.exec(model.activation) as RegExpExecArray
-  return { ...model, activation: (plain ?? 'softplus') as MlpModel['activation'], beta: Number(beta ?? 1) }
+  const [, beta] = sharpSoftplus.exec(model.activation) ?? []
+  const activation = beta === undefined ? (model.activation as MlpModel['activation']) : 'softplus'
+  return { ...model, activation, beta: Number(beta ?? 1) }
 }
