@@ -144,15 +144,13 @@ async function likelihoodOf(
   signal: AbortSignal,
 ): Promise<Likelihood> {
   const pixels = holdsPixels(rows)
-  const continuous = pixels
-    ? dequantise(rows, flow.options.seed)
-    : { values: Float32Array.from(rows.values), shape: rows.shape }
+  const continuous = pixels ? dequantise(rows, flow.options.seed) : rows
   const began = performance.now()
   const nll = -mean(await flow.logProb(continuous, { solver, signal }))
   const { mean: nfe, max: nfeMax } = flow.evaluations!
   const seconds = (performance.now() - began) / 1000
   const doublingChange = await changeWhenHarder(flow, solver, continuous, nll, signal)
-  const entropy = density && -mean(density.logDensity(continuous.values))
+  const entropy = density && -mean(density.logDensity(Float32Array.from(continuous.values)))
   return {
     nll,
     entropy,
@@ -183,7 +181,7 @@ function likelihoodLines(likelihood: Likelihood, part: Part, device: string): st
 async function changeWhenHarder(
   flow: LocalFlow,
   solver: SolverSettings,
-  rows: { values: Float32Array; shape: readonly number[] },
+  rows: Tensor,
   nll: number,
   signal: AbortSignal,
 ): Promise<number> {

@@ -9,13 +9,14 @@ import { parse } from 'csv-parse'
 import { cut, DataError, list, oneLine, show } from '../errors.js'
 import { writeFileAtomic } from '../files/atomic.js'
 import { cannotRead, cannotWrite, isOfSystem } from '../files/reasons.js'
+import { narrowed } from './precision.js'
 import { delimiterOf, hasRowNames, isHeader, isNonFinite, named, numberOf } from './table-text.js'
 import { rowLength, type Tensor } from './tensor.js'
 import { LONGEST_LINE, nameOf, openText, tooLong } from './text-file.js'
 
 /** A table of numbers as it was read. */
 export interface Table {
-  /** Float32Array, [n, d]. */
+  /** [n, d]; float32, or float64 where that would merge values (precision.ts). */
   tensor: Tensor
   /** The header's names of the columns; null where there is no header. */
   columns: string[] | null
@@ -84,19 +85,19 @@ const noCsv = (path: string, error: unknown): DataError =>
 
 /** Numbers that grow. */
 class Values {
-  private values = new Float32Array(1 << 12)
+  private values = new Float64Array(1 << 12)
   used = 0
 
   push(value: number): void {
     if (this.used === this.values.length) {
-      const larger = new Float32Array(2 * this.values.length)
+      const larger = new Float64Array(2 * this.values.length)
       larger.set(this.values)
       this.values = larger
     }
     this.values[this.used++] = value
   }
 
-  get whole(): Float32Array {
+  get whole(): Float64Array {
     return this.values.slice(0, this.used)
   }
 }
@@ -134,8 +135,8 @@ class TableReader {
     }
     for (const index of this.picked!) {
       const field = record[index]
-      const value = Math.fround(numberOf(field, this.comma))
-      if (!Number.isFinite(value)) throw this.noNumber(at, index, field)
+      const value = numberOf(field, this.comma)
+      if (!Number.isFinite(Math.fround(value))) throw this.noNumber(at, index, field)
       if (this.comma && this.commas === null && field.includes(',')) this.commas = field
       this.values.push(value)
     }
@@ -189,14 +190,14 @@ class TableReader {
       remarks.push(`${this.name} has names twice among its columns; rows to score are taken by place, not by name.`)
       names = null
     }
-    const tensor = { values: this.values.whole, shape: [this.values.used / picked.length, picked.length] }
-    if (!this.rowNames) return { tensor, columns: names, remarks }
+    const read = { values: this.values.whole, shape: [this.values.used / picked.length, picked.length] }
+    if (!this.rowNames) return { tensor: narrowed(read), columns: names, remarks }
     const first = `${this.name}'s first column (${show(this.header![0])})`
     if (!namesRows(this.rowNames)) {
-      return { tensor: withFirst(tensor, this.rowNames), columns: [named(this.header!)[0], ...names!], remarks }
+      return { tensor: narrowed(withFirst(read, this.rowNames)), columns: [named(this.header!)[0], ...names!], remarks }
     }
     remarks.push(`${first} names the rows, as pandas and R write it: it is left out. data.columns takes it.`)
-    return { tensor, columns: names, remarks }
+    return { tensor: narrowed(read), columns: names, remarks }
   }
 }
 
@@ -209,7 +210,7 @@ function namesRows(values: readonly number[]): boolean {
 
 /** A table with a column more before the others. */
 function withFirst({ values, shape: [n, d] }: Tensor, first: readonly number[]): Tensor {
-  const wider = new Float32Array(n * (d + 1))
+  const wider = new Float64Array(n * (d + 1))
   for (let i = 0; i < n; i++) {
     wider[i * (d + 1)] = first[i]
     wider.set(values.subarray(i * d, (i + 1) * d), i * (d + 1) + 1)
@@ -280,11 +281,12 @@ const rowsInPiece = 4096
  */
 export function* csvText({ values, shape }: Tensor, columns?: readonly string[] | null): Generator<string> {
   const width = rowLength(shape)
+  const textOf: (value: number) => string = values instanceof Float32Array ? float32Text : String
   yield `${(columns ?? Array.from({ length: width }, (_, i) => `x${i}`)).map(quoted).join(',')}\n`
   for (let first = 0; first < shape[0]; first += rowsInPiece) {
     let text = ''
     for (let row = first; row < Math.min(first + rowsInPiece, shape[0]); row++) {
-      text += `${Array.from(values.subarray(row * width, (row + 1) * width), float32Text).join(',')}\n`
+      text += `${Array.from(values.subarray(row * width, (row + 1) * width), textOf).join(',')}\n`
     }
     yield text
   }

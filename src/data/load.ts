@@ -13,7 +13,8 @@ import { gaussian } from './gaussian.js'
 import { loadImageDensity } from './image-density.js'
 import { loadCifar10, loadIdx, loadImageFolder, loadPictures } from './load-pictures.js'
 import { readNpy } from './npy.js'
-import { fitScaler } from './scaler.js'
+import { narrowed, scaleRemarks } from './precision.js'
+import { scalerOf } from './scaler.js'
 import type { DataConfig } from './schema.js'
 import type { ConfigOf, LoadedData, Source } from './source.js'
 import { isSpace, space, spaceSets } from './spaces.js'
@@ -34,11 +35,11 @@ function tableOf(path: string, read: Tensor, columns: Columns | null): Table {
     throw new DataError(`${path} has rows of shape [${tensor.shape.slice(1).join(', ')}]; only a matrix has columns.`)
   }
   const picked = selectColumns(path, d, null, columns)
-  const values = Float32Array.from({ length: n * picked.length }, (_, i) => {
+  const values = Float64Array.from({ length: n * picked.length }, (_, i) => {
     const row = Math.floor(i / picked.length)
     return tensor.values[row * d + picked[i % picked.length]]
   })
-  return { tensor: { values, shape: [n, picked.length] }, columns: null, remarks: [] }
+  return { tensor: narrowed({ values, shape: [n, picked.length] }), columns: null, remarks: [] }
 }
 
 /**
@@ -184,14 +185,18 @@ export async function loadData(
   const scaled = 'standardise' in config && config.standardise && source.train.shape.length === 2
   try {
     const ofFile = config.kind === 'csv' || config.kind === 'npy'
-    const remarks = [...(source.remarks ?? []), ...(ofFile ? columnRemarks(source.train, source.columns) : [])]
+    const remarks = [
+      ...(source.remarks ?? []),
+      ...(ofFile ? columnRemarks(source.train, source.columns) : []),
+      ...(source.rowKind === 'pictures' ? [] : scaleRemarks(source.train, scaled, source.columns)),
+    ]
     return {
       labels: null,
       flips: false,
       rowKind: 'points',
       ...source,
       remarks,
-      scaler: scaled ? fitScaler(source.train, source.columns) : null,
+      scaler: scalerOf(source.train, scaled, source.columns),
     }
   } catch (error) {
     throw error instanceof DataError

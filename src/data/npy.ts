@@ -1,13 +1,14 @@
 /**
  * NumPy's .npy files: one array, in C or Fortran order, of either order of bytes. The format is eight bytes of magic and
  * version, the length of a header, the header (a Python dictionary with exactly descr, fortran_order and shape), and the
- * values; see numpy.lib.format. Values other than uint8 become float32.
+ * values; see numpy.lib.format. Values other than uint8 become float32, and float64 where that would merge them.
  */
 
 import { DataError, extents, show } from '../errors.js'
 import { writeFileAtomic } from '../files/atomic.js'
 import { readData } from '../files/reading.js'
 import { cannotWrite } from '../files/reasons.js'
+import { narrowed } from './precision.js'
 import type { Tensor } from './tensor.js'
 
 type Source = { readonly length: number; readonly [index: number]: number | bigint }
@@ -65,7 +66,7 @@ function swap(values: Uint8Array, width: number): Uint8Array {
 }
 
 /** Values in C order (the last index fastest) of those in Fortran order (the first fastest). */
-function toC<T extends Float32Array | Uint8Array>(values: T, shape: readonly number[]): T {
+function toC<T extends Tensor['values']>(values: T, shape: readonly number[]): T {
   const result = values.slice() as T
   const strides = shape.map((_, k) => shape.slice(0, k).reduce((product, d) => product * d, 1))
   const index = shape.map(() => 0)
@@ -120,8 +121,8 @@ function parseHeader(text: string, name: string): { descr: string; fortranOrder:
 }
 
 /**
- * Decodes the bytes of a .npy file. Booleans, integers, float16 and float64 become float32 (whole numbers beyond 2^24 and
- * float64 values are rounded); uint8 stays. The shape is the file's own, so it may have any number of dimensions.
+ * Decodes the bytes of a .npy file. uint8 stays; everything else becomes float32, but a matrix with a
+ * column that float32 is too coarse for, as it is for unix times, becomes float64 (precision.ts). The shape is the file's own, so it may have any number of dimensions.
  *
  * @param name what the array is called in messages
  * @throws DataError for anything that is not an array of numbers of the file's own length
@@ -165,18 +166,18 @@ export function decodeNpy(bytes: Uint8Array, name = 'the array'): Tensor {
   const straight = first % type.bytes === 0 && !swapped
   const own = swapped ? swap(bytes.subarray(end), type.bytes) : straight ? bytes : new Uint8Array(bytes.subarray(end))
   const source = type.view(own.buffer as ArrayBuffer, straight ? first : 0, size)
-  let read: Uint8Array | Float32Array
+  let read: Tensor['values']
   if (descr === '|u1' || source instanceof Float32Array) read = source as Uint8Array | Float32Array
   else {
-    read = new Float32Array(size)
+    read = type.bytes > 2 ? new Float64Array(size) : new Float32Array(size)
     for (let i = 0; i < size; i++) read[i] = type.decode?.(source[i] as number) ?? Number(source[i])
   }
-  return { values: fortranOrder && shape.length > 1 ? toC(read, shape) : read, shape }
+  return narrowed({ values: fortranOrder && shape.length > 1 ? toC(read, shape) : read, shape })
 }
 
-/** Encodes a tensor as a .npy file of version 1.0: float32 as '<f4', uint8 as '|u1'. The parts follow each other. */
+/** Encodes a tensor as a .npy file of version 1.0: float32 as '<f4', float64 as '<f8', uint8 as '|u1'. The parts follow each other. */
 export function encodeNpy({ values, shape }: Tensor): Uint8Array[] {
-  const descr = values instanceof Float32Array ? '<f4' : '|u1'
+  const descr = values instanceof Uint8Array ? '|u1' : values instanceof Float64Array ? '<f8' : '<f4'
   const tuple = shape.length === 1 ? `(${shape[0]},)` : `(${shape.join(', ')})`
   const text = `{'descr': '${descr}', 'fortran_order': False, 'shape': ${tuple}, }`
   // Magic, version and length are 10 bytes; with the header they make a multiple of 64 and end in a newline.

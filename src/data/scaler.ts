@@ -4,7 +4,8 @@
  */
 
 import { DataError, InvalidArgumentError, invalid } from '../errors.js'
-import { columnName, type Tensor } from './tensor.js'
+import { roomFor } from './precision.js'
+import { columnName, type RowValues, type Tensor } from './tensor.js'
 
 /** Mean and standard deviation (divided by n) of each column; plain numbers, stored with a model as JSON. */
 export interface Scaler {
@@ -38,7 +39,7 @@ export function fitScaler(x: Tensor, columns?: readonly string[] | null): Scaler
     if (low === high) {
       throw new DataError(
         `${columnName(j, columns)} is constant: each of the ${n} training rows has ${low}. ` +
-          'A constant column has no density; leave it out (data.columns).',
+          'A constant column has no density; leave it out (in a config by data.columns).',
       )
     }
     mean[j] /= n
@@ -48,22 +49,68 @@ export function fitScaler(x: Tensor, columns?: readonly string[] | null): Scaler
   return { mean, std }
 }
 
-/** Checks that rows have as many columns as the scaler and maps every value of column j by f(value, j). */
-function mapColumns(scaler: Scaler, x: Tensor, f: (value: number, j: number) => number): Tensor {
-  const d = scaler.mean.length
-  if (x.shape.length !== 2 || x.shape[1] !== d) {
-    throw new InvalidArgumentError(`The data must be rows of ${d} columns, but their shape is [${x.shape.join(', ')}].`)
+/**
+ * The scaler that training rows are standardised by; null where they stay as they are.
+ *
+ * @param x [n, …dims]
+ * @param standardise true: by mean and spread of the rows; a scaler: by its own. Left out: true for rows of columns, [n, d],
+ *   false for all others, whose numbers have no scale of their own
+ * @throws DataError for a constant column; InvalidArgumentError for a scaler of other rows
+ */
+export function scalerOf(
+  x: Tensor,
+  standardise: boolean | Scaler = x.shape.length === 2,
+  columns?: readonly string[] | null,
+): Scaler | null {
+  if (standardise === false) return null
+  if (x.shape.length !== 2) {
+    throw invalid('standardise', 'left out or false: only rows of columns, [n, d], are standardised', standardise)
   }
-  return { values: Float32Array.from(x.values, (value, i) => f(value, i % d)), shape: x.shape }
+  if (standardise === true) return fitScaler(x, columns)
+  const d = x.shape[1]
+  const { mean, std } = (standardise ?? {}) as Partial<Scaler>
+  const fits = (list: unknown, ok: (value: number) => boolean): boolean =>
+    Array.isArray(list) && list.length === d && list.every((value) => Number.isFinite(value) && ok(value))
+  if (!fits(mean, () => true) || !fits(std, (value) => value > 0)) {
+    throw invalid('standardise', `true, false or { mean, std } of ${d} numbers each, std above 0`, standardise)
+  }
+  return { mean: [...mean!], std: [...std!] }
 }
 
-/** Data units to standardised ones: (x − μ)/σ, [n, d]. Throws InvalidArgumentError for another number of columns. */
-export const applyScaler = (scaler: Scaler, x: Tensor): Tensor =>
-  mapColumns(scaler, x, (value, j) => (value - scaler.mean[j]) / scaler.std[j])
+/** Rows in units that the scaler has made or unmade; values of the type V. */
+export interface ScaledRows<V extends RowValues = RowValues> {
+  values: V
+  shape: readonly number[]
+}
 
-/** Standardised units back to those of the data: μ + σy, [n, d]. Throws InvalidArgumentError for another number of columns. */
-export const undoScaler = (scaler: Scaler, y: Tensor): Tensor =>
-  mapColumns(scaler, y, (value, j) => scaler.mean[j] + scaler.std[j] * value)
+/** Checks that rows have as many columns as the scaler; writes f(value, j) of every value of column j. */
+function mapColumns<V extends RowValues>(
+  scaler: Scaler,
+  { values, shape }: Tensor,
+  into: V,
+  f: (value: number, j: number) => number,
+): ScaledRows<V> {
+  const d = scaler.mean.length
+  if (shape.length !== 2 || shape[1] !== d) {
+    throw new InvalidArgumentError(`The data must be rows of ${d} columns, but their shape is [${shape.join(', ')}].`)
+  }
+  for (let i = 0; i < values.length; i++) into[i] = f(values[i], i % d)
+  return { values: into, shape }
+}
+
+/**
+ * Data units to standardised ones: (x − μ)/σ, [n, d], computed in float64 and rounded to float32 at the end. Throws
+ * InvalidArgumentError for another number of columns.
+ */
+export const applyScaler = (scaler: Scaler, x: Tensor): ScaledRows<Float32Array> =>
+  mapColumns(scaler, x, new Float32Array(x.values.length), (value, j) => (value - scaler.mean[j]) / scaler.std[j])
+
+/**
+ * Standardised units back to those of the data: μ + σy, [n, d]; a Float64Array where a column lies so far from 0 that float32
+ * would merge its values. Throws InvalidArgumentError for another number of columns.
+ */
+export const undoScaler = (scaler: Scaler, y: Tensor): ScaledRows =>
+  mapColumns(scaler, y, roomFor(scaler, y.values.length), (value, j) => scaler.mean[j] + scaler.std[j] * value)
 
 /** Σ log σ, in nats: what a log-likelihood in standardised units loses in data units. */
 export const logDeterminant = (scaler: Scaler): number => scaler.std.reduce((sum, sigma) => sum + Math.log(sigma), 0)

@@ -4,10 +4,13 @@
 
 import { DataError, InvalidArgumentError, invalid, show } from '../errors.js'
 
+/** Numbers of rows: float64 where float32 would merge values that a model tells apart (precision.ts), else float32. */
+export type RowValues = Float32Array | Float64Array
+
 /** Values in row-major order; `shape` is [n, …dims]. Uint8Array holds 8-bit pictures. */
 export interface Tensor {
   /** one row after another, each in row-major order */
-  values: Float32Array | Uint8Array
+  values: RowValues | Uint8Array
   /** [n, …dims]: rows first */
   shape: readonly number[]
 }
@@ -33,12 +36,14 @@ export const columnName = (index: number, columns?: readonly string[] | null): s
  * @throws DataError for zero rows, and for NaN or infinity (row and column named, both from 0)
  */
 export function checkTensor(name: string, x: unknown): asserts x is Tensor {
-  const expected = '{ values: Float32Array | Uint8Array, shape: [n, ...dims] }'
+  const expected = '{ values: Float32Array | Float64Array | Uint8Array, shape: [n, ...dims] }'
   if (typeof x !== 'object' || x === null) throw invalid(name, expected, x)
   const { values, shape } = x as { values?: unknown; shape?: unknown }
-  if (!(values instanceof Float32Array || values instanceof Uint8Array)) {
+  if (!(values instanceof Float32Array || values instanceof Float64Array || values instanceof Uint8Array)) {
     const kind = ArrayBuffer.isView(values) ? values.constructor.name : show(values)
-    throw new InvalidArgumentError(`${name}.values must be a Float32Array or a Uint8Array, but is ${kind}.`)
+    throw new InvalidArgumentError(
+      `${name}.values must be a Float32Array, a Float64Array or a Uint8Array, but is ${kind}.`,
+    )
   }
   const wholeNumbers = Array.isArray(shape) && shape.every((d) => Number.isSafeInteger(d) && d >= 0)
   if (!wholeNumbers || shape.length < 2 || shape.slice(1).includes(0)) {
@@ -62,8 +67,12 @@ export function checkTensor(name: string, x: unknown): asserts x is Tensor {
 }
 
 /** Zeros of the type of other values; a Buffer, as files are read into, is bytes. */
-export const emptyLike = (values: Tensor['values'], length: number): Float32Array | Uint8Array =>
-  values instanceof Uint8Array ? new Uint8Array(length) : new Float32Array(length)
+export const emptyLike = (values: Tensor['values'], length: number): Tensor['values'] =>
+  values instanceof Uint8Array
+    ? new Uint8Array(length)
+    : values instanceof Float64Array
+      ? new Float64Array(length)
+      : new Float32Array(length)
 
 /** Rows `order[start]` … `order[end − 1]` of a tensor, copied. */
 export function takeRows(x: Tensor, order: ArrayLike<number>, start: number, end: number): Tensor {

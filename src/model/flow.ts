@@ -5,8 +5,9 @@
  * undone here, and accounted for in likelihoods.
  */
 
+import { type RowsLike, rowsOf } from '../data/rows.js'
 import { applyScaler, logDeterminant, type Scaler, undoScaler } from '../data/scaler.js'
-import { checkTensor, type Tensor } from '../data/tensor.js'
+import type { RowValues, Tensor } from '../data/tensor.js'
 import type { Device, DeviceInfo } from '../device/device.js'
 import { InvalidArgumentError, invalid } from '../errors.js'
 import type { Network } from '../networks/network.js'
@@ -34,10 +35,18 @@ export interface CarrySettings {
   readonly seed: number
 }
 
-/** Array results: float32, row-major. */
-export interface Samples {
-  /** one row after another, in the units of the data */
+/** Rows in the model's own units, row-major. */
+export interface Latents {
+  /** one row after another */
   readonly values: Float32Array
+  /** [n, …dims] */
+  readonly shape: number[]
+}
+
+/** Rows in the units of the data, row-major. */
+export interface Samples {
+  /** one row after another; a Float64Array where float32 would merge values of the data, as it does with unix times (src/data/precision.ts) */
+  readonly values: RowValues
   /** [n, …dims] */
   readonly shape: number[]
 }
@@ -142,17 +151,16 @@ export class Flow {
   }
 
   /** Data to noise: z = T_N ∘ … ∘ T_1 (x), [n, …dims]. */
-  async encode(x: Tensor, options: CarryOptions = {}): Promise<Samples> {
-    const rows = this.rows('x', x)
-    const n = x.shape[0]
+  async encode(x: RowsLike, options: CarryOptions = {}): Promise<Latents> {
+    const { values: rows, n } = this.rows('x', x)
     const { states } = await this.carry(n, rows, options, this.settings.sample, null, 'encode')
     return { values: states[0], shape: [n, ...this.rowShape] }
   }
 
   /** Noise to data, the inverse of `encode`. */
-  async decode(z: Tensor, options: CarryOptions = {}): Promise<Samples> {
-    const rows = this.latents(z)
-    const { states } = await this.carry(z.shape[0], rows, options, this.settings.sample, null, 'decode')
+  async decode(z: RowsLike, options: CarryOptions = {}): Promise<Samples> {
+    const { values: rows, n } = this.latents(z)
+    const { states } = await this.carry(n, rows, options, this.settings.sample, null, 'decode')
     return this.restore(states[0])
   }
 
@@ -160,14 +168,13 @@ export class Flow {
    * log p(x) = log N(T(x); 0, I) + Σ_n ∫ div v_n dt − Σ log σ, nats for each row (σ of the scaler; Chen et al. 2018). Where the
    * chain ends in a number instead of the free sub-flow, N(0, I) stands for the chain's true end.
    */
-  async logProb(x: Tensor, options: LogProbOptions = {}): Promise<Float32Array> {
-    const rows = this.rows('x', x)
+  async logProb(x: RowsLike, options: LogProbOptions = {}): Promise<Float32Array> {
+    const { values: rows, n } = this.rows('x', x)
     const { evaluate } = this.settings
     const kind = options.trace ?? evaluate.trace
     if (kind !== 'exact' && kind !== 'hutchinson') throw invalid('trace', "'exact' or 'hutchinson'", kind)
     const seed = checkSeed(options.seed ?? this.settings.seed)
     const trace: Trace = kind === 'exact' ? { kind } : { kind, probes: options.probes ?? evaluate.probes, seed }
-    const n = x.shape[0]
     const { states, logDet } = await this.carry(n, rows, options, evaluate, trace, 'encode')
     const [z, D] = [states[0], this.field.dimension]
     const constant = (D / 2) * Math.log(2 * Math.PI) + (this.scaler ? logDeterminant(this.scaler) : 0)
@@ -179,12 +186,11 @@ export class Flow {
   }
 
   /** States along the chain, one for each of the times, each [n, …dims] in the units of the data. */
-  async trajectory(start: Tensor, options: TrajectoryOptions = {}): Promise<{ times: number[]; states: Samples[] }> {
+  async trajectory(start: RowsLike, options: TrajectoryOptions = {}): Promise<{ times: number[]; states: Samples[] }> {
     const direction = options.direction ?? 'decode'
     if (direction !== 'decode' && direction !== 'encode') throw invalid('direction', "'decode' or 'encode'", direction)
     const N = this.stages.length
-    const rows = direction === 'decode' ? this.latents(start) : this.rows('start', start)
-    const n = start.shape[0]
+    const { values: rows, n } = direction === 'decode' ? this.latents(start) : this.rows('start', start)
     const forward = direction === 'encode'
     const all = options.times ?? Array.from({ length: N + 1 }, (_, i) => i)
     for (const time of all) {
@@ -304,17 +310,16 @@ export class Flow {
   }
 
   /** Rows of data, standardised, as a copy: the caller may refill its array meanwhile. */
-  private rows(name: string, x: Tensor): Float32Array {
-    checkTensor(name, x)
+  private rows(name: string, given: RowsLike): { values: Float32Array; n: number } {
+    const x = rowsOf(name, given, this.rowShape)
     this.checkRowShape(name, x)
-    const values = modelValues(this.scaler ? applyScaler(this.scaler, x) : x)
-    return values === x.values ? values.slice() : values
+    return { values: this.scaler ? applyScaler(this.scaler, x).values : modelValues(x), n: x.shape[0] }
   }
 
-  private latents(z: Tensor): Float32Array {
-    checkTensor('z', z)
+  private latents(given: RowsLike): { values: Float32Array; n: number } {
+    const z = rowsOf('z', given, this.rowShape)
     this.checkRowShape('z', z)
-    return z.values instanceof Float32Array ? z.values.slice() : Float32Array.from(z.values)
+    return { values: z.values instanceof Float32Array ? z.values : Float32Array.from(z.values), n: z.shape[0] }
   }
 
   private checkRowShape(name: string, x: Tensor): void {
@@ -329,8 +334,7 @@ export class Flow {
   /** Back to the units of the data. */
   private restore(values: Float32Array): Samples {
     const shape = [values.length / this.field.dimension, ...this.rowShape]
-    const restored = this.scaler ? undoScaler(this.scaler, { values, shape }).values : values
-    return { values: restored as Float32Array, shape }
+    return { values: this.scaler ? undoScaler(this.scaler, { values, shape }).values : values, shape }
   }
 }
 

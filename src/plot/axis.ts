@@ -1,8 +1,11 @@
 /** Axes: the range of some clouds of points, ticks at round numbers, and the room for their labels. */
 import { SIZE } from './theme.js'
 
+/** Numbers to draw: float64 where float32 would merge them. */
+export type Numbers = Float32Array | Float64Array
+
 /** The range of all finite values of some lists except the outermost 0.1 % on each side, with a margin; never empty. */
-export function rangeOf(lists: readonly Float32Array[]): [number, number] {
+export function rangeOf(lists: readonly Numbers[]): [number, number] {
   let [low, high] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]
   for (const list of lists) {
     const sorted = list.filter(Number.isFinite).sort()

@@ -5,7 +5,7 @@
  */
 import type { GroupMark, Mark, Scale, Spec } from 'vega'
 import { invalid } from '../errors.js'
-import { linearTicks, rangeOf, ticksAcross } from './axis.js'
+import { linearTicks, type Numbers, rangeOf, ticksAcross } from './axis.js'
 import { binsFor, darkest, densityImage, histogram2d } from './density.js'
 import { panel, sized, text } from './marks.js'
 import { columnLabel } from './points.js'
@@ -14,9 +14,9 @@ import { COLOR, formatNumber, SIZE } from './theme.js'
 
 export interface CornerFigure {
   /** Row-major [n, D]. */
-  data: Float32Array
+  data: Numbers
   /** Row-major [m, D]. */
-  samples: Float32Array
+  samples: Numbers
   /** D, at least 2. */
   dimensions: number
   /** The columns that are shown, from 0, at most MOST_COLUMNS. Default: the first ones. */
@@ -101,8 +101,8 @@ export async function cornerFigure(figure: CornerFigure): Promise<string> {
   return renderSvg(spec)
 }
 
-function takeColumn(values: Float32Array, D: number, column: number): Float32Array {
-  return Float32Array.from({ length: values.length / D }, (_, i) => values[i * D + column])
+function takeColumn(values: Numbers, D: number, column: number): Float64Array {
+  return Float64Array.from({ length: values.length / D }, (_, i) => values[i * D + column])
 }
 
 /** The legend, in the colours of the histograms. */
@@ -129,7 +129,7 @@ const heading = (name: string, cell: number): Mark => {
 
 /** A pair of columns as a density; the colours of both sets are scaled by the denser one. */
 async function densityMark(
-  sets: readonly (readonly Float32Array[])[],
+  sets: readonly (readonly Float64Array[])[],
   row: number,
   column: number,
   ranges: readonly [number, number][],
@@ -144,7 +144,7 @@ async function densityMark(
 
 /** Of one column: the data as an area, the samples as a line, both of area one. */
 function histograms(
-  sets: readonly (readonly Float32Array[])[],
+  sets: readonly (readonly Float64Array[])[],
   k: number,
   [low, high]: readonly [number, number],
   cell: number,

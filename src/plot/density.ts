@@ -4,6 +4,7 @@
  * which is linear in thin regions and logarithmic in dense ones, so that detail shows in both.
  */
 import { loadSharp } from '../files/native-parts.js'
+import type { Numbers } from './axis.js'
 import { DENSITY_RAMP } from './theme.js'
 
 /** The part of the plane that a panel shows, in the units of the data: [least, greatest] of each axis. */
@@ -37,7 +38,7 @@ export function binsFor(n: number): number {
  * Counts points in bins. `x` and `y` hold n values each; points outside the bounds, and those with a value that is not
  * finite, fall in no bin but count in n.
  */
-export function histogram2d(x: Float32Array, y: Float32Array, bounds: Bounds, columns: number, rows: number): Density {
+export function histogram2d(x: Numbers, y: Numbers, bounds: Bounds, columns: number, rows: number): Density {
   const density = new Float64Array(rows * columns)
   const [left, right] = bounds.x
   const [bottom, top] = bounds.y

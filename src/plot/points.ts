@@ -5,7 +5,7 @@
  */
 import type { Data, Mark, Scale, Spec } from 'vega'
 import { invalid } from '../errors.js'
-import { linearTicks, rangeOf, ticksAcross } from './axis.js'
+import { linearTicks, type Numbers, rangeOf, ticksAcross } from './axis.js'
 import { type Bounds, binsFor, darkest, densityImage, histogram2d } from './density.js'
 import { panel, sized, text } from './marks.js'
 import { renderSvg } from './render.js'
@@ -19,7 +19,7 @@ export interface PointsPanel {
   /** A subtitle, such as the number of points. Points that lie outside the frame are counted after it. */
   subtitle?: string
   /** Row-major [n, D] in the units of the data. Rows with a value that is not finite are not drawn. */
-  values: Float32Array
+  values: Numbers
   /** D, at least 1. */
   dimensions: number
 }
@@ -51,7 +51,7 @@ export interface ChainState {
   /** A subtitle, for instance «γ = 0.025». */
   note?: string
   /** Row-major [n, D]. */
-  values: Float32Array
+  values: Numbers
 }
 
 /** What a chain may set for its panels; see PointsFigure. */
@@ -66,8 +66,8 @@ const TITLE_HEIGHT = 24
 const SUBTITLE_HEIGHT = 15
 
 interface Cloud {
-  x: Float32Array
-  y: Float32Array
+  x: Float64Array
+  y: Float64Array
 }
 
 /** Draws panels of points as SVG text. Throws InvalidArgumentError for panels that are empty or of unequal dimension. */
@@ -203,8 +203,8 @@ function checkBounds({ x, y }: Bounds): void {
 function takeColumns({ values, dimensions }: PointsPanel, pair: readonly [number, number], maxPoints: number): Cloud {
   const n = values.length / dimensions
   const count = Math.min(n, maxPoints)
-  const x = new Float32Array(count)
-  const y = new Float32Array(count)
+  const x = new Float64Array(count)
+  const y = new Float64Array(count)
   let kept = 0
   for (let i = 0; i < count; i++) {
     const row = Math.floor((i * n) / count) * dimensions

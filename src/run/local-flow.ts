@@ -5,9 +5,13 @@
 
 import { type ResolvedOptions, resolveOptions, type TrainOptions } from '../config/index.js'
 import type { RowKind } from '../data/kinds.js'
-import { checkTensor, type Tensor } from '../data/tensor.js'
+import { narrowed, scaleRemarks } from '../data/precision.js'
+import { type RowsLike, rowsOf } from '../data/rows.js'
+import { type Scaler, scalerOf } from '../data/scaler.js'
+import type { Tensor } from '../data/tensor.js'
 import type { Device, DeviceKind } from '../device/device.js'
-import { openDevice } from '../device/node/select.js'
+import { openDevice, warnOnStderr } from '../device/node/select.js'
+import { InvalidArgumentError, show } from '../errors.js'
 import type { ExportOptions } from '../export/exporter.js'
 import type { ExportForm } from '../export/registry.js'
 import { type WrittenExport, writeExport } from '../export/write.js'
@@ -36,12 +40,22 @@ export interface TrainArguments extends TrainOptions {
   cond?: Tensor
   /** mirror pictures left to right at random in the first sub-flow; what is pushed keeps one orientation. Default false */
   flips?: boolean
+  /** names of the columns, or their number; a flat list of numbers needs it */
+  columns?: readonly string[] | number
+  /**
+   * Learn each column with mean 0 and standard deviation 1 of the rows (true), by a scaler of the caller's, or as it is
+   * (false). Samples, likelihoods and what is scored are in the units of the data either way. Default: true for rows of columns
+   * [n, d]; false for pictures and other rows of more than one dimension
+   */
+  standardise?: boolean | Scaler
   /** what a row is. Default: pictures where rows are [C, H, W] of one or three channels, else points */
   rowKind?: RowKind
   /** aborting rejects with signal.reason */
   signal?: AbortSignal
   /** called about four times a second while steps are taken, and for each block of rows that is pushed */
   onProgress?: (progress: Progress) => void
+  /** told what a reader should know of data and device, a sentence each. Default: a line on stderr */
+  onWarning?: (sentence: string) => void
 }
 
 /** How a flow is written for use elsewhere. */
@@ -54,6 +68,18 @@ export interface ExportArguments extends ExportOptions {
 
 const openDeviceOf = ({ device: { kind, variants, fast } }: ResolvedOptions): Promise<Device> =>
   openDevice(kind, { variants, fast })
+
+/** Throws InvalidArgumentError where names are not one for each column, or two are the same. */
+function checkColumns(names: readonly string[] | null, { shape }: Tensor): void {
+  if (!names) return
+  if (shape.length !== 2 || names.length !== shape[1]) {
+    throw new InvalidArgumentError(
+      `columns has ${names.length} names, but the rows are [${shape.slice(1).join(', ')}].`,
+    )
+  }
+  const twice = names.find((name, i) => names.indexOf(name) !== i)
+  if (twice !== undefined) throw new InvalidArgumentError(`columns has the name ${show(twice)} twice.`)
+}
 
 /**
  * A trained Local Flow. `LocalFlow.train` makes one from rows, `LocalFlow.load` reads one from a run folder; `sample`,
@@ -90,24 +116,33 @@ export class LocalFlow extends Flow {
   /**
    * Trains a Local Flow (Xu, Cheng and Xie 2024) on rows of data.
    *
-   * @param given { values, shape: [n, …dims] }, already in the scale to learn (mean 0 and spread about 1 serve best). Bytes in
-   *   rows of more than one dimension are pixels b, learnt as (b − 127.5)/127.5; samples of them lie in [−1, 1] too
-   *   Copied when this is called, as arrays are everywhere in this class: the caller may change them afterwards
-   * @throws ConfigError for options, DataError for values that are not finite, TrainingError where the loss is not
+   * @param given rows in any unit (see standardise): { values, shape: [n, …dims] }, a list of rows, or a flat list with
+   *   `columns`. Bytes in rows of more than one dimension are pixels b, learnt as (b − 127.5)/127.5; samples of them lie in
+   *   [−1, 1] too. Float64 rows are standardised before they are rounded to float32. Copied when this is called, as arrays are
+   *   everywhere in this class: the caller may change them afterwards
+   * @throws ConfigError for options, DataError for values that are not finite and for constant columns, TrainingError where
+   *   the loss is not finite
    */
   static async train(
-    given: Tensor,
-    { cond, flips, rowKind, signal, onProgress, ...rest }: TrainArguments = {},
+    given: RowsLike,
+    { cond, columns, standardise, flips, rowKind, signal, onProgress, onWarning, ...rest }: TrainArguments = {},
   ): Promise<LocalFlow> {
-    checkTensor('x', given)
-    const x: Tensor = { values: given.values.slice(), shape: [...given.shape] }
+    const names = typeof columns === 'number' ? null : (columns ?? null)
+    const width = typeof columns === 'number' ? columns : columns?.length
+    const x = narrowed(
+      rowsOf('x', given, width === undefined ? null : [width], 'give columns, their number or their names'),
+    )
+    checkColumns(names, x)
     refuseCondition(cond)
     signal?.throwIfAborted()
     const options = resolveOptions(rest)
     const raw = structuredClone(rest)
+    const scaler = scalerOf(x, standardise, names)
+    const warn = onWarning ?? warnOnStderr
+    for (const remark of scaleRemarks(x, scaler !== null, names)) warn(remark)
     const device = await openDeviceOf(options)
     try {
-      const { parts } = await trainFlow(device, x, null, options, raw, { flips, rowKind, signal, onProgress })
+      const { parts } = await trainFlow(device, x, scaler, options, raw, { flips, rowKind, signal, onProgress })
       signal?.throwIfAborted()
       const flow = new LocalFlow(parts, device)
       flow.ownsDevice = true

@@ -115,8 +115,8 @@ interface Space {
 function valuesOf({ scaler }: LoadedData): Space {
   return {
     async embed({ values, shape }) {
-      const x = { values: Float32Array.from(values), shape }
-      return { values: scaler ? applyScaler(scaler, x).values : x.values, dimension: rowLength(shape) }
+      const rows = scaler ? applyScaler(scaler, { values, shape }).values : Float32Array.from(values)
+      return { values: rows, dimension: rowLength(shape) }
     },
     floors: 5,
     dispose: async () => {},

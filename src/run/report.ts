@@ -8,7 +8,7 @@
 import { readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { RowKind } from '../data/kinds.js'
-import type { Tensor } from '../data/tensor.js'
+import type { RowValues, Tensor } from '../data/tensor.js'
 import { type Content, writeFileAtomic } from '../files/atomic.js'
 import { cannotWrite } from '../files/reasons.js'
 import { leastLoss } from '../learn/closed-forms.js'
@@ -127,7 +127,7 @@ export function leastLosses(
   })
 }
 
-const takeRows = (values: Float32Array, D: number, rows: number): Float32Array =>
+const takeRows = (values: RowValues, D: number, rows: number): RowValues =>
   values.subarray(0, Math.min(values.length, rows * D))
 
 /** Puts a picture into the run folder: SVG text is drawn, the bytes of a PNG are taken as they are. */
@@ -182,7 +182,7 @@ export async function drawPictures(
 }
 
 /** The distance between two sets of numbers in standard deviations of the first. */
-function apart(data: Float32Array, samples: Float32Array): number {
+function apart(data: Float64Array, samples: Float64Array): number {
   const mean = data.reduce((sum, value) => sum + value / data.length, 0)
   const variance = data.reduce((sum, value) => sum + (value - mean) ** 2 / data.length, 0)
   return slicedWasserstein(data, samples, 1) / Math.sqrt(variance || 1)
@@ -192,11 +192,11 @@ function apart(data: Float32Array, samples: Float32Array): number {
  * The columns that are drawn, in their order: all of a few, else those whose samples are farthest from the data. Rows of samples
  * that are not finite are left out.
  */
-function chosenColumns(data: Float32Array, samples: Float32Array, D: number): number[] {
+function chosenColumns(data: RowValues, samples: RowValues, D: number): number[] {
   const all = Array.from({ length: D }, (_, column) => column)
   if (D <= MOST_COLUMNS) return all
-  const columnOf = (values: Float32Array, column: number): Float32Array =>
-    values.filter((value, i) => i % D === column && Number.isFinite(value))
+  const columnOf = (values: RowValues, column: number): Float64Array =>
+    Float64Array.from(values.filter((value, i) => i % D === column && Number.isFinite(value)))
   const distances = all.map((column) => {
     const drawn = columnOf(samples, column)
     return drawn.length === 0 ? Infinity : apart(columnOf(data, column), drawn)
@@ -220,7 +220,8 @@ async function drawPoints(
   const N = stages.length
   const note = (n: number): string | undefined =>
     n === 0 ? 'data' : stages[n - 1].gamma === null ? 'free: to noise' : `γ = ${stages[n - 1].gamma}`
-  const all = Float32Array.from(data.values.subarray(0, PICTURE_SAMPLES * D))
+  const drawn = data.values.subarray(0, PICTURE_SAMPLES * D)
+  const all = drawn instanceof Uint8Array ? Float32Array.from(drawn) : drawn
 
   const samples = await flow.sample(PICTURE_SAMPLES, { signal })
   const evaluations = flow.evaluations!

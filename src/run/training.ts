@@ -56,8 +56,8 @@ export interface TrainFlowHooks extends RecipeHooks {
 
 /** Rows of data as a fit takes them: pixels stay bytes, anything else is float32, standardised as the model's data are. */
 export function poolRows(x: Tensor, scaler: Scaler | null): PoolValues {
-  if (scaler) return modelValues(applyScaler(scaler, x))
-  return holdsPixels(x) ? x.values : modelValues(x)
+  if (scaler) return applyScaler(scaler, x).values
+  return holdsPixels(x) ? (x.values as Uint8Array) : modelValues(x)
 }
 
 /**

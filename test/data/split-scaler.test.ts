@@ -105,7 +105,7 @@ describe('a tensor', () => {
   it.each<[string, unknown, RegExp]>([
     ['nothing', null, /^x must be \{ values/],
     ['a list of numbers', { values: [1, 2], shape: [1, 2] }, /^x\.values must be a Float32Array/],
-    ['float64 values', { values: Float64Array.of(1), shape: [1, 1] }, /but is Float64Array/],
+    ['whole numbers', { values: Int32Array.of(1), shape: [1, 1] }, /but is Int32Array/],
     ['no shape', { values: Float32Array.of(1) }, /^x\.shape must be/],
     ['a shape of one dimension', { values: Float32Array.of(1), shape: [1] }, /^x\.shape must be/],
     ['half a row', { values: Float32Array.of(1), shape: [0.5, 2] }, /^x\.shape must be/],

@@ -138,7 +138,9 @@ await describeOn(['native'], 'reflow of moons', (device) => {
         const whole = await model.decode(noise)
         const step = await model.decode(noise, { solver: { solver: 'euler', steps: 1 } })
         await model.dispose()
-        return Math.sqrt(whole.values.reduce((sum, value, i) => sum + (value - step.values[i]) ** 2, 0) / 400)
+        return Math.sqrt(
+          Float64Array.from(whole.values).reduce((sum, value, i) => sum + (value - step.values[i]) ** 2, 0) / 400,
+        )
       }),
     )
     expect(before / after).toBeGreaterThan(5)

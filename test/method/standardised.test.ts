@@ -7,11 +7,14 @@ import { expect, test } from 'vitest'
 import { resolveOptions } from '../../src/config/index.js'
 import type { Device } from '../../src/device/device.js'
 import { networkFor } from '../../src/networks/registry.js'
-import { LocalFlow } from '../../src/run/local-flow.js'
+import { LocalFlow, type Samples } from '../../src/run/local-flow.js'
 import { describeOn } from '../devices.js'
 
 const raw = { model: { hidden: [12], activation: 'tanh' }, flow: { gammas: [0.3, null] }, ode: { steps: 4 }, seed: 5 }
-/** Far from the origin, and of spreads on both sides of one: Σ log σ = log 0.06 ≈ −2.81 and log 16 ≈ 2.77. */
+/**
+ * Far from the origin, and of spreads on both sides of one: Σ log σ = log 0.06 ≈ −2.81 and log 16 ≈ 2.77. 100 is 5000 standard
+ * deviations of 0.02 from 0, where float32 is too coarse.
+ */
 const scalers = { narrow: { mean: [100, -3], std: [0.02, 3] }, wide: { mean: [-7, 40], std: [8, 2] } }
 const sigmas = { narrow: Math.log(0.06), wide: Math.log(16) }
 
@@ -36,13 +39,17 @@ const y = { values: Float32Array.from({ length: 2 * n }, (_, i) => 1.5 * Math.si
 await describeOn(['reference', 'native'], 'a model of standardised rows', (device) => {
   for (const name of ['narrow', 'wide'] as const) {
     const { mean, std } = scalers[name]
-    const image = ({ values, shape }: { values: Float32Array; shape: number[] }) => ({
-      values: Float32Array.from(values, (value, i) => mean[i % 2] + std[i % 2] * value),
+    const Values = name === 'narrow' ? Float64Array : Float32Array
+    const image = ({ values, shape }: Samples) => ({
+      values: new Values(Array.from(values, (value, i) => mean[i % 2] + std[i % 2] * value)),
       shape,
     })
     const x = image(y)
-    /** (x − μ)/σ of what float32 kept of x */
-    const back = { values: x.values.map((value, i) => (value - mean[i % 2]) / std[i % 2]), shape: [n, 2] }
+    /** (x − μ)/σ of what was kept of x */
+    const back = {
+      values: Float32Array.from(x.values, (value, i) => (value - mean[i % 2]) / std[i % 2]),
+      shape: [n, 2],
+    }
 
     test(`${name}: samples, decoded rows and trajectories are the images of the plain model's`, async () => {
       const { plain, standardised } = flows(device(), name)

@@ -28,7 +28,8 @@ export interface DeviceOptions {
 /** All names of devices; `auto` takes a hardware GPU, else native, else the reference. */
 export const deviceKinds = ['auto', 'webgpu', 'native', 'reference'] as const
 
-const warnOnStderr = (message: string): void => {
+/** A line on stderr. */
+export const warnOnStderr = (message: string): void => {
   process.stderr.write(`${printable(`local-flow-matching: ${message}`)}\n`)
 }
 

@@ -288,13 +288,12 @@ async function likelihoodOf(
   onMeasure?.('likelihood')
   const test = data.test!
   const n = Math.min(settings.likelihood, test.shape[0])
-  const { values, shape } = takeRows(
+  const x = takeRows(
     test,
     Uint32Array.from({ length: n }, (_, i) => i),
     0,
     n,
   )
-  const x = { values: Float32Array.from(values), shape }
   const scores = await flow.logProb(x, { signal })
   const evaluations = flow.evaluations!.mean
   const nll = -mean(scores)
@@ -302,13 +301,13 @@ async function likelihoodOf(
   const few = Math.min(CHECKED_ROWS, n)
   const D = x.values.length / n
   const finer = await flow.logProb(
-    { values: x.values.subarray(0, few * D), shape: [few, ...shape.slice(1)] },
+    { values: x.values.subarray(0, few * D), shape: [few, ...x.shape.slice(1)] },
     { signal, solver: harder(flow.options.ode.evaluate) },
   )
   return {
     rows: n,
     nll: finite(nll),
-    kl: finite(data.density && nll + mean(data.density.logDensity(x.values))),
+    kl: finite(data.density && nll + mean(data.density.logDensity(Float32Array.from(x.values)))),
     evaluations,
     solverChange: mean(scores.subarray(0, few)) - mean(finer),
   }
