@@ -185,7 +185,7 @@ export class Flow {
     })
   }
 
-  /** States along the chain, one for each of the times, each [n, …dims] in the units of the data. */
+  /** States along the chain, one for each of the times, each [n, …dims] in the units of the data: noise z as μ + σz. */
   async trajectory(start: RowsLike, options: TrajectoryOptions = {}): Promise<{ times: number[]; states: Samples[] }> {
     const direction = options.direction ?? 'decode'
     if (direction !== 'decode' && direction !== 'encode') throw invalid('direction', "'decode' or 'encode'", direction)

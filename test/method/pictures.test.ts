@@ -151,6 +151,9 @@ test('LocalFlow takes bytes [n, C, H, W] and answers in that shape and in [−1,
   expect(await flow.logProb(few)).toEqual(await flow.logProb(same))
   await flow.dispose()
   await expect(
-    LocalFlow.train({ values: new Float32Array(40), shape: [20, 2] }, { ...options, flips: true }),
+    LocalFlow.train(
+      { values: Float32Array.from({ length: 40 }, (_, i) => Math.sqrt(i)), shape: [20, 2] },
+      { ...options, flips: true },
+    ),
   ).rejects.toThrow('flips must be false, or the data pictures')
 })
