@@ -87,7 +87,7 @@ for (const file of chosen) {
   const bytes = readFileSync(path).length
   const shape = [n, ...flow.rowShape]
   const z = normals(n * flow.field.dimension)
-  const { values } = await flow.decode({ values: z, shape }, solver)
+  const values = Float32Array.from((await flow.decode({ values: z, shape }, solver)).values)
   const nodeApart = farthest(await samples(node, path, z, shape), values)
   const webApart = bytes < ROOM_IN_WASM ? farthest(await samples(web, path, z, shape), values).toExponential(1) : '–'
   const used = `${name ?? flow.settings.sample.solver}, ${flow.evaluations?.mean} evaluations`

@@ -64,7 +64,7 @@ async function decoded(model: FlowModel, z: Float32Array, options: ExportOptions
   )
   await flow.dispose()
   await device.dispose()
-  return values
+  return Float32Array.from(values)
 }
 
 /** How far samples of a runtime are from the library's, for batches of one row and of several. */
