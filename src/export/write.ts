@@ -20,6 +20,7 @@ function expectNothing(folder: string): void {
   throw new DataError(`${folder} is there already, and nothing in it was changed; export into a folder that is new.`)
 }
 
+/** What an export wrote. */
 export interface WrittenExport {
   /** paths within the folder */
   readonly files: readonly string[]
