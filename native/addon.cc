@@ -17,6 +17,7 @@
 #include "cpu.h"
 #include "executor.h"
 #include "optional_operands.h"
+#include "stderr_capture.h"
 #include "thread_pool.h"
 
 namespace lfm {
@@ -559,6 +560,20 @@ Napi::Value line_round_trip(const Napi::CallbackInfo& call) {
   return Napi::Number::New(call.Env(), context.best);
 }
 
+/**
+ * quietly(work): calls work, which does all it does before it returns; { result, printed }: what it returned, and what was
+ * written to stderr meanwhile, which is not there.
+ */
+Napi::Value quietly(const Napi::CallbackInfo& call) {
+  if (!call[0].IsFunction()) throw type_error(call.Env(), "work must be a function.");
+  StderrCapture capture;
+  const Napi::Value result = call[0].As<Napi::Function>().Call({});
+  Napi::Object both = Napi::Object::New(call.Env());
+  both.Set("result", result);
+  both.Set("printed", capture.end());
+  return both;
+}
+
 /** testMath(name, x): a function of native/simd/math.h on each element, for its accuracy test. */
 Napi::Value test_math(const Napi::CallbackInfo& call) {
   const std::string name = call[0].ToString().Utf8Value();
@@ -606,6 +621,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("info", Napi::Function::New<safe<info>>(env, "info"));
   exports.Set("fmaPeak", Napi::Function::New<safe<fma_peak>>(env, "fmaPeak"));
   exports.Set("lineRoundTrip", Napi::Function::New<safe<line_round_trip>>(env, "lineRoundTrip"));
+  exports.Set("quietly", Napi::Function::New<safe<quietly>>(env, "quietly"));
   exports.Set("testMath", Napi::Function::New<safe<test_math>>(env, "testMath"));
   exports.Set("testQuota", Napi::Function::New<safe<test_quota>>(env, "testQuota"));
   exports.Set("testPhilox", Napi::Function::New<safe<test_philox>>(env, "testPhilox"));

@@ -1,7 +1,7 @@
 /** `lfm devices`: every adapter and engine, what it supports, and what 'auto' would choose and why. */
 
 import type { DeviceInfo } from '../device/device.js'
-import { openDevice } from '../device/node/select.js'
+import { listAdapters, openDevice } from '../device/node/select.js'
 import { LocalFlowError } from '../errors.js'
 import { bytesText } from '../learn/estimate.js'
 import { print, printJson } from './terminal.js'
@@ -30,7 +30,6 @@ async function probe(kind: Found['kind'], adapter?: string): Promise<Found> {
 
 async function adapters(): Promise<Found[]> {
   try {
-    const { listAdapters } = await import('../device/webgpu/node/index.js')
     const names = (await listAdapters()).map((adapter) => adapter.name)
     const found: Found[] = []
     for (const name of names) found.push(await probe('webgpu', name))

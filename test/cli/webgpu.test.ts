@@ -45,6 +45,16 @@ describe.skipIf(!name)(`lfm on ${name}`, { timeout: 600_000 }, () => {
     built()
   })
 
+  it('says nothing of what Dawn tells its own developers', async () => {
+    const { stderr, stdout } = await lfm(['devices'], options)
+    expect(stdout).toContain(name)
+    expect(stderr).toBe('')
+    const missing = { cwd: work, env: { ...env, VK_DRIVER_FILES: '/nowhere', VK_ICD_FILENAMES: '/nowhere' } }
+    const failed = await lfm(train('nowhere'), missing)
+    expect(failed.code).toBe(1)
+    expect(failed.stderr).toMatch(/^lfm: Dawn found no Vulkan adapter: [^\n]*\n$/)
+  })
+
   it('measures variants once, and tells where a training step goes', async () => {
     const short = ['--set', 'train.steps=5']
     const first = await lfm(train('measured', '--profile', ...short), options)

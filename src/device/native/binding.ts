@@ -78,6 +78,8 @@ export interface Addon {
    * nanoseconds in which two threads hand a cache line over and back, 0 where there is one; blocks for some milliseconds
    */
   lineRoundTrip(): number
+  /** calls `work`; what is written to stderr before it returns is returned in its place. On Windows nothing is kept back */
+  quietly<T>(work: () => T): { result: T; printed: string }
   /** a vector function of native/simd/math.h on each element, for its test */
   testMath(name: string, x: Float32Array): Float32Array
   testPhilox(counter: Uint32Array, key: Uint32Array): Uint32Array

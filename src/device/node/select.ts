@@ -8,6 +8,8 @@ import { existsSync } from 'node:fs'
 import { DeviceError, invalid, printable } from '../../errors.js'
 import type { Device, DeviceKind, VariantsByDevice } from '../device.js'
 import { openReference } from '../reference/device.js'
+import type { AdapterInfo } from '../webgpu/node/index.js'
+import { quietly } from './quiet.js'
 
 /** How a device is opened. */
 export interface DeviceOptions {
@@ -79,6 +81,12 @@ async function openAuto(options: DeviceOptions, warn: (message: string) => void)
   }
 }
 
+/** All WebGPU adapters of this machine, hardware ones first. Throws DeviceError where Dawn cannot be loaded. */
+export async function listAdapters(): Promise<AdapterInfo[]> {
+  const webgpu = await import('../webgpu/node/index.js')
+  return webgpu.listAdapters(quietly)
+}
+
 /** Device nodes of GPU drivers on Linux: NVIDIA's own, the kernel's, WSL's. */
 const gpuNodes = ['/dev/nvidiactl', '/dev/dri', '/dev/dxg', '/dev/kfd', '/dev/mali0']
 
@@ -89,7 +97,6 @@ const gpuNodes = ['/dev/nvidiactl', '/dev/dri', '/dev/dxg', '/dev/kfd', '/dev/ma
 async function hardwareAdapter(): Promise<string | null> {
   if (process.platform === 'linux' && !gpuNodes.some((node) => existsSync(node))) return null
   try {
-    const { listAdapters } = await import('../webgpu/node/index.js')
     return (await listAdapters()).find((adapter) => adapter.type === 'hardware')?.name ?? null
   } catch (error) {
     if (error instanceof DeviceError) return null
@@ -99,7 +106,7 @@ async function hardwareAdapter(): Promise<string | null> {
 
 async function openWebgpuDevice({ onWarning = warnOnStderr, ...options }: DeviceOptions): Promise<Device> {
   const { openWebgpu } = await import('../webgpu/node/index.js')
-  return openWebgpu({ ...options, variants: variantsFor('webgpu', options), onWarning })
+  return openWebgpu({ ...options, variants: variantsFor('webgpu', options), onWarning, quietly })
 }
 
 async function openNativeDevice({ profile, ...options }: DeviceOptions): Promise<Device> {

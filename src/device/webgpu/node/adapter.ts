@@ -20,6 +20,11 @@ export const readShader = (path: string): Promise<string> =>
 
 type Create = (options: string[]) => GPU
 
+/** Calls a function of Dawn, which may write to stderr what nobody needs. */
+export type Quietly = <T>(work: () => T) => T
+
+const loud: Quietly = (work) => work()
+
 async function loadDawn(): Promise<Create> {
   // Mesa prints a warning at every start where this is not set
   if (backend === 'vulkan' && !process.env.XDG_RUNTIME_DIR) {
@@ -50,9 +55,10 @@ function open(create: Create, fast: boolean, name?: string): GPU {
 }
 
 /** Dawn tells the names of all adapters only in the error for one that does not exist. */
-async function adapterNames(create: Create): Promise<string[]> {
+async function adapterNames(create: Create, quietly: Quietly): Promise<string[]> {
+  const instance = open(create, false, 'no adapter has this name')
   try {
-    await open(create, false, 'no adapter has this name').requestAdapter()
+    await quietly(() => instance.requestAdapter())
     return []
   } catch (error) {
     return [...(error as Error).message.matchAll(/^ \* backend: '[^']*', name: '(.*)'$/gm)].map(([, name]) => name)
@@ -83,28 +89,34 @@ function describe(adapter: GPUAdapter, name: string): AdapterInfo {
  */
 const instances = new Map<string, GPU>()
 
-async function openByName(create: Create, fast: boolean, name: string): Promise<OpenAdapter | undefined> {
+async function openByName(
+  create: Create,
+  fast: boolean,
+  name: string,
+  quietly: Quietly,
+): Promise<OpenAdapter | undefined> {
   const key = `${fast} ${name}`
   const instance = instances.get(key) ?? open(create, fast, name)
   instances.set(key, instance)
-  const adapter = await instance.requestAdapter()
+  const adapter = await quietly(() => instance.requestAdapter())
   return adapter ? { adapter, info: describe(adapter, name) } : undefined
 }
 
 /** All adapters of this machine, hardware ones first; an empty list where there is none. */
-export async function listAdapters(): Promise<AdapterInfo[]> {
+export async function listAdapters(quietly = loud): Promise<AdapterInfo[]> {
   const create = await loadDawn()
-  const opened = await Promise.all((await adapterNames(create)).map((name) => openByName(create, false, name)))
+  const names = await adapterNames(create, quietly)
+  const opened = await Promise.all(names.map((name) => openByName(create, false, name, quietly)))
   const infos = opened.flatMap((one) => (one ? [one.info] : []))
   return [...infos.filter(({ type }) => type === 'hardware'), ...infos.filter(({ type }) => type === 'software')]
 }
 
 /** The adapter whose name contains `wanted` (any case), else the first of hardware, else of software. */
-export async function openAdapter(wanted: string | undefined, fast: boolean): Promise<OpenAdapter> {
+export async function openAdapter(wanted: string | undefined, fast: boolean, quietly = loud): Promise<OpenAdapter> {
   const create = await loadDawn()
-  const adapters = await listAdapters()
+  const adapters = await listAdapters(quietly)
   const info = adapters.find(({ name }) => name.toLowerCase().includes((wanted ?? '').toLowerCase()))
-  const opened = info && (await openByName(create, fast, info.name))
+  const opened = info && (await openByName(create, fast, info.name, quietly))
   if (opened) return opened
   if (adapters.length > 0) {
     throw new DeviceError(

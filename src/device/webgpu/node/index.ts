@@ -4,7 +4,7 @@ import { invalid } from '../../../errors.js'
 import type { Device } from '../../device.js'
 import { WebgpuDevice, type WebgpuDeviceOptions } from '../device.js'
 import { type Findings, foundAnew } from '../findings.js'
-import { openAdapter, readShader } from './adapter.js'
+import { openAdapter, type Quietly, readShader } from './adapter.js'
 import { fileFindings } from './cache-file.js'
 
 export type { AdapterInfo } from '../adapter-info.js'
@@ -35,6 +35,8 @@ export interface WebgpuOptions {
   readonly findings?: Findings
   /** limits below the adapter's own, to see what a smaller one would do */
   readonly limits?: WebgpuDeviceOptions['limits']
+  /** keeps back what Dawn writes to stderr while adapters are asked for; left out: it is seen */
+  readonly quietly?: Quietly
   /** told what deserves a word */
   readonly onWarning?: (message: string) => void
 }
@@ -42,7 +44,7 @@ export interface WebgpuOptions {
 export async function openWebgpu(options: WebgpuOptions = {}): Promise<Device> {
   const { fast = false, variants = {}, profile = false, limits = {}, onWarning = () => undefined } = options
   const { autotune = autotuneOfEnvironment() } = options
-  const opened = await openAdapter(options.adapter, fast)
+  const opened = await openAdapter(options.adapter, fast, options.quietly)
   const known = options.findings ?? fileFindings(opened.info, onWarning)
   const findings = autotune === 'again' ? foundAnew(known, 'tuned') : known
   // the device for proofs takes what this one has found out

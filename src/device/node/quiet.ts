@@ -1,0 +1,47 @@
+/**
+ * Dawn writes to stderr what is for its own developers: of limits that it lowers, and with places in its sources where there is
+ * no Vulkan driver. The native addon keeps stderr for the moment; without it these lines are seen.
+ */
+
+import { type Addon, loadAddon } from '../native/binding.js'
+import type { Quietly } from '../webgpu/node/adapter.js'
+
+/** What says nothing to who uses a library: its remedy, where there is one, is in the error that follows. */
+const dawnsOwn = [
+  /^Warning: \w+ artificially reduced from /,
+  /^Warning: vkCreateInstance/,
+  /^ +at \w+ \(.*\.cpp:\d+\)$/,
+  /^$/,
+]
+
+const withoutDawnsOwn = (text: string): string =>
+  text
+    .split('\n')
+    .filter((line) => !dawnsOwn.some((pattern) => pattern.test(line)))
+    .map((line) => `${line}\n`)
+    .join('')
+
+function addonIfThere(): Addon | null {
+  try {
+    return loadAddon()
+  } catch {
+    return null
+  }
+}
+
+/** Does some work at once, without Dawn's own lines on stderr; what else is written there meanwhile comes after it. */
+export const quietly: Quietly = (work) => {
+  const addon = addonIfThere()
+  if (!addon) return work()
+  const { result, printed } = addon.quietly(() => {
+    try {
+      return { value: work() }
+    } catch (error) {
+      return { error }
+    }
+  })
+  const rest = withoutDawnsOwn(printed)
+  if (rest) process.stderr.write(rest)
+  if ('error' in result) throw result.error
+  return result.value
+}
