@@ -49,6 +49,10 @@ const sections = {
     'How ordinary differential equations are solved. The first four keys hold for all uses; `push` (the training set through a\n' +
       'trained sub-flow), `sample` (sampling, encoding, decoding, trajectories) and `evaluate` (likelihoods) override them.',
   ],
+  distill: [
+    'distill: students of another run',
+    '`lfm distill` writes this section into the config of its run (docs/distillation.md); it is no part of a config for `lfm train`.',
+  ],
   '': ['seed and device', "The command line's `--device` overrides `device.kind`."],
 }
 
@@ -125,7 +129,7 @@ export function configurationDocs(keys, resolve) {
   const kinds = keys.find((key) => key.path === 'data.kind').expects.split(', ')
   const parts = Object.entries(sections).map(([section, [title, text]]) => {
     const own = keys.filter(
-      ({ path }) => (path.includes('.') && !path.startsWith('device.') ? path.split('.')[0] : '') === section,
+      ({ path }) => (Object.hasOwn(sections, path.split('.')[0]) ? path.split('.')[0] : '') === section,
     )
     const isData = section === 'data'
     const rows = own.map((key) => {

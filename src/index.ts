@@ -42,6 +42,7 @@ export * as metrics from './metrics/index.js'
 export type { Evaluations, SolverOverrides, SolverSettings } from './ode/solver.js'
 export {
   type CarryOptions,
+  type DistillArguments,
   type ExportArguments,
   LocalFlow,
   type LogProbOptions,

@@ -12,13 +12,16 @@ import type { Coupling } from '../learn/couplings.js'
 import type { PathName } from '../learn/paths/registry.js'
 import type { TimeLaw } from '../learn/times.js'
 import { type Model, resolveModel, traitsOf } from '../networks/registry.js'
+import type { AngleRange } from '../ode/clock.js'
 import { isAdaptive, planEvaluations, type SolverSettings } from '../ode/solver.js'
 import { anglesOf } from '../recipes/angles.js'
 import type { PairSettings } from '../recipes/optimal-pairs.js'
-import type { Push, Recipe } from '../recipes/recipe.js'
+import { type DistillKind, distillKinds, teacherChain } from '../recipes/pieces.js'
+import type { NamedRecipe, Push } from '../recipes/recipe.js'
 import { type OwnSections, type RecipeName, recipeSections, recipes } from '../recipes/registry.js'
 import { type Gammas, scheduleGammas } from '../recipes/schedule.js'
 import { ownSection } from '../recipes/settings.js'
+import { MOST_ROWS } from '../recipes/teacher-states.js'
 import { check, failure } from './messages.js'
 import { configSchema, defaultGammas, optionsSchema, type trainSchema } from './schema.js'
 
@@ -49,6 +52,15 @@ export interface ResolvedOptions {
     sample: SolverSettings
     evaluate: SolverSettings & { trace: 'exact' | 'hutchinson'; probes: number }
   }
+  /** of a student; left out: the model was trained on data */
+  distill?: {
+    kind: DistillKind
+    into: number
+    every: number
+    solver: SolverSettings
+    /** what the teacher is, where it is a student too */
+    teacher?: { kind: DistillKind; into: number }
+  }
   seed: number
   device: { kind: 'auto' | 'webgpu' | 'native' | 'reference'; variants: Record<string, string>; fast?: boolean }
 }
@@ -70,14 +82,21 @@ function crossCheck(options: z.output<typeof optionsSchema>, gammas: Gammas, nam
       issues.push(`flow.gammas[${i}] is null, but only the last of the ${gammas.length} may be (the free sub-flow).`)
     }
   })
-  const each = { 'train.steps': train.steps, 'flow.interpolant': flow.interpolant, 'flow.time': flow.time }
-  const { fitsAre }: Recipe = recipes[name]
+  const { fitsAre: what }: NamedRecipe = recipes[name]
   const fits = fitsOf(name, gammas, flow)
-  for (const [key, list] of Object.entries(each)) {
-    if (Array.isArray(list) && list.length !== fits) {
-      issues.push(
-        `${key} has ${list.length} entries, but there are ${fits} ${fitsAre}; give one for each, or one for all.`,
-      )
+  const { distill } = options
+  const each = [
+    {
+      key: 'train.steps',
+      list: train.steps,
+      ...(distill ? { count: distill.into, of: 'students' } : { count: fits, of: what }),
+    },
+    { key: 'flow.interpolant', list: flow.interpolant, count: fits, of: what },
+    { key: 'flow.time', list: flow.time, count: fits, of: what },
+  ]
+  for (const { key, list, count, of } of each) {
+    if (Array.isArray(list) && list.length !== count) {
+      issues.push(`${key} has ${list.length} entries, but there are ${count} ${of}; give one for each, or one for all.`)
     }
   }
   if (flow.push === 'simulated' && flow.coupling !== 'dependent') {
@@ -104,14 +123,17 @@ function crossCheck(options: z.output<typeof optionsSchema>, gammas: Gammas, nam
 }
 
 /** Lists of steps, and evaluations that do not suffice. */
-function crossCheckSolvers(solvers: Record<string, SolverSettings>, gammas: Gammas, paths: PathName[]): string[] {
-  const chain = anglesOf(gammas.map((gamma, i) => ({ gamma, path: paths[i] })))
+function crossCheckSolvers(solvers: Record<string, SolverSettings>, chain: readonly (AngleRange | null)[]): string[] {
   return Object.entries(solvers).flatMap(([name, settings]) => {
-    const { steps } = settings
-    if (typeof steps !== 'number' && steps.length !== gammas.length) {
+    const { steps, clock } = settings
+    const N = chain.length
+    if (typeof steps !== 'number' && steps.length !== N) {
       return [
-        `ode.${name}.steps has ${steps.length} entries, but there are ${gammas.length} sub-flows; give one for each, or one for all.`,
+        `ode.${name}.steps has ${steps.length} entries, but there are ${N} sub-flows; give one for each, or one for all.`,
       ]
+    }
+    if (clock === 'angle' && chain.includes(null)) {
+      return [`ode.${name}.clock must be local: the places of students on the chain's angle are not known.`]
     }
     if (isAdaptive(settings)) return []
     try {
@@ -154,7 +176,7 @@ const sectionsOf = (flow: OwnSections): OwnSections =>
   Object.fromEntries(Object.keys(recipeSections).map((name) => [name, flow[name as keyof OwnSections]])) as OwnSections
 
 const fitsOf = (recipe: RecipeName, gammas: Gammas, flow: OwnSections): number =>
-  (recipes[recipe] as Recipe).fits(gammas, ownSection({ ...flow, recipe }))
+  (recipes[recipe] as NamedRecipe).fits(gammas, ownSection({ ...flow, recipe }))
 
 const listed = <T>(value: T | T[], length: number): T[] =>
   Array.isArray(value) ? value : Array.from({ length }, () => value)
@@ -169,17 +191,20 @@ function expand(options: z.output<typeof optionsSchema>, origin: string, dataIss
   const fits = fitsOf(recipe, configured, flow)
   const { gammas, steps, paths, times } = recipes[recipe].arrange({
     gammas: [...configured],
-    steps: listed(train.steps, fits),
+    steps: options.distill ? new Array<number>(fits).fill(1) : listed(train.steps, fits),
     paths: listed(flow.interpolant, fits),
     times: listed(flow.time, fits),
   })
+  const trained = anglesOf(gammas.map((gamma, i) => ({ gamma, path: paths.slice(-gammas.length)[i] })))
+  const students = options.distill && resolveDistillation(options.distill, trained, options, origin)
   const { push, sample, evaluate, ...solver } = ode
   const solvers = {
     push: { ...solver, ...push },
     sample: { ...solver, ...sample },
     evaluate: { ...solver, ...evaluate, trace: evaluate.trace ?? traitsOf(model).trace },
   }
-  const solverIssues = crossCheckSolvers(solvers, gammas, paths.slice(-gammas.length))
+  const stages = students ? new Array<null>(students.into).fill(null) : trained
+  const solverIssues = students && !distillKinds[students.kind].flows ? [] : crossCheckSolvers(solvers, stages)
   if (solverIssues.length) throw failure(origin, solverIssues)
   return {
     model: resolveModel(model),
@@ -197,11 +222,62 @@ function expand(options: z.output<typeof optionsSchema>, origin: string, dataIss
       assignment: flow.assignment,
       ...sectionsOf(flow),
     },
-    train: { ...train, steps },
+    train: { ...train, steps: students ? listed(train.steps, students.into) : steps },
     ode: solvers,
+    ...(students && { distill: students }),
     seed,
     device,
   }
+}
+
+/** Evaluations of a teacher for its states by default, in all or, where that is more, for each sub-flow. */
+const [TEACHER_EVALUATIONS, EVALUATIONS_EACH] = [32, 4]
+
+/** @param trained the stages of the model that was trained on data */
+function resolveDistillation(
+  { kind, into, every, solver, evaluations, teacher }: NonNullable<z.output<typeof optionsSchema>['distill']>,
+  trained: readonly (AngleRange | null)[],
+  { train, ode }: z.output<typeof optionsSchema>,
+  origin: string,
+): NonNullable<ResolvedOptions['distill']> {
+  const chain = teacherChain(trained, teacher)
+  const inAll = evaluations ?? Math.max(TEACHER_EVALUATIONS, EVALUATIONS_EACH * chain.length)
+  const { steps, rtol, atol } = ode
+  const clock = chain.includes(null) ? 'local' : 'angle'
+  const settings: SolverSettings = { solver, steps, evaluations: inAll, clock, rtol, atol }
+  const issues: string[] = []
+  if (teacher && !distillKinds[teacher.kind].flows) {
+    if (distillKinds[kind].needsFlow) {
+      issues.push(
+        `distill.kind ${kind} learns from states inside a flow, but the teacher is a student of the kind ${teacher.kind}, whose ` +
+          'maps have none; take its own teacher, or the kind reflow.',
+      )
+    } else if (teacher.into % into !== 0) {
+      issues.push(
+        `distill.into must divide ${teacher.into}, the maps of the teacher, which has states at their ends alone, but is ${into}.`,
+      )
+    }
+  } else if (into > inAll) {
+    issues.push(
+      `distill.into must be at most ${inAll}, the evaluations of the teacher's states (distill.evaluations), but is ${into}: such ` +
+        'students would cost more than the teacher.',
+    )
+  } else {
+    try {
+      planEvaluations(settings, chain, [])
+    } catch (error) {
+      if (!(error instanceof InvalidArgumentError)) throw error
+      issues.push(`distill.${error.message}`)
+    }
+  }
+  const rows = Math.max(...listed(train.steps, into)) * train.batch
+  if (rows > MOST_ROWS) {
+    issues.push(
+      `train.steps × train.batch must be at most ${MOST_ROWS}, the rows of noise of a student, but is ${rows}.`,
+    )
+  }
+  if (issues.length) throw failure(origin, issues)
+  return { kind, into, every, solver: settings, ...(teacher && { teacher }) }
 }
 
 /**

@@ -7,8 +7,9 @@ import { pathNames, paths } from '../learn/paths/registry.js'
 import { timeLaw, timeLawForms } from '../learn/times.js'
 import { modelSchema } from '../networks/registry.js'
 import { clocks } from '../ode/clock.js'
-import { methods, solverNames } from '../ode/methods.js'
+import { fixedStepSolvers, methods, solverNames } from '../ode/methods.js'
 import { assignmentSchema } from '../recipes/optimal-pairs.js'
+import { distillKindNames, distillKinds } from '../recipes/pieces.js'
 import { pushes } from '../recipes/recipe.js'
 import { recipeNames, recipeSections, recipes } from '../recipes/registry.js'
 import type { Gammas } from '../recipes/schedule.js'
@@ -211,6 +212,31 @@ const odeSchema = z.strictObject({
     .prefault({}),
 })
 
+/** Students of a model, at most: more than it takes evaluations make no sense. */
+const MOST_STUDENTS = 64
+
+const studentKeys = {
+  kind: choice(
+    distillKindNames,
+    `What students are. ${distillKindNames.map((name) => `${name}: ${distillKinds[name].description}`).join('; ')}.`,
+  ),
+  into: count("Students K: evaluations of a sample. The teacher's angle is cut into as many pieces.", MOST_STUDENTS),
+}
+
+const distillSchema = z.strictObject({
+  ...studentKeys,
+  every: count(
+    "Training steps between two blocks of the teacher's states, of which each is used once and none is stored.",
+    100_000,
+  ).default(16),
+  solver: choice(fixedStepSolvers, "The solver of the teacher's states.").default('midpoint'),
+  evaluations: count(
+    'Evaluations of the teacher for its states, in all. Left out: 32, or 4 a sub-flow.',
+    MOST_SOLVER_STEPS,
+  ).optional(),
+  teacher: z.strictObject(studentKeys).optional(),
+})
+
 const deviceKinds = choice(
   ['auto', 'webgpu', 'native', 'reference'],
   'What computes: auto takes a hardware GPU, else native, else reference.',
@@ -227,6 +253,7 @@ const optionKeys = {
   flow: flowSchema.prefault({}),
   train: trainSchema.prefault({}),
   ode: odeSchema.prefault({}),
+  distill: distillSchema.optional(),
   seed: key(
     z.int().min(0),
     'a whole number from 0 to 2^53 - 1',

@@ -13,7 +13,17 @@ import { InvalidArgumentError, invalid } from '../errors.js'
 import type { Network } from '../networks/network.js'
 import type { AngleRange } from '../ode/clock.js'
 import { checkSolver, type Evaluations, overridden, type SolverOverrides, type SolverSettings } from '../ode/solver.js'
-import { blockRows, type Leg, type Link, plannedEvaluations, type Trace, Transport, wholePath } from './transport.js'
+import {
+  blockRows,
+  type Jump,
+  type Leg,
+  type Link,
+  plannedEvaluations,
+  type RowSource,
+  type Trace,
+  Transport,
+  wholePath,
+} from './transport.js'
 import { modelValues } from './values.js'
 
 /** One stage of a trained model, between two borders of its chain. */
@@ -26,6 +36,8 @@ export interface Stage {
   readonly gamma: number | null
   /** where it lies on the chain's angle; null: not known, and the clock `angle` is refused */
   readonly angle: AngleRange | null
+  /** of a student that is no flow: how it carries rows in one evaluation. All stages have one, or none */
+  readonly jump?: Jump
 }
 
 /** How a model's rows are carried by default. */
@@ -96,10 +108,23 @@ export interface FlowModel {
   readonly rowShape: readonly number[]
   readonly scaler: Scaler | null
   readonly settings: CarrySettings
+  /** jumps of a sample through a stage that is an average velocity, by default; default 1 */
+  readonly jumps?: number
 }
 
 /** Elements of the parameters of all stages that are kept in one buffer: 64 MiB, which every adapter has. */
 const SHARED_ELEMENTS = 16 * 1024 * 1024
+
+/** Jumps of a sample, at most: more than a student is ever asked for. */
+const MOST_JUMPS = 1024
+
+/** From noise to data: a leg for each map, or even legs through an average velocity. */
+function jumpsThrough(links: readonly Link[], jumps: number): Leg[] {
+  if (links[0].jump?.kind === 'map') return wholePath(links, 'decode')
+  return Array.from({ length: jumps }, (_, i) => {
+    return { link: links[0], start: 1 - i / jumps, end: 1 - (i + 1) / jumps, keep: i === jumps - 1 }
+  })
+}
 
 /** Refuses a condition: no model takes one yet. */
 export function refuseCondition(cond: Tensor | undefined): void {
@@ -116,6 +141,7 @@ export class Flow {
   /** function evaluations of the last call that carried rows */
   evaluations: Evaluations | null = null
   readonly settings: CarrySettings
+  private readonly jumps: number
   /** whether the device is disposed of with the model */
   protected ownsDevice = false
   private linksOnDevice: Promise<Link[]> | null = null
@@ -125,18 +151,24 @@ export class Flow {
    * @param open opens one when it is first needed and none was given; it is the model's own then
    */
   constructor(
-    { network, stages, rowShape, scaler, settings }: FlowModel,
+    { network, stages, rowShape, scaler, settings, jumps = 1 }: FlowModel,
     private device: Device | null,
     private readonly open: () => Promise<Device>,
   ) {
-    // without one its operand would be read as zeros
-    if (network.condition > 0)
+    // without one its operand would be read as zeros; that of an average velocity is its second time
+    if (network.condition > 0 && stages.some(({ jump }) => jump?.kind !== 'average'))
       throw new InvalidArgumentError('This network takes a condition, which no model gives yet.')
     this.field = network
     this.stages = stages
     this.rowShape = rowShape
     this.scaler = scaler
     this.settings = settings
+    this.jumps = jumps
+  }
+
+  /** Whether it can be followed from data to noise too, and has a likelihood: students that are maps cannot, and have none. */
+  get isFlow(): boolean {
+    return this.stages.every(({ jump }) => !jump)
   }
 
   /** n samples: noise back through the sub-flows N … 1. */
@@ -152,6 +184,7 @@ export class Flow {
 
   /** Data to noise: z = T_N ∘ … ∘ T_1 (x), [n, …dims]. */
   async encode(x: RowsLike, options: CarryOptions = {}): Promise<Latents> {
+    this.expectFlow('Encoding')
     const { values: rows, n } = this.rows('x', x)
     const { states } = await this.carry(n, rows, options, this.settings.sample, null, 'encode')
     return { values: states[0], shape: [n, ...this.rowShape] }
@@ -169,6 +202,7 @@ export class Flow {
    * chain ends in a number instead of the free sub-flow, N(0, I) stands for the chain's true end.
    */
   async logProb(x: RowsLike, options: LogProbOptions = {}): Promise<Float32Array> {
+    this.expectFlow('A likelihood')
     const { values: rows, n } = this.rows('x', x)
     const { evaluate } = this.settings
     const kind = options.trace ?? evaluate.trace
@@ -189,12 +223,16 @@ export class Flow {
   async trajectory(start: RowsLike, options: TrajectoryOptions = {}): Promise<{ times: number[]; states: Samples[] }> {
     const direction = options.direction ?? 'decode'
     if (direction !== 'decode' && direction !== 'encode') throw invalid('direction', "'decode' or 'encode'", direction)
+    if (direction === 'encode') this.expectFlow('A trajectory from the data')
     const N = this.stages.length
     const { values: rows, n } = direction === 'decode' ? this.latents(start) : this.rows('start', start)
     const forward = direction === 'encode'
     const all = options.times ?? Array.from({ length: N + 1 }, (_, i) => i)
     for (const time of all) {
       if (!(time >= 0 && time <= N)) throw invalid('times', `numbers from 0 (data) to ${N} (noise)`, time)
+      if (!Number.isInteger(time) && this.stages.some(({ jump }) => jump?.kind === 'map')) {
+        throw invalid('times', `whole numbers from 0 (data) to ${N} (noise), the ends of the maps`, time)
+      }
     }
     const times = [...new Set(all)].sort((a, b) => (forward ? a - b : b - a))
     const origin = forward ? 0 : N
@@ -251,14 +289,15 @@ export class Flow {
     configured: SolverSettings,
     trace: Trace,
     path: 'encode' | 'decode' | readonly Leg[],
-    source: { kind: 'input' } | { kind: 'noise'; seed: number } = { kind: 'input' },
+    source: RowSource = { kind: 'input' },
   ): Promise<{ states: Float32Array[]; logDet: Float32Array | null }> {
     refuseCondition(options.cond)
     options.signal?.throwIfAborted()
-    const solver = overridden(configured, options)
-    checkSolver('solver', solver, this.stages.length)
+    const solver = this.isFlow ? overridden(configured, options) : configured
+    if (this.isFlow) checkSolver('solver', solver, this.stages.length)
+    const jumps = this.jumpsOf(options)
     const links = await this.links()
-    const legs = typeof path === 'string' ? wholePath(links, path) : path
+    const legs = typeof path !== 'string' ? path : this.isFlow ? wholePath(links, path) : jumpsThrough(links, jumps)
     const D = this.field.dimension
     const transport = await Transport.open(this.device!, {
       legs,
@@ -281,6 +320,53 @@ export class Flow {
     }
   }
 
+  /**
+   * Opens a transport of fresh noise that keeps the noise and the states at chain times, in the order of travel: what students
+   * learn from. The caller disposes of it.
+   * @param stops falling chain times
+   * @param n rows that are wanted in all, of which a block may have fewer
+   */
+  async openStates(
+    stops: readonly number[],
+    { n, solver, seed, stream }: { n: number; solver: SolverSettings; seed: number; stream: number },
+  ): Promise<{ transport: Transport; rows: number }> {
+    const legs = await this.cutPath(stops, false)
+    const device = this.device!
+    const rows = blockRows(n, this.field, null, device.info, plannedEvaluations(solver, legs))
+    const source = { kind: 'noise', seed, stream, keep: true } as const
+    return { transport: await Transport.open(device, { legs, solver, trace: null, rows, source }), rows }
+  }
+
+  /** Throws InvalidArgumentError where a stage is no flow. */
+  private expectFlow(what: string): void {
+    if (this.isFlow) return
+    throw new InvalidArgumentError(
+      `${what} needs a flow, but this model's stages are maps from noise to data, which have no inverse and no divergence; ` +
+        'take the teacher, or distil by the kind reflow, whose students stay flows.',
+    )
+  }
+
+  /** Jumps that a call asks for. Throws InvalidArgumentError for what maps cannot do. */
+  private jumpsOf({ evaluations, ...options }: CarryOptions): number {
+    if (this.isFlow) return 0
+    for (const key of ['solver', 'steps', 'clock'] as const) {
+      if (options[key] !== undefined)
+        throw invalid(key, 'left out: no solver integrates the maps of a student', options[key])
+    }
+    const K = this.stages.length
+    if (this.stages[0].jump!.kind === 'map') {
+      if (evaluations !== undefined && evaluations !== K) {
+        throw invalid('evaluations', `${K}, one for each of the student's maps, or left out`, evaluations)
+      }
+      return K
+    }
+    const jumps = evaluations ?? this.jumps
+    if (!Number.isInteger(jumps) || jumps < 1 || jumps > MOST_JUMPS) {
+      throw invalid('evaluations', `a whole number from 1 to ${MOST_JUMPS}`, jumps)
+    }
+    return jumps
+  }
+
   /** The sub-flows' parameters on the device, uploaded once; calls at the same time wait for the same upload. */
   private links(): Promise<Link[]> {
     this.linksOnDevice ??= this.upload().catch((error) => {
@@ -301,11 +387,11 @@ export class Flow {
     const chain = stages.map(({ angle }) => angle)
     // stages that share a buffer are carried through as one
     const shared = P * stages.length <= SHARED_ELEMENTS ? device.createBuffer(P * stages.length) : null
-    return stages.map(({ parameters, outputScale }, number) => {
+    return stages.map(({ parameters, outputScale, jump }, number) => {
       const buffer = shared ?? device.createBuffer(P)
       const offset = shared ? number * P : 0
       buffer.write(parameters, offset)
-      return { field, parameters: buffer, offset, outputScale, place: { number, chain } }
+      return { field, parameters: buffer, offset, outputScale, place: { number, chain }, jump }
     })
   }
 

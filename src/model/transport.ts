@@ -30,7 +30,16 @@ export interface Link {
   readonly outputScale: number
   /** distributes steps over sub-flows; left out: the steps are those of the path */
   readonly place?: Place
+  /** left out: a flow, which a solver integrates */
+  readonly jump?: Jump
 }
+
+/**
+ * A network that carries rows in one evaluation, from its noise side to its data side alone:
+ * - a *map* x − u(x, time), between its two ends;
+ * - an *average velocity* u(x, t, s), whose condition is the second time: x − (t − s)·u(x, t, s) from any t to any s < t.
+ */
+export type Jump = { readonly kind: 'map'; readonly time: number } | { readonly kind: 'average' }
 
 export interface Place {
   /** the sub-flow's number in the chain, from 0 */
@@ -60,12 +69,25 @@ export interface TransportOptions {
   readonly trace: Trace
   /** rows in a block */
   readonly rows: number
-  /** where rows come from: written by the caller into `input`, or standard normals of a seed */
-  readonly source: { readonly kind: 'input' } | { readonly kind: 'noise'; readonly seed: number }
+  readonly source: RowSource
 }
 
+/** Where rows come from: written by the caller into `input`, or standard normals. */
+export type RowSource =
+  | { readonly kind: 'input' }
+  | {
+      readonly kind: 'noise'
+      readonly seed: number
+      /** default 0, that of samples */
+      readonly stream?: number
+      /** whether the noise is kept too, as the first of the outputs; default false */
+      readonly keep?: boolean
+    }
+
+const keepsStart = ({ source }: TransportOptions): boolean => source.kind === 'noise' && source.keep === true
+
 export interface TransportResult {
-  /** one for each kept leg, [rows, D] */
+  /** one for each kept leg, [rows, D], after the noise where that is kept */
   readonly states: Float32Array[]
   /** [rows], where a trace was asked for */
   readonly logDet: Float32Array | null
@@ -133,7 +155,7 @@ export class Transport {
   readonly input: DeviceBuffer
   /** [rows, C], for fields with a condition */
   readonly condition: DeviceBuffer | null
-  /** the kept states on the device, in the order of the legs */
+  /** the kept states on the device, in the order of the legs, after the noise where that is kept */
   readonly outputs: DeviceBuffer[]
   private readonly buffers: DeviceBuffer[] = []
   private readonly executables: Executable[] = []
@@ -151,8 +173,9 @@ export class Transport {
     const { field } = options.legs[0].link
     const { rows, trace } = options
     this.input = this.buffer(rows * field.dimension)
-    this.condition = field.condition > 0 ? this.buffer(rows * field.condition) : null
-    this.outputs = options.legs.filter((leg) => leg.keep).map(() => this.buffer(rows * field.dimension))
+    this.condition = field.condition > 0 && !isAverage(options.legs[0]) ? this.buffer(rows * field.condition) : null
+    const kept = options.legs.filter((leg) => leg.keep).length + (keepsStart(options) ? 1 : 0)
+    this.outputs = Array.from({ length: kept }, () => this.buffer(rows * field.dimension))
     this.first = this.buffer(1, 'u32')
     this.logDet = trace ? this.buffer(rows) : null
     this.probes = trace?.kind === 'hutchinson' ? this.buffer(trace.probes * rows * field.dimension) : null
@@ -161,7 +184,7 @@ export class Transport {
   static async open(device: Device, options: TransportOptions): Promise<Transport> {
     const transport = new Transport(device, options)
     try {
-      transport.runBlock = isAdaptive(options.solver) ? await transport.adaptive() : await transport.fixed()
+      transport.runBlock = findsSteps(options) ? await transport.adaptive() : await transport.fixed()
     } catch (error) {
       transport.dispose()
       throw error
@@ -223,7 +246,7 @@ export class Transport {
     const probes = this.drawProbes(builder)
     let logDet = this.logDet ? builder.constant(new Float32Array(rows), [rows, 1]) : undefined
     let ahead: ProgramTensor | undefined
-    let output = 0
+    let output = keepsStart(this.options) ? 1 : 0
     for (const { first, last } of runsOf(legs)) {
       const { keep, link } = legs[last]
       const shared = sharedParameters(builder, legs.slice(first, last + 1))
@@ -246,7 +269,9 @@ export class Transport {
         {
           parameters: shared.parameters,
           y,
-          condition: this.conditionTensor(builder),
+          condition: isAverage(legs[last])
+            ? builder.constant(new Float32Array(rows).fill(legs[last].end), [rows, 1])
+            : this.conditionTensor(builder),
           probes,
           log_det: logDet,
           ahead,
@@ -371,10 +396,11 @@ export class Transport {
     return async (count, signal) => {
       if (source.kind === 'input') this.device.copy(this.input, 0, y, 0, rows * dimension)
       await open?.run(1, { signal })
+      let output = 0
+      if (keepsStart(this.options)) this.device.copy(y, 0, this.outputs[output++], 0, rows * dimension)
       this.logDet?.write(new Float32Array(rows))
       // every leg evaluates its first stage once
       evaluations.write(new Uint32Array(rows).fill(legs.length))
-      let output = 0
       for (const { leg, begin, attempt } of compiled) {
         t.write(new Float32Array(rows).fill(leg.start))
         // surplus rows of the block stay where they are
@@ -406,14 +432,16 @@ export class Transport {
   private source(builder: ProgramBuilder): ProgramTensor {
     const shape = [this.options.rows, this.options.legs[0].link.field.dimension]
     if (this.options.source.kind === 'input') return builder.tensor(this.input, shape)
-    const y = builder.temporary(shape)
+    const y = keepsStart(this.options) ? builder.tensor(this.outputs[0], shape) : builder.temporary(shape)
     this.drawNoise(builder, y)
     return y
   }
 
   private drawNoise(builder: ProgramBuilder, y: ProgramTensor): void {
-    if (this.options.source.kind !== 'noise') return
-    builder.add(normal, { first: builder.tensor(this.first), y }, { ...seedWords(this.options.source.seed), stream: 0 })
+    const { source } = this.options
+    if (source.kind !== 'noise') return
+    const { seed, stream = 0 } = source
+    builder.add(normal, { first: builder.tensor(this.first), y }, { ...seedWords(seed), stream })
   }
 
   private drawProbes(builder: ProgramBuilder): ProgramTensor | undefined {
@@ -462,12 +490,32 @@ function hostArray(n: number, width: number): Float32Array {
   }
 }
 
+const isAverage = ({ link: { jump } }: Leg): boolean => jump?.kind === 'average'
+
+/** Whether steps are found while rows go. */
+const findsSteps = ({ solver, legs }: Pick<TransportOptions, 'solver' | 'legs'>): boolean =>
+  isAdaptive(solver) && !legs[0].link.jump
+
 /** Evaluations of each row on its way; null where they are found while it goes. */
 export const plannedEvaluations = (solver: SolverSettings, legs: readonly Leg[]): number | null =>
-  isAdaptive(solver) ? null : evaluationsOfLegs(solver, legs).reduce((sum, { length }) => sum + length, 0)
+  findsSteps({ solver, legs }) ? null : evaluationsOfLegs(solver, legs).reduce((sum, { length }) => sum + length, 0)
+
+/** The one evaluation of a leg that is a jump: an Euler step, by the whole displacement or by the average velocity. */
+const jumpOf = (jump: Jump, { start, end }: Leg): Evaluation => ({
+  network: 0,
+  time: jump.kind === 'map' ? jump.time : start,
+  factor: 1,
+  own: 0,
+  place: 1,
+  share: jump.kind === 'map' ? -1 : end - start,
+  reach: 0,
+  ends: true,
+  carry: 0,
+})
 
 /** The evaluations of each leg. */
 function evaluationsOfLegs(solver: SolverSettings, legs: readonly Leg[]): Evaluation[][] {
+  if (legs[0].link.jump) return legs.map((leg) => [jumpOf(leg.link.jump!, leg)])
   const { place } = legs[0].link
   const links = [...new Set(legs.map(({ link }) => link))]
   const chain = place?.chain ?? links.map(() => null)
@@ -477,12 +525,16 @@ function evaluationsOfLegs(solver: SolverSettings, legs: readonly Leg[]): Evalua
   return planEvaluations(solver, chain, passages)
 }
 
-/** Legs, from `first` to `last`, after which nothing is kept but the last, and whose parameters lie in one buffer. */
+/**
+ * Legs, from `first` to `last`, after which nothing is kept but the last, and whose parameters lie in one buffer. An average
+ * velocity has a condition of its own in every leg.
+ */
 function runsOf(legs: readonly Leg[]): { first: number; last: number }[] {
   const runs: { first: number; last: number }[] = []
   legs.forEach(({ link }, i) => {
     const before = legs[i - 1]
-    if (before && !before.keep && before.link.parameters === link.parameters) runs[runs.length - 1].last = i
+    const joined = before && !before.keep && before.link.parameters === link.parameters
+    if (joined && !isAverage(before)) runs[runs.length - 1].last = i
     else runs.push({ first: i, last: i })
   })
   return runs

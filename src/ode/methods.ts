@@ -30,10 +30,12 @@ export type SolverName = keyof typeof methods
 
 export const solverNames = Object.keys(methods) as [SolverName, ...SolverName[]]
 
-/** Solvers whose evaluations can be counted beforehand. */
+/** A solver whose evaluations can be counted beforehand. */
+export type FixedStepSolver = Exclude<SolverName, 'dopri5'>
+
 export const fixedStepSolvers = solverNames.filter((name) => methods[name].kind !== 'adaptive') as [
-  SolverName,
-  ...SolverName[],
+  FixedStepSolver,
+  ...FixedStepSolver[],
 ]
 
 export const methodOf = (solver: SolverName): Method => methods[solver]

@@ -11,7 +11,7 @@ import { type OuStep, ouStep } from '../learn/noise.js'
 import { flowMatching } from '../learn/tasks/flow-matching.js'
 import { anglesOf } from './angles.js'
 import { pushForward } from './push-forward.js'
-import type { PlannedFit, Recipe, RecipeSettings } from './recipe.js'
+import type { NamedRecipe, PlannedFit, RecipeSettings } from './recipe.js'
 
 export const noteOf = (gamma: number | null): string => (gamma === null ? 'free' : `γ = ${gamma}`)
 
@@ -38,7 +38,7 @@ export function subFlowFit(
   return { ...described, task: flowMatching({ ...common, right: { gamma, coupling: kind.coupling } }), kind }
 }
 
-export const localFlow: Recipe = {
+export const localFlow: NamedRecipe = {
   description: 'a chain of sub-flows between the data and their noisy images',
   fitsAre: 'sub-flows',
   fits: (gammas) => gammas.length,

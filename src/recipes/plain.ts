@@ -1,7 +1,7 @@
 /** Plain flow matching (Lipman et al. 2023): one free sub-flow, straight from the data to noise, with all the steps. */
 
 import { subFlowFit } from './local-flow.js'
-import type { Arrangement, Recipe } from './recipe.js'
+import type { Arrangement, NamedRecipe } from './recipe.js'
 
 /** One free fit in place of a chain: with all its steps, on the path and with the times of its last sub-flow. */
 export const oneFree = ({ steps, paths, times }: Arrangement): Arrangement => ({
@@ -11,7 +11,7 @@ export const oneFree = ({ steps, paths, times }: Arrangement): Arrangement => ({
   times: times.slice(-1),
 })
 
-export const plain: Recipe = {
+export const plain: NamedRecipe = {
   description: 'plain flow matching: one free sub-flow that gets all the training steps of the configured ones',
   fitsAre: 'sub-flows',
   fits: (gammas) => gammas.length,

@@ -13,6 +13,7 @@ import type { PathName } from '../learn/paths/registry.js'
 import type { Pool, PoolColumns, PoolValues } from '../learn/pool.js'
 import type { Task } from '../learn/task.js'
 import type { TimeLaw } from '../learn/times.js'
+import type { Flow } from '../model/flow.js'
 import type { Network } from '../networks/network.js'
 import type { Evaluations, SolverSettings } from '../ode/solver.js'
 import type { PairSettings } from './optimal-pairs.js'
@@ -59,8 +60,27 @@ export interface PlannedFit {
   readonly kind: SubFlowKind | null
   /** right ends that are noise, assigned to the rows of the pool; left out: none are stored, or the pool has them */
   readonly pairs?: PairSettings
+  /** rows that are made while the fit goes on, in place of the pool */
+  readonly stream?: PlannedStream
   /** one short line for people: 'γ = 0.1', 'free' */
   readonly note: string
+}
+
+export interface PlannedStream {
+  /** training steps between two blocks */
+  readonly every: number
+  /** rows of a block */
+  readonly rows: number
+  open(context: RecipeContext): Promise<RowStream>
+}
+
+/** A pool on the device that is filled anew, block by block. */
+export interface RowStream {
+  readonly pool: Pool
+  readonly variants: Readonly<Record<string, string>>
+  /** makes a block, numbered from 0: always the same rows for the same number */
+  fill(block: number): Promise<Evaluations>
+  dispose(): void
 }
 
 export interface RecipePlan {
@@ -92,8 +112,10 @@ export interface RecipeState {
 export interface RecipeContext<Own = unknown> {
   readonly device: Device
   readonly network: Network
-  /** X_0 [n, D], already scaled, or pixels */
-  readonly data: PoolValues
+  /** X_0 [n, D], already scaled, or pixels; null where all rows are made */
+  readonly data: PoolValues | null
+  /** the model that students learn from, on the same device */
+  readonly teacher?: Flow
   readonly settings: RecipeSettings<Own>
   readonly signal?: AbortSignal
   /** rows done of what is made between two fits */
@@ -115,8 +137,22 @@ export interface Arrangement {
   readonly times: TimeLaw[]
 }
 
-/** @typeParam Own its own section of a config, in full */
+/** @typeParam Own what it knows of a config beside what all recipes do */
 export interface Recipe<Own = unknown> {
+  plan(settings: RecipeSettings<Own>): RecipePlan
+  /** rows of the pools that it makes from n rows of data; left out: as many */
+  madeRows?(n: number, own: Own): number
+  /**
+   * The pool of the fit after the last finished one, on the device. Null: the one that is there stays.
+   * @param pool of the fit that has just ended; the caller disposes of it
+   */
+  nextPool(context: RecipeContext<Own>, pool: Pool, finished: readonly TrainedNetwork[]): Promise<MadePool | null>
+  /** parameters and output scale that a fit, numbered from 1, begins from. Left out: fresh ones, or those of the fit before */
+  begin?(context: RecipeContext<Own>, number: number): TrainedNetwork
+}
+
+/** A recipe that a config may ask for by name. @typeParam Own its own section of a config, in full */
+export interface NamedRecipe<Own = unknown> extends Recipe<Own> {
   readonly description: string
   /** schema of its own section, `flow.<name of the recipe>`; left out: it has none */
   readonly section?: z.ZodType<Own>
@@ -126,12 +162,4 @@ export interface Recipe<Own = unknown> {
   fits(gammas: readonly (number | null)[], own: Own): number
   /** the configured chain: recipes other than Local Flow take its steps and paths together */
   arrange(configured: Arrangement): Arrangement
-  plan(settings: RecipeSettings<Own>): RecipePlan
-  /** rows of the pools that it makes from n rows of data; left out: as many */
-  madeRows?(n: number, own: Own): number
-  /**
-   * The pool of the fit after the last finished one, on the device. Null: the one that is there stays.
-   * @param pool of the fit that has just ended; the caller disposes of it
-   */
-  nextPool(context: RecipeContext<Own>, pool: Pool, finished: readonly TrainedNetwork[]): Promise<MadePool | null>
 }

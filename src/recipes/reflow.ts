@@ -5,19 +5,15 @@
  */
 
 import { z } from 'zod'
-import type { Device } from '../device/device.js'
-import { seedWords } from '../kernels/draws.js'
-import { normal } from '../kernels/normal.js'
-import { plainReading } from '../learn/pool.js'
+import { disposePool } from '../learn/pool.js'
 import { flowMatching } from '../learn/tasks/flow-matching.js'
 import { timeLaw, timeQuantiles } from '../learn/times.js'
-import { blockRows, type Link, Transport, wholePath } from '../model/transport.js'
-import type { SolverSettings } from '../ode/solver.js'
-import { ProgramBuilder } from '../program/program.js'
+import { Flow } from '../model/flow.js'
 import { count } from '../schema/words.js'
 import { anglesOf } from './angles.js'
 import { subFlowFit } from './local-flow.js'
-import type { MadePool, Recipe } from './recipe.js'
+import type { NamedRecipe } from './recipe.js'
+import { openPairs } from './teacher-states.js'
 
 const section = z
   .strictObject({
@@ -53,83 +49,27 @@ export const reflow = {
   },
   madeRows: (n, { pairs }) => pairs ?? n,
   async nextPool({ device, network, settings, signal, onRows }, pool, finished) {
-    const { parameters, outputScale } = finished[finished.length - 1]
-    const weights = device.createBuffer(parameters.length)
+    const { pushSolver: solver, fit, paths } = settings
+    const [angle] = anglesOf([{ gamma: null, path: paths[finished.length - 1] }])
+    const stages = [{ ...finished[finished.length - 1], gamma: null, angle }]
+    const carried = { sample: solver, evaluate: { ...solver, trace: 'exact' as const, probes: 1 }, seed: fit.seed }
+    const rowShape = [network.dimension]
+    const model = new Flow({ network, stages, rowShape, scaler: null, settings: carried }, device, async () => device)
+    const n = settings.own.pairs ?? pool.rows
+    const stream = finished.length // samples of a model have stream 0
     try {
-      weights.write(parameters)
-      const chain = anglesOf([{ gamma: null, path: settings.paths[finished.length - 1] }])
-      const link = { field: network, parameters: weights, outputScale, place: { number: 0, chain } }
-      return await pairsOf(device, link, {
-        n: settings.own.pairs ?? pool.rows,
-        solver: settings.pushSolver,
-        seed: settings.fit.seed,
-        stream: finished.length,
-        signal,
-        onRows,
-      })
+      const pairs = await openPairs(device, model, { from: 0, to: 1, n, solver, seed: fit.seed, stream })
+      try {
+        const evaluations = await pairs.fill(0, signal, (rows) => onRows?.(rows, n))
+        return { pool: pairs.pool, evaluations, variants: pairs.variants }
+      } catch (error) {
+        disposePool(pairs.pool)
+        throw error
+      } finally {
+        pairs.close()
+      }
     } finally {
-      weights.dispose()
+      await model.dispose()
     }
   },
-} satisfies Recipe<ReflowSettings>
-
-interface PairOptions {
-  readonly n: number
-  readonly solver: SolverSettings
-  readonly seed: number
-  /** of the noise; samples of a model have stream 0 */
-  readonly stream: number
-  readonly signal?: AbortSignal
-  readonly onRows?: (rows: number, of: number) => void
-}
-
-/** A pool of n pairs: samples of a flow, and beside them the noise they were made of. */
-async function pairsOf(device: Device, link: Link, options: PairOptions): Promise<MadePool> {
-  const { n, solver, seed, stream, signal, onRows } = options
-  const { dimension: D } = link.field
-  const rows = blockRows(n, link.field, null, device.info)
-  const legs = wholePath([link], 'decode')
-  const transport = await Transport.open(device, { legs, solver, trace: null, rows, source: { kind: 'input' } })
-  const left = device.createBuffer(n * D)
-  const right = device.createBuffer(n * D)
-  const number = device.createBuffer(1, 'u32')
-  try {
-    const builder = new ProgramBuilder()
-    builder.add(
-      normal,
-      { first: builder.tensor(number), y: builder.tensor(transport.input, [rows, D]) },
-      { ...seedWords(seed), stream },
-    )
-    const noise = await device.compile(builder.build())
-    try {
-      let evaluations = 0
-      let most = 0
-      for (let first = 0; first < n; first += rows) {
-        signal?.throwIfAborted()
-        const count = Math.min(rows, n - first)
-        number.write(Uint32Array.of(first))
-        await noise.run(1, { signal })
-        device.copy(transport.input, 0, right, first * D, count * D)
-        const spent = await transport.block(first, count, signal)
-        device.copy(transport.outputs[0], 0, left, first * D, count * D)
-        evaluations += spent.mean * count
-        most = Math.max(most, spent.max)
-        onRows?.(first + count, n)
-      }
-      return {
-        pool: { left, right, rows: n, reading: plainReading },
-        evaluations: { mean: evaluations / n, max: most },
-        variants: transport.variants,
-      }
-    } finally {
-      noise.dispose()
-    }
-  } catch (error) {
-    left.dispose()
-    right.dispose()
-    throw error
-  } finally {
-    number.dispose()
-    transport.dispose()
-  }
-}
+} satisfies NamedRecipe<ReflowSettings>

@@ -3,10 +3,10 @@
 import type { z } from 'zod'
 import { localFlow } from './local-flow.js'
 import { plain } from './plain.js'
-import type { Recipe } from './recipe.js'
+import type { NamedRecipe } from './recipe.js'
 import { reflow } from './reflow.js'
 
-export const recipes = { local: localFlow, plain, reflow } as const satisfies Record<string, Recipe>
+export const recipes = { local: localFlow, plain, reflow } as const satisfies Record<string, NamedRecipe>
 
 type Recipes = typeof recipes
 type Sections = {
@@ -15,7 +15,7 @@ type Sections = {
 
 /** Schemas of the sections that recipes have of their own, by name. */
 export const recipeSections = Object.fromEntries(
-  Object.entries<Recipe>(recipes).flatMap(([name, { section }]) => (section ? [[name, section]] : [])),
+  Object.entries<NamedRecipe>(recipes).flatMap(([name, { section }]) => (section ? [[name, section]] : [])),
 ) as Sections
 
 /** Those sections with nothing left to be decided. */

@@ -10,7 +10,7 @@ import { type FitState, fitNetwork, freshState, type StepsSpent, type TrainingSt
 import { disposePool, type Pool, type PoolColumns, type PoolValues, uploadPool } from '../learn/pool.js'
 import type { Evaluations } from '../ode/solver.js'
 import { PairRenewal } from './optimal-pairs.js'
-import type { Recipe, RecipeContext, RecipeState, TrainedNetwork } from './recipe.js'
+import type { Recipe, RecipeContext, RecipeState, RowStream, TrainedNetwork } from './recipe.js'
 
 /** What the steps and pools of this call have cost so far; those before `start` are not in it. */
 export interface RecipeSpent extends StepsSpent {
@@ -104,7 +104,8 @@ export async function* runRecipe(
   const finished = [...(start?.finished ?? [])]
   // the host's copy, for checkpoints; null while the pool is the data
   let columns: PoolColumns | null = start?.pool ?? null
-  let pool: Pool = uploadPool(device, columns ?? { left: data }, D, columns ? 0 : settings.mirror)
+  const stored = columns ?? (data && { left: data })
+  let pool: Pool | null = stored && uploadPool(device, stored, D, columns ? 0 : settings.mirror)
   const totals = { seconds: 0, stepsTaken: 0, pushSeconds: 0, pushRowEvaluations: 0, skipped: 0 }
   const pushEvaluations: Evaluations[] = []
   let variants: Readonly<Record<string, string>> = {}
@@ -117,41 +118,48 @@ export async function* runRecipe(
   })
   try {
     for (let number = start?.fit ?? 1; number <= F; number++) {
-      const { settings: fitted, task, kind, pairs } = fits[number - 1]
+      const { settings: fitted, task, kind, pairs, stream } = fits[number - 1]
+      const left = columns?.left ?? data
       const resumed = start?.fit === number ? start : null
-      const spread = (): number =>
-        settings.outputScale ? targetSpread(kind ?? free, meanVariance(columns?.left ?? data, D)) : 1
-      const outputScale = resumed?.training ? resumed.outputScale : spread()
-      const previous = finished[number - 2]
-      const training =
-        resumed?.training ??
-        freshState(
-          previous && settings.warmStart ? previous.parameters.slice() : network.initialise(fitted.seed, number),
-          fitted.optimizer,
-          fitted.precision,
-        )
+      const begun = (): TrainedNetwork => {
+        const given = recipe.begin?.(context, number)
+        if (given) return { ...given, parameters: given.parameters.slice() }
+        const previous = finished[number - 2]
+        return {
+          parameters:
+            previous && settings.warmStart ? previous.parameters.slice() : network.initialise(fitted.seed, number),
+          outputScale: settings.outputScale && left ? targetSpread(kind ?? free, meanVariance(left, D)) : 1,
+        }
+      }
+      const beginning = resumed?.training ? null : begun()
+      const outputScale = beginning?.outputScale ?? resumed!.outputScale
+      const training = resumed?.training ?? freshState(beginning!.parameters, fitted.optimizer, fitted.precision)
       const standing = (state: TrainingState, spent?: StepsSpent): RecipeStanding => ({
         state: { finished: [...finished], fit: number, outputScale, training: state, pool: columns },
         spent: sum(spent),
       })
-      if (pairs) pool = { ...pool, right: device.createBuffer(pool.rows * D) }
+      if (pairs && pool) pool = { ...pool, right: device.createBuffer(pool.rows * D) }
       const { seed, steps: taken } = fitted
-      const renewal = pairs && new PairRenewal(columns?.left ?? data, D, pool.right!, { ...pairs, seed, steps: taken })
-      const steps = fitNetwork(device, network, task, pool, training, outputScale, fitted, {
-        renewal,
-        signal,
-        checkpointEvery: settings.checkpointEvery,
-        onLosses: reporter(hooks, number, F, fitted.steps),
-      })
+      const assigned = pairs && left && new PairRenewal(left, D, pool!.right!, { ...pairs, seed, steps: taken })
+      const rows = (await stream?.open(context)) ?? null
       let step: IteratorResult<FitState, FitState>
       try {
+        const renewal = rows ? filling(rows, stream!.every, totals) : (assigned ?? undefined)
+        const steps = fitNetwork(device, network, task, rows?.pool ?? pool!, training, outputScale, fitted, {
+          renewal,
+          signal,
+          checkpointEvery: settings.checkpointEvery,
+          onLosses: reporter(hooks, number, F, fitted.steps),
+        })
         step = await steps.next()
         while (!step.done) {
           yield standing(step.value.state, step.value)
           step = await steps.next()
         }
+        variants = mergeVariants(variants, rows?.variants ?? {})
       } finally {
-        renewal?.close()
+        if (assigned) assigned.close()
+        rows?.dispose()
       }
       const trained = step.value
       totals.seconds += trained.seconds
@@ -160,7 +168,7 @@ export async function* runRecipe(
       variants = mergeVariants(variants, trained.variants)
       if (number < F) yield standing(trained.state)
       finished.push({ parameters: trained.state.average ?? trained.state.parameters, outputScale })
-      if (number < F) {
+      if (number < F && pool) {
         const began = performance.now()
         const onRows = (rows: number, of: number): void =>
           hooks.onProgress?.({ phase: 'push', subFlow: number, subFlows: F, rows, of })
@@ -169,8 +177,8 @@ export async function* runRecipe(
           disposePool(pool)
           pool = made.pool
           columns = {
-            left: (await pool.left.read()) as Float32Array,
-            ...(pool.right && { right: (await pool.right.read()) as Float32Array }),
+            left: (await made.pool.left.read()) as Float32Array,
+            ...(made.pool.right && { right: (await made.pool.right.read()) as Float32Array }),
           }
           pushEvaluations.push(made.evaluations)
           totals.pushRowEvaluations += made.evaluations.mean * made.pool.rows
@@ -185,9 +193,18 @@ export async function* runRecipe(
     }
     return { networks: finished, ...totals, pushEvaluations, variants }
   } finally {
-    disposePool(pool)
+    if (pool) disposePool(pool)
   }
 }
+
+/** Fills a stream's pool for each stretch of steps; counts what that evaluates. */
+const filling = (rows: RowStream, every: number, totals: { pushRowEvaluations: number }) => ({
+  every,
+  async renew(stretch: number): Promise<void> {
+    const { mean } = await rows.fill(stretch)
+    totals.pushRowEvaluations += mean * rows.pool.rows
+  },
+})
 
 /** Turns the losses of some steps into a progress report. */
 function reporter(hooks: RecipeHooks, subFlow: number, subFlows: number, steps: number) {

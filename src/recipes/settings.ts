@@ -6,8 +6,12 @@ import type { FitSettings } from '../learn/fit.js'
 import type { OptimizerSettings } from '../learn/optimizer.js'
 import type { PathName } from '../learn/paths/registry.js'
 import { type TimeLaw, timeQuantiles } from '../learn/times.js'
+import type { Stage } from '../model/flow.js'
 import type { SolverSettings } from '../ode/solver.js'
+import { anglesOf } from './angles.js'
+import { distillation } from './distillation.js'
 import type { PairSettings } from './optimal-pairs.js'
+import { type DistillKind, type DistillSettings, jumpOf, piecesOf, teacherChain } from './pieces.js'
 import type { Push, Recipe, RecipeSettings } from './recipe.js'
 import { type OwnSections, type RecipeName, recipes } from './registry.js'
 
@@ -32,17 +36,48 @@ export interface RecipeOptions {
       readonly checkpointEvery: number
     }
   readonly ode: { readonly push: SolverSettings }
+  readonly distill?: Omit<DistillSettings, 'chain'> & {
+    readonly teacher?: { readonly kind: DistillKind; readonly into: number }
+  }
   readonly seed: number
 }
 
-export const recipeOf = ({ flow }: Pick<RecipeOptions, 'flow'>): Recipe => recipes[flow.recipe]
+export const recipeOf = ({ flow, distill }: Pick<RecipeOptions, 'flow' | 'distill'>): Recipe =>
+  (distill ? distillation : recipes[flow.recipe]) as Recipe
+
+/** The stages of the model that is trained on data, on its angle. */
+const trainedChain = ({ gammas, interpolant }: RecipeOptions['flow']) => {
+  // of a recipe's fits the last are the model
+  const paths = interpolant.slice(-gammas.length)
+  return anglesOf(gammas.map((gamma, i) => ({ gamma, path: paths[i] })))
+}
+
+/** The distillation of a student's config; undefined: the model is trained on data. */
+function distillSettings({ flow, distill }: Pick<RecipeOptions, 'flow' | 'distill'>): DistillSettings | undefined {
+  if (!distill) return undefined
+  const { teacher, ...settings } = distill
+  return { ...settings, chain: teacherChain(trainedChain(flow), teacher) }
+}
+
+/** The model's stages from the data's side to the noise's, without what is learnt. */
+export function stagesOf(
+  options: Pick<RecipeOptions, 'flow' | 'distill'>,
+): Omit<Stage, 'parameters' | 'outputScale'>[] {
+  const students = distillSettings(options)
+  if (students) {
+    return piecesOf(students).map((piece) => ({ gamma: null, angle: null, jump: jumpOf(students.kind, piece) }))
+  }
+  const { flow } = options
+  return trainedChain(flow).map((angle, i) => ({ gamma: flow.gammas[i], angle }))
+}
 
 /** The section of a recipe's own; undefined where it has none. */
 export const ownSection = (flow: OwnSections & { readonly recipe: RecipeName }): unknown =>
   (flow as Partial<Record<RecipeName, unknown>>)[flow.recipe]
 
 /** @param mirror width of pictures that are mirrored at random while the pool is the data; 0: none */
-export function recipeSettings({ flow, train, ode, seed }: RecipeOptions, mirror = 0): RecipeSettings {
+export function recipeSettings(options: RecipeOptions, mirror = 0): RecipeSettings {
+  const { flow, train, ode, seed } = options
   const { optimizer, lr, betas, eps, weightDecay, ema, clip, schedule, warmup } = train
   const { batch, precision, recompute, microBatches } = train
   return {
@@ -67,7 +102,7 @@ export function recipeSettings({ flow, train, ode, seed }: RecipeOptions, mirror
     push: flow.push,
     assignment: flow.assignment,
     pushSolver: ode.push,
-    own: ownSection(flow),
+    own: distillSettings(options) ?? ownSection(flow),
     checkpointEvery: train.checkpointEvery,
   }
 }

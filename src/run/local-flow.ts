@@ -17,12 +17,13 @@ import type { ExportForm } from '../export/registry.js'
 import { type WrittenExport, writeExport } from '../export/write.js'
 import { Flow, refuseCondition } from '../model/flow.js'
 import { networkFor } from '../networks/registry.js'
-import { anglesOf } from '../recipes/angles.js'
 import type { TrainedNetwork } from '../recipes/recipe.js'
 import type { Progress } from '../recipes/run-recipe.js'
+import { stagesOf } from '../recipes/settings.js'
+import { type DistillRequest, studentOptions } from './distilling.js'
 import type { FlowContents } from './flow-contents.js'
 import { openRun, packageVersion, readFlow, saveFlow } from './run.js'
-import { trainFlow } from './training.js'
+import { distillFlow, trainFlow } from './training.js'
 
 export type { WrittenExport } from '../export/write.js'
 export type {
@@ -66,6 +67,13 @@ export interface ExportArguments extends ExportOptions {
   out: string
 }
 
+/** Settings of `flow.distill`. */
+export interface DistillArguments extends DistillRequest {
+  /** aborting rejects with signal.reason */
+  signal?: AbortSignal
+  onProgress?: (progress: Progress) => void
+}
+
 const openDeviceOf = ({ device: { kind, variants, fast } }: ResolvedOptions): Promise<Device> =>
   openDevice(kind, { variants, fast })
 
@@ -98,14 +106,13 @@ export class LocalFlow extends Flow {
 
   /** From parts, on a device of the caller's; without one, a device is opened when it is first needed. */
   constructor({ options, raw, rowShape, rowKind, scaler, subFlows }: FlowContents, device: Device | null = null) {
-    const { ode, flow, seed, model } = options
-    // of a recipe's fits the last are the model
-    const paths = flow.interpolant.slice(-subFlows.length)
-    const angles = anglesOf(flow.gammas.map((gamma, i) => ({ gamma, path: paths[i] })))
-    const stages = subFlows.map((network, i) => ({ ...network, gamma: flow.gammas[i], angle: angles[i] }))
+    const { ode, seed, model, distill } = options
+    const stages = stagesOf(options).map((stage, i) => ({ ...subFlows[i], ...stage }))
     const settings = { sample: ode.sample, evaluate: ode.evaluate, seed }
-    super({ network: networkFor(model, rowShape), stages, rowShape, scaler, settings }, device, () =>
-      openDeviceOf(options),
+    super(
+      { network: networkFor(model, rowShape), stages, rowShape, scaler, settings, jumps: distill?.into },
+      device,
+      () => openDeviceOf(options),
     )
     this.options = options
     this.raw = raw
@@ -148,6 +155,30 @@ export class LocalFlow extends Flow {
       flow.ownsDevice = true
       return flow
     } catch (error) {
+      await device.dispose()
+      throw error
+    }
+  }
+
+  /**
+   * Distils this model into students of one evaluation each (docs/distillation.md), on a device of their own; no data are needed.
+   * @throws InvalidArgumentError and ConfigError for what cannot be distilled, TrainingError where the loss is not finite
+   */
+  async distill({ signal, onProgress, ...request }: DistillArguments): Promise<LocalFlow> {
+    signal?.throwIfAborted()
+    const raw = studentOptions(this, structuredClone(request))
+    const options = resolveOptions(raw)
+    const device = await openDeviceOf(options)
+    const teacher = new LocalFlow(this, device)
+    try {
+      const { parts } = await distillFlow(device, teacher, options, raw, { signal, onProgress })
+      signal?.throwIfAborted()
+      await teacher.dispose()
+      const flow = new LocalFlow(parts, device)
+      flow.ownsDevice = true
+      return flow
+    } catch (error) {
+      await teacher.dispose()
       await device.dispose()
       throw error
     }

@@ -32,7 +32,7 @@ import type { NamedTensor, Network } from '../networks/network.js'
 import { networkFor } from '../networks/registry.js'
 import type { ReportCurve, ReportEvaluation, ReportQuality } from '../plot/index.js'
 import type { RecipePlan, RecipeState, TrainedNetwork } from '../recipes/recipe.js'
-import { recipeOf, recipeSettings } from '../recipes/settings.js'
+import { recipeOf, recipeSettings, stagesOf } from '../recipes/settings.js'
 import type { FlowContents } from './flow-contents.js'
 import { type LossHistory, type ReportFacts, removeReport } from './report.js'
 import { reportFacts } from './report-facts.js'
@@ -69,6 +69,10 @@ export const addTimings = (before: Timings, now: Timings): Timings => ({
   pushRowEvaluations: before.pushRowEvaluations + now.pushRowEvaluations,
 })
 
+/** What carries rows through a stage: a flow that is integrated, or a jump (model/transport.ts). */
+const stageKinds = ['flow', 'map', 'average'] as const
+type StageKind = (typeof stageKinds)[number]
+
 const wholeNumber = z.int().min(0)
 const aboveZero = z.number().positive()
 const extraSchema = z.object({
@@ -83,6 +87,10 @@ const extraSchema = z.object({
   configPath: z.string().nullable(),
   /** SHA-256 of the training rows; null for a run saved by a program */
   dataSha256: z.string().nullable(),
+  /** what the model's stages are, from the data's side; left out: flows, as in runs before there were students */
+  stages: z.array(z.enum(stageKinds)).optional(),
+  /** SHA-256 of a student's teacher; null where it was trained on data, or saved by a program */
+  teacherSha256: z.string().nullable().default(null),
   /** output scales of the finished sub-flows, and of the current one */
   scales: z.array(aboveZero),
   scale: aboveZero,
@@ -109,6 +117,7 @@ export interface RunIdentity {
   readonly columns: string[] | null
   readonly configPath: string | null
   readonly dataSha256: string | null
+  readonly teacherSha256?: string | null
   readonly device: DeviceInfo | null
 }
 
@@ -180,6 +189,8 @@ export class RunWriter {
       columns: identity.columns,
       configPath: identity.configPath,
       dataSha256: identity.dataSha256,
+      stages: stageKindsOf(identity.options),
+      teacherSha256: identity.teacherSha256 ?? null,
       scales: chain.finished.map(({ outputScale }) => outputScale),
       scale: chain.outputScale,
       skipped: chain.training?.skipped ?? 0,
@@ -217,6 +228,10 @@ export class RunWriter {
     return manifest
   }
 }
+
+/** What the stages of a config's model are. */
+const stageKindsOf = (options: ResolvedOptions): StageKind[] =>
+  stagesOf(options).map(({ jump }) => jump?.kind ?? 'flow')
 
 /** The fits of a config, and which of them are the model. */
 const planOf = (options: ResolvedOptions): RecipePlan => recipeOf(options).plan(recipeSettings(options))
@@ -279,6 +294,9 @@ export async function openRun(folder: string, opened?: RunManifest): Promise<Run
     throw damaged(`it stands at step ${step} of sub-flow ${fit}, which its config does not have`)
   }
   const finished = phase === 'done' ? steps.length : fit - 1
+  if (extra.stages && extra.stages.join() !== stageKindsOf(options).join()) {
+    throw damaged(`its stages are ${extra.stages.join(', ')}, but its config makes ${stageKindsOf(options).join(', ')}`)
+  }
   if (scales.length !== finished) throw damaged(`it has ${scales.length} output scales of ${finished}`)
   return { folder, manifest, options, raw, extra, field: networkFor(options.model, extra.rowShape) }
 }

@@ -9,12 +9,14 @@ import { InvalidArgumentError, invalid } from '../errors.js'
 import { checkMemory, type EstimatedRows, estimateTraining, type TrainingEstimate } from '../learn/estimate.js'
 import type { PoolValues } from '../learn/pool.js'
 import { expectMixed } from '../learn/precision.js'
+import type { Flow } from '../model/flow.js'
 import { modelValues } from '../model/values.js'
 import type { Network } from '../networks/network.js'
 import { checkTraining, networkFor } from '../networks/registry.js'
 import type { RecipeState } from '../recipes/recipe.js'
 import { type RecipeHooks, type RecipeSpent, runRecipe, type TrainedRecipe } from '../recipes/run-recipe.js'
 import { recipeOf, recipeSettings } from '../recipes/settings.js'
+import { refuseDistillation } from './distilling.js'
 import type { FlowContents } from './flow-contents.js'
 import { machineBytes } from './machine.js'
 
@@ -29,16 +31,20 @@ export function checkBatch({ train, flow }: ResolvedOptions, n: number): void {
   }
 }
 
-/** What the longest fit of a recipe takes; device null: on any GPU. */
+/**
+ * What the longest fit of a recipe takes; device null: on any GPU.
+ * @param rows of the data; null where the fits make theirs
+ */
 export function estimateRun(
   network: Network,
   options: ResolvedOptions,
-  rows: EstimatedRows,
+  rows: EstimatedRows | null,
   device: Pick<Device, 'memoryFor'> | null,
 ): TrainingEstimate {
   const { fits } = recipeOf(options).plan(recipeSettings(options))
   const [longest] = [...fits].sort((a, b) => b.settings.steps - a.settings.steps)
-  return estimateTraining(network, longest.task, longest.settings, rows, device)
+  const made = { count: longest.stream?.rows ?? null, pixels: false }
+  return estimateTraining(network, longest.task, longest.settings, rows ?? made, device)
 }
 
 export interface TrainFlowHooks extends RecipeHooks {
@@ -73,6 +79,7 @@ export async function trainFlow(
   hooks: TrainFlowHooks = {},
 ): Promise<{ parts: FlowContents; trained: TrainedRecipe }> {
   const [n, ...rowShape] = x.shape
+  refuseDistillation(options)
   checkBatch(options, n)
   checkTraining(options.model, options.train, rowShape)
   if (hooks.flips && rowShape.length < 2) {
@@ -83,14 +90,56 @@ export async function trainFlow(
     )
   }
   const data = poolRows(x, scaler)
+  const rows = { count: n, pixels: data instanceof Uint8Array }
+  const mirror = hooks.flips ? rowShape.at(-1) : 0
+  return fitModel(
+    device,
+    { data, rows, mirror },
+    { options, raw, rowShape, rowKind: hooks.rowKind ?? kindOfShape(rowShape), scaler },
+    hooks,
+  )
+}
+
+/**
+ * Distils a teacher that is on the same device; needs no data.
+ * @throws InvalidArgumentError for options that are none of a student
+ */
+export async function distillFlow(
+  device: Device,
+  teacher: Flow & Pick<FlowContents, 'rowKind'>,
+  options: ResolvedOptions,
+  raw: object,
+  hooks: TrainFlowHooks = {},
+): Promise<{ parts: FlowContents; trained: TrainedRecipe }> {
+  const { rowShape, rowKind, scaler } = teacher
+  checkTraining(options.model, options.train, rowShape)
+  return fitModel(device, { data: null, rows: null, teacher }, { options, raw, rowShape, rowKind, scaler }, hooks)
+}
+
+/** What a model is learnt from: rows, or a teacher. */
+interface Source {
+  readonly data: PoolValues | null
+  readonly rows: EstimatedRows | null
+  readonly mirror?: number
+  readonly teacher?: Flow
+}
+
+async function fitModel(
+  device: Device,
+  { data, rows, mirror, teacher }: Source,
+  about: Omit<FlowContents, 'subFlows'>,
+  hooks: TrainFlowHooks,
+): Promise<{ parts: FlowContents; trained: TrainedRecipe }> {
+  const { options, rowShape } = about
   const network = networkFor(options.model, rowShape)
   if (options.train.precision === 'mixed') expectMixed(device, network)
-  const estimate = estimateRun(network, options, { count: n, pixels: data instanceof Uint8Array }, device)
+  const estimate = estimateRun(network, options, rows, device)
   checkMemory(estimate, options, device.info, machineBytes())
   hooks.onEstimate?.(estimate)
   const recipe = recipeOf(options)
-  const settings = recipeSettings(options, hooks.flips ? rowShape.at(-1) : 0)
-  const run = runRecipe(recipe, { device, network, data, settings, signal: hooks.signal }, hooks, hooks.start ?? null)
+  const settings = recipeSettings(options, mirror)
+  const context = { device, network, data, teacher, settings, signal: hooks.signal }
+  const run = runRecipe(recipe, context, hooks, hooks.start ?? null)
   let step = await run.next()
   while (!step.done) {
     await hooks.onCheckpoint?.(step.value.state, step.value.spent)
@@ -98,6 +147,5 @@ export async function trainFlow(
   }
   const trained = step.value
   const subFlows = recipe.plan(settings).stages.map((fit) => trained.networks[fit])
-  const rowKind = hooks.rowKind ?? kindOfShape(rowShape)
-  return { parts: { options, raw, rowShape, rowKind, scaler, subFlows }, trained }
+  return { parts: { ...about, subFlows }, trained }
 }

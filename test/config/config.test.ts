@@ -219,13 +219,21 @@ describe('what is wrong with a config is named with its path and what would be r
       { ode: { push: { trace: 'exact' } } },
       'ode.push.trace is not a key; did you mean ode.evaluate.trace?',
     ],
-    ['a key like no other', { zzzzzz: 1 }, 'zzzzzz is not a key; the keys are model, flow, train, ode, seed, device.'],
+    [
+      'a key like no other',
+      { zzzzzz: 1 },
+      'zzzzzz is not a key; the keys are model, flow, train, ode, distill, seed, device.',
+    ],
     [
       'a key of another kind',
       { flow: { schedule: { kind: 'cosine', n: 4, c: 1 } } },
       "flow.schedule.c is a key for flow.schedule.kind geometric, not for 'cosine'.",
     ],
-    ['data among options', { data: {} }, 'data is not a key; the keys are model, flow, train, ode, seed, device.'],
+    [
+      'data among options',
+      { data: {} },
+      'data is not a key; the keys are model, flow, train, ode, distill, seed, device.',
+    ],
     ['a text for a number', { train: { lr: 'fast' } }, "train.lr must be a number above 0, but is 'fast'."],
     ['infinity', { train: { lr: Infinity } }, 'train.lr must be a number above 0, but is Infinity.'],
     ['a section that is none', { model: 3 }, 'model must be a section with keys of its own, but is 3.'],

@@ -1,0 +1,67 @@
+/** From a trained model to the config of its students. */
+
+import type { ResolvedOptions, TrainOptions } from '../config/index.js'
+import { InvalidArgumentError, invalid } from '../errors.js'
+import type { FixedStepSolver } from '../ode/methods.js'
+import { type DistillKind, distillKindNames, distillKinds } from '../recipes/pieces.js'
+
+/** What is asked of a distillation; what is left out is the teacher's, but for the defaults said here. */
+export interface DistillRequest {
+  /** what students are (docs/distillation.md) */
+  kind: DistillKind
+  /** students K: evaluations of a sample */
+  into: number
+  /** solver of the teacher's states; default midpoint */
+  solver?: FixedStepSolver
+  /** evaluations of the teacher for its states; default 32, or 4 a sub-flow where that is more */
+  evaluations?: number
+  /** training steps between two blocks of fresh states; default 16 */
+  every?: number
+  /**
+   * Of the students' training. Default: the teacher's, with an average of the parameters (ema .999 where the teacher keeps none)
+   * and an eighth of its steps in all
+   */
+  train?: TrainOptions['train']
+}
+
+/** Share of the teacher's training steps that all students together get by default. */
+const STEPS_SHARE = 1 / 8
+const EMA = 0.999
+
+/** The options of the students, as they would be written. */
+export function studentOptions(
+  teacher: { readonly raw: object; readonly options: ResolvedOptions },
+  { kind, into, solver, evaluations, every, train: given = {} }: DistillRequest,
+): Record<string, unknown> {
+  if (!distillKindNames.includes(kind)) throw invalid('kind', `one of ${distillKindNames.join(', ')}`, kind)
+  if (!Number.isSafeInteger(into) || into < 1) {
+    throw invalid('into', 'a whole number of students from 1 on, as many as a sample takes evaluations', into)
+  }
+  const { raw, options } = teacher
+  const { ode: _, train, ...kept } = raw as { ode?: object; train?: object; flow?: object }
+  const steps = options.train.steps.reduce((sum, count) => sum + count, 0)
+  const asked = { kind, into, solver, evaluations, every }
+  return {
+    ...kept,
+    train: {
+      ...train,
+      ...(options.train.ema === 0 && { ema: EMA }),
+      steps: Math.max(1, Math.round((steps * STEPS_SHARE) / into)),
+      ...given,
+    },
+    ...(distillKinds[kind].flows && { ode: { sample: { solver: 'euler', steps: 1 } } }),
+    distill: {
+      ...Object.fromEntries(Object.entries(asked).filter(([, value]) => value !== undefined)),
+      ...(options.distill && { teacher: { kind: options.distill.kind, into: options.distill.into } }),
+    },
+  }
+}
+
+/** Throws InvalidArgumentError for options of a student, which only a teacher makes. */
+export function refuseDistillation({ distill }: Pick<ResolvedOptions, 'distill'>): void {
+  if (!distill) return
+  throw new InvalidArgumentError(
+    'distill is the section of a run that lfm distill has made, and nothing is trained from it; distil the run again by ' +
+      'lfm distill, or leave the section out.',
+  )
+}
