@@ -157,7 +157,8 @@ const formatted = (text, path) =>
 
 /** The files, by their paths in the repository. @param schema configSchema */
 export function optionTypes(schema) {
-  const { data, ...options } = schema.shape
+  // nobody writes the section distill: lfm distill does
+  const { data, distill: _, ...options } = schema.shape
   const row = (name, child) => {
     const [title, text] = sections[name] ?? []
     const type = title ? (title.endsWith('Options') ? title : `${title}Options`) : typeText(child, name, '  ')

@@ -116,7 +116,7 @@ await describeOn(['native', 'reference'], 'what a student cannot do', (_, kind) 
     [/the teacher is a student of the kind pairs/, () => student.distill({ kind: 'pairs', into: 2 })],
     [
       /^distill is the section of a run that lfm distill has made/,
-      () => LocalFlow.train(x, { ...settings, distill: { kind: 'pairs', into: 1 } }),
+      () => LocalFlow.train(x, { ...settings, distill: { kind: 'pairs', into: 1 } } as object),
     ],
   ])('%s', async (message, call) => {
     await expect(call()).rejects.toThrow(message)
