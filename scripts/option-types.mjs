@@ -22,6 +22,10 @@ const sections = {
     'OdeOptions',
     'How ordinary differential equations are solved: four keys for all uses, and sections for one use.',
   ],
+  distill: [
+    'DistillOptions',
+    'How a student was distilled: what `lfm distill` writes into the config of its run, and nobody else.',
+  ],
 }
 
 /** Words of keys that are sections, in the interface that holds them. */
@@ -32,6 +36,7 @@ const sectionWords = {
   'ode.push': 'The training set through a trained sub-flow; left out: the keys above.',
   'ode.sample': 'Sampling, encoding, decoding, trajectories; left out: the keys above.',
   'ode.evaluate': 'Likelihoods; left out: the keys above.',
+  'distill.teacher': 'What the teacher is, where it is a student itself.',
   'train.schedule.step': 'The rate is multiplied by a factor every so many steps.',
 }
 
@@ -157,8 +162,7 @@ const formatted = (text, path) =>
 
 /** The files, by their paths in the repository. @param schema configSchema */
 export function optionTypes(schema) {
-  // nobody writes the section distill: lfm distill does
-  const { data, distill: _, ...options } = schema.shape
+  const { data, ...options } = schema.shape
   const row = (name, child) => {
     const [title, text] = sections[name] ?? []
     const type = title ? (title.endsWith('Options') ? title : `${title}Options`) : typeText(child, name, '  ')

@@ -421,6 +421,45 @@ export interface OdeOptions {
   }
 }
 
+/** How a student was distilled: what `lfm distill` writes into the config of its run, and nobody else. */
+export interface DistillOptions {
+  /**
+   * What students are. pairs: each student is a map of one evaluation from a border to the next; reflow: each student
+   * is a flow with straight paths between two borders, so that likelihoods stay.
+   */
+  kind: 'pairs' | 'reflow'
+  /**
+   * Students K: evaluations of a sample. The teacher's angle is cut into as many pieces. Takes a whole number from 1 to
+   * 64.
+   */
+  into: number
+  /**
+   * Training steps between two blocks of the teacher's states, of which each is used once and none is stored. Takes a
+   * whole number from 1 to 100000. Default: 16.
+   */
+  every?: number
+  /** The solver of the teacher's states. Default: midpoint. */
+  solver?: 'euler' | 'midpoint' | 'heun' | 'rk4' | 'ab2'
+  /**
+   * Evaluations of the teacher for its states, in all. Left out: 32, or 4 a sub-flow. Takes a whole number from 1 to
+   * 100000.
+   */
+  evaluations?: number
+  /** What the teacher is, where it is a student itself. */
+  teacher?: {
+    /**
+     * What students are. pairs: each student is a map of one evaluation from a border to the next; reflow: each student
+     * is a flow with straight paths between two borders, so that likelihoods stay.
+     */
+    kind: 'pairs' | 'reflow'
+    /**
+     * Students K: evaluations of a sample. The teacher's angle is cut into as many pieces. Takes a whole number from 1
+     * to 64.
+     */
+    into: number
+  }
+}
+
 /** Options of `LocalFlow.train`: every key of a config but its data. All may be left out. */
 export interface TrainOptions {
   /** The velocity field v(x, t): an mlp for rows of columns, a unet for pictures. */
@@ -431,6 +470,8 @@ export interface TrainOptions {
   train?: TrainingOptions
   /** How ordinary differential equations are solved: four keys for all uses, and sections for one use. */
   ode?: OdeOptions
+  /** How a student was distilled: what `lfm distill` writes into the config of its run, and nobody else. */
+  distill?: DistillOptions
   /**
    * Seed of everything random: parts of the data, initial parameters, training, sampling. Takes a whole number from 0
    * to 2^53 - 1. Default: 0.

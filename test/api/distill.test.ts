@@ -22,8 +22,8 @@ const settings = {
   seed: 5,
 } satisfies TrainArguments
 
-const largest = (a: Float32Array, b: Float32Array): number =>
-  a.reduce((most, value, i) => Math.max(most, Math.abs(value - b[i])), 0)
+const largest = (a: ArrayLike<number>, b: ArrayLike<number>): number =>
+  Array.from(a).reduce((most, value, i) => Math.max(most, Math.abs(value - b[i])), 0)
 
 await describeOn(['webgpu', 'native', 'reference'], 'a student', (_, kind) => {
   let teacher: LocalFlow

@@ -80,8 +80,8 @@ async function distil(device: Device, settings: RecipeSettings<DistillSettings>,
   }
 }
 
-const rms = (a: Float32Array, b: Float32Array): number =>
-  Math.sqrt(a.reduce((sum, value, i) => sum + (value - b[i]) ** 2, 0) / a.length)
+const rms = (a: ArrayLike<number>, b: ArrayLike<number>): number =>
+  Math.sqrt(Array.from(a).reduce((sum, value, i) => sum + (value - b[i]) ** 2, 0) / a.length)
 
 describe('the pieces of a teacher', () => {
   it.each([1, 2, 3, 4, 7])('%d of them are even in the angle of a chain and of a single flow', (into) => {
