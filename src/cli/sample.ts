@@ -14,7 +14,7 @@ import { openRun, rowKindOf } from '../run/run.js'
 import { openFlow, printProfile, type RunDeviceOptions, readProfile, type SolverOptions, solverOf } from './device.js'
 import { interruptSignal } from './interrupt.js'
 import { checkOutput, STANDARD_OUTPUT, writeOut, writerFor } from './output.js'
-import { note, print, printJson } from './terminal.js'
+import { note, print, printJson, rowsDisplay } from './terminal.js'
 
 export interface SampleCommandOptions extends RunDeviceOptions, SolverOptions {
   n: number
@@ -85,7 +85,15 @@ export async function sample(folder: string, options: SampleCommandOptions): Pro
   const { signal, release } = interruptSignal('Interrupted: nothing was written.')
   try {
     const began = performance.now()
-    const samples = await flow.sample(options.n, { ...solverOf(options), seed: options.seed, signal })
+    const progress = rowsDisplay('sampling')
+    const samples = await flow
+      .sample(options.n, {
+        ...solverOf(options),
+        seed: options.seed,
+        signal,
+        onProgress: (rows) => progress.show(rows, options.n),
+      })
+      .finally(progress.end)
     const seconds = (performance.now() - began) / 1000
     await write(options.output, samples, run.extra.columns)
     const { mean, max } = flow.evaluations!

@@ -12,7 +12,7 @@ import { openRun, type Run, rowKindOf } from '../run/run.js'
 import { openFlow, type RunDeviceOptions, type SolverOptions, solverOf } from './device.js'
 import { interruptSignal } from './interrupt.js'
 import { checkOutput, STANDARD_OUTPUT, writeOut, writerFor } from './output.js'
-import { note, print, printJson } from './terminal.js'
+import { note, print, printJson, rowsDisplay } from './terminal.js'
 
 export interface ScoreCommandOptions extends RunDeviceOptions, SolverOptions {
   output?: string
@@ -91,10 +91,14 @@ export async function score(folder: string, dataPath: string, options: ScoreComm
   const { signal, release } = interruptSignal('Interrupted: nothing was written.')
   try {
     const pixels = holdsPixels(tensor)
-    const scores = await flow.logProb(pixels ? dequantise(tensor, flow.options.seed) : tensor, {
-      ...solverOf(options),
-      signal,
-    })
+    const progress = rowsDisplay('scoring')
+    const scores = await flow
+      .logProb(pixels ? dequantise(tensor, flow.options.seed) : tensor, {
+        ...solverOf(options),
+        signal,
+        onProgress: (rows) => progress.show(rows, tensor.shape[0]),
+      })
+      .finally(progress.end)
     if (write) await write(options.output!, scores)
     const n = scores.length
     const logProb = scores.reduce((sum, value) => sum + value, 0) / n

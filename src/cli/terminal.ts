@@ -133,6 +133,45 @@ class Pace {
   }
 }
 
+/** Rows of a piece of work that are done. */
+export interface RowsDisplay {
+  show(rows: number, of: number): void
+  /** takes the bar away */
+  end(): void
+}
+
+/** The rows of a piece of work: a bar that is gone at its end on a terminal, else a line now and then. */
+export function rowsDisplay(
+  what: string,
+  stream: Pick<NodeJS.WriteStream, 'isTTY' | 'columns' | 'write'> = process.stderr,
+  now: () => number = () => performance.now() / 1000,
+): RowsDisplay {
+  const began = now()
+  let first: { time: number; rows: number } | null = null
+  let open = false
+  let lastLine = began
+  return {
+    show(rows, of) {
+      const time = now()
+      // the first report comes after compilation
+      first ??= { time, rows }
+      const rate = time > first.time ? (rows - first.rows) / (time - first.time) : 0
+      const words = [`${what}: ${rows}/${of} rows`, ...(rate > 0 ? [`${clock((of - rows) / rate)} left`] : [])]
+      if (stream.isTTY) {
+        stream.write(`\r\x1b[2K${statusLine(rows / of, words, stream.columns || 120)}`)
+        open = true
+      } else if (time - lastLine >= QUIET_SECONDS) {
+        lastLine = time
+        stream.write(`${words.join(SEPARATOR)}\n`)
+      }
+    },
+    end() {
+      if (open) stream.write('\r\x1b[2K')
+      open = false
+    },
+  }
+}
+
 export interface ProgressDisplay {
   show(progress: Progress): void
   /** ends the line of the bar */

@@ -45,7 +45,7 @@ import {
 import { checkBatch, trainFlow } from '../run/training.js'
 import { printProfile, readProfile } from './device.js'
 import { Interrupted, interruptSignal } from './interrupt.js'
-import { clock, note, print, printJson, progressDisplay } from './terminal.js'
+import { clock, note, print, printJson, progressDisplay, rowsDisplay } from './terminal.js'
 
 export interface TrainCommandOptions {
   out: string
@@ -248,9 +248,10 @@ class Session {
       signal,
       flips: data.flips,
       rowKind: data.rowKind,
-      onEstimate: ({ memory: { peak, activations } }) =>
+      onEstimate: ({ memory: { peak, activations, optimizer, pool } }) =>
         note(
-          `Training takes ${bytesText(peak)} of memory on the device; what a step computes is ${bytesText(activations)} of it.`,
+          `Training needs ${bytesText(peak)} of memory on the device: ${bytesText(pool)} for the data, ` +
+            `${bytesText(optimizer)} for parameters and optimizer, ${bytesText(activations)} for what a step computes.`,
         ),
       start: start?.chain ?? null,
       onProgress: (progress) => display.show(progress),
@@ -345,8 +346,14 @@ class Session {
     const { fits } = recipeOf(config).plan(recipeSettings(config))
     const scales = chain.networks.map(({ outputScale }) => outputScale)
     const least = leastLosses(fits, scales, principalVariances(data))
-    const shown = { draw: this.undrawn === null, rowKind: data.rowKind, columns: data.columns, signal }
-    const drawn = await drawPictures(command.out, flow, fits, data.train, losses, least, shown)
+    const progress = rowsDisplay('drawing')
+    const drawn = await drawPictures(command.out, flow, fits, data.train, losses, least, {
+      draw: this.undrawn === null,
+      rowKind: data.rowKind,
+      columns: data.columns,
+      signal,
+      onProgress: progress.show,
+    }).finally(progress.end)
     const { evaluations } = drawn
     const final = finalLosses(losses)
     const { info } = device

@@ -10,6 +10,7 @@ import type { Flow, Samples } from '../model/flow.js'
 import type { Evaluations } from '../ode/solver.js'
 import { chainLabel, tilesPng } from '../plot/index.js'
 import { RandomStream, streams } from '../random/stream.js'
+import { type OnRows, rowsTogether } from './rows-together.js'
 
 /** Samples of the grid: eight rows of eight. */
 export const PICTURE_GRID = 64
@@ -110,16 +111,22 @@ export async function drawPictureFiles(
   flow: Flow,
   data: Tensor,
   signal?: AbortSignal,
+  onProgress?: OnRows,
 ): Promise<{ files: PictureFiles; evaluations: Evaluations }> {
   const { rowShape } = flow
   const { seed } = flow.settings
-  const samples = quantise(await flow.sample(PICTURE_GRID, { signal }))
+  const some = firstRows(data, CHAIN_PICTURES)
+  const part = rowsTogether(PICTURE_GRID + some.shape[0] + CHAIN_PICTURES + PAIRS * WAY, onProgress)
+  const samples = quantise(await flow.sample(PICTURE_GRID, { signal, onProgress: part(PICTURE_GRID) }))
   const evaluations = flow.evaluations!
-  const forward = await flow.trajectory(firstRows(data, CHAIN_PICTURES), { direction: 'encode', signal })
-  const backward = await flow.trajectory(noise(CHAIN_PICTURES, rowShape, seed), { signal })
-  const between = quantise(await flow.decode(ways(rowShape, seed), { signal }))
-  const some = quantise(firstRows(samples, NEIGHBOUR_SAMPLES))
-  const beside = besideNeighbours(some, quantise(firstRows(data, MOST_SEARCHED)))
+  const forward = await flow.trajectory(some, { direction: 'encode', signal, onProgress: part(some.shape[0]) })
+  const backward = await flow.trajectory(noise(CHAIN_PICTURES, rowShape, seed), {
+    signal,
+    onProgress: part(CHAIN_PICTURES),
+  })
+  const between = quantise(await flow.decode(ways(rowShape, seed), { signal, onProgress: part(PAIRS * WAY) }))
+  const shown = quantise(firstRows(samples, NEIGHBOUR_SAMPLES))
+  const beside = besideNeighbours(shown, quantise(firstRows(data, MOST_SEARCHED)))
   const states = flow.stages.length + 1
   const numbers = Array.from({ length: states }, (_, n) => chainLabel(n))
   const style = { background: 'clear' } as const
@@ -133,7 +140,7 @@ export async function drawPictureFiles(
       neighbours: await tilesPng({
         ...style,
         pictures: beside,
-        columns: beside.shape[0] / some.shape[0],
+        columns: beside.shape[0] / shown.shape[0],
         lead: true,
         heads: ['sample', 'nearest training pictures'],
         shown: 80,

@@ -31,6 +31,7 @@ import {
 } from '../plot/index.js'
 import type { PlannedFit } from '../recipes/recipe.js'
 import { drawPictureFiles, PICTURE_GRID } from './picture-report.js'
+import { type OnRows, rowsTogether } from './rows-together.js'
 
 /** A report without its pictures: plain data that a manifest holds. */
 export type ReportFacts = Omit<ReportInput, 'pictures'>
@@ -151,6 +152,8 @@ export interface DrawOptions {
   /** names of the columns, where there are any */
   columns?: readonly string[] | null
   signal?: AbortSignal
+  /** rows that were carried through the model so far, of all that the pictures need */
+  onProgress?: OnRows
 }
 
 /**
@@ -164,7 +167,7 @@ export async function drawPictures(
   data: Tensor,
   history: LossHistory,
   floors: readonly (number | null)[],
-  { draw = true, rowKind, columns = null, signal }: DrawOptions,
+  { draw = true, rowKind, columns = null, signal, onProgress }: DrawOptions,
 ): Promise<Drawn> {
   if (!draw) {
     await flow.sample(UNDRAWN_SAMPLES, { signal })
@@ -175,8 +178,8 @@ export async function drawPictures(
     await writeExtra(folder, pictureFiles[name], png)
   }
   await drawLosses(fits, history, floors, save)
-  if (rowKind === 'points') return drawPoints(flow, data, columns, save, signal)
-  const { files, evaluations } = await drawPictureFiles(flow, data, signal)
+  if (rowKind === 'points') return drawPoints(flow, data, columns, save, signal, onProgress)
+  const { files, evaluations } = await drawPictureFiles(flow, data, signal, onProgress)
   for (const [name, png] of Object.entries(files)) await save(name as keyof typeof files, png)
   return { n: PICTURE_GRID, evaluations, columns: null }
 }
@@ -214,6 +217,7 @@ async function drawPoints(
   columns: readonly string[] | null,
   save: Save,
   signal?: AbortSignal,
+  onProgress?: OnRows,
 ): Promise<Drawn> {
   const D = flow.field.dimension
   const { stages } = flow
@@ -223,7 +227,10 @@ async function drawPoints(
   const drawn = data.values.subarray(0, PICTURE_SAMPLES * D)
   const all = drawn instanceof Uint8Array ? Float32Array.from(drawn) : drawn
 
-  const samples = await flow.sample(PICTURE_SAMPLES, { signal })
+  const start = takeRows(all, D, CHAIN_ROWS)
+  const startRows = start.length / D
+  const part = rowsTogether(PICTURE_SAMPLES + startRows + 2 * CHAIN_ROWS, onProgress)
+  const samples = await flow.sample(PICTURE_SAMPLES, { signal, onProgress: part(PICTURE_SAMPLES) })
   const evaluations = flow.evaluations!
   const rows = takeRows(all, D, PICTURE_SAMPLES)
   const shown = chosenColumns(rows, samples.values, D)
@@ -243,10 +250,9 @@ async function drawPoints(
         }),
   )
 
-  const start = takeRows(all, D, CHAIN_ROWS)
   const forward = await flow.trajectory(
-    { values: start, shape: [start.length / D, ...flow.rowShape] },
-    { direction: 'encode', signal },
+    { values: start, shape: [startRows, ...flow.rowShape] },
+    { direction: 'encode', signal, onProgress: part(startRows) },
   )
   await save(
     'forward',
@@ -257,9 +263,12 @@ async function drawPoints(
   )
   const latent = await flow.encode(
     { values: samples.values.subarray(0, CHAIN_ROWS * D), shape: [CHAIN_ROWS, ...flow.rowShape] },
-    { signal },
+    { signal, onProgress: part(CHAIN_ROWS) },
   )
-  const backward = await flow.trajectory({ values: latent.values, shape: latent.shape }, { signal })
+  const backward = await flow.trajectory(
+    { values: latent.values, shape: latent.shape },
+    { signal, onProgress: part(CHAIN_ROWS) },
+  )
   await save(
     'backward',
     await chainFigure(

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { clock, progressDisplay } from '../../src/cli/terminal.js'
+import { clock, progressDisplay, rowsDisplay } from '../../src/cli/terminal.js'
 import type { Progress } from '../../src/recipes/run-recipe.js'
+import { rowsTogether } from '../../src/run/rows-together.js'
 
 /** A display with a clock of its own; `line` is what the terminal shows last, or all that was written where there is none. */
 function display(steps: number[], terminal: { isTTY: boolean; columns?: number }) {
@@ -119,5 +120,52 @@ describe('on a narrow terminal', () => {
     expect(shownAt(60)).toMatch(/^█?░+ {3}5 % │ 100 steps\/s │ 0:19 left │ sub-flow 1\/2$/)
     expect(shownAt(40)).toMatch(/^█?░+ {3}5 % │ 100 steps\/s │ 0:19 left$/)
     for (const columns of [100, 80, 60, 40, 20, 8, 1]) expect(shownAt(columns).length).toBeLessThan(columns)
+  })
+})
+
+describe('rows of a piece of work', () => {
+  const rows = (terminal: { isTTY: boolean; columns?: number }) => {
+    let time = 0
+    const written: string[] = []
+    const stream = { ...terminal, write: (text: string) => written.push(text) > 0 }
+    const shown = rowsDisplay('drawing', stream as never, () => time)
+    const at = (seconds: number, done: number): void => {
+      time = seconds
+      shown.show(done, 1000)
+    }
+    return { at, end: shown.end, written }
+  }
+
+  it('are a bar on a terminal, which goes at the end', () => {
+    const { at, end, written } = rows({ isTTY: true, columns: 80 })
+    at(1, 100)
+    at(2, 400)
+    expect(written.at(-1)).toMatch(/█+░+ +40 % │ drawing: 400\/1000 rows │ 0:02 left$/)
+    end()
+    expect(written.at(-1)).toBe('\r\x1b[2K')
+  })
+
+  it('are a line every ten seconds elsewhere, and none of what is done sooner', () => {
+    const { at, end, written } = rows({ isTTY: false })
+    at(1, 100)
+    at(9, 200)
+    at(11, 400)
+    at(12, 500)
+    end()
+    expect(written).toEqual(['drawing: 400/1000 rows │ 0:20 left\n'])
+  })
+
+  it('are counted together over several calls', () => {
+    const seen: [number, number][] = []
+    const part = rowsTogether(30, (done, of) => seen.push([done, of]))
+    part(20)(20)
+    const second = part(10)
+    second(5)
+    second(10)
+    expect(seen).toEqual([
+      [20, 30],
+      [25, 30],
+      [30, 30],
+    ])
   })
 })

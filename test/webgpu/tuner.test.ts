@@ -150,6 +150,7 @@ describe.skipIf(!name)(`webgpu: the tuner on ${name}`, { timeout: 600_000 }, () 
     refused: (launch: Launch) => boolean = () => false,
     changed: (launch: Launch) => Launch = (launch) => launch,
     budget?: { compiling: number; timing: number },
+    progress?: (line: string) => void,
   ) {
     const { compilesOn, line } = device as unknown as { compilesOn: CompilesOn; line: Line }
     const { pipelines } = compilesOn
@@ -169,7 +170,7 @@ describe.skipIf(!name)(`webgpu: the tuner on ${name}`, { timeout: 600_000 }, () 
       return round === 0 ? 0 : round === 2 ? 100 : times[candidate]
     })
     const report = vi.fn()
-    const tuner = new Tuner(on, line, findings, stopwatch, report, budget)
+    const tuner = new Tuner(on, line, findings, stopwatch, report, budget, progress)
     const chosen = async (program: Program): Promise<string> => {
       const compiled = await compileProgram(program, { ...on, target: { ...on.target, ...tuner.choices } })
       for (const buffer of compiled.owned) on.memory.release(buffer)
@@ -196,6 +197,26 @@ describe.skipIf(!name)(`webgpu: the tuner on ${name}`, { timeout: 600_000 }, () 
     for (const buffer of made) buffer.dispose()
     expect(device.memory().buffers).toBe(0)
   }
+
+  test('says that it measures, while that takes seconds', async () => {
+    const said: string[] = []
+    const { tuner, stopwatch } = tunerWith(forgetful(), [4, 1], {}, {}, undefined, undefined, undefined, (line) =>
+      said.push(line),
+    )
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
+    try {
+      stopwatch.mockImplementationOnce(async () => {
+        vi.advanceTimersByTime(11_000)
+        return 1
+      })
+      await withProgram(100, [64, 64], async (program) => tuner.decide(program))
+      vi.advanceTimersByTime(60_000)
+    } finally {
+      vi.useRealTimers()
+    }
+    expect(said).toHaveLength(2)
+    expect(said[0]).toMatch(/^measuring which variants are the fastest on this adapter: operation 1, \d+ s\.$/)
+  })
 
   test('takes the fastest, asks once for a class, and tells in one line', async () => {
     const findings = forgetful()
@@ -387,7 +408,10 @@ describe.skipIf(!name)(`webgpu: the tuner on ${name}`, { timeout: 600_000 }, () 
     const lines: string[] = []
     const findings = forgetful()
     const open = (variants = {}, autotune: 'on' | 'off' | 'again' = 'on') =>
-      openWebgpu({ adapter: name, autotune, findings, variants, onWarning: (line) => lines.push(line) })
+      openWebgpu({
+        ...{ adapter: name, autotune, findings, variants, onTuning: () => undefined },
+        onWarning: (line) => lines.push(line),
+      })
     const tuned = await open()
     const compile = async (on: Awaited<ReturnType<typeof open>>) => {
       const made: DeviceBuffer[] = []

@@ -50,6 +50,8 @@ export interface WebgpuDeviceOptions {
   readonly onWarning?: (message: string) => void
   /** told what the tuner measured; null: nothing is measured, and what was is not used */
   readonly onTuned: ((line: string) => void) | null
+  /** told now and then while it measures for seconds */
+  readonly onTuning?: (line: string) => void
 }
 
 export class WebgpuDevice implements Device {
@@ -75,7 +77,7 @@ export class WebgpuDevice implements Device {
     readonly units: UnitsProduct | null,
   ) {
     const fixedLanes = adapter.subgroupMinSize === adapter.subgroupMaxSize ? adapter.subgroupMinSize : 0
-    const { variants, profile, openSafe, findings, onTuned } = options
+    const { variants, profile, openSafe, findings, onTuned, onTuning } = options
     // an adapter never gives less than WebGPU promises, so a smaller one is played here
     const limits = { ...adapter.limits, ...options.limits }
     const target = {
@@ -116,7 +118,8 @@ export class WebgpuDevice implements Device {
       : null
     this.profiler = profile ? clock : null
     const on = { gpu, memory: this.buffers, pipelines: this.pipelines, target, absent: makeAbsent(gpu) }
-    this.tuner = onTuned && new Tuner(on, this.line, findings, stopwatchOf(gpu, this.line, clock), onTuned)
+    this.tuner =
+      onTuned && new Tuner(on, this.line, findings, stopwatchOf(gpu, this.line, clock), onTuned, undefined, onTuning)
     this.compilesOn = { ...on, target: { ...target, ...this.tuner?.choices } }
   }
 

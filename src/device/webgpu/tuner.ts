@@ -46,6 +46,8 @@ const ROWS = { hardware: 8192, software: 256 }
 /** Replays in one measurement. In each of ROUNDS all candidates have their turn, so that what else runs meets all of them. */
 const REPLAYS = { hardware: 8, software: 1 }
 const ROUNDS = 4
+/** Milliseconds between two words on a measurement that goes on. */
+const WORD_EVERY = 5000
 /** Another variant is taken where it needs at most this share of the suggested one's time. */
 const WORTHWHILE = 0.95
 
@@ -95,6 +97,8 @@ export class Tuner {
     private readonly stopwatch: Stopwatch,
     private readonly report: (line: string) => void,
     budget: { readonly compiling: number; readonly timing: number } = BUDGETS[adapterKind(on)],
+    /** told now and then, while measuring takes seconds */
+    private readonly progress: (line: string) => void = () => undefined,
   ) {
     this.left = { ...budget }
   }
@@ -116,9 +120,19 @@ export class Tuner {
     const began = performance.now()
     const before = this.measured
     this.postponed = 0
-    for (const question of this.products(program)) await this.answer(question)
-    // a composite's expansion is measured with the products that it will have
-    for (const question of this.composites(program)) await this.answer(question)
+    const words = setInterval(() => {
+      const seconds = ((performance.now() - began) / 1000).toFixed(0)
+      const done = this.measured - before
+      if (done > 0)
+        this.progress(`measuring which variants are the fastest on this adapter: operation ${done}, ${seconds} s.`)
+    }, WORD_EVERY)
+    try {
+      for (const question of this.products(program)) await this.answer(question)
+      // a composite's expansion is measured with the products that it will have
+      for (const question of this.composites(program)) await this.answer(question)
+    } finally {
+      clearInterval(words)
+    }
     const measured = this.measured - before
     if (measured > 0) {
       const seconds = ((performance.now() - began) / 1000).toFixed(1)

@@ -39,6 +39,8 @@ export interface WebgpuOptions {
   readonly quietly?: Quietly
   /** told what deserves a word */
   readonly onWarning?: (message: string) => void
+  /** told now and then while variants are measured for seconds; left out: as onWarning */
+  readonly onTuning?: (message: string) => void
 }
 
 export async function openWebgpu(options: WebgpuOptions = {}): Promise<Device> {
@@ -58,5 +60,6 @@ export async function openWebgpu(options: WebgpuOptions = {}): Promise<Device> {
     onWarning,
     openSafe: fast ? safe : null,
     onTuned: autotune === 'off' ? null : onWarning,
+    onTuning: options.onTuning ?? onWarning,
   })
 }
