@@ -196,6 +196,19 @@ program
   .action(async (run, options) => (await import('./export.js')).exportRun(run, options))
 
 program
+  .command('import')
+  .description('make a finished run of networks that PyTorch trained, or of a folder that was exported')
+  .argument(
+    '<weights...>',
+    'safetensors, one file for each sub-flow from the data to the noise; or one exported folder',
+  )
+  .option('--config <file>', 'YAML file of the model that the weights are of')
+  .requiredOption('--out <run>', 'run folder')
+  .option('--force', 'replace the run that the folder holds')
+  .addOption(json())
+  .action(async (weights, options) => (await import('./import.js')).importRun(weights, options))
+
+program
   .command('devices')
   .description('adapters, the CPU target, what they support, and what auto would choose')
   .addOption(json())

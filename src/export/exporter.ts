@@ -6,12 +6,36 @@
 import type { RowKind } from '../data/kinds.js'
 import type { Content } from '../files/atomic.js'
 import type { FlowModel } from '../model/flow.js'
+import type { Model } from '../networks/registry.js'
 import type { SolverOverrides } from '../ode/solver.js'
 
+/** A number that was measured, and how. */
+export interface Metric {
+  readonly name: string
+  readonly value: number
+  /** function evaluations of a row; null: none were needed */
+  readonly evaluations: number | null
+  /** on what, and with what settings */
+  readonly how: string
+}
+
+/** What is known of a model beside the model. */
+export interface ModelFacts {
+  /** names of the columns, where there are any */
+  readonly columns: readonly string[] | null
+  /** what it was trained on, in words; null: not known */
+  readonly data: string | null
+  readonly metrics: readonly Metric[]
+}
+
 /** A model, and what is to be said of it. */
-export interface ExportedModel extends FlowModel {
+export interface ExportedModel extends FlowModel, ModelFacts {
   /** what a row is */
   readonly rowKind: RowKind
+  /** the section `model` of its options, resolved */
+  readonly section: Model
+  /** the options of its training, as they were written */
+  readonly raw: object
   /** version of this package */
   readonly version: string
 }

@@ -14,6 +14,14 @@ export const forms = {
     summary: 'the velocity of each sub-flow and the sampler as ONNX files',
     load: async () => (await import('./onnx/onnx.js')).onnx,
   },
+  pytorch: {
+    summary: 'safetensors under the names of PyTorch code, with a model.py that loads and samples them',
+    load: async () => (await import('./pytorch.js')).pytorch,
+  },
+  hf: {
+    summary: 'a folder for the Hugging Face Hub: both, with a model card',
+    load: async () => (await import('./hub.js')).hub,
+  },
 } as const satisfies Record<string, Form>
 
 export type ExportForm = keyof typeof forms

@@ -3,6 +3,7 @@
 import type { ResolvedOptions } from '../config/index.js'
 import type { RowKind } from '../data/kinds.js'
 import type { Scaler } from '../data/scaler.js'
+import type { ModelFacts } from '../export/exporter.js'
 import type { TrainedNetwork } from '../recipes/recipe.js'
 
 export interface FlowContents {
@@ -16,4 +17,6 @@ export interface FlowContents {
   readonly scaler: Scaler | null
   /** networks of the model's stages, from the data's side to the noise's */
   readonly subFlows: readonly TrainedNetwork[]
+  /** left out: nothing is known */
+  readonly facts?: ModelFacts
 }

@@ -12,7 +12,7 @@ import type { Tensor } from '../data/tensor.js'
 import type { Device, DeviceKind } from '../device/device.js'
 import { openDevice, warnOnStderr } from '../device/node/select.js'
 import { InvalidArgumentError, show } from '../errors.js'
-import type { ExportOptions } from '../export/exporter.js'
+import type { ExportOptions, ModelFacts } from '../export/exporter.js'
 import type { ExportForm } from '../export/registry.js'
 import { type WrittenExport, writeExport } from '../export/write.js'
 import { Flow, refuseCondition } from '../model/flow.js'
@@ -21,8 +21,9 @@ import type { TrainedNetwork } from '../recipes/recipe.js'
 import type { Progress } from '../recipes/run-recipe.js'
 import { stagesOf } from '../recipes/settings.js'
 import { type DistillRequest, studentOptions } from './distilling.js'
+import { exportedModel, factsOf, isExported, readExported } from './exporting.js'
 import type { FlowContents } from './flow-contents.js'
-import { openRun, packageVersion, readFlow, saveFlow } from './run.js'
+import { openRun, readFlow, saveFlow } from './run.js'
 import { distillFlow, trainFlow } from './training.js'
 
 export type { WrittenExport } from '../export/write.js'
@@ -61,7 +62,7 @@ export interface TrainArguments extends TrainOptions {
 
 /** How a flow is written for use elsewhere. */
 export interface ExportArguments extends ExportOptions {
-  /** the form: 'onnx' */
+  /** the form: 'onnx', 'pytorch' or 'hf' */
   to: ExportForm
   /** a folder that is not there yet */
   out: string
@@ -76,6 +77,11 @@ export interface DistillArguments extends DistillRequest {
 
 const openDeviceOf = ({ device: { kind, variants, fast } }: ResolvedOptions): Promise<Device> =>
   openDevice(kind, { variants, fast })
+
+async function readRun(folder: string): Promise<FlowContents> {
+  const run = await openRun(folder)
+  return { ...(await readFlow(run)), facts: factsOf(run.extra) }
+}
 
 /** Throws InvalidArgumentError where names are not one for each column, or two are the same. */
 function checkColumns(names: readonly string[] | null, { shape }: Tensor): void {
@@ -103,9 +109,14 @@ export class LocalFlow extends Flow {
   readonly subFlows: readonly TrainedNetwork[]
   /** what a row is */
   readonly rowKind: RowKind
+  /** what is known of it beside the model, for who exports it */
+  readonly facts: ModelFacts | undefined
 
   /** From parts, on a device of the caller's; without one, a device is opened when it is first needed. */
-  constructor({ options, raw, rowShape, rowKind, scaler, subFlows }: FlowContents, device: Device | null = null) {
+  constructor(
+    { options, raw, rowShape, rowKind, scaler, subFlows, facts }: FlowContents,
+    device: Device | null = null,
+  ) {
     const { ode, seed, model, distill } = options
     const stages = stagesOf(options).map((stage, i) => ({ ...subFlows[i], ...stage }))
     const settings = { sample: ode.sample, evaluate: ode.evaluate, seed }
@@ -118,6 +129,7 @@ export class LocalFlow extends Flow {
     this.raw = raw
     this.subFlows = subFlows
     this.rowKind = rowKind
+    this.facts = facts
   }
 
   /**
@@ -199,18 +211,16 @@ export class LocalFlow extends Flow {
    * @throws LocalFlowError for a layer that the form has no counterpart of (named), and for a file that would be too large
    */
   async export({ to, out, ...options }: ExportArguments): Promise<WrittenExport> {
-    const { field, stages, rowShape, scaler, settings, rowKind } = this
-    const model = { network: field, stages, rowShape, scaler, settings, rowKind, version: packageVersion }
-    return writeExport(model, to, out, options)
+    return writeExport(exportedModel(this, this), to, out, options)
   }
 
   /**
-   * Reads a finished run; its device is opened when it is first needed.
+   * Reads a finished run, or a model that was exported to pytorch or hf; its device is opened when it is first needed.
    * @param device default: the one in the run's config
    * @throws CheckpointError where there is no run, it is not finished, damaged, or of a newer version
    */
   static async load(folder: string, { device }: { device?: DeviceKind | 'auto' } = {}): Promise<LocalFlow> {
-    const parts = await readFlow(await openRun(folder))
+    const parts = (await isExported(folder)) ? await readExported(folder) : await readRun(folder)
     const { options } = parts
     const kind = device ?? options.device.kind
     return new LocalFlow({ ...parts, options: { ...options, device: { ...options.device, kind } } })

@@ -25,7 +25,7 @@ import { kindOfShape, type RowKind, rowKindNames } from '../data/kinds.js'
 import type { Scaler } from '../data/scaler.js'
 import type { DeviceInfo, VariantsByDevice } from '../device/device.js'
 import { CheckpointError, LocalFlowError, TAKEN_FROM_ITS_FOLDER } from '../errors.js'
-import { takeFloat32 } from '../files/safetensors.js'
+import { type Safetensors, takeFloat32 } from '../files/safetensors.js'
 import type { TrainingState } from '../learn/fit.js'
 import type { PoolColumns } from '../learn/pool.js'
 import type { NamedTensor, Network } from '../networks/network.js'
@@ -317,7 +317,11 @@ async function readFinished({ folder, manifest, field, extra }: Run, count: numb
 const SLACK = 2 ** 22
 
 /** Throws CheckpointError before memory is taken for a network that a manifest only claims. */
-function expectRoom(folder: string, { parameterCount }: Network, tensors: ReadonlyMap<string, NamedTensor>): void {
+export function expectRoom(
+  folder: string,
+  { parameterCount }: Network,
+  tensors: ReadonlyMap<string, NamedTensor>,
+): void {
   let there = 0
   for (const { values } of tensors.values()) there += values.length
   if (parameterCount <= there + SLACK) return
@@ -326,7 +330,7 @@ function expectRoom(folder: string, { parameterCount }: Network, tensors: Readon
   )
 }
 
-function asNamed(tensors: Awaited<ReturnType<typeof readCheckpointTensors>>['tensors']): Map<string, NamedTensor> {
+export function asNamed(tensors: Safetensors['tensors']): Map<string, NamedTensor> {
   const named = new Map<string, NamedTensor>()
   for (const [name, { values, shape }] of tensors) {
     if (!(values instanceof Float32Array)) throw new CheckpointError(`The tensor ${name} must be F32.`)
@@ -365,7 +369,7 @@ export async function saveFlow(
 ): Promise<void> {
   await findRun(folder, { force })
   await makeRunFolder(folder)
-  const { raw, options, rowShape, rowKind, scaler, subFlows } = parts
+  const { raw, options, rowShape, rowKind, scaler, subFlows, facts } = parts
   const field = networkFor(options.model, rowShape)
   const created = new Date().toISOString()
   // fits that only led to the model were not kept
@@ -378,7 +382,7 @@ export async function saveFlow(
     rowShape,
     rowKind,
     scaler,
-    columns: null,
+    columns: facts?.columns ? [...facts.columns] : null,
     configPath: null,
     dataSha256: null,
     device,

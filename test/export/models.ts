@@ -1,8 +1,9 @@
 /** Models with parameters out of nowhere: what an export has to agree with is the library, not the data. */
 
 import { openDevice } from '../../src/device/node/select.js'
+import type { ExportedModel, ExportOptions } from '../../src/export/exporter.js'
 import { draw, normals, seedWords } from '../../src/kernels/draws.js'
-import type { FlowModel } from '../../src/model/flow.js'
+import { Flow, type FlowModel } from '../../src/model/flow.js'
 import type { Network } from '../../src/networks/network.js'
 import { modelSchema, networkFor, resolveModel } from '../../src/networks/registry.js'
 import type { SolverSettings } from '../../src/ode/solver.js'
@@ -48,11 +49,19 @@ export function modelOf(
     sample: SolverSettings
     scaler: FlowModel['scaler']
   }> = {},
-): FlowModel {
-  const network = networkFor(resolveModel(modelSchema.parse(written)), rowShape)
+): ExportedModel {
+  const section = resolveModel(modelSchema.parse(written))
+  const network = networkFor(section, rowShape)
   const angles = anglesOf(gammas.map((gamma) => ({ gamma, path: 'trig' as const })))
   return {
     network,
+    section,
+    raw: { model: written, flow: { gammas } },
+    rowKind: rowShape.length === 3 ? 'pictures' : 'points',
+    columns: null,
+    data: null,
+    metrics: [],
+    version: '0.0.0',
     rowShape,
     scaler,
     settings: { sample, evaluate: { ...sample, trace: 'exact', probes: 1 }, seed: 3 },
@@ -67,12 +76,13 @@ export function modelOf(
 
 export const rowLength = (shape: readonly number[]): number => shape.reduce((product, extent) => product * extent, 1)
 
-/** The library's v(x, t), x [B, D], t [B]. */
+/** The library's v(x, t, cond), x [B, D], t [B], cond [B, C]. */
 export async function velocity(
   { network }: Pick<FlowModel, 'network'>,
   { parameters, outputScale }: FlowModel['stages'][number],
   x: Float32Array,
   t: Float32Array,
+  cond?: Float32Array,
 ): Promise<Float32Array> {
   const device = await openDevice(engine)
   const filled = (values: Float32Array) => {
@@ -89,6 +99,7 @@ export async function velocity(
       parameters: builder.tensor(filled(parameters)),
       x: builder.tensor(filled(x), shape),
       t: builder.tensor(filled(t)),
+      condition: cond && builder.tensor(filled(cond), [t.length, network.condition]),
       out: builder.tensor(out, shape),
     },
     outputScale,
@@ -96,5 +107,28 @@ export async function velocity(
   await (await device.compile(builder.build())).run()
   const values = (await out.read()) as Float32Array
   await device.dispose()
-  return values
+  return Float32Array.from(values)
+}
+
+/** The greatest difference, in units of the wanted value's size where that is above 1. */
+export function farthest(got: Float32Array, wanted: Float32Array): number {
+  if (got.length !== wanted.length) throw new Error(`${got.length} values, not ${wanted.length}`)
+  return got.reduce(
+    (most, value, i) => Math.max(most, Math.abs(value - wanted[i]) / Math.max(1, Math.abs(wanted[i]))),
+    0,
+  )
+}
+
+/** What the library makes of the same noise. */
+export async function decoded(model: FlowModel, z: Float32Array, options: ExportOptions = {}): Promise<Float32Array> {
+  const device = await openDevice(engine)
+  const flow = new Flow(model, device, async () => device)
+  const { licence: _, ...overrides } = options
+  const { values } = await flow.decode(
+    { values: z, shape: [z.length / rowLength(model.rowShape), ...model.rowShape] },
+    overrides,
+  )
+  await flow.dispose()
+  await device.dispose()
+  return Float32Array.from(values)
 }

@@ -6,15 +6,13 @@ import { join } from 'node:path'
 import * as node from 'onnxruntime-node'
 import * as web from 'onnxruntime-web'
 import { afterAll, describe, expect, it } from 'vitest'
-import { openDevice } from '../../src/device/node/select.js'
-import type { ExportOptions } from '../../src/export/exporter.js'
-import { onnx } from '../../src/export/onnx/onnx.js'
+import type { ExportedModel, ExportOptions } from '../../src/export/exporter.js'
+import { fieldFile, onnx } from '../../src/export/onnx/onnx.js'
 import { rademacher } from '../../src/kernels/rademacher.js'
-import { Flow, type FlowModel } from '../../src/model/flow.js'
+import { mlpNetwork } from '../../src/networks/mlp/mlp.js'
 import { modelSchema, networkFor, resolveModel } from '../../src/networks/registry.js'
 import { fixedStepSolvers } from '../../src/ode/methods.js'
-import { engine } from '../cli/lfm.js'
-import { modelOf, noise, rk4, rowLength, velocity } from './models.js'
+import { decoded, farthest, modelOf, noise, parametersOf, rk4, rowLength, velocity } from './models.js'
 import { askPython, pythonWith } from './python.js'
 
 const work = mkdtempSync(join(tmpdir(), 'lfm-export-'))
@@ -23,8 +21,8 @@ afterAll(() => rmSync(work, { recursive: true }))
 /** The greatest difference to the library's own numbers, in units of their size where that is above 1. */
 const TOLERANCE = 1e-4
 
-async function filesOf(model: FlowModel, options: ExportOptions = {}): Promise<Map<string, Buffer>> {
-  const files = await onnx({ ...model, rowKind: 'points', version: '0.0.0' }, options)
+async function filesOf(model: ExportedModel, options: ExportOptions = {}): Promise<Map<string, Buffer>> {
+  const files = await onnx(model, options)
   return new Map(files.map(({ path, content }) => [path, Buffer.concat([...(content as Iterable<Uint8Array>)])]))
 }
 
@@ -45,30 +43,12 @@ async function run(
   return { values: result.data as Float32Array, shape: result.dims }
 }
 
-function farthest(got: Float32Array, wanted: Float32Array): number {
-  expect(got.length).toBe(wanted.length)
-  return got.reduce(
-    (most, value, i) => Math.max(most, Math.abs(value - wanted[i]) / Math.max(1, Math.abs(wanted[i]))),
-    0,
-  )
-}
-
-/** What the library makes of the same noise. */
-async function decoded(model: FlowModel, z: Float32Array, options: ExportOptions = {}): Promise<Float32Array> {
-  const device = await openDevice(engine)
-  const flow = new Flow(model, device, async () => device)
-  const { licence: _, ...overrides } = options
-  const { values } = await flow.decode(
-    { values: z, shape: [z.length / rowLength(model.rowShape), ...model.rowShape] },
-    overrides,
-  )
-  await flow.dispose()
-  await device.dispose()
-  return Float32Array.from(values)
-}
-
 /** How far samples of a runtime are from the library's, for batches of one row and of several. */
-async function samplesApart(model: FlowModel, options: ExportOptions = {}, runtime: Runtime = node): Promise<number> {
+async function samplesApart(
+  model: ExportedModel,
+  options: ExportOptions = {},
+  runtime: Runtime = node,
+): Promise<number> {
   const sampler = (await filesOf(model, options)).get('sampler.onnx')!
   let most = 0
   for (const rows of [1, 5]) {
@@ -122,7 +102,7 @@ const unets = {
 }
 /** Two levels with attention on the lower one. */
 const written = { kind: 'unet', width: 8, multipliers: [1, 2], depth: 1, attention: [2], headChannels: 4, groups: 4 }
-const unetOf = (changes: object): FlowModel =>
+const unetOf = (changes: object): ExportedModel =>
   modelOf({ ...written, ...changes }, [2, 4, 4], { gammas: [null], sample: { ...rk4, solver: 'midpoint', steps: 2 } })
 
 describe('the sampler of a UNet', () => {
@@ -158,6 +138,28 @@ describe('the velocity of a sub-flow', () => {
     }
   })
 
+  it('takes a condition', async () => {
+    const spec = {
+      kind: 'mlp',
+      dimension: 2,
+      condition: 3,
+      hidden: [8],
+      activation: 'tanh',
+      beta: 1,
+      time: 'first',
+    } as const
+    const network = mlpNetwork({ ...spec, frequencies: [2] })
+    const stage = { parameters: parametersOf(network, 4), outputScale: 1, gamma: null, angle: null }
+    const [x, cond, t] = [noise(2 * 5, 1), noise(3 * 5, 2), Float32Array.of(0, 0.1, 0.5, 0.7, 1)]
+    // no model takes one yet, so there is no sampler to ask for
+    const file = Buffer.concat([
+      ...(fieldFile('field.onnx', { ...modelOf(table, [2]), network, stages: [stage] }, 0, {})
+        .content as Iterable<Uint8Array>),
+    ])
+    const got = await run(node, file, { x: [x, [5, 2]], t: [t, [5]], cond: [cond, [5, 3]] }, 'v')
+    expect(farthest(got.values, await velocity({ network }, stage, x, t, cond))).toBeLessThan(TOLERANCE)
+  })
+
   it('has a number in its name where there are several sub-flows', async () => {
     const names = async (gammas: (number | null)[]) => [...(await filesOf(modelOf(table, [3], { gammas }))).keys()]
     expect(await names([null])).toEqual(['field.onnx', 'sampler.onnx'])
@@ -185,7 +187,7 @@ print(json.dumps({
   "bytes": sum(len(each.raw_data) for each in model.graph.initializer),
 }))
 `
-  async function checked(model: FlowModel, file: string, options: ExportOptions = {}) {
+  async function checked(model: ExportedModel, file: string, options: ExportOptions = {}) {
     const path = join(work, 'checked.onnx')
     writeFileSync(path, (await filesOf(model, options)).get(file)!)
     return askPython(python!, check, [path])
@@ -223,13 +225,13 @@ describe('what cannot be exported', () => {
 
   it('is a solver that finds its steps while it goes', async () => {
     await expect(filesOf(small, { solver: 'dopri5' })).rejects.toThrow(
-      /^dopri5 finds its steps while it goes, but a graph has a list of them: take --solver euler, midpoint, heun, rk4, ab2/,
+      /^dopri5 finds its steps while it goes, but an exported sampler has a list of them: take --solver euler, midpoint, heun, rk4, ab2/,
     )
   })
 
   it('is a layer without a counterpart, which is named', async () => {
     const { network } = small
-    const strange: FlowModel = {
+    const strange: ExportedModel = {
       ...small,
       network: {
         ...network,

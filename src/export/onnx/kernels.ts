@@ -87,14 +87,18 @@ const channelsFirst =
 
 const inputFeatures: Translation<object> = ({ graph, memory }, { x, condition, frequencies, y }) => {
   const rows = memory.rows(x)
-  const waves = [...(frequencies ? memory.known(frequencies) : [])].flatMap((frequency) => {
+  const parts = [rows]
+  if (condition) {
+    const given = memory.rows(condition)
+    // one row for all is joined to as many as x has
+    const zeros = memory.isConstant(condition) ? [scaled(graph, part(graph, rows, 0, 1), 0)] : []
+    parts.push(plus(graph, given, ...zeros))
+  }
+  for (const frequency of frequencies ? memory.known(frequencies) : []) {
     const angle = scaled(graph, rows, frequency)
-    return [graph.node('Sin', [angle]), graph.node('Cos', [angle])]
-  })
-  memory.holdRows(
-    y,
-    graph.node('Concat', [rows, ...(condition ? [memory.rows(condition)] : []), ...waves], { axis: 1 }),
-  )
+    parts.push(graph.node('Sin', [angle]), graph.node('Cos', [angle]))
+  }
+  memory.holdRows(y, graph.node('Concat', parts, { axis: 1 }))
 }
 
 const linearForward: Translation<LinearForwardAttributes> = ({ graph, memory }, o, { activation, beta, scale }) => {

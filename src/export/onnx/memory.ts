@@ -9,9 +9,8 @@ import { LocalFlowError } from '../../errors.js'
 import { size } from '../../kernels/contract.js'
 import { type Layout, pictureExtents } from '../../kernels/pictures.js'
 import type { ProgramTensor } from '../../program/program.js'
-
+import { writtenTo } from '../recorder.js'
 import type { Graph } from './graph.js'
-import { writtenTo } from './recorder.js'
 
 /** A value in a window of a storage. */
 interface Held {
@@ -33,9 +32,21 @@ export class Memory {
 
   constructor(private readonly graph: Graph) {}
 
-  /** The value of rows [B, …extents]; the graph sees a row in the same extents, or in others of as many elements. */
+  /**
+   * The value of rows [B, …extents]; the graph sees a row in the same extents, or in others of as many elements. What is the same
+   * in every row of a batch is one row, [1, …extents].
+   */
   rows(tensor: ProgramTensor, extents: readonly number[] = tensor.shape.slice(1)): string {
-    return this.dense(tensor, extents)
+    if (!this.isConstant(tensor)) return this.dense(tensor, extents)
+    const all = this.known(tensor)
+    const row = all.subarray(0, all.length / tensor.shape[0])
+    if (all.some((value, i) => value !== row[i % row.length])) throw this.unknown(tensor)
+    return this.graph.constant([...row], [1, ...extents])
+  }
+
+  /** Whether a tensor is in the program itself. */
+  isConstant({ storage }: ProgramTensor): boolean {
+    return storage.kind === 'constant'
   }
 
   holdRows(tensor: ProgramTensor, name: string, extents: readonly number[] = tensor.shape.slice(1)): void {

@@ -4,17 +4,15 @@
  * are. So a graph computes what the library computes, up to the order of sums.
  */
 
-import { InvalidArgumentError, LocalFlowError } from '../../errors.js'
-import { Flow } from '../../model/flow.js'
-import { fixedStepSolvers } from '../../ode/methods.js'
-import { describeSolver, isAdaptive, overridden } from '../../ode/solver.js'
+import { LocalFlowError } from '../../errors.js'
 import { expand } from '../../program/lower.js'
-import { ALIGNMENT, type Operation, type Program, ProgramBuilder, type ProgramTensor } from '../../program/program.js'
+import { ALIGNMENT, type Program, ProgramBuilder, type ProgramTensor } from '../../program/program.js'
 import { type ExportedFile, type ExportedModel, type Exporter, type ExportOptions, NO_LICENCE } from '../exporter.js'
+import { Recorder } from '../recorder.js'
+import { recordSampler } from '../sampler.js'
 import { Graph } from './graph.js'
 import { translated, translationOf } from './kernels.js'
 import { Memory } from './memory.js'
-import { Recorder, wasRead } from './recorder.js'
 
 /** The most that a protocol-buffer message may hold. */
 const MOST_BYTES = 2 ** 31 - 1
@@ -65,10 +63,15 @@ function finished(path: string, graph: Graph, model: ExportedModel, metadata: Re
   return { path, content: parts }
 }
 
-/** v(x, t) of a sub-flow, x standardised as in training: x [n, …dims], t [n] → v [n, …dims]. */
-function fieldFile(path: string, model: ExportedModel, number: number, { licence }: ExportOptions): ExportedFile {
+/** v(x, t, cond) of a sub-flow, x standardised as in training: x [n, …dims], t [n], cond [n, C] → v [n, …dims]. */
+export function fieldFile(
+  path: string,
+  model: ExportedModel,
+  number: number,
+  { licence }: ExportOptions,
+): ExportedFile {
   const { network, rowShape, stages } = model
-  const { parameters, outputScale } = stages[number]
+  const { parameters, outputScale, jump } = stages[number]
   const graph = new Graph('velocity')
   const memory = new Memory(graph)
   const device = new Recorder()
@@ -80,16 +83,25 @@ function fieldFile(path: string, model: ExportedModel, number: number, { licence
   const out = builder.tensor(device.createBuffer(ROWS * network.dimension), [ROWS, network.dimension])
   memory.holdRows(x, graph.input({ name: 'x', shape: [BATCH, ...rowShape] }), rowShape)
   memory.holdRows(t, graph.input({ name: 't', shape: [BATCH] }), [])
-  network.addVelocity(builder, { parameters: builder.tensor(own), x, t, out }, outputScale)
+  const { condition: C } = network
+  const condition = C > 0 ? builder.tensor(device.createBuffer(ROWS * C), [ROWS, C]) : undefined
+  if (condition) memory.holdRows(condition, graph.input({ name: 'cond', shape: [BATCH, C] }))
+  network.addVelocity(builder, { parameters: builder.tensor(own), x, t, condition, out }, outputScale)
   translate(graph, memory, builder.build())
   graph.output(memory.rows(out, rowShape), { name: 'v', shape: [BATCH, ...rowShape] })
   return finished(path, graph, model, {
     sub_flow: `${number + 1} of ${stages.length}, 1 at the data`,
-    time: '0 at the data side of the sub-flow, 1 at the noise side',
+    ...(jump ? { map: mapWords[jump.kind] } : { time: '0 at the data side of the sub-flow, 1 at the noise side' }),
     ...scalerWords(model),
     licence: licence ?? NO_LICENCE,
   })
 }
+
+/** What v of a student is. */
+const mapWords = {
+  map: 'x - v(x, t) is its other end, for the one t that it was trained at',
+  average: 'x - (t - cond) v(x, t, cond) is the state at the time cond, from the one at t',
+} as const
 
 /** What x of a field is: (data − mean)/std. */
 const scalerWords = ({ scaler }: ExportedModel): Record<string, string> =>
@@ -97,47 +109,22 @@ const scalerWords = ({ scaler }: ExportedModel): Record<string, string> =>
 
 /** noise [n, …dims] → samples [n, …dims] in the units of the data. */
 async function samplerFile(path: string, model: ExportedModel, options: ExportOptions): Promise<ExportedFile> {
-  const { rowShape, scaler, stages, settings } = model
-  const { licence, ...overrides } = options
-  const solver = overridden(settings.sample, overrides)
-  if (isAdaptive(solver)) {
-    throw new InvalidArgumentError(
-      `${solver.solver} finds its steps while it goes, but a graph has a list of them: take --solver ` +
-        `${fixedStepSolvers.join(', ')}, with --steps or --evaluations.`,
-    )
-  }
-  const device = new Recorder()
-  const flow = new Flow(model, device, async () => device)
-  await flow.sample(1, overrides)
+  const { rowShape, scaler, stages } = model
+  const { operations, noise, samples, evaluations, solver } = await recordSampler(model, options)
   const graph = new Graph('sampler')
   const memory = new Memory(graph)
-  const { operations } = device.programs[0]
-  const drawing = operations.filter(({ contract }) => contract.name === 'normal')
-  for (const { operands } of drawing) {
-    memory.holdRows(operands.y!, graph.input({ name: 'noise', shape: [BATCH, ...rowShape] }), rowShape)
-  }
-  translate(graph, memory, { operations: operations.filter((operation) => !drawing.includes(operation)) })
-  let samples = memory.rows(resultOf(operations), rowShape)
+  memory.holdRows(noise, graph.input({ name: 'noise', shape: [BATCH, ...rowShape] }), rowShape)
+  translate(graph, memory, { operations })
+  let values = memory.rows(samples, rowShape)
   if (scaler) {
-    samples = graph.node('Mul', [samples, graph.constant(scaler.std)])
-    samples = graph.node('Add', [samples, graph.constant(scaler.mean)])
+    values = graph.node('Mul', [values, graph.constant(scaler.std)])
+    values = graph.node('Add', [values, graph.constant(scaler.mean)])
   }
-  graph.output(samples, { name: 'samples', shape: [BATCH, ...rowShape] })
+  graph.output(values, { name: 'samples', shape: [BATCH, ...rowShape] })
   return finished(path, graph, model, {
     sub_flows: String(stages.length),
-    solver: describeSolver(solver),
-    evaluations: String(flow.evaluations?.mean),
-    licence: licence ?? NO_LICENCE,
+    solver,
+    evaluations: String(evaluations),
+    licence: options.licence ?? NO_LICENCE,
   })
-}
-
-/** What the host reads when a program has run. */
-function resultOf(operations: readonly Operation[]): ProgramTensor {
-  for (const { operands, contract } of [...operations].reverse()) {
-    for (const [name, tensor] of Object.entries(operands)) {
-      const writes = contract.operands[name].access !== 'read'
-      if (writes && tensor?.storage.kind === 'buffer' && wasRead(tensor.storage.buffer)) return tensor
-    }
-  }
-  throw new LocalFlowError('The program of a sample has no result.')
 }

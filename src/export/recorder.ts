@@ -3,10 +3,10 @@
  * model can be asked for a sample and its own program be read afterwards: what is exported is what a device would have run.
  */
 
-import type { Device, DeviceBuffer, DeviceInfo, Executable, MemoryUse, ProgramMemory } from '../../device/device.js'
-import type { DType } from '../../kernels/contract.js'
-import { kernels } from '../../kernels/registry.js'
-import type { Program } from '../../program/program.js'
+import type { Device, DeviceBuffer, DeviceInfo, Executable, MemoryUse, ProgramMemory } from '../device/device.js'
+import type { DType } from '../kernels/contract.js'
+import { kernels } from '../kernels/registry.js'
+import type { Program } from '../program/program.js'
 
 type Values = Float32Array | Uint32Array
 

@@ -1,0 +1,153 @@
+class ResidualBlock(nn.Module):
+    """Modules under the names of guided-diffusion, as all of them here."""
+
+    def __init__(self, model, channels, outputs, resample=None):
+        super().__init__()
+        groups, width = model["groups"], model["width"]
+        self.resample, self.scale_shift = resample, model["scaleShift"]
+        self.in_layers = nn.Sequential(
+            nn.GroupNorm(groups, channels), nn.SiLU(), nn.Conv2d(channels, outputs, 3, padding=1)
+        )
+        columns = 2 * outputs if self.scale_shift else outputs
+        self.emb_layers = nn.Sequential(nn.SiLU(), nn.Linear(4 * width, columns))
+        self.out_layers = nn.Sequential(
+            nn.GroupNorm(groups, outputs),
+            nn.SiLU(),
+            nn.Dropout(model["dropout"]),
+            nn.Conv2d(outputs, outputs, 3, padding=1),
+        )
+        self.skip_connection = nn.Identity() if channels == outputs else nn.Conv2d(channels, outputs, 1)
+
+    def resized(self, x):
+        if self.resample == "down":
+            return F.avg_pool2d(x, 2)
+        return F.interpolate(x, scale_factor=2, mode="nearest") if self.resample == "up" else x
+
+    def forward(self, x, embedded):
+        norm, act, conv = self.in_layers
+        h = conv(self.resized(act(norm(x))))
+        e = self.emb_layers(embedded)[:, :, None, None]
+        if self.scale_shift:
+            scale, shift = e.chunk(2, dim=1)
+            h = self.out_layers[1:](self.out_layers[0](h) * (1 + scale) + shift)
+        else:
+            h = self.out_layers(h + e)
+        return self.skip_connection(self.resized(x)) + h
+
+
+class Attention(nn.Module):
+    """Head after head, and within a head q, k and v."""
+
+    def __init__(self, model, channels):
+        super().__init__()
+        self.heads = channels // model["headChannels"]
+        self.norm = nn.GroupNorm(model["groups"], channels)
+        self.qkv = nn.Conv1d(channels, 3 * channels, 1)
+        self.proj_out = nn.Conv1d(channels, channels, 1)
+
+    def forward(self, x, _):
+        n, channels, height, breadth = x.shape
+        d = channels // self.heads
+        x = x.reshape(n, channels, -1)
+        q, k, v = self.qkv(self.norm(x)).reshape(n * self.heads, 3 * d, -1).split(d, dim=1)
+        p = torch.softmax(torch.bmm((q / math.sqrt(d)).transpose(1, 2), k), dim=-1)
+        mixed = torch.bmm(v, p.transpose(1, 2)).reshape(n, channels, -1)
+        return (x + self.proj_out(mixed)).reshape(n, channels, height, breadth)
+
+
+class Down(nn.Module):
+    def __init__(self, channels):
+        super().__init__()
+        self.op = nn.Conv2d(channels, channels, 3, stride=2, padding=1)
+
+    def forward(self, x, _):
+        return self.op(x)
+
+
+class Up(nn.Module):
+    def __init__(self, channels):
+        super().__init__()
+        self.conv = nn.Conv2d(channels, channels, 3, padding=1)
+
+    def forward(self, x, _):
+        return self.conv(F.interpolate(x, scale_factor=2, mode="nearest"))
+
+
+class First(nn.Conv2d):
+    def forward(self, x, _):
+        return super().forward(x)
+
+
+class UNet(nn.Module):
+    """v(t, x) of one sub-flow."""
+
+    def __init__(self, model, row_shape):
+        super().__init__()
+        self.row_shape = row_shape
+        pictured, height, _ = row_shape
+        width, depth, multipliers = model["width"], model["depth"], model["multipliers"]
+        last = len(multipliers) - 1
+        half = width // 2
+        self.odd = width % 2
+        self.time_embed = nn.Sequential(nn.Linear(width, 4 * width), nn.SiLU(), nn.Linear(4 * width, 4 * width))
+        self.register_buffer("frequencies", 10_000 ** (-torch.arange(half) / half), persistent=False)
+
+        def step(block, channels):
+            return nn.ModuleList([block, *([Attention(model, channels)] if height in model["attention"] else [])])
+
+        def resample(kind, channels):
+            if model["residualResampling"]:
+                return ResidualBlock(model, channels, channels, kind)
+            return Down(channels) if kind == "down" else Up(channels)
+
+        channels = width * multipliers[0]
+        self.input_blocks = nn.ModuleList([nn.ModuleList([First(pictured, channels, 3, padding=1)])])
+        skips = [channels]
+        for level, multiplier in enumerate(multipliers):
+            for _ in range(depth):
+                outputs = width * multiplier
+                self.input_blocks.append(step(ResidualBlock(model, channels, outputs), outputs))
+                channels = outputs
+                skips.append(channels)
+            if level < last:
+                self.input_blocks.append(nn.ModuleList([resample("down", channels)]))
+                skips.append(channels)
+                height //= 2
+        middle = [ResidualBlock(model, channels, channels) for _ in range(2)]
+        self.middle_block = nn.ModuleList([middle[0], Attention(model, channels), middle[1]])
+        self.output_blocks = nn.ModuleList()
+        for level in reversed(range(last + 1)):
+            outputs = width * multipliers[level]
+            for i in range(depth + 1):
+                block = step(ResidualBlock(model, channels + skips.pop(), outputs), outputs)
+                if level > 0 and i == depth:
+                    block.append(resample("up", outputs))
+                    height *= 2
+                self.output_blocks.append(block)
+                channels = outputs
+        self.out = nn.Sequential(
+            nn.GroupNorm(model["groups"], channels), nn.SiLU(), nn.Conv2d(channels, pictured, 3, padding=1)
+        )
+
+    def forward(self, t, x):
+        """t a number or [n], x [n, D]."""
+        t = torch.as_tensor(t, dtype=x.dtype, device=x.device).reshape(-1, 1).expand(len(x), 1)
+        angles = t * self.frequencies
+        embedded = self.time_embed(F.pad(torch.cat([torch.cos(angles), torch.sin(angles)], 1), (0, self.odd)))
+        h = x.reshape(len(x), *self.row_shape)
+        skips = []
+        for block in self.input_blocks:
+            for module in block:
+                h = module(h, embedded)
+            skips.append(h)
+        for module in self.middle_block:
+            h = module(h, embedded)
+        for block in self.output_blocks:
+            h = torch.cat([h, skips.pop()], 1)
+            for module in block:
+                h = module(h, embedded)
+        return self.out(h).reshape(len(x), -1)
+
+
+def make_network(config):
+    return UNet(config["model"], config["row_shape"])

@@ -1,0 +1,95 @@
+/**
+ * The sampler of a model, read off the program that `Flow.sample` would have a device run, whatever the model's stages are: flows
+ * that a solver integrates, or maps. Forms that unroll a sampler translate the program; those that have a loop of their own take
+ * the list of evaluations.
+ */
+
+import { InvalidArgumentError, LocalFlowError } from '../errors.js'
+import { Flow } from '../model/flow.js'
+import type { Evaluation } from '../ode/evaluations.js'
+import type { IntegrationAttributes } from '../ode/integrate.js'
+import { fixedStepSolvers } from '../ode/methods.js'
+import { describeSolver, overridden } from '../ode/solver.js'
+import type { Operation, ProgramTensor } from '../program/program.js'
+import type { ExportedModel, ExportOptions } from './exporter.js'
+import { Recorder, wasRead, writtenTo } from './recorder.js'
+
+export interface RecordedSampler {
+  /** what follows the drawing of noise */
+  readonly operations: readonly Operation[]
+  /** [B, D], standard normal */
+  readonly noise: ProgramTensor
+  /** [B, D], standardised as the data are in training */
+  readonly samples: ProgramTensor
+  /** evaluations of the network, of each row */
+  readonly evaluations: number
+  /** for people: the solver with its steps and clock */
+  readonly solver: string
+}
+
+/** Throws InvalidArgumentError for a solver that finds its steps while it goes. */
+export async function recordSampler(
+  model: ExportedModel,
+  { licence: _, ...overrides }: ExportOptions,
+): Promise<RecordedSampler> {
+  const device = new Recorder()
+  const flow = new Flow(model, device, async () => device)
+  await flow.sample(1, overrides)
+  const solver = overridden(model.settings.sample, overrides)
+  if (device.programs.length > 1) {
+    throw new InvalidArgumentError(
+      `${solver.solver} finds its steps while it goes, but an exported sampler has a list of them: take --solver ` +
+        `${fixedStepSolvers.join(', ')}, with --steps or --evaluations.`,
+    )
+  }
+  const [{ operations }] = device.programs
+  const drawing = operations.find(({ contract }) => contract.name === 'normal')
+  if (!drawing) throw new LocalFlowError('The program of a sample draws no noise.')
+  return {
+    operations: operations.filter((operation) => operation !== drawing),
+    noise: drawing.operands.y!,
+    samples: resultOf(operations),
+    evaluations: flow.evaluations!.mean,
+    solver: flow.isFlow ? describeSolver(solver) : 'none: the maps of a student',
+  }
+}
+
+/** What the host reads when a program has run. */
+function resultOf(operations: readonly Operation[]): ProgramTensor {
+  for (const { operands, contract } of [...operations].reverse()) {
+    for (const [name, tensor] of Object.entries(operands)) {
+      const writes = contract.operands[name].access !== 'read'
+      if (writes && tensor?.storage.kind === 'buffer' && wasRead(tensor.storage.buffer)) return tensor
+    }
+  }
+  throw new LocalFlowError('The program of a sample has no result.')
+}
+
+/** An evaluation, of the stage counted from 0 at the data. */
+export interface StageEvaluation extends Omit<Evaluation, 'network'> {
+  readonly stage: number
+}
+
+/**
+ * The evaluations of a sampler one after another (src/ode/evaluations.ts).
+ * @throws LocalFlowError where the sampler does something else as well
+ */
+export function evaluationsOf({ operations }: RecordedSampler, { stages, network }: ExportedModel): StageEvaluation[] {
+  return operations.flatMap(({ contract, operands, attributes }) => {
+    if (contract.name !== 'integrate' || operands.condition) {
+      throw new LocalFlowError(
+        `The sampler has a step that only a graph can hold: ${contract.name}. Export it to onnx.`,
+      )
+    }
+    const { storage, offset } = operands.parameters!
+    const P = network.parameterLength
+    return (attributes as unknown as IntegrationAttributes).evaluations.map(({ network: number, ...evaluation }) => {
+      const own = storage.kind === 'buffer' ? writtenTo(storage.buffer, offset + number * P, P) : null
+      const stage = stages.findIndex(
+        ({ parameters }) => parameters.buffer === own?.buffer && parameters.byteOffset === own.byteOffset,
+      )
+      if (stage < 0) throw new LocalFlowError('The sampler evaluates a network that is none of the model’s.')
+      return { ...evaluation, stage }
+    })
+  })
+}

@@ -1,0 +1,129 @@
+/** From a flow to what an exporter is given, and back from what was exported, or from networks that PyTorch trained. */
+
+import { stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { manifestName } from '../checkpoint/index.js'
+import { type ResolvedOptions, resolveOptions } from '../config/index.js'
+import { CheckpointError, InvalidArgumentError } from '../errors.js'
+import type { ExportedModel, Metric, ModelFacts } from '../export/exporter.js'
+import { configName, readFolder } from '../export/folder.js'
+import { fromOfficial } from '../export/weights.js'
+import { readData } from '../files/reading.js'
+import { decodeSafetensors, type Safetensors } from '../files/safetensors.js'
+import type { Flow } from '../model/flow.js'
+import { networkFor } from '../networks/registry.js'
+import type { TrainedNetwork } from '../recipes/recipe.js'
+import { stagesOf } from '../recipes/settings.js'
+import type { FlowContents } from './flow-contents.js'
+import { asNamed, expectRoom, packageVersion, type RunExtra } from './run.js'
+
+/** What a run knows of its model beside the model. */
+export function factsOf({ columns, report }: RunExtra): ModelFacts {
+  const metrics: Metric[] = []
+  const { evaluation, quality, data } = report ?? {}
+  if (evaluation) {
+    const { nll, bitsPerDim, nfe, n, solver, trace } = evaluation
+    const how = `${n} test rows, ${solver}, trace ${trace}`
+    metrics.push({ name: 'negative log-likelihood, nats', value: nll, evaluations: nfe, how })
+    if (bitsPerDim) metrics.push({ name: 'bits per dimension', value: bitsPerDim, evaluations: nfe, how })
+  }
+  if (quality) {
+    const { fid, precision, recall, nfe, solver, samples, against, features } = quality
+    const how = `${samples} samples by ${solver}, against ${against.n} of the ${against.part} part, features ${features}`
+    for (const [name, value] of Object.entries({ FID: fid, precision, recall })) {
+      metrics.push({ name, value, evaluations: nfe, how })
+    }
+  }
+  return { columns, data: data ? `${data.description}, ${data.train} rows` : null, metrics }
+}
+
+export const noFacts: ModelFacts = { columns: null, data: null, metrics: [] }
+
+/** A flow as exporters take it. */
+export function exportedModel(
+  flow: Flow,
+  { options, raw, rowKind, facts }: Omit<FlowContents, 'subFlows'>,
+): ExportedModel {
+  const { field: network, stages, rowShape, scaler, settings } = flow
+  const model = { network, stages, rowShape, scaler, settings, jumps: options.distill?.into }
+  return { ...model, ...(facts ?? noFacts), section: options.model, raw, rowKind, version: packageVersion }
+}
+
+/** Whether a folder holds an exported model, and no run. */
+export async function isExported(folder: string): Promise<boolean> {
+  const has = (name: string): Promise<boolean> =>
+    stat(join(folder, name)).then(
+      () => true,
+      () => false,
+    )
+  return !(await has(manifestName)) && (await has(configName))
+}
+
+/** Reads an exported model. Throws CheckpointError where it is damaged, tampered with, or of a newer version. */
+export async function readExported(folder: string): Promise<FlowContents> {
+  const { raw, rowShape, rowKind, columns, scaler, subFlows } = await readFolder(folder)
+  const options = resolveOptions(raw, `the options in ${join(folder, configName)}`)
+  return {
+    options,
+    raw,
+    rowShape,
+    rowKind,
+    scaler,
+    facts: { ...noFacts, columns },
+    subFlows: networksOf(options, rowShape, subFlows, folder),
+  }
+}
+
+/** The networks of state_dicts, one for each sub-flow from the data to the noise. */
+function networksOf(
+  options: ResolvedOptions,
+  rowShape: readonly number[],
+  subFlows: readonly Safetensors['tensors'][],
+  origin: string,
+): TrainedNetwork[] {
+  const N = stagesOf(options).length
+  if (subFlows.length !== N) {
+    throw new CheckpointError(
+      `${origin} has the networks of ${subFlows.length} sub-flows, but its options are of ${N}.`,
+    )
+  }
+  const network = networkFor(options.model, rowShape)
+  return subFlows.map((tensors) => {
+    const named = asNamed(tensors)
+    expectRoom(origin, network, named)
+    return { parameters: fromOfficial(network, options.model.kind, [...named.values()]), outputScale: 1 }
+  })
+}
+
+/** What is known of weights that are imported. */
+export interface ImportedRows extends Pick<FlowContents, 'options' | 'raw' | 'rowKind' | 'scaler'> {
+  /** null: told from the last layer's bias */
+  readonly rowShape: readonly number[] | null
+  readonly columns: readonly string[] | null
+}
+
+/**
+ * A flow of networks that PyTorch trained: files with one state_dict each, from the data to the noise, under the names of the
+ * paper's official code or of guided-diffusion.
+ * @throws CheckpointError where a file is damaged, or of another architecture
+ */
+export async function importWeights(paths: readonly string[], rows: ImportedRows): Promise<FlowContents> {
+  const subFlows: Safetensors['tensors'][] = []
+  for (const path of paths) subFlows.push(decodeSafetensors(await readData(path), path).tensors)
+  const rowShape = rows.rowShape ?? [widthOf(subFlows[0], paths[0])]
+  const { options, raw, rowKind, scaler, columns } = rows
+  const networks = networksOf(options, rowShape, subFlows, paths.join(', '))
+  return { options, raw, rowShape, rowKind, scaler, facts: { ...noFacts, columns }, subFlows: networks }
+}
+
+/** D of an MLP: the outputs of its last layer. */
+function widthOf(tensors: Safetensors['tensors'], path: string): number {
+  const [last] = [...tensors.keys()]
+    .map((name) => /^net\.(\d+)\.bias$/.exec(name))
+    .filter((match) => match !== null)
+    .sort((a, b) => Number(b[1]) - Number(a[1]))
+  if (last) return tensors.get(last[0])!.shape[0]
+  throw new InvalidArgumentError(
+    `${path} does not say how many values a row has (there is no net.N.bias in it); give data.columns or data.size in the config.`,
+  )
+}

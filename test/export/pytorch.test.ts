@@ -1,0 +1,172 @@
+/** Models for PyTorch: what model.py computes from an exported folder is what the library computes, and the way back. */
+
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, describe, expect, it } from 'vitest'
+import type { ExportedModel, ExportOptions } from '../../src/export/exporter.js'
+import { readFolder, subFlowName } from '../../src/export/folder.js'
+import { fromOfficial, officialTensors } from '../../src/export/weights.js'
+import { writeExport } from '../../src/export/write.js'
+import { decodeSafetensors } from '../../src/files/safetensors.js'
+import { decoded, farthest, modelOf, noise, rk4, rowLength, velocity } from './models.js'
+import { askPython, pythonWith } from './python.js'
+
+const work = mkdtempSync(join(tmpdir(), 'lfm-pytorch-'))
+afterAll(() => rmSync(work, { recursive: true }))
+
+const TOLERANCE = 1e-4
+
+let folders = 0
+async function exported(model: ExportedModel, options: ExportOptions = {}): Promise<string> {
+  const folder = join(work, `model-${folders++}`)
+  await writeExport(model, 'pytorch', folder, options)
+  return folder
+}
+
+const table = { hidden: [9, 7], activation: 'softplus20' }
+const scaler = { mean: [100, -3, 0.5], std: [20, 0.01, 1] }
+const unet = { kind: 'unet', width: 8, multipliers: [1, 2], depth: 1, attention: [2], headChannels: 4, groups: 4 }
+const unetOf = (changes: object): ExportedModel =>
+  modelOf({ ...unet, ...changes }, [2, 4, 4], { gammas: [null], sample: { ...rk4, solver: 'midpoint', steps: 2 } })
+
+describe('the names of parameters', () => {
+  it('of an MLP are those of the official code', () => {
+    const { network, stages } = modelOf(table, [3])
+    expect(officialTensors(network, 'mlp', stages[0]).map(({ name, shape }) => [name, shape])).toEqual([
+      ['net.0.weight', [9, 4]],
+      ['net.0.bias', [9]],
+      ['net.1.weight', [7, 9]],
+      ['net.1.bias', [7]],
+      ['net.2.weight', [3, 7]],
+      ['net.2.bias', [3]],
+    ])
+  })
+
+  it.each<[string, ExportedModel]>([
+    ['an MLP', modelOf(table, [3])],
+    ['a UNet', unetOf({})],
+  ])('of %s lead back to its parameters, an output scale multiplied in', async (_, model) => {
+    const { network, section, stages } = model
+    const [stage] = stages
+    const tensors = (outputScale: number) => officialTensors(network, section.kind, { ...stage, outputScale })
+    expect(fromOfficial(network, section.kind, tensors(1))).toEqual(stage.parameters)
+    const parameters = fromOfficial(network, section.kind, tensors(1.5))
+    const x = noise(2 * network.dimension)
+    const t = Float32Array.of(0.2, 0.9)
+    const scaled = await velocity(model, { ...stage, outputScale: 1.5 }, x, t)
+    expect(farthest(await velocity(model, { ...stage, parameters, outputScale: 1 }, x, t), scaled)).toBeLessThan(1e-5)
+  })
+})
+
+describe('a folder', () => {
+  it('is read again as what it was written from', async () => {
+    const model = { ...modelOf(table, [3], { scaler }), columns: ['a', 'b', 'c'] }
+    const folder = await exported(model, { licence: 'MIT' })
+    const { subFlows, ...read } = await readFolder(folder)
+    const { rowShape, rowKind, columns, raw } = model
+    expect(read).toEqual({ rowShape, rowKind, columns, raw, scaler })
+    expect(subFlows.map((tensors) => [...tensors.keys()].length)).toEqual([6, 6])
+    const { metadata } = decodeSafetensors(readFileSync(join(folder, subFlowName(1))))
+    expect(metadata).toEqual({ format: 'pt', sub_flow: '2 of 2, 1 at the data', licence: 'MIT' })
+  })
+
+  const tampered = async (file: string, change: (bytes: Buffer) => Buffer): Promise<string> => {
+    const folder = await exported(modelOf(table, [3]))
+    const path = join(folder, file)
+    writeFileSync(path, change(readFileSync(path)))
+    return folder
+  }
+  const flipped = (bytes: Buffer): Buffer => {
+    bytes[bytes.length - 2] ^= 1
+    return bytes
+  }
+  const edited =
+    (from: string | RegExp, to: string) =>
+    (bytes: Buffer): Buffer =>
+      Buffer.from(bytes.toString().replace(from, to))
+
+  it.each<[string, (bytes: Buffer) => Buffer, RegExp]>([
+    ['subflow-2.safetensors', flipped, /subflow-2\.safetensors is damaged: its content is not what was written/],
+    ['model.py', flipped, /model\.py is damaged: its content is not what was written/],
+    [
+      'subflow-1.safetensors',
+      (bytes) => bytes.subarray(9),
+      /subflow-1\.safetensors is damaged: it has \d+ bytes, but \d+/,
+    ],
+    ['subflow-1.safetensors', (bytes) => Buffer.concat([bytes, bytes]), /it has more bytes, but \d+ were written/],
+    ['config.json', edited('"format": 1', '"format": 9'), /was written by a newer version .*\(format 9;/],
+    ['config.json', edited('local-flow-matching', 'diffusers'), /holds no model of local-flow-matching/],
+    [
+      'config.json',
+      edited('"subflow-1.safetensors"', '"../subflow-1.safetensors"'),
+      /config\.json is damaged: sub_flows\.0\.file/,
+    ],
+    ['config.json', edited('"row_shape": [', '"row_shape": [0,'), /config\.json is damaged: row_shape\.0/],
+    ['config.json', (bytes) => bytes.subarray(9), /config\.json is damaged: it is no JSON/],
+  ])('in which %s was changed is refused (%#)', async (file, change, message) => {
+    await expect(readFolder(await tampered(file, change))).rejects.toThrow(message)
+  })
+
+  it('without what only Python needs is read', async () => {
+    const folder = await exported(modelOf(table, [3]))
+    rmSync(join(folder, 'model.py'))
+    expect((await readFolder(folder)).subFlows).toHaveLength(2)
+    rmSync(join(folder, 'subflow-1.safetensors'))
+    await expect(readFolder(folder)).rejects.toThrow(/subflow-1\.safetensors cannot be read: there is no such file/)
+  })
+})
+
+const python = pythonWith('torch', 'python3-torch', 'models in PyTorch')
+
+describe.skipIf(!python)('in PyTorch', () => {
+  const program = `
+import json, sys, torch
+sys.path.insert(0, sys.argv[1])
+from model import LocalFlow
+flow = LocalFlow(sys.argv[1])
+given = json.load(open(sys.argv[2]))
+z = torch.tensor(given["z"]).reshape(given["shape"])
+v = flow.sub_flows[0](torch.tensor(given["t"]), z.reshape(len(z), -1))
+print(json.dumps({
+  "samples": flow.decode(z).flatten().tolist(),
+  "v": v.flatten().tolist(),
+  "drawn": list(flow.sample(2).shape),
+}))
+`
+  async function agrees(model: ExportedModel, options: ExportOptions = {}): Promise<void> {
+    const folder = await exported(model, options)
+    const z = noise(3 * rowLength(model.rowShape))
+    const t = Float32Array.of(0, 0.3, 1)
+    const given = join(work, 'given.json')
+    writeFileSync(given, JSON.stringify({ z: [...z], shape: [3, ...model.rowShape], t: [...t] }))
+    const { samples, v, drawn } = askPython(python!, program, [folder, given])
+    expect(farthest(Float32Array.from(samples), await decoded(model, z, options))).toBeLessThan(TOLERANCE)
+    expect(farthest(Float32Array.from(v), await velocity(model, model.stages[0], z, t))).toBeLessThan(TOLERANCE)
+    expect(drawn).toEqual([2, ...model.rowShape])
+  }
+
+  it('an MLP, and a chain by two-step Adams–Bashforth in the chain’s angle', async () => {
+    await agrees(modelOf(table, [3], { scaler }), { solver: 'ab2', clock: 'angle', evaluations: 8 })
+  })
+
+  it('an MLP with all its options', async () => {
+    await agrees(
+      modelOf({ ...table, activation: 'gelu', time: 'every', fourier: [1, 2.5] }, [3], { gammas: [0.1, 0.3, null] }),
+    )
+  })
+
+  it.each([
+    [{}],
+    [{ scaleShift: true, width: 9, groups: 3, headChannels: 9 }],
+    [{ residualResampling: true, depth: 2 }],
+  ])('a UNet with %j', async (changes) => {
+    await agrees(unetOf(changes))
+  })
+})
+
+it('a solver that finds its steps while it goes is refused', async () => {
+  await expect(exported(modelOf(table, [3]), { solver: 'dopri5' })).rejects.toThrow(
+    /^dopri5 finds its steps while it goes/,
+  )
+})
