@@ -4,6 +4,7 @@ import { openDevice } from '../../src/device/node/select.js'
 import type { ExportedModel, ExportOptions } from '../../src/export/exporter.js'
 import { draw, normals, seedWords } from '../../src/kernels/draws.js'
 import { Flow, type FlowModel } from '../../src/model/flow.js'
+import { mlpNetwork } from '../../src/networks/mlp/mlp.js'
 import type { Network } from '../../src/networks/network.js'
 import { modelSchema, networkFor, resolveModel } from '../../src/networks/registry.js'
 import type { SolverSettings } from '../../src/ode/solver.js'
@@ -131,4 +132,24 @@ export async function decoded(model: FlowModel, z: Float32Array, options: Export
   await flow.dispose()
   await device.dispose()
   return Float32Array.from(values)
+}
+
+/** Students: maps of one evaluation each, or an average velocity that takes three. */
+export function studentOf(kind: 'map' | 'average'): ExportedModel {
+  const model = modelOf({ hidden: [9, 7], activation: 'silu' }, [3])
+  if (kind === 'map') {
+    return { ...model, stages: model.stages.map((stage) => ({ ...stage, angle: null, jump: { kind, time: 1 } })) }
+  }
+  const spec = {
+    kind: 'mlp',
+    dimension: 3,
+    condition: 1,
+    hidden: [8],
+    activation: 'tanh',
+    beta: 1,
+    time: 'first',
+  } as const
+  const network = mlpNetwork({ ...spec, frequencies: [] })
+  const stage = { parameters: parametersOf(network, 4), outputScale: 1, gamma: null, angle: null, jump: { kind } }
+  return { ...model, network, stages: [stage], jumps: 3 }
 }

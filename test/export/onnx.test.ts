@@ -12,7 +12,7 @@ import { rademacher } from '../../src/kernels/rademacher.js'
 import { mlpNetwork } from '../../src/networks/mlp/mlp.js'
 import { modelSchema, networkFor, resolveModel } from '../../src/networks/registry.js'
 import { fixedStepSolvers } from '../../src/ode/methods.js'
-import { decoded, farthest, modelOf, noise, parametersOf, rk4, rowLength, velocity } from './models.js'
+import { decoded, farthest, modelOf, noise, parametersOf, rk4, rowLength, studentOf, velocity } from './models.js'
 import { askPython, pythonWith } from './python.js'
 
 const work = mkdtempSync(join(tmpdir(), 'lfm-export-'))
@@ -91,6 +91,12 @@ describe('the sampler of an MLP', () => {
     const few = (await filesOf(model, { solver: 'euler', steps: 1 })).get('sampler.onnx')!
     const wanted = await decoded(model, z)
     expect(farthest((await run(node, few, inputs, 'samples')).values, wanted)).toBeGreaterThan(1e-2)
+  })
+})
+
+describe('the sampler of students', () => {
+  it.each(['map', 'average'] as const)('that are of the kind %s', async (kind) => {
+    expect(await samplesApart(studentOf(kind))).toBeLessThan(TOLERANCE)
   })
 })
 

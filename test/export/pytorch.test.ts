@@ -9,7 +9,7 @@ import { readFolder, subFlowName } from '../../src/export/folder.js'
 import { fromOfficial, officialTensors } from '../../src/export/weights.js'
 import { writeExport } from '../../src/export/write.js'
 import { decodeSafetensors } from '../../src/files/safetensors.js'
-import { decoded, farthest, modelOf, noise, rk4, rowLength, velocity } from './models.js'
+import { decoded, farthest, modelOf, noise, rk4, rowLength, studentOf, velocity } from './models.js'
 import { askPython, pythonWith } from './python.js'
 
 const work = mkdtempSync(join(tmpdir(), 'lfm-pytorch-'))
@@ -156,6 +156,10 @@ print(json.dumps({
     )
   })
 
+  it('the maps of a student', async () => {
+    await agrees(studentOf('map'))
+  })
+
   it.each([
     [{}],
     [{ scaleShift: true, width: 9, groups: 3, headChannels: 9 }],
@@ -163,6 +167,12 @@ print(json.dumps({
   ])('a UNet with %j', async (changes) => {
     await agrees(unetOf(changes))
   })
+})
+
+it('a student that takes a second time is refused', async () => {
+  await expect(exported(studentOf('average'))).rejects.toThrow(
+    /^The sampler has a step that only a graph can hold: integrate\./,
+  )
 })
 
 it('a solver that finds its steps while it goes is refused', async () => {
