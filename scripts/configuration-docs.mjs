@@ -46,8 +46,10 @@ const sections = {
   train: ['train', 'The optimizer and its batches. Everything here starts anew with each sub-flow.'],
   ode: [
     'ode',
-    'How ordinary differential equations are solved. The first four keys hold for all uses; `push` (the training set through a\n' +
-      'trained sub-flow), `sample` (sampling, encoding, decoding, trajectories) and `evaluate` (likelihoods) override them.',
+    'How ordinary differential equations are solved. The first five keys hold for all uses; `push` (the training set through a\n' +
+      'trained sub-flow), `sample` (samples) and `evaluate` (likelihoods, encoding, decoding, trajectories) override them. Where\n' +
+      'none of `ode.solver`, `ode.steps`, `ode.clock` and those of `ode.sample` is given, samples go by `ab2` with\n' +
+      '`clock: angle` and `evaluations`.',
   ],
   distill: [
     'distill: students of another run',
@@ -106,9 +108,13 @@ function dataDefault(key, kinds, resolve) {
 /** What stands under `Default` for a key that has none in the schema. */
 function inherited({ path }, resolve) {
   if (path === 'ode.evaluate.trace') return '`exact`, of a unet `hutchinson`'
+  const { flow, ode } = resolve({ data: { kind: 'npy', path: 'x' } })
+  if (path === 'ode.sample.evaluations')
+    return `\`${ode.sample.evaluations}\`, two for each of more than eight sub-flows`
   const [, use, name] = /^ode\.(push|sample|evaluate)\.(\w+)$/.exec(path) ?? []
-  if (use) return `\`ode.${name}\``
-  if (path === 'flow.gammas') return code(resolve({ data: { kind: 'npy', path: 'x' } }).flow.gammas)
+  if (use) return name === 'evaluations' ? '–' : `\`ode.${name}\``
+  if (path === 'flow.gammas') return code(flow.gammas)
+  if (path.startsWith('ode.')) return code(ode.push[path.slice('ode.'.length)])
   return '–'
 }
 

@@ -316,17 +316,17 @@ export interface OdeOptions {
    * The integrator. euler: one evaluation a step, order 1; midpoint: two evaluations a step, order 2; heun: two
    * evaluations a step, order 2, at both ends of the step; rk4: four evaluations a step, order 4; ab2: two-step
    * Adams–Bashforth: one evaluation a step, order 2; remembers across sub-flows with clock angle; dopri5: order 5,
-   * steps controlled by rtol and atol. Default: rk4.
+   * steps controlled by rtol and atol.
    */
   solver?: 'euler' | 'midpoint' | 'heun' | 'rk4' | 'ab2' | 'dopri5'
   /**
    * Steps through each sub-flow; with clock: angle a number is their mean. Not for dopri5. Takes a whole number from 1
-   * to 100000, or a list of these with one for each sub-flow. Default: 8.
+   * to 100000, or a list of these with one for each sub-flow.
    */
   steps?: number | readonly number[]
   /**
    * What steps are even in: each sub-flow's own time (local), or one angle through the chain (docs/method.md). Not for
-   * dopri5. Default: local.
+   * dopri5.
    */
   clock?: 'local' | 'angle'
   /** Relative tolerance (dopri5). Takes a number above 0. Default: 0.00001. */

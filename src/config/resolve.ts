@@ -23,7 +23,7 @@ import { type Gammas, scheduleGammas } from '../recipes/schedule.js'
 import { ownSection } from '../recipes/settings.js'
 import { MOST_ROWS } from '../recipes/teacher-states.js'
 import { check, failure } from './messages.js'
-import { configSchema, defaultGammas, optionsSchema, type trainSchema } from './schema.js'
+import { configSchema, defaultGammas, defaultSolver, optionsSchema, type trainSchema } from './schema.js'
 
 /** The options with nothing left to be decided. N is the number of stages of the model, `flow.gammas.length`. */
 export interface ResolvedOptions {
@@ -178,6 +178,20 @@ const sectionsOf = (flow: OwnSections): OwnSections =>
 const fitsOf = (recipe: RecipeName, gammas: Gammas, flow: OwnSections): number =>
   (recipes[recipe] as NamedRecipe).fits(gammas, ownSection({ ...flow, recipe }))
 
+/**
+ * Samples go by the two-step method, even in the chain's angle, where nothing is said of their solver: with 16 evaluations they
+ * are as near to the data as with hundreds (docs/method.md). A chain of many sub-flows gets two for each; one whose place on the
+ * chain's angle is not known has no such clock.
+ */
+function sampleDefaults(
+  { solver, steps, clock, evaluations }: Partial<SolverSettings>,
+  stages: readonly (AngleRange | null)[],
+): Partial<SolverSettings> {
+  const said = solver !== undefined || steps !== undefined || clock !== undefined
+  if (said || stages.includes(null)) return {}
+  return { solver: 'ab2', clock: 'angle', evaluations: evaluations ?? Math.max(16, 2 * stages.length) }
+}
+
 const listed = <T>(value: T | T[], length: number): T[] =>
   Array.isArray(value) ? value : Array.from({ length }, () => value)
 
@@ -197,13 +211,14 @@ function expand(options: z.output<typeof optionsSchema>, origin: string, dataIss
   })
   const trained = anglesOf(gammas.map((gamma, i) => ({ gamma, path: paths.slice(-gammas.length)[i] })))
   const students = options.distill && resolveDistillation(options.distill, trained, options, origin)
-  const { push, sample, evaluate, ...solver } = ode
+  const stages = students ? new Array<null>(students.into).fill(null) : trained
+  const { push, sample, evaluate, ...common } = ode
+  const solver = { ...defaultSolver, ...common }
   const solvers = {
     push: { ...solver, ...push },
-    sample: { ...solver, ...sample },
+    sample: { ...solver, ...sampleDefaults({ ...common, ...sample }, stages), ...sample },
     evaluate: { ...solver, ...evaluate, trace: evaluate.trace ?? traitsOf(model).trace },
   }
-  const stages = students ? new Array<null>(students.into).fill(null) : trained
   const solverIssues = students && !distillKinds[students.kind].flows ? [] : crossCheckSolvers(solvers, stages)
   if (solverIssues.length) throw failure(origin, solverIssues)
   return {
@@ -242,7 +257,7 @@ function resolveDistillation(
 ): NonNullable<ResolvedOptions['distill']> {
   const chain = teacherChain(trained, teacher)
   const inAll = evaluations ?? Math.max(TEACHER_EVALUATIONS, EVALUATIONS_EACH * chain.length)
-  const { steps, rtol, atol } = ode
+  const { steps = defaultSolver.steps, rtol, atol } = ode
   const clock = chain.includes(null) ? 'local' : 'angle'
   const settings: SolverSettings = { solver, steps, evaluations: inAll, clock, rtol, atol }
   const issues: string[] = []

@@ -185,6 +185,9 @@ const solverKeys = {
   rtol: positive('Relative tolerance (dopri5).'),
   atol: positive('Absolute tolerance (dopri5).'),
 }
+/** What solvers are where nothing is said of them, but for that of samples (resolve.ts). */
+export const defaultSolver = { solver: 'rk4', steps: 8, clock: 'local' } as const
+
 const solverOverrides = z.strictObject(solverKeys).partial()
 const throughAll = solverOverrides.extend({
   evaluations: count(
@@ -194,9 +197,9 @@ const throughAll = solverOverrides.extend({
 })
 
 const odeSchema = z.strictObject({
-  solver: solverKeys.solver.default('rk4'),
-  steps: solverKeys.steps.default(8),
-  clock: solverKeys.clock.default('local'),
+  solver: solverKeys.solver.optional(),
+  steps: solverKeys.steps.optional(),
+  clock: solverKeys.clock.optional(),
   rtol: solverKeys.rtol.default(1e-5),
   atol: solverKeys.atol.default(1e-5),
   push: solverOverrides.prefault({}),

@@ -186,14 +186,14 @@ export class Flow {
   async encode(x: RowsLike, options: CarryOptions = {}): Promise<Latents> {
     this.expectFlow('Encoding')
     const { values: rows, n } = this.rows('x', x)
-    const { states } = await this.carry(n, rows, options, this.settings.sample, null, 'encode')
+    const { states } = await this.carry(n, rows, options, this.settings.evaluate, null, 'encode')
     return { values: states[0], shape: [n, ...this.rowShape] }
   }
 
   /** Noise to data, the inverse of `encode`. */
   async decode(z: RowsLike, options: CarryOptions = {}): Promise<Samples> {
     const { values: rows, n } = this.latents(z)
-    const { states } = await this.carry(n, rows, options, this.settings.sample, null, 'decode')
+    const { states } = await this.carry(n, rows, options, this.settings.evaluate, null, 'decode')
     return this.restore(states[0])
   }
 
@@ -242,7 +242,7 @@ export class Flow {
     )
     const states = times[0] === origin ? [this.restore(rows.slice())] : []
     if (legs.length > 0) {
-      const carried = await this.carry(n, rows, options, this.settings.sample, null, legs)
+      const carried = await this.carry(n, rows, options, this.settings.evaluate, null, legs)
       states.push(...carried.states.map((state) => this.restore(state)))
     }
     return { times, states }

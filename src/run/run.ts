@@ -269,6 +269,19 @@ export interface Run {
 /** What a row of a run is. */
 export const rowKindOf = ({ extra }: Pick<Run, 'extra'>): RowKind => extra.rowKind ?? kindOfShape(extra.rowShape)
 
+const isMapping = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+
+/** A config with the solver of samples that it had when it was resolved: defaults may have changed since. */
+function withItsSampler(raw: Readonly<Record<string, unknown>>, { config }: RunManifest): object {
+  const { ode } = config.resolved as Record<string, unknown>
+  const had = isMapping(ode) && ode.sample
+  const said = raw.ode ?? {}
+  if (!isMapping(had) || !isMapping(said)) return raw
+  const sample = said.sample ?? {}
+  return isMapping(sample) ? { ...raw, ode: { ...said, sample: { ...had, ...sample } } } : raw
+}
+
 /** Opens a run folder: reads and checks its manifest. Throws CheckpointError. */
 export async function openRun(folder: string, opened?: RunManifest): Promise<Run> {
   const manifest = opened ?? (await readManifest(folder))
@@ -281,7 +294,7 @@ export async function openRun(folder: string, opened?: RunManifest): Promise<Run
   }
   const extra = read.data
   const { data: _, ...raw } = manifest.config.raw as Record<string, unknown>
-  const options = resolveOptions(raw, `the config in ${folder}`)
+  const options = resolveOptions(withItsSampler(raw, manifest), `the config in ${folder}`)
   const dimension = extra.rowShape.reduce((product, extent) => product * extent, 1)
   const { scaler, columns, scales } = extra
   if (scaler && (scaler.mean.length !== dimension || scaler.std.length !== dimension)) {

@@ -90,6 +90,23 @@ seed: 1103
     expect([one.train.steps, one.flow.interpolant]).toEqual([[12], ['trig']])
   })
 
+  it('samples with two steps of history in the angle where nothing is said of a solver, and else by what is said', () => {
+    const sampler = (ode: object, flow: object = { gammas: [0.1, null] }) => {
+      const { solver, steps, clock, evaluations } = resolveOptions({ ode, flow }).ode.sample
+      return [solver, clock, evaluations ?? steps]
+    }
+    expect(sampler({})).toEqual(['ab2', 'angle', 16])
+    expect(sampler({ push: { steps: 3 }, evaluate: { solver: 'dopri5' } })).toEqual(['ab2', 'angle', 16])
+    expect(sampler({ sample: { evaluations: 40 } })).toEqual(['ab2', 'angle', 40])
+    expect(sampler({}, { schedule: { kind: 'cosine', n: 20 } })).toEqual(['ab2', 'angle', 40])
+    expect(sampler({ steps: 5 })).toEqual(['rk4', 'local', 5])
+    expect(sampler({ sample: { steps: 5 } })).toEqual(['rk4', 'local', 5])
+    expect(sampler({ solver: 'euler' })).toEqual(['euler', 'local', 8])
+    expect(sampler({ sample: { clock: 'angle' } })).toEqual(['rk4', 'angle', 8])
+    const { push, evaluate } = resolveOptions({}).ode
+    for (const other of [push, evaluate]) expect(other).toMatchObject({ solver: 'rk4', steps: 8, clock: 'local' })
+  })
+
   it('lets push, sample and evaluate override the solver of all', () => {
     const { ode } = resolveOptions({
       ode: {
@@ -310,7 +327,7 @@ describe('what is wrong with a config is named with its path and what would be r
     ],
     [
       'too few evaluations',
-      { flow: { gammas: [0.1, 0.2, null] }, ode: { sample: { evaluations: 11 } } },
+      { flow: { gammas: [0.1, 0.2, null] }, ode: { solver: 'rk4', sample: { evaluations: 11 } } },
       'ode.sample.evaluations must be at least 12, for a step of rk4 through each of 3 sub-flows, but is 11.',
     ],
     ['a tolerance of 0', { ode: { evaluate: { rtol: 0 } } }, 'ode.evaluate.rtol must be a number above 0, but is 0.'],

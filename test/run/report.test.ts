@@ -86,6 +86,20 @@ describe('a run folder', () => {
     expect(chain.fit).toBe(3)
   })
 
+  it('samples as it did when it was resolved, whatever defaults have become', async () => {
+    const raw = { model: { hidden: [4] }, flow: { gammas: [null] }, ode: { sample: { rtol: 1e-3 } } }
+    const parts = { options: resolveOptions(raw), raw, rowShape: [2], rowKind: 'points', scaler: null } as const
+    const { field } = new LocalFlow({ ...parts, subFlows: [] })
+    const folder = join(work, 'sampler')
+    await new LocalFlow({ ...parts, subFlows: [{ outputScale: 1, parameters: field.initialise(1, 1) }] }).save(folder)
+    const path = join(folder, 'manifest.json')
+    const manifest = JSON.parse(readFileSync(path, 'utf8'))
+    manifest.config.resolved.ode.sample = { solver: 'heun', steps: 7, clock: 'local', rtol: 1e-4, atol: 1e-4 }
+    writeFileSync(path, JSON.stringify(manifest))
+    const { sample } = (await LocalFlow.load(folder)).options.ode
+    expect(sample).toEqual({ solver: 'heun', steps: 7, clock: 'local', rtol: 1e-3, atol: 1e-4 })
+  })
+
   it('keeps what a row is; a run of format 1 is told by its shape', async () => {
     const raw = { model: { hidden: [4] }, flow: { gammas: [null] } }
     const parts = { options: resolveOptions(raw), raw, rowShape: [3, 4, 2], rowKind: 'points', scaler: null } as const
