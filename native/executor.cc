@@ -17,6 +17,9 @@
 #if defined(__linux__)
 #include <sys/mman.h>
 #endif
+#if defined(__SANITIZE_ADDRESS__)
+#include <sanitizer/asan_interface.h>
+#endif
 
 namespace lfm {
 
@@ -45,6 +48,10 @@ Allocation::Allocation(std::shared_ptr<Ledger> ledger, size_t bytes) : ledger_(s
   if (alignment == HUGE_PAGE) madvise(data_, rounded, MADV_HUGEPAGE);
 #endif
   std::memset(data_, 0, rounded);
+#if defined(__SANITIZE_ADDRESS__)
+  // nor is what was added by rounding any kernel's
+  ASAN_POISON_MEMORY_REGION(static_cast<char*>(data_) + bytes, rounded - bytes);
+#endif
   ledger_->add(static_cast<int64_t>(bytes_));
 }
 

@@ -4,10 +4,12 @@
  *
  *     node scripts/sanitize.mjs [address] [thread]      default: both
  *
- * address: AddressSanitizer and UndefinedBehaviourSanitizer, in Node: the engine's own tests, the parity of all kernels on each
- * instruction set, the addon's own face, threads that end. thread: ThreadSanitizer, without Node, whose own code it does not
- * know: the parity cases on four threads, devices that work at the same time and end in the middle; and a planted race, which it
- * must find. The first fault ends a run.
+ * address: AddressSanitizer and UndefinedBehaviourSanitizer; without Node the parity cases on four threads on each instruction
+ * set, buffers of exactly the operands' sizes, devices that work at the same time and end in the middle, and LeakSanitizer; in
+ * Node the engine's own tests, the parity of all kernels through the addon, the addon's own face, threads that end. thread:
+ * ThreadSanitizer, without Node, whose own code it does not know: the parity cases and the devices again. Faults that are planted
+ * must be found: a kernel that reads behind a buffer (without Node and in it), an integer that overflows, a race. The first fault
+ * that is found elsewhere ends a run.
  */
 
 import { spawnSync } from 'node:child_process'
@@ -33,6 +35,18 @@ function must(...call) {
   if (status !== 0) process.exit(status)
 }
 
+/** Runs what must be stopped by a sanitizer, and not by anything else. */
+function mustFind(report, command, args, env) {
+  console.log(`\n=== planted: ${[command, ...args].join(' ')}`)
+  const { status, stderr } = spawnSync(command, args, { cwd: root, env: { ...process.env, ...env }, encoding: 'utf8' })
+  const found = stderr.split('\n').find((line) => report.test(line))
+  if (status === 0 || found === undefined) {
+    console.error(`${stderr.slice(-2000)}\nThe planted fault was not found: this build proves nothing.`)
+    process.exit(1)
+  }
+  console.log(`Found: ${found.trim()}`)
+}
+
 const includesOf = () => [require('node-addon-api').include_dir, require('node-api-headers').include_dir]
 const withoutQuotes = (paths) => paths.join(';').replaceAll('"', '')
 
@@ -56,9 +70,37 @@ function libraryOf(name) {
   return stdout.trim()
 }
 
+const targets = ['baseline', 'avx2', 'avx512']
+
+/** The parity cases in a file for the program that needs no Node. */
+function writeVectors(out) {
+  const vectors = join(out, 'vectors.bin')
+  must(process.execPath, ['--import', 'tsx', join('test', 'parity', 'write-vectors.ts'), vectors])
+  return vectors
+}
+
 function address() {
   const out = build('address,undefined', 'sanitize-address')
-  const addon = join(out, 'Release', 'lfm.node')
+  const program = join(out, 'lfm-parity')
+  const undefinedOptions = { UBSAN_OPTIONS: 'halt_on_error=1:print_stacktrace=1' }
+  const bare = { LFM_THREADS: '4', ASAN_OPTIONS: 'detect_leaks=1:detect_stack_use_after_return=1', ...undefinedOptions }
+  for (const target of targets) {
+    mustFind(/AddressSanitizer: heap-buffer-overflow/, program, ['--outside'], { ...bare, LFM_CPU: target })
+  }
+  mustFind(/runtime error: signed integer overflow/, program, ['--overflow'], bare)
+  must(program, ['--queues'], bare)
+  const vectors = writeVectors(out)
+  for (const target of targets) must(program, [vectors], { ...bare, LFM_CPU: target })
+
+  const inNode = {
+    LFM_ADDON: join(out, 'Release', 'lfm.node'),
+    LFM_REQUIRE_NATIVE: '1',
+    LD_PRELOAD: `${libraryOf('libasan.so')} ${libraryOf('libubsan.so')}`,
+    // V8 keeps its memory to itself, so what it never frees is no leak; test/trust/leaks.test.ts looks for ours
+    ASAN_OPTIONS: 'detect_leaks=0:abort_on_error=1:detect_stack_use_after_return=0:allocator_may_return_null=1',
+    ...undefinedOptions,
+  }
+  mustFind(/AddressSanitizer: heap-buffer-overflow/, process.execPath, [join('test', 'trust', 'outside.mjs')], inNode)
   const suites = [
     'test/native',
     'test/trust/addon.test.ts',
@@ -67,31 +109,19 @@ function address() {
       (name) => `test/parity/${name}.test.ts`,
     ),
   ]
-  must(process.execPath, [join(root, 'node_modules/vitest/vitest.mjs'), 'run', ...suites], {
-    LFM_ADDON: addon,
-    LFM_REQUIRE_NATIVE: '1',
-    LD_PRELOAD: `${libraryOf('libasan.so')} ${libraryOf('libubsan.so')}`,
-    // V8 keeps its memory to itself, so what it never frees is no leak; test/trust/leaks.test.ts looks for ours
-    ASAN_OPTIONS: 'detect_leaks=0:abort_on_error=1:detect_stack_use_after_return=0:allocator_may_return_null=1',
-    UBSAN_OPTIONS: 'halt_on_error=1:print_stacktrace=1',
-  })
+  must(process.execPath, [join(root, 'node_modules/vitest/vitest.mjs'), 'run', ...suites], inNode)
 }
 
 function thread() {
   const out = build('thread', 'sanitize-thread')
   const program = join(out, 'lfm-parity')
-  const vectors = join(out, 'vectors.bin')
-  must(process.execPath, ['--import', 'tsx', join('test', 'parity', 'write-vectors.ts'), vectors])
   // newer kernels spread addresses further than the sanitizer's shadow reaches
   const [command, ...still] = existsSync('/usr/bin/setarch') ? ['setarch', '-R', program] : [program]
   const env = { LFM_THREADS: '4', TSAN_OPTIONS: 'halt_on_error=1:exitcode=66' }
-  if (run(command, [...still, '--race'], env) !== 66) {
-    console.error('The planted race was not found: this build proves nothing.')
-    process.exit(1)
-  }
-  console.log('The planted race was found.')
+  mustFind(/ThreadSanitizer: data race/, command, [...still, '--race'], env)
   must(command, [...still, '--queues'], env)
-  for (const target of ['baseline', 'avx2', 'avx512']) must(command, [...still, vectors], { ...env, LFM_CPU: target })
+  const vectors = writeVectors(out)
+  for (const target of targets) must(command, [...still, vectors], { ...env, LFM_CPU: target })
 }
 
 const asked = process.argv.slice(2)

@@ -2,10 +2,11 @@
  * The parity cases without Node: runs the kernels of a file that test/parity/write-vectors.ts wrote and compares with the
  * float64 references in it. For targets that this machine only emulates: see scripts/test-arm64.mjs.
  *
- *     lfm-parity VECTORS | --queues | --race
+ *     lfm-parity VECTORS | --queues | --race | --outside | --overflow
  *
- * --queues and --race are for builds that look for races (scripts/sanitize.mjs): devices that work at the same time and end in
- * the middle, and a race that must be found. The file is a list of cases: lines of words, and after an operand's line its values, 4 bytes an element; of a result
+ * All but the first are for builds with sanitizers (scripts/sanitize.mjs): devices that work at the same time and end in the
+ * middle; and faults that must be found: a race, a kernel that reads behind a buffer's end, an integer that overflows.
+ * The file is a list of cases: lines of words, and after an operand's line its values, 4 bytes an element; of a result
  * then the reference's, 8 bytes for each float and 4 for each word.
  *
  *     case KERNEL TOLERANCE RUNS LABEL…
@@ -41,8 +42,12 @@ using lfm::Attribute;
 using lfm::Kernel;
 using lfm::Window;
 
-/** Elements before and after each operand that must stay as they are. */
-constexpr int64_t MARGIN = 64;
+/** Elements before and after each operand that must stay as they are. AddressSanitizer watches over reads as well, without. */
+#if defined(__SANITIZE_ADDRESS__)
+constexpr int64_t MARGIN = 0, GRAIN = 1;
+#else
+constexpr int64_t MARGIN = 64, GRAIN = 64;
+#endif
 constexpr uint32_t SENTINEL = 0xdeadbeef;
 
 struct Result {
@@ -109,7 +114,7 @@ void read_operand(std::istringstream& words, std::ifstream& file, const std::sha
     window.shape.push_back(extent);
     size *= extent;
   }
-  const int64_t all = (size + 63) / 64 * 64 + 2 * MARGIN;
+  const int64_t all = (size + GRAIN - 1) / GRAIN * GRAIN + 2 * MARGIN;
   window.allocation = std::make_shared<Allocation>(ledger, static_cast<size_t>(all) * 4);
   window.offset = MARGIN;
   uint32_t* const data = static_cast<uint32_t*>(window.allocation->data());
@@ -220,6 +225,33 @@ int plant_race() {
   return 0;
 }
 
+/** A kernel that reads a row behind the end of a buffer: what AddressSanitizer must find. */
+int plant_outside() {
+  constexpr int64_t LENGTH = 1024, ROW = 16;
+  const auto ledger = std::make_shared<lfm::Ledger>();
+  std::vector<Window> windows(lfm::MAX_OPERANDS);
+  const lfm::Kernel& kernel = *lfm::find_kernel("accumulate");
+  windows[static_cast<size_t>(index_of(kernel, "part"))] = {std::make_shared<Allocation>(ledger, 4 * LENGTH), 0, {LENGTH}};
+  windows[static_cast<size_t>(index_of(kernel, "total"))] = {
+      std::make_shared<Allocation>(ledger, 4 * (LENGTH + ROW)), 0, {LENGTH + ROW}};
+  const Attribute attributes[lfm::MAX_ATTRIBUTES] = {};
+  lfm::Program program(ledger);
+  program.add(kernel, windows, attributes);
+  program.finish();
+  const std::atomic<int32_t> never(0);
+  program.run(1, never, never, nullptr);
+  std::printf("nothing stopped it\n");
+  return 0;
+}
+
+/** What UndefinedBehaviourSanitizer must find. */
+int plant_overflow(int count) {
+  int32_t number = INT32_MAX - 1;
+  number += count;
+  std::printf("the number is %d\n", number);
+  return 0;
+}
+
 /** Two devices' queues that run programs, copy and read at the same time, and close in the middle; two holders of the pool. */
 int use_queues() {
   struct Asked : lfm::Command {
@@ -274,12 +306,14 @@ int use_queues() {
 
 int main(int count, char** arguments) {
   if (count != 2) {
-    std::fprintf(stderr, "lfm-parity VECTORS | --queues | --race\n");
+    std::fprintf(stderr, "lfm-parity VECTORS | --queues | --race | --outside | --overflow\n");
     return 2;
   }
   try {
     const std::string what = arguments[1];
     if (what == "--race") return plant_race();
+    if (what == "--outside") return plant_outside();
+    if (what == "--overflow") return plant_overflow(count);
     if (what == "--queues") return use_queues();
     return run(arguments[1]);
   } catch (const std::exception& error) {

@@ -23,6 +23,7 @@ describeNative('threads that use the engine', () => {
   for (const [mode, what] of [
     ['end', 'end by themselves, one after the other'],
     ['terminate', 'are terminated in the middle of a run'],
+    ['calls', 'are terminated inside of a call'],
     ['overlap', 'are there at the same time, and end at different times'],
     ['exit', 'are there when the process exits, with runs in flight'],
     ['reload', 'load the addon anew where it was forgotten'],

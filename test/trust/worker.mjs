@@ -25,7 +25,7 @@ function adding() {
 }
 
 async function use(mode) {
-  const { run, last } = adding()
+  const { device, run, last } = adding()
   if (mode === 'endless') {
     const running = run(2 ** 40)
     parentPort.postMessage('busy')
@@ -34,6 +34,21 @@ async function use(mode) {
   if (mode === 'rounds') {
     parentPort.postMessage('busy')
     for (;;) await run(20)
+  }
+  if (mode === 'calls') {
+    // without a pause: wherever the thread is ended, it is most likely inside of a call
+    parentPort.postMessage('busy')
+    for (;;) {
+      const buffer = device.createBuffer(64)
+      buffer.write(new Float32Array(64), 0)
+      buffer.read(0, 64, false)
+      const operands = { total: [0, 0, [64]], part: [0, 0, [64]] }
+      const operations = [{ kernel: 'accumulate', operands, attributes: {} }]
+      device.compile({ operations, buffers: [buffer], slots: [], constants: new Float32Array(0) })
+      run(1)
+      loadAddon().info()
+      buffer.dispose()
+    }
   }
   await run(50)
   if ((await last())[0] !== 50) throw new Error('the engine gave another sum')
@@ -56,6 +71,14 @@ const modes = {
   async terminate(lives) {
     for (let i = 0; i < lives; i++) {
       const worker = begin('endless')
+      await once(worker, 'message')
+      await wait(i % 5)
+      await worker.terminate()
+    }
+  },
+  async calls(lives) {
+    for (let i = 0; i < 4 * lives; i++) {
+      const worker = begin('calls')
       await once(worker, 'message')
       await wait(i % 5)
       await worker.terminate()
