@@ -51,22 +51,6 @@ Napi::Error out_of_memory(Napi::Env env, size_t bytes) {
   return Napi::RangeError::New(env, "There is no memory for " + std::to_string(bytes) + " bytes more.");
 }
 
-/** Whatever the engine throws becomes an error of JavaScript. */
-template <class Function>
-auto guarded(Napi::Env env, Function function) -> decltype(function()) {
-  try {
-    return function();
-  } catch (const Napi::Error&) {
-    throw;
-  } catch (const std::bad_alloc&) {
-    throw Napi::RangeError::New(env, "There is no memory for what the native engine was asked for.");
-  } catch (const std::invalid_argument& error) {
-    throw type_error(env, error.what());
-  } catch (const std::exception& error) {
-    throw Napi::Error::New(env, error.what());
-  }
-}
-
 /** A typed array of one type, whose memory is there and not shared. */
 template <class Array>
 Array array_of(const Napi::Value& value, napi_typedarray_type type, const char* what) {
@@ -93,9 +77,12 @@ class Stop : public Napi::ObjectWrap<Stop> {
  public:
   static Napi::Function define(Napi::Env env) { return DefineClass(env, "Stop", {InstanceMethod<&Stop::set>("set")}); }
 
-  explicit Stop(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Stop>(info) { Value().TypeTag(&STOP_TAG); }
+  explicit Stop(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Stop>(info) {
+    Value().TypeTag(&STOP_TAG);
+    word = guarded(info.Env(), [] { return std::make_shared<std::atomic<int32_t>>(0); });
+  }
 
-  const std::shared_ptr<std::atomic<int32_t>> word = std::make_shared<std::atomic<int32_t>>(0);
+  std::shared_ptr<std::atomic<int32_t>> word;
 
  private:
   void set(const Napi::CallbackInfo&) { word->store(1); }
@@ -323,14 +310,18 @@ class Device : public Napi::ObjectWrap<Device> {
  public:
   static Napi::Function define(Napi::Env env) {
     return DefineClass(env, "Device",
-                       {InstanceMethod<&Device::create_buffer>("createBuffer"),
-                        InstanceMethod<&Device::safe_compile>("compile"), InstanceMethod<&Device::finish>("finish"),
-                        InstanceMethod<&Device::memory>("memory")});
+                       {InstanceMethod<&Device::safe<&Device::create_buffer>>("createBuffer"),
+                        InstanceMethod<&Device::safe<&Device::compile>>("compile"),
+                        InstanceMethod<&Device::safe<&Device::finish>>("finish"),
+                        InstanceMethod<&Device::safe<&Device::memory>>("memory")});
   }
 
-  explicit Device(const Napi::CallbackInfo& info)
-      : Napi::ObjectWrap<Device>(info), commands_(std::make_shared<Commands>(info.Env())) {
-    guarded(info.Env(), [] { cpu(); });
+  explicit Device(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Device>(info) {
+    guarded(info.Env(), [&] {
+      cpu();
+      ledger_ = std::make_shared<Ledger>();
+      commands_ = std::make_shared<Commands>(info.Env());
+    });
   }
 
  private:
@@ -347,8 +338,9 @@ class Device : public Napi::ObjectWrap<Device> {
     return object;
   }
 
-  Napi::Value safe_compile(const Napi::CallbackInfo& info) {
-    return guarded(info.Env(), [&] { return compile(info); });
+  template <Napi::Value (Device::*method)(const Napi::CallbackInfo&)>
+  Napi::Value safe(const Napi::CallbackInfo& info) {
+    return guarded(info.Env(), [&] { return (this->*method)(info); });
   }
 
   static Napi::Array list_in(const Napi::Object& spec, const char* name) {
@@ -458,7 +450,7 @@ class Device : public Napi::ObjectWrap<Device> {
     return result;
   }
 
-  std::shared_ptr<Ledger> ledger_ = std::make_shared<Ledger>();
+  std::shared_ptr<Ledger> ledger_;
   std::shared_ptr<Commands> commands_;
 };
 
@@ -608,9 +600,9 @@ Napi::Value safe(const Napi::CallbackInfo& call) {
 }
 
 Napi::Object init(Napi::Env env, Napi::Object exports) {
+  auto* classes = new Classes();
   // before all other hooks, so that it runs after them: the queues are closed by then
   ThreadPool::hold();
-  auto* classes = new Classes();
   napi_add_env_cleanup_hook(env, [](void*) { ThreadPool::let_go(); }, classes);
   classes->buffer = Napi::Persistent(Buffer::define(env));
   classes->executable = Napi::Persistent(Executable::define(env));
@@ -628,8 +620,12 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   return exports;
 }
 
+Napi::Object safe_init(Napi::Env env, Napi::Object exports) {
+  return guarded(env, [&] { return init(env, exports); });
+}
+
 }  // namespace
 
-NODE_API_MODULE(lfm, init)
+NODE_API_MODULE(lfm, safe_init)
 
 }  // namespace lfm

@@ -10,12 +10,30 @@
 #include <exception>
 #include <functional>
 #include <memory>
+#include <new>
+#include <stdexcept>
 #include <string>
 #include <system_error>
 
 #include "queue.h"
 
 namespace lfm {
+
+/** Whatever the engine throws becomes an error of JavaScript. */
+template <class Function>
+auto guarded(Napi::Env env, Function function) -> decltype(function()) {
+  try {
+    return function();
+  } catch (const Napi::Error&) {
+    throw;
+  } catch (const std::bad_alloc&) {
+    throw Napi::RangeError::New(env, "There is no memory for what the native engine was asked for.");
+  } catch (const std::invalid_argument& error) {
+    throw Napi::TypeError::New(env, error.what());
+  } catch (const std::exception& error) {
+    throw Napi::Error::New(env, error.what());
+  }
+}
 
 class Commands : public std::enable_shared_from_this<Commands> {
  public:
@@ -25,7 +43,7 @@ class Commands : public std::enable_shared_from_this<Commands> {
   using Result = std::function<Napi::Value(Napi::Object used, int64_t number)>;
 
   explicit Commands(Napi::Env env)
-      : env_(env), report_(Report::New(env, "lfm.commands", 0, 1, this)), queue_(done, this) {
+      : env_(env), queue_(done, this), report_(Report::New(env, "lfm.commands", 0, 1, this)) {
     report_.Unref(env);
     // before the report is closed, which the environment does at its end: hooks run last in, first out
     napi_add_env_cleanup_hook(env, end, this);
@@ -50,6 +68,9 @@ class Commands : public std::enable_shared_from_this<Commands> {
     } catch (const std::system_error& error) {
       delete command;
       throw Napi::Error::New(env_, std::string("The native engine could not start a thread: ") + error.what());
+    } catch (...) {
+      delete command;
+      throw;
     }
     if (under_way_++ == 0) report_.Ref(env_);
     return promise;
@@ -82,8 +103,9 @@ class Commands : public std::enable_shared_from_this<Commands> {
     void execute(const std::atomic<int32_t>& closing) override {
       try {
         number_ = work_(closing);
-      } catch (const std::exception& error) {
-        failure_ = error.what();
+      } catch (...) {
+        // as it is: to say more of it may need memory that there is not
+        failure_ = std::current_exception();
       }
     }
 
@@ -97,11 +119,7 @@ class Commands : public std::enable_shared_from_this<Commands> {
       Commands& commands = *command->commands_;
       if (--commands.under_way_ == 0) commands.report_.Unref(env);
       try {
-        if (command->failure_.empty()) {
-          command->deferred.Resolve(command->result_(command->used_.Value(), command->number_));
-        } else {
-          command->deferred.Reject(Napi::Error::New(env, command->failure_).Value());
-        }
+        command->settle(env);
       } catch (const Napi::Error&) {
         // JavaScript is being terminated: nobody will see the promise
       }
@@ -110,13 +128,24 @@ class Commands : public std::enable_shared_from_this<Commands> {
     Napi::Promise::Deferred deferred;
 
    private:
+    void settle(Napi::Env env) {
+      try {
+        guarded(env, [&] {
+          if (failure_) std::rethrow_exception(failure_);
+          deferred.Resolve(result_(used_.Value(), number_));
+        });
+      } catch (const Napi::Error& error) {
+        deferred.Reject(error.Value());
+      }
+    }
+
     /** JavaScript may have dropped it by now */
     std::shared_ptr<Commands> commands_;
     Work work_;
     Napi::ObjectReference used_;
     Result result_;
     int64_t number_ = 0;
-    std::string failure_;
+    std::exception_ptr failure_;
   };
 
   using Report = Napi::TypedThreadSafeFunction<Commands, Asked, Asked::reported>;
@@ -133,8 +162,9 @@ class Commands : public std::enable_shared_from_this<Commands> {
   }
 
   Napi::Env env_;
-  Report report_;
+  // the queue's own memory first: a report that is there and that nobody closes would keep the process alive
   Queue queue_;
+  Report report_;
   const std::atomic<int32_t> never_{0};
   int64_t under_way_ = 0;
   bool ended_ = false;

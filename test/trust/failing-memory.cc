@@ -1,0 +1,94 @@
+/*
+ * For LD_PRELOAD: the n-th allocation of the native engine fails (LFM_FAIL_AT; 0: none), and from there on all do where
+ * LFM_FAIL_HOW is "rest". Its own are buffers (aligned memory, which only it asks for in that way), and objects, lists and texts,
+ * by itself or by way of the C++ library; JavaScript's engine is left alone. Writes the number of allocations to the file of
+ * LFM_FAIL_COUNT at the end, where there were any.
+ */
+#include <dlfcn.h>
+#include <unwind.h>
+
+#include <atomic>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <new>
+
+namespace {
+
+long calls;
+
+enum Owner { OTHER, LIBRARY, ENGINE };
+
+/** Whose code lies at an address. Asking the loader is slow, and Node allocates a lot: a page is asked for once. */
+Owner owner_of(const void* address) {
+  static std::atomic<uintptr_t> known[1 << 16];
+  const uintptr_t page = reinterpret_cast<uintptr_t>(address) >> 12;
+  std::atomic<uintptr_t>& slot = known[page * 0x9e3779b97f4a7c15u >> 48];
+  const uintptr_t entry = slot.load(std::memory_order_relaxed);
+  if (entry >> 2 == page) return static_cast<Owner>(entry & 3);
+  Dl_info info;
+  const char* const file = dladdr(address, &info) && info.dli_fname ? info.dli_fname : "";
+  const Owner owner = std::strstr(file, "lfm.node") ? ENGINE : std::strstr(file, "libstdc++") ? LIBRARY : OTHER;
+  slot.store(page << 2 | owner, std::memory_order_relaxed);
+  return owner;
+}
+
+struct Walk {
+  int frames = 0;
+  bool found = false;
+};
+
+/** Looks past the C++ library, whose texts and lists allocate by themselves, for who called it. */
+_Unwind_Reason_Code look(_Unwind_Context* context, void* pointer) {
+  Walk& walk = *static_cast<Walk*>(pointer);
+  walk.found = owner_of(reinterpret_cast<const void*>(_Unwind_GetIP(context))) == ENGINE;
+  return walk.found || ++walk.frames > 6 ? _URC_END_OF_STACK : _URC_NO_REASON;
+}
+
+bool asked_by_engine(const void* caller) {
+  const Owner owner = owner_of(caller);
+  if (owner != LIBRARY) return owner == ENGINE;
+  Walk walk;
+  _Unwind_Backtrace(look, &walk);
+  return walk.found;
+}
+
+/** Whether it is the turn of this allocation to fail. */
+bool fails(const void* caller) {
+  static thread_local bool inside;
+  if (inside) return false;
+  inside = true;
+  bool turn = false;
+  if (asked_by_engine(caller)) {
+    const char* const at = std::getenv("LFM_FAIL_AT");
+    const char* const how = std::getenv("LFM_FAIL_HOW");
+    const long number = at ? std::atol(at) : 0;
+    const long call = __atomic_add_fetch(&calls, 1, __ATOMIC_SEQ_CST);
+    turn = number > 0 && (call == number || (call > number && how && std::strcmp(how, "rest") == 0));
+  }
+  inside = false;
+  return turn;
+}
+
+__attribute__((destructor)) void tell() {
+  const char* const path = std::getenv("LFM_FAIL_COUNT");
+  FILE* const file = path && calls > 0 ? std::fopen(path, "w") : nullptr;
+  if (!file) return;
+  std::fprintf(file, "%ld", calls);
+  std::fclose(file);
+}
+
+}  // namespace
+
+extern "C" void* aligned_alloc(size_t alignment, size_t size) {
+  using Real = void* (*)(size_t, size_t);
+  static const Real real = reinterpret_cast<Real>(dlsym(RTLD_NEXT, "aligned_alloc"));
+  return fails(__builtin_return_address(0)) ? nullptr : real(alignment, size);
+}
+
+void* operator new(size_t size) {
+  void* const memory = fails(__builtin_return_address(0)) ? nullptr : std::malloc(size);
+  if (!memory) throw std::bad_alloc();
+  return memory;
+}
