@@ -166,7 +166,13 @@ class Buffer : public Napi::ObjectWrap<Buffer> {
       memory->release();
       return int64_t{0};
     };
-    return commands->in_order(release, info.This().As<Napi::Object>());
+    try {
+      return commands->in_order(release, info.This().As<Napi::Object>());
+    } catch (const std::exception&) {
+      // what was asked for before may still need it: it goes with this object
+      allocation = memory;
+      throw;
+    }
   }
 };
 

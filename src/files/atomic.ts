@@ -56,8 +56,20 @@ export function isAlive(pid: number): boolean {
 /** Writers elsewhere cannot be asked whether they live; none of their files is so long under its temporary name. */
 const ABANDONED_MS = 3_600_000
 
-/** Whether a name in a folder is a temporary one whose writer is no more. */
+/** Files of this process that could not be removed when their time was over, as the disk did nothing any more. */
+const left = new Set<string>()
+
+async function remove(path: string): Promise<void> {
+  const at = resolve(path)
+  await rm(at, { force: true }).then(
+    () => left.delete(at),
+    () => left.add(at),
+  )
+}
+
+/** Whether a name in a folder is a temporary one whose writer is no more, or has given it up. */
 export async function isAbandoned(folder: string, name: string): Promise<boolean> {
+  if (left.has(resolve(folder, name))) return true
   const [, madeOn, pid] = temporaryName.exec(name) ?? []
   if (madeOn === undefined) return false
   if (madeOn === host) return !isAlive(Number.parseInt(pid, 16))
@@ -70,7 +82,7 @@ async function removeAbandoned(path: string): Promise<void> {
   const [folder, stem] = [dirname(path), temporaryStem(path)]
   for (const name of await readdir(folder).catch(() => [])) {
     const isOfFile = name.startsWith(stem) && name.length === stem.length + TEMPORARY_TAIL
-    if (isOfFile && (await isAbandoned(folder, name))) await rm(join(folder, name), { force: true }).catch(() => {})
+    if (isOfFile && (await isAbandoned(folder, name))) await remove(join(folder, name))
   }
 }
 
@@ -142,7 +154,7 @@ export async function writeNewFile(
     return bytes
   } catch (error) {
     await file.close().catch(() => {})
-    await rm(path, { force: true }).catch(() => {})
+    await remove(path)
     throw error
   }
 }
@@ -166,7 +178,7 @@ export async function writeFileAtomic(path: string, content: Content): Promise<v
   try {
     await rename(temporary, target)
   } catch (error) {
-    await rm(temporary, { force: true }).catch(() => {})
+    await remove(temporary)
     throw error
   }
   await syncFolder(dirname(target))

@@ -11,7 +11,7 @@ import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { link, open, readdir, readFile, rename, rm, stat, utimes } from 'node:fs/promises'
 import { hostname } from 'node:os'
-import { join } from 'node:path'
+import { resolve } from 'node:path'
 import { isAlive, spaceOfProcesses, syncFolder } from './atomic.js'
 import { reasonOf } from './reasons.js'
 
@@ -89,8 +89,20 @@ async function readOwner(path: string): Promise<LockOwner | null> {
   throw new Error(`${path} is no lock of local-flow-matching: remove it where nothing is at work in the folder`)
 }
 
+/** Files of this process's locks that could not be removed when their time was over, as no disk did what it was asked for. */
+const left = new Set<string>()
+const leftAs = (path: string, { id }: LockOwner): string => `${path} of ${id}`
+
+async function remove(path: string, owner: LockOwner): Promise<void> {
+  await rm(path, { force: true }).then(
+    () => left.delete(leftAs(path, owner)),
+    () => left.add(leftAs(path, owner)),
+  )
+}
+
 /** @param now a file that was written just now: the clocks of two machines may differ, that of a file system does not */
 async function isGone(owner: LockOwner, path: string, now: string): Promise<boolean> {
+  if (left.has(leftAs(path, owner))) return true
   if (owner.host === hostname() && owner.space === spaceOfProcesses()) {
     return !isAlive(owner.pid) || (owner.began !== '' && owner.began !== beginningOf(owner.pid))
   }
@@ -138,14 +150,14 @@ async function take(path: string, owner: LockOwner): Promise<LockOwner | null> {
         // whoever has the right is the only one who changes this lock; another may have used it before
         if ((await readOwner(path))?.id !== other.id) continue
         await rename(temporary, path)
-        return other
+        return left.delete(leftAs(path, other)) ? null : other
       } finally {
-        await rm(right, { force: true })
+        await remove(right, owner)
       }
     }
   } finally {
     await file.close().catch(() => {})
-    await rm(temporary, { force: true })
+    await remove(temporary, owner)
   }
 }
 
@@ -155,9 +167,9 @@ const leftover = /^\.lock(\.[0-9a-f]{16})+(\.new)?$/
 async function sweep(folder: string, path: string): Promise<void> {
   for (const name of await readdir(folder)) {
     if (!leftover.test(name)) continue
-    const at = join(folder, name)
+    const at = resolve(folder, name)
     const owner = await readOwner(at).catch(() => null)
-    if (owner && (await isGone(owner, at, path))) await rm(at, { force: true }).catch(() => {})
+    if (owner && (await isGone(owner, at, path))) await remove(at, owner)
   }
 }
 
@@ -167,12 +179,22 @@ async function sweep(folder: string, path: string): Promise<void> {
  * @throws LockedError where another owner is at work in it, in this process or elsewhere; the system's error
  */
 export async function lockFolder(folder: string): Promise<Lock> {
-  const path = join(folder, NAME)
+  const path = resolve(folder, NAME)
   const owner = ownerNow()
-  const tookOver = await take(path, owner)
-  await sweep(folder, path)
-  await syncFolder(folder)
   const isHeld = async (): Promise<boolean> => (await readOwner(path).catch(() => null))?.id === owner.id
+  const letGo = async (): Promise<void> => {
+    if (await isHeld()) await remove(path, owner)
+  }
+  let tookOver: LockOwner | null
+  try {
+    tookOver = await take(path, owner)
+    await sweep(folder, path)
+    await syncFolder(folder)
+  } catch (error) {
+    // the disk failed when the lock was there already
+    await letGo()
+    throw error
+  }
   const renew = setInterval(() => {
     const now = new Date()
     utimes(path, now, now).catch(() => {})
@@ -183,7 +205,7 @@ export async function lockFolder(folder: string): Promise<Lock> {
     isHeld,
     async release() {
       clearInterval(renew)
-      if (await isHeld()) await rm(path, { force: true }).catch(() => {})
+      await letGo()
     },
   }
 }

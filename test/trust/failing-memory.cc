@@ -1,8 +1,8 @@
 /*
  * For LD_PRELOAD: the n-th allocation of the native engine fails (LFM_FAIL_AT; 0: none), and from there on all do where
  * LFM_FAIL_HOW is "rest". Its own are buffers (aligned memory, which only it asks for in that way), and objects, lists and texts,
- * by itself or by way of the C++ library; JavaScript's engine is left alone. Writes the number of allocations to the file of
- * LFM_FAIL_COUNT at the end, where there were any.
+ * by itself or by way of the C++ library; JavaScript's engine is left alone. They are counted anew when LFM_FAIL_ROUND changes.
+ * The number of a round, and of the last one when the process ends, goes to the file of LFM_FAIL_COUNT.
  */
 #include <dlfcn.h>
 #include <unwind.h>
@@ -16,7 +16,15 @@
 
 namespace {
 
-long calls;
+std::atomic<long> calls, round_of_calls;
+
+void tell(long count) {
+  const char* const path = std::getenv("LFM_FAIL_COUNT");
+  FILE* const file = path ? std::fopen(path, "w") : nullptr;
+  if (!file) return;
+  std::fprintf(file, "%ld", count);
+  std::fclose(file);
+}
 
 enum Owner { OTHER, LIBRARY, ENGINE };
 
@@ -63,20 +71,18 @@ bool fails(const void* caller) {
   if (asked_by_engine(caller)) {
     const char* const at = std::getenv("LFM_FAIL_AT");
     const char* const how = std::getenv("LFM_FAIL_HOW");
-    const long number = at ? std::atol(at) : 0;
-    const long call = __atomic_add_fetch(&calls, 1, __ATOMIC_SEQ_CST);
+    const char* const round = std::getenv("LFM_FAIL_ROUND");
+    const long number = at ? std::atol(at) : 0, now = round ? std::atol(round) : 0;
+    if (round_of_calls.exchange(now) != now) tell(calls.exchange(0));
+    const long call = ++calls;
     turn = number > 0 && (call == number || (call > number && how && std::strcmp(how, "rest") == 0));
   }
   inside = false;
   return turn;
 }
 
-__attribute__((destructor)) void tell() {
-  const char* const path = std::getenv("LFM_FAIL_COUNT");
-  FILE* const file = path && calls > 0 ? std::fopen(path, "w") : nullptr;
-  if (!file) return;
-  std::fprintf(file, "%ld", calls);
-  std::fclose(file);
+__attribute__((destructor)) void tell_last() {
+  if (calls > 0) tell(calls);
 }
 
 }  // namespace

@@ -11,9 +11,17 @@ import { resolve } from 'node:path'
 import process from 'node:process'
 
 const under = resolve(process.env.LFM_FAIL_UNDER)
-const at = Number(process.env.LFM_FAIL_AT ?? 0)
-const how = process.env.LFM_FAIL_HOW ?? 'ENOSPC'
+let at = Number(process.env.LFM_FAIL_AT ?? 0)
+let how = process.env.LFM_FAIL_HOW ?? 'ENOSPC'
 let calls = 0
+/** Counts anew, for who does many runs in one process (failing-run.mjs). Returns the number of calls until now. */
+globalThis.lfmFailAt = (turn, as) => {
+  const until = calls
+  at = turn
+  how = as
+  calls = 0
+  return until
+}
 
 const isUnder = (path) => typeof path === 'string' && resolve(path).startsWith(under)
 const errorOf = (call, path) => {

@@ -37,6 +37,29 @@ const count = (name: string, value: number, least: number): void => {
   }
 }
 
+/** Why the addon refused. Where its wrapper itself found no memory, the words are C++'s. */
+const reason = (error: unknown): string => {
+  const { message } = error as Error
+  return message.includes('bad_alloc') ? 'There is no memory for it.' : message
+}
+
+/** What the addon refuses, mostly for want of memory, is an error of the device. */
+function asking<T>(failed: string, ask: () => T): T {
+  try {
+    return ask()
+  } catch (error) {
+    throw new DeviceError(`${failed} ${reason(error)}`)
+  }
+}
+
+async function awaiting<T>(failed: string, ask: () => Promise<T>): Promise<T> {
+  try {
+    return await ask()
+  } catch (error) {
+    throw new DeviceError(`${failed} ${reason(error)}`)
+  }
+}
+
 class EngineBuffer implements DeviceBuffer {
   private disposed = false
 
@@ -63,19 +86,25 @@ class EngineBuffer implements DeviceBuffer {
     this.expect(offset, values.length)
     const array = this.dtype === 'f32' ? Float32Array : Uint32Array
     const own = values instanceof array && values.buffer instanceof ArrayBuffer ? values : array.from(values)
-    this.memory.write(own, offset)
+    asking('Values could not be written to the device.', () => this.memory.write(own, offset))
   }
 
   async read(offset = 0, length = this.length - offset): Promise<Float32Array | Uint32Array> {
     this.expect(offset, length)
-    return this.memory.read(offset, length, this.dtype !== 'f32')
+    return awaiting('Values could not be read from the device.', () =>
+      this.memory.read(offset, length, this.dtype !== 'f32'),
+    )
   }
 
   dispose(): void {
     if (this.disposed) return
     this.disposed = true
     this.device.forget(this)
-    this.memory.dispose()
+    try {
+      this.memory.dispose()
+    } catch {
+      // not even the memory to ask for it: it is freed when nothing refers to it any more
+    }
   }
 }
 
@@ -104,11 +133,12 @@ class EngineExecutable implements Executable {
     if (this.disposed) throw new DeviceError('The executable was disposed of; it cannot be run any more.')
     for (const buffer of this.buffers) buffer.expect(0, 0)
     signal?.throwIfAborted()
-    const stop = this.device.newStop()
+    const failed = 'The program could not be run.'
+    const stop = asking(failed, () => this.device.newStop())
     const abort = (): void => stop.set()
     signal?.addEventListener('abort', abort, { once: true })
     try {
-      const done = await this.program.run(times, stop, this.clock?.us)
+      const done = await awaiting(failed, () => this.program.run(times, stop, this.clock?.us))
       if (this.clock) this.clock.replays += done
       if (done < times) throw signal?.reason
     } finally {
@@ -149,7 +179,7 @@ export class NativeEngine implements Device {
     private readonly variants: Variants,
     private readonly profiled: boolean,
   ) {
-    this.native = new addon.Device()
+    this.native = asking('The native device could not be opened.', () => new addon.Device())
     const { cpuTarget, threads, name, supportedTargets, cacheSizes } = info
     this.kernels = new Set(info.kernels)
     this.info = {
@@ -177,12 +207,7 @@ export class NativeEngine implements Device {
   createBuffer(length: number, dtype: DType = 'f32'): EngineBuffer {
     this.expectOpen()
     count("A buffer's length", length, 1)
-    let memory: NativeBuffer
-    try {
-      memory = this.native.createBuffer(length)
-    } catch (error) {
-      throw new DeviceError(`A buffer of ${length} elements could not be made. ${(error as Error).message}`)
-    }
+    const memory = asking(`A buffer of ${length} elements could not be made.`, () => this.native.createBuffer(length))
     const buffer = new EngineBuffer(this, memory, length, dtype)
     this.live.add(buffer)
     return buffer
@@ -192,7 +217,9 @@ export class NativeEngine implements Device {
     const [source, destination] = [this.own(from), this.own(to)]
     source.expect(fromOffset, length)
     destination.expect(toOffset, length)
-    source.memory.copyTo(fromOffset, destination.memory, toOffset, length)
+    asking('Values could not be copied on the device.', () =>
+      source.memory.copyTo(fromOffset, destination.memory, toOffset, length),
+    )
   }
 
   memoryFor(program: Program): ProgramMemory {
@@ -240,12 +267,7 @@ export class NativeEngine implements Device {
       slots,
       constants,
     }
-    let compiled: NativeExecutable
-    try {
-      compiled = this.native.compile(native)
-    } catch (error) {
-      throw new DeviceError(`The program could not be compiled. ${(error as Error).message}`)
-    }
+    const compiled = asking('The program could not be compiled.', () => this.native.compile(native))
     const clock = this.profiled ? clockOf(operations) : undefined
     if (clock) this.clocks.push(clock)
     const executable = new EngineExecutable(this, compiled, buffers, operations.length, choice.chosen, clock)
@@ -255,7 +277,7 @@ export class NativeEngine implements Device {
 
   async profile(): Promise<DeviceTimes | null> {
     if (!this.profiled) return null
-    await this.native.finish()
+    await this.finish()
     const programs = this.clocks
       .filter(({ replays }) => replays > 0)
       .map(({ replays, us, launches }) => ({
@@ -272,7 +294,11 @@ export class NativeEngine implements Device {
   async dispose(): Promise<void> {
     this.disposed = true
     for (const resource of [...this.live]) resource.dispose()
-    await this.native.finish()
+    await this.finish()
+  }
+
+  private async finish(): Promise<void> {
+    await awaiting('What the native device was asked for could not be awaited.', () => this.native.finish())
   }
 
   private expectOpen(): void {
