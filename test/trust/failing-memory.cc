@@ -37,29 +37,25 @@ Owner owner_of(const void* address) {
   if (entry >> 2 == page) return static_cast<Owner>(entry & 3);
   Dl_info info;
   const char* const file = dladdr(address, &info) && info.dli_fname ? info.dli_fname : "";
-  const Owner owner = std::strstr(file, "lfm.node") ? ENGINE : std::strstr(file, "libstdc++") ? LIBRARY : OTHER;
+  Dl_info own;
+  dladdr(reinterpret_cast<const void*>(&owner_of), &own);
+  const bool between = std::strstr(file, "libstdc++") || std::strcmp(file, own.dli_fname) == 0;
+  const Owner owner = std::strstr(file, "lfm.node") ? ENGINE : between ? LIBRARY : OTHER;
   slot.store(page << 2 | owner, std::memory_order_relaxed);
   return owner;
 }
 
-struct Walk {
-  int frames = 0;
-  bool found = false;
-};
-
 /** Looks past the C++ library, whose texts and lists allocate by themselves, for who called it. */
-_Unwind_Reason_Code look(_Unwind_Context* context, void* pointer) {
-  Walk& walk = *static_cast<Walk*>(pointer);
-  walk.found = owner_of(reinterpret_cast<const void*>(_Unwind_GetIP(context))) == ENGINE;
-  return walk.found || ++walk.frames > 6 ? _URC_END_OF_STACK : _URC_NO_REASON;
+_Unwind_Reason_Code look(_Unwind_Context* context, void* caller) {
+  const Owner owner = owner_of(reinterpret_cast<const void*>(_Unwind_GetIP(context)));
+  *static_cast<Owner*>(caller) = owner;
+  return owner == LIBRARY ? _URC_NO_REASON : _URC_END_OF_STACK;
 }
 
 bool asked_by_engine(const void* caller) {
-  const Owner owner = owner_of(caller);
-  if (owner != LIBRARY) return owner == ENGINE;
-  Walk walk;
-  _Unwind_Backtrace(look, &walk);
-  return walk.found;
+  Owner owner = owner_of(caller);
+  if (owner == LIBRARY) _Unwind_Backtrace(look, &owner);
+  return owner == ENGINE;
 }
 
 /** Whether it is the turn of this allocation to fail. */

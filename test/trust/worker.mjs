@@ -77,7 +77,7 @@ const modes = {
     }
   },
   async calls(lives) {
-    for (let i = 0; i < 4 * lives; i++) {
+    for (let i = 0; i < 2 * lives; i++) {
       const worker = begin('calls')
       await once(worker, 'message')
       await wait(i % 5)
