@@ -250,8 +250,8 @@ class Session {
       rowKind: data.rowKind,
       onEstimate: ({ memory: { peak, activations, optimizer, pool } }) =>
         note(
-          `Training needs ${bytesText(peak)} of memory on the device: ${bytesText(pool)} for the data, ` +
-            `${bytesText(optimizer)} for parameters and optimizer, ${bytesText(activations)} for what a step computes.`,
+          `Memory for training: ${bytesText(peak)} (data ${bytesText(pool)}, network ${bytesText(optimizer)}, ` +
+            `a step ${bytesText(activations)}).`,
         ),
       start: start?.chain ?? null,
       onProgress: (progress) => display.show(progress),

@@ -118,7 +118,7 @@ pre, code { font: 0.875rem/1.5 ui-monospace, 'SF Mono', Menlo, 'DejaVu Sans Mono
   .facts th, .facts td { display: block; width: auto; padding-right: 0; }
   .facts th { border-bottom: 0; padding-bottom: 0; font-size: 0.875rem; }
   .facts td { padding-top: 0; }
-  .scroll img { min-width: 34rem; }
+  .scroll img { min-width: 28rem; }
 }
 @media print {
   :root { --ink: #000000; --muted: #444444; --rule: #cccccc; --page: #ffffff; --soft: #ffffff; --accent: #1d5c8f; }

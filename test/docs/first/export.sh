@@ -1,0 +1,2 @@
+# A run of the demo's config.
+lfm train examples/demo.yaml --out runs/demo
