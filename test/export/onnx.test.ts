@@ -8,6 +8,7 @@ import * as web from 'onnxruntime-web'
 import { afterAll, describe, expect, it } from 'vitest'
 import type { ExportedModel, ExportOptions } from '../../src/export/exporter.js'
 import { fieldFile, onnx } from '../../src/export/onnx/onnx.js'
+import { integer, message } from '../../src/export/onnx/protobuf.js'
 import { rademacher } from '../../src/kernels/rademacher.js'
 import { mlpNetwork } from '../../src/networks/mlp/mlp.js'
 import { modelSchema, networkFor, resolveModel } from '../../src/networks/registry.js'
@@ -171,6 +172,13 @@ describe('the velocity of a sub-flow', () => {
     expect(await names([null])).toEqual(['field.onnx', 'sampler.onnx'])
     expect(await names([0.1, null])).toEqual(['field-1.onnx', 'field-2.onnx', 'sampler.onnx'])
   })
+})
+
+it('a message may have as many fields as it likes', () => {
+  const { parts, length } = message(1, new Array(300_000).fill(integer(1, 5)))
+  expect(length).toBe(1 + 3 + 600_000)
+  expect(parts.reduce((sum, part) => sum + part.length, 0)).toBe(length)
+  expect([...Buffer.concat(parts).subarray(0, 6)]).toEqual([10, 0xc0, 0xcf, 0x24, 8, 5])
 })
 
 it('onnxruntime-web (wasm) computes the same', async () => {

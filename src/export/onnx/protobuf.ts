@@ -10,7 +10,40 @@ export interface Piece {
   readonly length: number
 }
 
-const piece = (...parts: Uint8Array[]): Piece => ({ parts, length: parts.reduce((sum, { length }) => sum + length, 0) })
+/** Bytes up to which parts are copied together: a file is written part by part. */
+const SMALL = 1 << 16
+
+/** Parts one after another, small ones as one. */
+function piece(parts: Iterable<Uint8Array>): Piece {
+  const joined: Uint8Array[] = []
+  let small: Uint8Array[] = []
+  let [length, waiting] = [0, 0]
+  const flush = (): void => {
+    if (waiting === 0) return
+    const copy = new Uint8Array(waiting)
+    let at = 0
+    for (const part of small) {
+      copy.set(part, at)
+      at += part.length
+    }
+    joined.push(copy)
+    small = []
+    waiting = 0
+  }
+  for (const part of parts) {
+    length += part.length
+    if (part.length > SMALL) {
+      flush()
+      joined.push(part)
+      continue
+    }
+    small.push(part)
+    waiting += part.length
+    if (waiting > SMALL) flush()
+  }
+  flush()
+  return { parts: joined, length }
+}
 
 /** A whole number below 2^53, seven bits at a time, the lowest first. */
 function varint(value: number): Uint8Array {
@@ -35,23 +68,27 @@ function signed(value: number): Uint8Array {
   return Uint8Array.of(...bytes, Number(rest))
 }
 
-export const integer = (field: number, value: number): Piece => piece(varint(8 * field), signed(value))
+export const integer = (field: number, value: number): Piece => piece([varint(8 * field), signed(value)])
 
 export const bytes = (field: number, value: Uint8Array): Piece =>
-  piece(varint(8 * field + 2), varint(value.length), value)
+  piece([varint(8 * field + 2), varint(value.length), value])
 
 export const text = (field: number, value: string): Piece => bytes(field, new TextEncoder().encode(value))
 
 export function float(field: number, value: number): Piece {
   const four = new Uint8Array(4)
   new DataView(four.buffer).setFloat32(0, value, true)
-  return piece(varint(8 * field + 5), four)
+  return piece([varint(8 * field + 5), four])
+}
+
+function* partsOf(pieces: Iterable<Piece>): Iterable<Uint8Array> {
+  for (const { parts } of pieces) yield* parts
 }
 
 /** Fields one after another. */
-export const together = (pieces: readonly Piece[]): Piece => piece(...pieces.flatMap(({ parts }) => parts))
+export const together = (pieces: Iterable<Piece>): Piece => piece(partsOf(pieces))
 
-export function message(field: number, pieces: readonly Piece[]): Piece {
+export function message(field: number, pieces: Iterable<Piece>): Piece {
   const { parts, length } = together(pieces)
-  return piece(varint(8 * field + 2), varint(length), ...parts)
+  return piece([varint(8 * field + 2), varint(length), ...parts])
 }
