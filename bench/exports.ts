@@ -32,7 +32,8 @@ async function trained(path: string): Promise<LocalFlow> {
     const { train } = await loadData(config.data, { baseDir: dirname(path), seed: config.seed })
     return LocalFlow.train(train, { ...options, train: { ...options.train, steps: STEPS, warmup: 0 } })
   }
-  const { rowShape } = plannedRow(config.data)!
+  // without data.size an IDX file says it: MNIST's pictures are 28 × 28
+  const { rowShape } = plannedRow(config.data) ?? { rowShape: [1, 28, 28] }
   const network = networkFor(config.model, rowShape)
   // layers that start at zero would hide all before them
   const parameters = (stream: number): Float32Array => {

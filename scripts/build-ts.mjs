@@ -1,6 +1,6 @@
 /**
  * Compiles src/ into a fresh dist/ and marks the command line as executable. A file that src/ no longer has must not
- * stay in dist/, so the folder is made anew. Vega goes into one file, dist/plot/vega.js: as packages it is 60 with 17
+ * stay in dist/, so the folder is made anew. The package for browsers goes into one file as well (build-browser.mjs). Vega goes into one file, dist/plot/vega.js: as packages it is 60 with 17
  * programs, of which nobody who installs this one has any use.
  */
 
@@ -10,6 +10,7 @@ import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
+import { buildBrowser } from './build-browser.mjs'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
 const dist = join(root, 'dist')
@@ -27,6 +28,8 @@ function licences(inputs) {
   })
 }
 
+const separated = (texts) => texts.join(`\n${'-'.repeat(80)}\n\n`)
+
 async function bundleVega() {
   const { metafile } = await build({
     entryPoints: [join(root, 'src', 'plot', 'vega.ts')],
@@ -43,10 +46,7 @@ async function bundleVega() {
     external: ['canvas'],
     logLevel: 'error',
   })
-  writeFileSync(
-    join(dist, 'plot', 'vega.LICENSES.txt'),
-    licences(Object.keys(metafile.inputs)).join(`\n${'-'.repeat(80)}\n\n`),
-  )
+  writeFileSync(join(dist, 'plot', 'vega.LICENSES.txt'), separated(licences(Object.keys(metafile.inputs))))
 }
 
 const manifest = createRequire(import.meta.url).resolve('typescript/package.json')
@@ -54,5 +54,8 @@ rmSync(dist, { recursive: true, force: true })
 const tsc = join(dirname(manifest), 'bin', 'tsc')
 const { status } = spawnSync(process.execPath, [tsc, '-p', 'tsconfig.build.json'], { cwd: root, stdio: 'inherit' })
 if (existsSync(join(dist, 'cli', 'main.js'))) chmodSync(join(dist, 'cli', 'main.js'), 0o755)
-if (status === 0) await bundleVega()
+if (status === 0) {
+  await bundleVega()
+  writeFileSync(join(dist, 'browser', 'index.LICENSES.txt'), separated(licences(await buildBrowser())))
+}
 process.exitCode = status ?? 1

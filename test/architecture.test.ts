@@ -96,25 +96,28 @@ test('there is no circle of rooms, and none of files', () => {
 })
 
 test('nobody below run/ takes values of the config', () => {
-  const above = new Set(['run', 'cli', 'config', 'index.ts'])
+  const above = new Set(['run', 'cli', 'browser', 'config', 'index.ts'])
   const takers = [...imports].filter(
     ([file, named]) => !above.has(roomOf(file)) && named.some((other) => roomOf(other) === 'config'),
   )
   expect(takers.map(([file]) => file)).toEqual([])
 })
 
-test.each(['model/flow.ts', 'recipes/run-recipe.ts', 'recipes/registry.ts', 'device/webgpu/device.ts'])(
-  'src/%s is bundled for a browser without Node',
-  async (entry) => {
-    const { warnings, outputFiles } = await build({
-      entryPoints: [join(src, entry)],
-      bundle: true,
-      platform: 'browser',
-      format: 'esm',
-      write: false,
-      logLevel: 'silent',
-    })
-    expect(warnings).toEqual([])
-    expect(outputFiles[0].text).not.toMatch(/from\s*["']node:|require\(/)
-  },
-)
+test.each([
+  'model/flow.ts',
+  'recipes/run-recipe.ts',
+  'recipes/registry.ts',
+  'device/webgpu/device.ts',
+  'browser/index.ts',
+])('src/%s is bundled for a browser without Node', async (entry) => {
+  const { warnings, outputFiles } = await build({
+    entryPoints: [join(src, entry)],
+    bundle: true,
+    platform: 'browser',
+    format: 'esm',
+    write: false,
+    logLevel: 'silent',
+  })
+  expect(warnings).toEqual([])
+  expect(outputFiles[0].text).not.toMatch(/from\s*["']node:|require\(/)
+})

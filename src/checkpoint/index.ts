@@ -9,16 +9,12 @@ export {
   type TensorValues,
   takeFloat32,
 } from '../files/safetensors.js'
+export { type FileEntry, formatVersion, type ManifestContent, manifestName, type RunManifest } from './manifest.js'
 export {
   type CheckpointContent,
-  type FileEntry,
   findRun,
-  formatVersion,
   lockRun,
-  type ManifestContent,
   makeRunFolder,
-  manifestName,
-  type RunManifest,
   readCheckpointFile,
   readCheckpointTensors,
   readManifest,

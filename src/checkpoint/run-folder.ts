@@ -11,7 +11,6 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { access, constants, open, readdir, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { z } from 'zod'
 import { CheckpointError, InvalidArgumentError, show } from '../errors.js'
 import { isAbandoned, syncFolder, writeFileAtomic, writeNewFile } from '../files/atomic.js'
 import { makeFolder } from '../files/folders.js'
@@ -19,59 +18,17 @@ import { type Lock, lockFolder, lockProblem } from '../files/lock.js'
 import { readAtMost } from '../files/reading.js'
 import { reasonOf } from '../files/reasons.js'
 import { decodeSafetensors, encodeSafetensors, type Safetensors, type StoredTensor } from '../files/safetensors.js'
-
-/** Version of the manifest's and the files' layout; a folder with a greater one is refused. */
-export const formatVersion = 2
-
-export const manifestName = 'manifest.json'
-
-/** Bytes of a manifest, at most. */
-const longestManifest = 1 << 26
-/** Files of a checkpoint, at most. */
-const mostFiles = 10_000
-
-const logicalName = /^[A-Za-z0-9][\w-]*(?:\.[\w-]+)*\.[a-z0-9]+$/
-/** stem, 16 random hex digits, mark, extension: the names that writeCheckpoint gives, and the only ones it removes. */
-const storedName = /^[A-Za-z0-9][\w.-]*\.[0-9a-f]{16}\.ck\.[a-z0-9]+$/
-
-const fileEntry = z.object({
-  /** Logical name. */
-  name: z.string().regex(logicalName),
-  /** Name in the folder. */
-  file: z.string().regex(storedName),
-  size: z.int().min(0),
-  sha256: z.string().regex(/^[0-9a-f]{64}$/),
-})
-
-/** Anything with keys; typed as object so that interfaces can be put in. */
-const record = z.custom<object>((value) => typeof value === 'object' && value !== null && !Array.isArray(value))
-
-const manifestSchema = z.object({
-  formatVersion: z.int().min(1),
-  packageVersion: z.string(),
-  /** When the run was begun and when this checkpoint was written, ISO 8601. */
-  created: z.string(),
-  updated: z.string(),
-  /** The config as it was written, overrides put in, and with everything filled in; resolve `raw` to use it. */
-  config: z.object({ raw: record, resolved: record }),
-  seed: z.int().min(0),
-  /** The device that computed: its kind, adapter, CPU target. */
-  device: record,
-  /** Kernel variants that were chosen, by the kind of device; a run resumed on that kind uses these. */
-  variants: z.record(z.string(), z.record(z.string(), z.string())),
-  /** Where training stands: `step` steps of sub-flow `subFlow` (from 1, any network that is fitted) are done. */
-  progress: z.object({ subFlow: z.int().min(1), step: z.int().min(0), phase: z.enum(['train', 'push', 'done']) }),
-  files: z.array(fileEntry).max(mostFiles),
-  evaluation: record.optional(),
-  timings: record.optional(),
-  extra: record.optional(),
-})
-
-export type RunManifest = z.output<typeof manifestSchema>
-export type FileEntry = z.output<typeof fileEntry>
-
-/** Everything in a manifest that the caller decides. */
-export type ManifestContent = Omit<RunManifest, 'formatVersion' | 'updated' | 'files'>
+import {
+  type FileEntry,
+  formatVersion,
+  logicalName,
+  longestManifest,
+  type ManifestContent,
+  manifestName,
+  parseManifest,
+  type RunManifest,
+  storedName,
+} from './manifest.js'
 
 /** Bytes as they are, or tensors for a safetensors file. */
 export type CheckpointContent =
@@ -82,13 +39,6 @@ const describe = ({ progress, updated }: RunManifest): string =>
   progress.phase === 'done'
     ? `the finished run of ${updated}`
     : `the checkpoint at sub-flow ${progress.subFlow}, step ${progress.step}, of ${updated}`
-
-/** A manifest of format 1 as one of format 2: its variants were those of the one device it was trained on last. */
-function upgraded(json: unknown): unknown {
-  const { variants, device, ...rest } = json as { variants?: unknown; device?: { kind?: unknown } }
-  const kind = device?.kind
-  return { ...rest, device, formatVersion: 2, variants: typeof kind === 'string' ? { [kind]: variants } : {} }
-}
 
 /** The manifest as it is in the folder, checked; null where there is none. */
 async function findManifest(dir: string): Promise<RunManifest | null> {
@@ -102,28 +52,7 @@ async function findManifest(dir: string): Promise<RunManifest | null> {
     throw new CheckpointError(`${path} cannot be read: ${reasonOf(error)}.`)
   }
   if (!bytes) throw new CheckpointError(`${path} is damaged: it has more than ${longestManifest} bytes.`)
-  let json: unknown
-  try {
-    json = JSON.parse(bytes.toString('utf8'))
-  } catch {
-    throw new CheckpointError(`${path} is damaged: it is no JSON.`)
-  }
-  const version = (json as { formatVersion?: unknown } | null)?.formatVersion
-  if (typeof version === 'number' && version > formatVersion) {
-    throw new CheckpointError(
-      `${dir} was written by a newer version of local-flow-matching (format ${version}; this one reads up to ` +
-        `${formatVersion}). Install a newer version to read it.`,
-    )
-  }
-  const result = manifestSchema.safeParse(version === 1 ? upgraded(json) : json)
-  if (!result.success) {
-    const [issue] = result.error.issues
-    throw new CheckpointError(`${path} is damaged: ${issue.path.join('.') || 'it'}: ${issue.message}.`)
-  }
-  const names = new Set<string>()
-  const twice = result.data.files.find(({ name }) => names.size === names.add(name).size)
-  if (twice) throw new CheckpointError(`${path} is damaged: it names ${twice.name} twice.`)
-  return result.data
+  return parseManifest(bytes.toString('utf8'), dir, path)
 }
 
 /**

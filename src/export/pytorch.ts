@@ -2,9 +2,10 @@
 
 import { readFileSync } from 'node:fs'
 import { encodeSafetensors } from '../files/safetensors.js'
+import { configFile } from './config-file.js'
 import type { ExportedFile, ExportedModel, Exporter, ExportOptions } from './exporter.js'
 import { NO_LICENCE } from './exporter.js'
-import { configFile, subFlowName } from './folder.js'
+import { subFlowName } from './folder.js'
 import { evaluationsOf, recordSampler } from './sampler.js'
 import { officialTensors } from './weights.js'
 

@@ -1,21 +1,19 @@
-/** From a flow to what an exporter is given, and back from what was exported, or from networks that PyTorch trained. */
+/** From a flow to what an exporter is given, and back from what is on a disk: exported folders, and networks that PyTorch trained. */
 
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { manifestName } from '../checkpoint/index.js'
-import { type ResolvedOptions, resolveOptions } from '../config/index.js'
-import { CheckpointError, InvalidArgumentError } from '../errors.js'
+import { InvalidArgumentError } from '../errors.js'
+import { diskReader } from '../export/disk.js'
 import type { ExportedModel, Metric, ModelFacts } from '../export/exporter.js'
-import { configName, readFolder } from '../export/folder.js'
-import { fromOfficial } from '../export/weights.js'
+import { configName } from '../export/folder.js'
 import { readData } from '../files/reading.js'
 import { decodeSafetensors, type Safetensors } from '../files/safetensors.js'
 import type { Flow } from '../model/flow.js'
-import { networkFor } from '../networks/registry.js'
-import type { TrainedNetwork } from '../recipes/recipe.js'
-import { stagesOf } from '../recipes/settings.js'
+import { exportedFlow, networksOf, noFacts } from './exported-flow.js'
 import type { FlowContents } from './flow-contents.js'
-import { asNamed, expectRoom, packageVersion, type RunExtra } from './run.js'
+import type { RunExtra } from './opened-run.js'
+import { packageVersion } from './run.js'
 
 /** What a run knows of its model beside the model. */
 export function factsOf({ columns, report }: RunExtra): ModelFacts {
@@ -37,8 +35,6 @@ export function factsOf({ columns, report }: RunExtra): ModelFacts {
   return { columns, data: data ? `${data.description}, ${data.train} rows` : null, metrics }
 }
 
-export const noFacts: ModelFacts = { columns: null, data: null, metrics: [] }
-
 /** A flow as exporters take it. */
 export function exportedModel(
   flow: Flow,
@@ -46,7 +42,9 @@ export function exportedModel(
 ): ExportedModel {
   const { field: network, stages, rowShape, scaler, settings } = flow
   const model = { network, stages, rowShape, scaler, settings, jumps: options.distill?.into }
-  return { ...model, ...(facts ?? noFacts), section: options.model, raw, rowKind, version: packageVersion }
+  // with the sampler that it has now: another version's defaults may be others
+  const written = { ...raw, ode: { ...(raw as { ode?: object }).ode, sample: options.ode.sample } }
+  return { ...model, ...(facts ?? noFacts), section: options.model, raw: written, rowKind, version: packageVersion }
 }
 
 /** Whether a folder holds an exported model, and no run. */
@@ -60,40 +58,7 @@ export async function isExported(folder: string): Promise<boolean> {
 }
 
 /** Reads an exported model. Throws CheckpointError where it is damaged, tampered with, or of a newer version. */
-export async function readExported(folder: string): Promise<FlowContents> {
-  const { raw, rowShape, rowKind, columns, scaler, subFlows } = await readFolder(folder)
-  const options = resolveOptions(raw, `the options in ${join(folder, configName)}`)
-  return {
-    options,
-    raw,
-    rowShape,
-    rowKind,
-    scaler,
-    facts: { ...noFacts, columns },
-    subFlows: networksOf(options, rowShape, subFlows, folder),
-  }
-}
-
-/** The networks of state_dicts, one for each sub-flow from the data to the noise. */
-function networksOf(
-  options: ResolvedOptions,
-  rowShape: readonly number[],
-  subFlows: readonly Safetensors['tensors'][],
-  origin: string,
-): TrainedNetwork[] {
-  const N = stagesOf(options).length
-  if (subFlows.length !== N) {
-    throw new CheckpointError(
-      `${origin} has the networks of ${subFlows.length} sub-flows, but its options are of ${N}.`,
-    )
-  }
-  const network = networkFor(options.model, rowShape)
-  return subFlows.map((tensors) => {
-    const named = asNamed(tensors)
-    expectRoom(origin, network, named)
-    return { parameters: fromOfficial(network, options.model.kind, [...named.values()]), outputScale: 1 }
-  })
-}
+export const readExported = (folder: string): Promise<FlowContents> => exportedFlow(diskReader(folder), folder)
 
 /** What is known of weights that are imported. */
 export interface ImportedRows extends Pick<FlowContents, 'options' | 'raw' | 'rowKind' | 'scaler'> {

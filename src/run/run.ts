@@ -7,35 +7,45 @@
  */
 
 import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { z } from 'zod'
 import {
   type CheckpointContent,
   findRun,
   lockRun,
   makeRunFolder,
-  manifestName,
   type RunManifest,
   readCheckpointTensors,
   readManifest,
   writeCheckpoint,
 } from '../checkpoint/index.js'
-import { type ResolvedOptions, resolveOptions } from '../config/index.js'
-import { kindOfShape, type RowKind, rowKindNames } from '../data/kinds.js'
+import type { ResolvedOptions } from '../config/index.js'
+import type { RowKind } from '../data/kinds.js'
 import type { Scaler } from '../data/scaler.js'
 import type { DeviceInfo, VariantsByDevice } from '../device/device.js'
 import { CheckpointError, LocalFlowError, TAKEN_FROM_ITS_FOLDER } from '../errors.js'
-import { type Safetensors, takeFloat32 } from '../files/safetensors.js'
+import { takeFloat32 } from '../files/safetensors.js'
 import type { TrainingState } from '../learn/fit.js'
 import type { PoolColumns } from '../learn/pool.js'
 import type { NamedTensor, Network } from '../networks/network.js'
 import { networkFor } from '../networks/registry.js'
 import type { ReportCurve, ReportEvaluation, ReportQuality } from '../plot/index.js'
-import type { RecipePlan, RecipeState, TrainedNetwork } from '../recipes/recipe.js'
-import { recipeOf, recipeSettings, stagesOf } from '../recipes/settings.js'
+import type { RecipeState } from '../recipes/recipe.js'
 import type { FlowContents } from './flow-contents.js'
+import {
+  asNamed,
+  expectRoom,
+  flowOf,
+  planOf,
+  type ReadTensors,
+  type Run,
+  type RunExtra,
+  readFinished,
+  runOf,
+  stageKindsOf,
+  subFlowFile,
+} from './opened-run.js'
 import { type LossHistory, type ReportFacts, removeReport } from './report.js'
-import { reportFacts } from './report-facts.js'
+
+export { type Run, type RunExtra, rowKindOf } from './opened-run.js'
 
 /** Version of this package, as manifests and reports name it. */
 export const packageVersion = ownVersion()
@@ -69,43 +79,6 @@ export const addTimings = (before: Timings, now: Timings): Timings => ({
   pushRowEvaluations: before.pushRowEvaluations + now.pushRowEvaluations,
 })
 
-/** What carries rows through a stage: a flow that is integrated, or a jump (model/transport.ts). */
-const stageKinds = ['flow', 'map', 'average'] as const
-type StageKind = (typeof stageKinds)[number]
-
-const wholeNumber = z.int().min(0)
-const aboveZero = z.number().positive()
-const extraSchema = z.object({
-  /** […dims] of one row */
-  rowShape: z.array(z.int().min(1)).min(1),
-  /** what a row is; runs of format 1 do not say it */
-  rowKind: z.enum(rowKindNames).optional(),
-  scaler: z.object({ mean: z.array(z.number()), std: z.array(aboveZero) }).nullable(),
-  /** names of the columns, where there are any */
-  columns: z.array(z.string()).nullable(),
-  /** where the config was read, for the files it names; null for a run saved by a program */
-  configPath: z.string().nullable(),
-  /** SHA-256 of the training rows; null for a run saved by a program */
-  dataSha256: z.string().nullable(),
-  /** what the model's stages are, from the data's side; left out: flows, as in runs before there were students */
-  stages: z.array(z.enum(stageKinds)).optional(),
-  /** SHA-256 of a student's teacher; null where it was trained on data, or saved by a program */
-  teacherSha256: z.string().nullable().default(null),
-  /** output scales of the finished sub-flows, and of the current one */
-  scales: z.array(aboveZero),
-  scale: aboveZero,
-  /** steps of the current sub-flow that were skipped, in all and in a row */
-  skipped: wholeNumber,
-  skippedInARow: wholeNumber,
-  /** loss scale of the current sub-flow: its binary logarithm, and the steps since it changed */
-  lossExponent: wholeNumber.default(0),
-  goodSteps: wholeNumber.default(0),
-  report: reportFacts.optional(),
-})
-
-/** What a run's manifest holds besides the checkpoint's own fields. */
-export type RunExtra = z.output<typeof extraSchema>
-
 /** What stays the same from checkpoint to checkpoint. */
 export interface RunIdentity {
   readonly created: string
@@ -132,7 +105,6 @@ export interface RunState {
   readonly evaluation?: object
 }
 
-const subFlowFile = (n: number): string => `subflow-${n}.safetensors`
 const TRAINING = 'training.safetensors'
 const POOL = 'pool.safetensors'
 const LOSSES = 'losses.safetensors'
@@ -229,13 +201,6 @@ export class RunWriter {
   }
 }
 
-/** What the stages of a config's model are. */
-const stageKindsOf = (options: ResolvedOptions): StageKind[] =>
-  stagesOf(options).map(({ jump }) => jump?.kind ?? 'flow')
-
-/** The fits of a config, and which of them are the model. */
-const planOf = (options: ResolvedOptions): RecipePlan => recipeOf(options).plan(recipeSettings(options))
-
 function poolTensors({ left, right }: PoolColumns, D: number): NamedTensor[] {
   const shape = [left.length / D, D]
   return [
@@ -255,123 +220,18 @@ function trainingTensors(field: Network, state: TrainingState, n: number): Named
   ]
 }
 
-/** An opened run folder. */
-export interface Run {
-  readonly folder: string
-  readonly manifest: RunManifest
-  readonly options: ResolvedOptions
-  /** the options as they were written, without the data */
-  readonly raw: object
-  readonly extra: RunExtra
-  readonly field: Network
-}
-
-/** What a row of a run is. */
-export const rowKindOf = ({ extra }: Pick<Run, 'extra'>): RowKind => extra.rowKind ?? kindOfShape(extra.rowShape)
-
-const isMapping = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
-
-/** A config with the solver of samples that it had when it was resolved: defaults may have changed since. */
-function withItsSampler(raw: Readonly<Record<string, unknown>>, { config }: RunManifest): object {
-  const { ode } = config.resolved as Record<string, unknown>
-  const had = isMapping(ode) && ode.sample
-  const said = raw.ode ?? {}
-  if (!isMapping(had) || !isMapping(said)) return raw
-  const sample = said.sample ?? {}
-  return isMapping(sample) ? { ...raw, ode: { ...said, sample: { ...had, ...sample } } } : raw
-}
+const readerOf =
+  ({ folder, manifest }: Pick<Run, 'folder' | 'manifest'>): ReadTensors =>
+  (name) =>
+    readCheckpointTensors(folder, manifest, name)
 
 /** Opens a run folder: reads and checks its manifest. Throws CheckpointError. */
 export async function openRun(folder: string, opened?: RunManifest): Promise<Run> {
-  const manifest = opened ?? (await readManifest(folder))
-  const damaged = (what: string): CheckpointError =>
-    new CheckpointError(`${join(folder, manifestName)} is damaged: ${what}.`)
-  const read = extraSchema.safeParse(manifest.extra)
-  if (!read.success) {
-    const [{ path, message }] = read.error.issues
-    throw damaged(`${['extra', ...path].join('.')}: ${message}`)
-  }
-  const extra = read.data
-  const { data: _, ...raw } = manifest.config.raw as Record<string, unknown>
-  const options = resolveOptions(withItsSampler(raw, manifest), `the config in ${folder}`)
-  const dimension = extra.rowShape.reduce((product, extent) => product * extent, 1)
-  const { scaler, columns, scales } = extra
-  if (scaler && (scaler.mean.length !== dimension || scaler.std.length !== dimension)) {
-    throw damaged(`its scaler is not one of rows of ${dimension} values`)
-  }
-  if (columns && columns.length !== dimension) throw damaged(`it names ${columns.length} columns of ${dimension}`)
-  const { steps } = options.train
-  const { subFlow: fit, step, phase } = manifest.progress
-  if (fit > steps.length || step > steps[fit - 1]) {
-    throw damaged(`it stands at step ${step} of sub-flow ${fit}, which its config does not have`)
-  }
-  const finished = phase === 'done' ? steps.length : fit - 1
-  if (extra.stages && extra.stages.join() !== stageKindsOf(options).join()) {
-    throw damaged(`its stages are ${extra.stages.join(', ')}, but its config makes ${stageKindsOf(options).join(', ')}`)
-  }
-  if (scales.length !== finished) throw damaged(`it has ${scales.length} output scales of ${finished}`)
-  return { folder, manifest, options, raw, extra, field: networkFor(options.model, extra.rowShape) }
-}
-
-/** Sub-flow n is in a file of its own. */
-async function readFinished({ folder, manifest, field, extra }: Run, count: number): Promise<TrainedNetwork[]> {
-  const finished: TrainedNetwork[] = []
-  for (let n = 1; n <= count; n++) {
-    const tensors = asNamed((await readCheckpointTensors(folder, manifest, subFlowFile(n))).tensors)
-    expectRoom(folder, field, tensors)
-    const parameters = field.fromTensors(tensors, `subflow.${n}.`)
-    finished.push({ parameters, outputScale: extra.scales[n - 1] })
-  }
-  return finished
-}
-
-/** Numbers more than a file holds that a network may have before it is refused unread: 16 MiB, which anyone can spare. */
-const SLACK = 2 ** 22
-
-/** Throws CheckpointError before memory is taken for a network that a manifest only claims. */
-export function expectRoom(
-  folder: string,
-  { parameterCount }: Network,
-  tensors: ReadonlyMap<string, NamedTensor>,
-): void {
-  let there = 0
-  for (const { values } of tensors.values()) there += values.length
-  if (parameterCount <= there + SLACK) return
-  throw new CheckpointError(
-    `A file of ${folder} holds ${there} numbers, but a network of its config has ${parameterCount}: they are of two models.`,
-  )
-}
-
-export function asNamed(tensors: Safetensors['tensors']): Map<string, NamedTensor> {
-  const named = new Map<string, NamedTensor>()
-  for (const [name, { values, shape }] of tensors) {
-    if (!(values instanceof Float32Array)) throw new CheckpointError(`The tensor ${name} must be F32.`)
-    named.set(name, { name, shape, values })
-  }
-  return named
+  return runOf(opened ?? (await readManifest(folder)), folder)
 }
 
 /** The trained flow of a finished run. Throws CheckpointError where it is not finished, or damaged. */
-export async function readFlow(run: Run): Promise<FlowContents> {
-  const { manifest, options, raw, extra, folder } = run
-  if (manifest.progress.phase !== 'done') {
-    throw new CheckpointError(
-      `The run in ${folder} is not finished: it stands at step ${manifest.progress.step} of sub-flow ` +
-        `${manifest.progress.subFlow} of ${options.train.steps.length}. Go on with it by lfm train --resume.`,
-    )
-  }
-  const { fits, stages } = planOf(options)
-  const networks = await readFinished(run, fits.length)
-  return {
-    options,
-    raw,
-    rowShape: extra.rowShape,
-    rowKind: rowKindOf(run),
-    scaler: extra.scaler,
-    subFlows: stages.map((fit) => networks[fit]),
-  }
-}
+export const readFlow = (run: Run): Promise<FlowContents> => flowOf(run, readerOf(run))
 
 /** Writes a flow that a program trained as a finished run. */
 export async function saveFlow(
@@ -455,7 +315,7 @@ export async function readState(run: Run): Promise<RunState> {
   const { phase, subFlow: number } = manifest.progress
   const done = phase === 'done'
   const F = options.train.steps.length
-  const finished = await readFinished(run, done ? F : number - 1)
+  const finished = await readFinished(run, done ? F : number - 1, readerOf(run))
   const has = (name: string): boolean => manifest.files.some((file) => file.name === name)
   let training: TrainingState | null = null
   if (!done && has(TRAINING)) {

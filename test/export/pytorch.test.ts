@@ -4,8 +4,9 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
+import { diskReader } from '../../src/export/disk.js'
 import type { ExportedModel, ExportOptions } from '../../src/export/exporter.js'
-import { readFolder, subFlowName } from '../../src/export/folder.js'
+import { readFolder as readFrom, subFlowName } from '../../src/export/folder.js'
 import { fromOfficial, officialTensors } from '../../src/export/weights.js'
 import { writeExport } from '../../src/export/write.js'
 import { decodeSafetensors } from '../../src/files/safetensors.js'
@@ -16,6 +17,8 @@ const work = mkdtempSync(join(tmpdir(), 'lfm-pytorch-'))
 afterAll(() => rmSync(work, { recursive: true }))
 
 const TOLERANCE = 1e-4
+
+const readFolder = (folder: string) => readFrom(diskReader(folder), folder)
 
 let folders = 0
 async function exported(model: ExportedModel, options: ExportOptions = {}): Promise<string> {

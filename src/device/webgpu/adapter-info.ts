@@ -32,3 +32,22 @@ export interface OpenAdapter {
   readonly adapter: GPUAdapter
   readonly info: AdapterInfo
 }
+
+const softwareNames = /llvmpipe|lavapipe|softpipe|swiftshader|basic render|warp/i
+
+export function describeAdapter(adapter: GPUAdapter, name: string): AdapterInfo {
+  const { vendor, architecture, description, subgroupMinSize, subgroupMaxSize } = adapter.info
+  const features = [...adapter.features].sort()
+  const hasSubgroups = features.includes('subgroups')
+  return {
+    name,
+    vendor,
+    architecture,
+    driver: description,
+    type: softwareNames.test(`${name} ${architecture}`) || architecture === 'software' ? 'software' : 'hardware',
+    features,
+    limits: Object.fromEntries(limitNames.map((limit) => [limit, adapter.limits[limit]])) as AdapterInfo['limits'],
+    subgroupMinSize: (hasSubgroups && subgroupMinSize) || 0,
+    subgroupMaxSize: (hasSubgroups && subgroupMaxSize) || 0,
+  }
+}

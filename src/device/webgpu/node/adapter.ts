@@ -1,6 +1,6 @@
 /**
  * What this device needs of Node, beside the file of findings (cache-file.ts): it loads Dawn (npm `webgpu`), lists and
- * opens adapters, and reads shaders from the package. A browser would bring `navigator.gpu` and `fetch` in its place.
+ * opens adapters, and reads shaders from the package. What a browser has in its place is in src/browser/.
  */
 
 import { readFile } from 'node:fs/promises'
@@ -8,11 +8,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DeviceError, show } from '../../../errors.js'
 import { makeFolder } from '../../../files/folders.js'
-import { type AdapterInfo, limitNames, type OpenAdapter } from '../adapter-info.js'
+import { type AdapterInfo, describeAdapter, type OpenAdapter } from '../adapter-info.js'
 import { toggleOptions, toggleSets } from '../toggles.js'
 
 const backend = { linux: 'vulkan', darwin: 'metal', win32: 'd3d12' }[process.platform as string] ?? 'vulkan'
-const softwareNames = /llvmpipe|lavapipe|softpipe|swiftshader|basic render|warp/i
 
 /** Reads a file of the package's shaders/; the same distance from src/ and from dist/. */
 export const readShader = (path: string): Promise<string> =>
@@ -65,23 +64,6 @@ async function adapterNames(create: Create, quietly: Quietly): Promise<string[]>
   }
 }
 
-function describe(adapter: GPUAdapter, name: string): AdapterInfo {
-  const { vendor, architecture, description, subgroupMinSize, subgroupMaxSize } = adapter.info
-  const features = [...adapter.features].sort()
-  const hasSubgroups = features.includes('subgroups')
-  return {
-    name,
-    vendor,
-    architecture,
-    driver: description,
-    type: softwareNames.test(`${name} ${architecture}`) || architecture === 'software' ? 'software' : 'hardware',
-    features,
-    limits: Object.fromEntries(limitNames.map((limit) => [limit, adapter.limits[limit]])) as AdapterInfo['limits'],
-    subgroupMinSize: (hasSubgroups && subgroupMinSize) || 0,
-    subgroupMaxSize: (hasSubgroups && subgroupMaxSize) || 0,
-  }
-}
-
 /**
  * Dawn's instances, by adapter and set of toggles, kept as long as the process lives. Adapters and devices are only good as
  * long as their instance is there, and one that is collected before them ends the process or hangs it (npm webgpu 0.6.2).
@@ -99,7 +81,7 @@ async function openByName(
   const instance = instances.get(key) ?? open(create, fast, name)
   instances.set(key, instance)
   const adapter = await quietly(() => instance.requestAdapter())
-  return adapter ? { adapter, info: describe(adapter, name) } : undefined
+  return adapter ? { adapter, info: describeAdapter(adapter, name) } : undefined
 }
 
 /** All adapters of this machine, hardware ones first; an empty list where there is none. */

@@ -1,0 +1,76 @@
+/**
+ * The package for browsers as one file, dist/browser/index.js, with the shaders' texts in it: bundlers do not find files that
+ * are asked for by their names while a program runs. Comments and indents of shaders stay behind.
+ */
+
+import { readdirSync, readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { build } from 'esbuild'
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..')
+
+/** The texts of shaders/ by their paths there. */
+function shaderTexts() {
+  const folder = join(root, 'shaders')
+  const paths = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((path) => path.endsWith('.wgsl'))
+  return Object.fromEntries(
+    paths.map((path) => {
+      const lines = readFileSync(join(folder, path), 'utf8').split('\n')
+      const bare = lines.map((line) => line.replace(/\/\/.*$/, '').trim()).filter((line) => line !== '')
+      return [path.replaceAll('\\', '/'), bare.join('\n')]
+    }),
+  )
+}
+
+const bundledShaders = {
+  name: 'shaders',
+  setup(builder) {
+    builder.onLoad({ filter: /browser[/\\]shaders\.[jt]s$/ }, () => ({
+      contents:
+        `const texts = ${JSON.stringify(shaderTexts())}\n` +
+        "export const readShader = async (path) => texts[path] ?? Promise.reject(new Error('There is no shader ' + path))\n",
+      loader: 'js',
+    }))
+  },
+}
+
+/** zod's messages in forty languages, of which English alone is used. */
+const englishOnly = {
+  name: 'english',
+  setup(builder) {
+    builder.onLoad({ filter: /zod[/\\]v4[/\\]locales[/\\]index\.js$/ }, () => ({
+      contents: "export { default as en } from './en.js'\n",
+      loader: 'js',
+    }))
+  },
+}
+
+/** @param entry a file of src/ or of a page; bundled as a module for browsers */
+export function bundleForBrowser(entry, options = {}) {
+  return build({
+    entryPoints: [entry],
+    bundle: true,
+    platform: 'browser',
+    format: 'esm',
+    target: 'es2022',
+    minify: true,
+    // errors are known by the names of their classes
+    keepNames: true,
+    legalComments: 'none',
+    metafile: true,
+    logLevel: 'error',
+    plugins: [bundledShaders, englishOnly],
+    ...options,
+  })
+}
+
+/** Writes dist/browser/index.js; returns the files that went into it. */
+export async function buildBrowser() {
+  const { metafile } = await bundleForBrowser(join(root, 'src/browser/index.ts'), {
+    absWorkingDir: root,
+    outfile: join(root, 'dist/browser/index.js'),
+    allowOverwrite: true,
+  })
+  return Object.keys(metafile.inputs)
+}
