@@ -13,7 +13,7 @@ export type {
   TrainOptions,
   UnetModelOptions,
 } from './config/index.js'
-export * as data from './data/index.js'
+export { configFile } from './config/index.js'
 export type {
   Cifar10DataOptions,
   CsvDataOptions,
@@ -40,16 +40,23 @@ export {
 } from './errors.js'
 export * as metrics from './metrics/index.js'
 export type { Evaluations, SolverOverrides, SolverSettings } from './ode/solver.js'
+export * as data from './run/data.js'
+export { type Evaluated, type EvaluateOptions, evaluate } from './run/evaluation.js'
 export {
   type CarryOptions,
+  type Checkpoint,
   type DistillArguments,
   type ExportArguments,
+  type Likelihood,
   LocalFlow,
   type LogProbOptions,
   type Progress,
   type SampleOptions,
   type Samples,
   type TrainArguments,
+  type TrainingCalls,
+  type TrainingRecord,
   type TrajectoryOptions,
   type WrittenExport,
 } from './run/local-flow.js'
+export { type ReadConfig, type RunArguments, readConfig, run } from './run/run-config.js'

@@ -9,12 +9,12 @@ import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from '
 import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { dataOf } from '../../src/cli/evaluate.js'
-import { pictureQuality } from '../../src/cli/evaluate-pictures.js'
 import type { LoadedData } from '../../src/data/source.js'
 import type { Device } from '../../src/device/device.js'
 import { openDevice } from '../../src/device/node/select.js'
 import { LocalFlowError } from '../../src/errors.js'
+import { pictureQuality } from '../../src/run/evaluate-pictures.js'
+import { dataOf } from '../../src/run/evaluation.js'
 import { LocalFlow } from '../../src/run/local-flow.js'
 import { openRun, type Run, readFlow } from '../../src/run/run.js'
 
@@ -102,8 +102,7 @@ async function measure(
   data: LoadedData,
 ): Promise<Row> {
   const each = evaluations / STAGES / flow.subFlows.length
-  const { signal } = new AbortController()
-  const quality = (await pictureQuality(flow, device, data, 'test', { solver: 'midpoint', steps: each }, signal))!
+  const quality = (await pictureQuality(flow, device, data, 'test', { solver: 'midpoint', steps: each }))!
   const { fid, floor, precision, recall, seconds } = quality
   const { info } = device
   return {

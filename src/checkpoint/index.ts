@@ -12,9 +12,12 @@ export {
 export { type FileEntry, formatVersion, type ManifestContent, manifestName, type RunManifest } from './manifest.js'
 export {
   type CheckpointContent,
+  commandWords,
+  type FolderWords,
   findRun,
   lockRun,
   makeRunFolder,
+  programWords,
   readCheckpointFile,
   readCheckpointTensors,
   readManifest,

@@ -201,22 +201,39 @@ export async function writeCheckpoint(
   }
 }
 
+/** What messages call the ways into a folder that holds a run. */
+export interface FolderWords {
+  /** null: there is no such way */
+  readonly resume: string | null
+  readonly force: string
+}
+
+export const commandWords: FolderWords = { resume: '--resume', force: '--force' }
+export const programWords: FolderWords = { resume: 'resume: true', force: 'force: true' }
+
 /**
  * The run that a folder holds, for training into it; nothing is changed. Returns the manifest to go on from, or null for a
  * new run.
  *
  * @param resume go on with the run in the folder
  * @param force a run in the folder is replaced: it stays until the first checkpoint of the new one is there
+ * @param words how messages name these two; default: the command line's
  * @throws CheckpointError where the folder already holds a run (and neither is given), and where there is none to resume
  */
 export async function findRun(
   dir: string,
-  { resume = false, force = false }: { resume?: boolean; force?: boolean } = {},
+  {
+    resume = false,
+    force = false,
+    words = commandWords,
+  }: { resume?: boolean; force?: boolean; words?: FolderWords } = {},
 ): Promise<RunManifest | null> {
-  if (resume && force) throw new InvalidArgumentError('--resume and --force exclude each other; give one of them.')
+  if (resume && force) {
+    throw new InvalidArgumentError(`${words.resume} and ${words.force} exclude each other; give one of them.`)
+  }
   if (resume) {
     const manifest = await findManifest(dir)
-    if (!manifest) throw new CheckpointError(`${dir} holds no run to resume; leave out --resume to start one.`)
+    if (!manifest) throw new CheckpointError(`${dir} holds no run to resume; leave out ${words.resume} to start one.`)
     return manifest
   }
   const present = await stat(join(dir, manifestName)).then(
@@ -224,9 +241,8 @@ export async function findRun(
     () => false,
   )
   if (present && !force) {
-    throw new CheckpointError(
-      `${dir} already holds a run. Go on with it by --resume, replace it by --force, or choose another folder.`,
-    )
+    const ways = words.resume ? `Go on with it by ${words.resume}, replace it by` : 'Replace it by'
+    throw new CheckpointError(`${dir} already holds a run. ${ways} ${words.force}, or choose another folder.`)
   }
   return null
 }

@@ -10,13 +10,14 @@ import { cannotWrite } from '../files/reasons.js'
 import { quantise } from '../metrics/features.js'
 import { picturePng, pointsFigure, renderPng, tilesPng } from '../plot/index.js'
 import type { Samples } from '../run/local-flow.js'
+import { openFlow, type RunDevice } from '../run/open-flow.js'
 import { openRun, rowKindOf } from '../run/run.js'
-import { openFlow, printProfile, type RunDeviceOptions, readProfile, type SolverOptions, solverOf } from './device.js'
+import { printProfile, readProfile, type SolverOptions, solverOf } from './device.js'
 import { interruptSignal } from './interrupt.js'
 import { checkOutput, STANDARD_OUTPUT, writeOut, writerFor } from './output.js'
 import { note, print, printJson, rowsDisplay } from './terminal.js'
 
-export interface SampleCommandOptions extends RunDeviceOptions, SolverOptions {
+export interface SampleCommandOptions extends RunDevice, SolverOptions {
   n: number
   output: string
   seed?: number

@@ -8,13 +8,14 @@ import { holdsPixels, type Tensor } from '../data/tensor.js'
 import { nameOf } from '../data/text-file.js'
 import { DataError, list, show } from '../errors.js'
 import { bitsPerDimension, dequantise } from '../metrics/bits.js'
+import { openFlow, type RunDevice } from '../run/open-flow.js'
 import { openRun, type Run, rowKindOf } from '../run/run.js'
-import { openFlow, type RunDeviceOptions, type SolverOptions, solverOf } from './device.js'
+import { type SolverOptions, solverOf } from './device.js'
 import { interruptSignal } from './interrupt.js'
 import { checkOutput, STANDARD_OUTPUT, writeOut, writerFor } from './output.js'
 import { note, print, printJson, rowsDisplay } from './terminal.js'
 
-export interface ScoreCommandOptions extends RunDeviceOptions, SolverOptions {
+export interface ScoreCommandOptions extends RunDevice, SolverOptions {
   output?: string
   json?: boolean
 }

@@ -27,7 +27,7 @@ export type {
   TrainOptions,
   UnetModelOptions,
 } from './options.js'
-export { applyOverrides, parseConfig, readConfig } from './read.js'
+export { applyOverrides, configFile, parseConfig, readConfig } from './read.js'
 export {
   type ResolvedConfig,
   type ResolvedOptions,

@@ -1,5 +1,6 @@
 /** Reads what a person wrote: a YAML file, and the command line's `--set`. */
 
+import { resolve } from 'node:path'
 import { Lexer, parseDocument, parse as parseYaml } from 'yaml'
 import { ConfigError, show } from '../errors.js'
 import { readAtMost } from '../files/reading.js'
@@ -66,13 +67,19 @@ export function parseConfig(text: string, { path }: { path: string }): Record<st
   return raw
 }
 
-/** Reads a config file into its raw form. Throws ConfigError where it cannot be read or is no YAML mapping. */
-export async function readConfig(path: string): Promise<Record<string, unknown>> {
+/** Under this key a config that was read from a file has the file's path. Schemas and JSON know nothing of it. */
+export const configFile: unique symbol = Symbol('the file of a config')
+
+/**
+ * Reads a config file into its raw form, which knows the file's path. Throws ConfigError where it cannot be read or is no YAML
+ * mapping; nothing else is checked.
+ */
+export async function readConfig(path: string): Promise<Record<string, unknown> & { [configFile]: string }> {
   const bytes = await readAtMost(path, MOST_BYTES).catch((error) => {
     throw new ConfigError(`${path} cannot be read: ${reasonOf(error)}.`)
   })
   if (!bytes) throw failure(path, [`it has more than ${MOST_BYTES} bytes, which no config needs.`])
-  return parseConfig(bytes.toString('utf8'), { path })
+  return { ...parseConfig(bytes.toString('utf8'), { path }), [configFile]: resolve(path) }
 }
 
 /**

@@ -4,7 +4,10 @@ import type { ResolvedOptions } from '../config/index.js'
 import type { RowKind } from '../data/kinds.js'
 import type { Scaler } from '../data/scaler.js'
 import type { ModelFacts } from '../export/exporter.js'
+import type { FlowModel } from '../model/flow.js'
+import { networkFor } from '../networks/registry.js'
 import type { TrainedNetwork } from '../recipes/recipe.js'
+import { stagesOf } from '../recipes/settings.js'
 
 export interface FlowContents {
   readonly options: ResolvedOptions
@@ -19,4 +22,12 @@ export interface FlowContents {
   readonly subFlows: readonly TrainedNetwork[]
   /** left out: nothing is known */
   readonly facts?: ModelFacts
+}
+
+/** The model that these make. */
+export function flowModel({ options, rowShape, scaler, subFlows }: FlowContents): FlowModel {
+  const { ode, seed, model, distill } = options
+  const stages = stagesOf(options).map((stage, i) => ({ ...subFlows[i], ...stage }))
+  const settings = { sample: ode.sample, evaluate: ode.evaluate, seed }
+  return { network: networkFor(model, rowShape), stages, rowShape, scaler, settings, jumps: distill?.into }
 }

@@ -5,26 +5,27 @@
 
 import { type ResolvedOptions, resolveOptions, type TrainOptions } from '../config/index.js'
 import type { RowKind } from '../data/kinds.js'
-import { narrowed, scaleRemarks } from '../data/precision.js'
 import { type RowsLike, rowsOf } from '../data/rows.js'
-import { type Scaler, scalerOf } from '../data/scaler.js'
+import type { Scaler } from '../data/scaler.js'
+import type { LoadedData } from '../data/source.js'
 import type { Tensor } from '../data/tensor.js'
 import type { Device, DeviceKind } from '../device/device.js'
-import { openDevice, warnOnStderr } from '../device/node/select.js'
-import { InvalidArgumentError, show } from '../errors.js'
+import { openDevice } from '../device/node/select.js'
 import type { ExportOptions, ModelFacts } from '../export/exporter.js'
 import type { ExportForm } from '../export/registry.js'
 import { type WrittenExport, writeExport } from '../export/write.js'
-import { Flow, refuseCondition } from '../model/flow.js'
-import { networkFor } from '../networks/registry.js'
+import { Flow, type LogProbOptions, refuseCondition } from '../model/flow.js'
+import { overridden } from '../ode/solver.js'
 import type { TrainedNetwork } from '../recipes/recipe.js'
 import type { Progress } from '../recipes/run-recipe.js'
-import { stagesOf } from '../recipes/settings.js'
+import { type TrainingCalls, type TrainingRecord, trainAsCalled } from './calls.js'
 import { type DistillRequest, studentOptions } from './distilling.js'
 import { exportedModel, factsOf, isExported, readExported } from './exporting.js'
-import type { FlowContents } from './flow-contents.js'
+import { type FlowContents, flowModel } from './flow-contents.js'
+import { givenData } from './given-rows.js'
+import { type Likelihood, likelihoodOf } from './likelihood.js'
 import { openRun, readFlow, saveFlow } from './run.js'
-import { distillFlow, trainFlow } from './training.js'
+import { distillFlow } from './training.js'
 
 export type { WrittenExport } from '../export/write.js'
 export type {
@@ -35,9 +36,12 @@ export type {
   TrajectoryOptions,
 } from '../model/flow.js'
 export type { Progress } from '../recipes/run-recipe.js'
+export type { TrainingCalls, TrainingRecord } from './calls.js'
+export type { Likelihood } from './likelihood.js'
+export type { Checkpoint } from './session.js'
 
 /** Settings of `LocalFlow.train`; everything but the data may be left out (see docs/configuration.md). */
-export interface TrainArguments extends TrainOptions {
+export interface TrainArguments extends TrainOptions, TrainingCalls {
   /** { values, shape: [n, C] }; refused until a model uses it */
   cond?: Tensor
   /** mirror pictures left to right at random in the first sub-flow; what is pushed keeps one orientation. Default false */
@@ -47,17 +51,15 @@ export interface TrainArguments extends TrainOptions {
   /**
    * Learn each column with mean 0 and standard deviation 1 of the rows (true), by a scaler of the caller's, or as it is
    * (false). Samples, likelihoods and what is scored are in the units of the data either way. Default: true for rows of columns
-   * [n, d]; false for pictures and other rows of more than one dimension
+   * [n, d]; false for pictures and other rows of more than one dimension; of loaded data, what they say
    */
   standardise?: boolean | Scaler
   /** what a row is. Default: pictures where rows are [C, H, W] of one or three channels, else points */
   rowKind?: RowKind
-  /** aborting rejects with signal.reason */
-  signal?: AbortSignal
-  /** called about four times a second while steps are taken, and for each block of rows that is pushed */
-  onProgress?: (progress: Progress) => void
-  /** told what a reader should know of data and device, a sentence each. Default: a line on stderr */
-  onWarning?: (sentence: string) => void
+  /** rows that are not learnt from, for the report. Default: none, or those of the loaded data */
+  validation?: RowsLike
+  /** rows that nothing is chosen by, for the report. Default: none, or those of the loaded data */
+  test?: RowsLike
 }
 
 /** How a flow is written for use elsewhere. */
@@ -83,18 +85,6 @@ async function readRun(folder: string): Promise<FlowContents> {
   return { ...(await readFlow(run)), facts: factsOf(run.extra) }
 }
 
-/** Throws InvalidArgumentError where names are not one for each column, or two are the same. */
-function checkColumns(names: readonly string[] | null, { shape }: Tensor): void {
-  if (!names) return
-  if (shape.length !== 2 || names.length !== shape[1]) {
-    throw new InvalidArgumentError(
-      `columns has ${names.length} names, but the rows are [${shape.slice(1).join(', ')}].`,
-    )
-  }
-  const twice = names.find((name, i) => names.indexOf(name) !== i)
-  if (twice !== undefined) throw new InvalidArgumentError(`columns has the name ${show(twice)} twice.`)
-}
-
 /**
  * A trained Local Flow. `LocalFlow.train` makes one from rows, `LocalFlow.load` reads one from a run folder; `sample`,
  * `logProb`, `encode`, `decode` and `trajectory` carry rows between data and noise; `save` writes a run folder. It holds a
@@ -112,64 +102,68 @@ export class LocalFlow extends Flow {
   /** what is known of it beside the model, for who exports it */
   readonly facts: ModelFacts | undefined
 
-  /** From parts, on a device of the caller's; without one, a device is opened when it is first needed. */
-  constructor(
-    { options, raw, rowShape, rowKind, scaler, subFlows, facts }: FlowContents,
-    device: Device | null = null,
-  ) {
-    const { ode, seed, model, distill } = options
-    const stages = stagesOf(options).map((stage, i) => ({ ...subFlows[i], ...stage }))
-    const settings = { sample: ode.sample, evaluate: ode.evaluate, seed }
-    super(
-      { network: networkFor(model, rowShape), stages, rowShape, scaler, settings, jumps: distill?.into },
-      device,
-      () => openDeviceOf(options),
-    )
+  /** what its training left behind; null for a flow that was read from a folder */
+  readonly training: TrainingRecord | null
+
+  /**
+   * From parts, on a device of the caller's; without one, a device is opened when it is first needed.
+   * @param training of a flow that was trained just now: the device is the flow's
+   */
+  constructor(contents: FlowContents, device: Device | null = null, training: TrainingRecord | null = null) {
+    const { options, raw, rowKind, subFlows, facts } = contents
+    super(flowModel(contents), device, () => openDeviceOf(options))
     this.options = options
     this.raw = raw
     this.subFlows = subFlows
     this.rowKind = rowKind
     this.facts = facts
+    this.training = training
+    if (training) this.ownsDevice = true
+  }
+
+  /** names of the columns; null where there are none */
+  get columns(): readonly string[] | null {
+    return this.facts?.columns ?? null
   }
 
   /**
    * Trains a Local Flow (Xu, Cheng and Xie 2024) on rows of data.
    *
-   * @param given rows in any unit (see standardise): { values, shape: [n, …dims] }, a list of rows, or a flat list with
-   *   `columns`. Bytes in rows of more than one dimension are pixels b, learnt as (b − 127.5)/127.5; samples of them lie in
-   *   [−1, 1] too. Float64 rows are standardised before they are rounded to float32. Copied when this is called, as arrays are
-   *   everywhere in this class: the caller may change them afterwards
-   * @throws ConfigError for options, DataError for values that are not finite and for constant columns, TrainingError where
-   *   the loss is not finite
+   * @param given rows in any unit (see standardise): { values, shape: [n, …dims] }, a list of rows, a flat list with `columns`,
+   *   or what `data.loadData` gave. Bytes in rows of more than one dimension are pixels b, learnt as (b − 127.5)/127.5; samples
+   *   of them lie in [−1, 1] too. Columns for which float32 is too coarse are standardised before they are rounded to it. Rows
+   *   are copied when this is called, as arrays are everywhere in this class: the caller may change them afterwards
+   * @throws ConfigError for options, DataError for values that are not finite and for constant columns, CheckpointError for
+   *   the folder, TrainingError where the loss is not finite
    */
-  static async train(
-    given: RowsLike,
-    { cond, columns, standardise, flips, rowKind, signal, onProgress, onWarning, ...rest }: TrainArguments = {},
-  ): Promise<LocalFlow> {
-    const names = typeof columns === 'number' ? null : (columns ?? null)
-    const width = typeof columns === 'number' ? columns : columns?.length
-    const x = narrowed(
-      rowsOf('x', given, width === undefined ? null : [width], 'give columns, their number or their names'),
-    )
-    checkColumns(names, x)
+  static async train(given: RowsLike | LoadedData, settings: TrainArguments = {}): Promise<LocalFlow> {
+    const { cond, columns, standardise, flips, rowKind, validation, test, ...others } = settings
+    const { out, resume, force, signal, onProgress, onCheckpoint, onWarning, ...rest } = others
+    const data = givenData(given, { columns, standardise, flips, rowKind, validation, test })
     refuseCondition(cond)
-    signal?.throwIfAborted()
-    const options = resolveOptions(rest)
-    const raw = structuredClone(rest)
-    const scaler = scalerOf(x, standardise, names)
-    const warn = onWarning ?? warnOnStderr
-    for (const remark of scaleRemarks(x, scaler !== null, names)) warn(remark)
-    const device = await openDeviceOf(options)
-    try {
-      const { parts } = await trainFlow(device, x, scaler, options, raw, { flips, rowKind, signal, onProgress })
-      signal?.throwIfAborted()
-      const flow = new LocalFlow(parts, device)
-      flow.ownsDevice = true
-      return flow
-    } catch (error) {
-      await device.dispose()
-      throw error
-    }
+    const { contents, device, training } = await trainAsCalled(
+      {
+        raw: structuredClone(rest),
+        options: resolveOptions(rest),
+        load: async () => data,
+        data: null,
+        configPath: null,
+      },
+      { out, resume, force, signal, onProgress, onCheckpoint, onWarning },
+    )
+    return new LocalFlow(contents, device, training)
+  }
+
+  /**
+   * Negative log-likelihood of rows, and how well the solver computes it.
+   *
+   * @param x as in `logProb`; pixels are dequantised by the flow's seed
+   */
+  async evaluate(x: RowsLike, options: LogProbOptions = {}): Promise<Likelihood> {
+    const { solver, steps, evaluations, clock, signal, trace, probes } = options
+    const configured = this.options.ode.evaluate
+    const settings = { ...configured, ...overridden(configured, { solver, steps, evaluations, clock }) }
+    return likelihoodOf(this, settings, rowsOf('x', x, this.rowShape), null, { signal, trace, probes })
   }
 
   /**

@@ -50,6 +50,8 @@ const extraSchema = z.object({
   /** loss scale of the current sub-flow: its binary logarithm, and the steps since it changed */
   lossExponent: wholeNumber.default(0),
   goodSteps: wholeNumber.default(0),
+  /** what sessions that resumed the run changed, a sentence each */
+  changes: z.array(z.string()).optional(),
   report: reportFacts.optional(),
 })
 
@@ -171,7 +173,7 @@ export async function flowOf(run: Run, read: ReadTensors): Promise<FlowContents>
   if (manifest.progress.phase !== 'done') {
     throw new CheckpointError(
       `The run in ${folder} is not finished: it stands at step ${manifest.progress.step} of sub-flow ` +
-        `${manifest.progress.subFlow} of ${options.train.steps.length}. Go on with it by lfm train --resume.`,
+        `${manifest.progress.subFlow} of ${options.train.steps.length}. Go on with it by lfm train --resume, in a program by resume: true.`,
     )
   }
   const { fits, stages } = planOf(options)

@@ -310,7 +310,8 @@ async function drawLosses(
 
 /** Draws the distance of samples against evaluations into the run folder. */
 export async function drawCurve(folder: string, { quantity, solver, points, floor }: ReportCurve): Promise<void> {
-  const panels = [{ curves: [{ label: solver, points }] }]
+  // Vega marks what it draws
+  const panels = [{ curves: [{ label: solver, points: points.map((point) => ({ ...point })) }] }]
   const png = await renderPng(await curvesFigure({ panels, quantity, floor }))
   await writeExtra(folder, pictureFiles.curve, png)
 }

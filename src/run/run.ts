@@ -12,6 +12,7 @@ import {
   findRun,
   lockRun,
   makeRunFolder,
+  programWords,
   type RunManifest,
   readCheckpointTensors,
   readManifest,
@@ -92,6 +93,8 @@ export interface RunIdentity {
   readonly dataSha256: string | null
   readonly teacherSha256?: string | null
   readonly device: DeviceInfo | null
+  /** what sessions that resumed the run changed, a sentence each */
+  readonly changes?: readonly string[]
 }
 
 export interface RunState {
@@ -169,10 +172,9 @@ export class RunWriter {
       skippedInARow: chain.training?.skippedInARow ?? 0,
       lossExponent: chain.training?.lossExponent ?? 0,
       goodSteps: chain.training?.goodSteps ?? 0,
+      changes: identity.changes?.length ? [...identity.changes] : undefined,
       report,
     }
-    const steps = chain.training?.step ?? 0
-    const phase = done ? 'done' : steps === stepsOf[chain.fit - 1] ? 'push' : 'train'
     const manifest = await writeCheckpoint(this.folder, {
       files,
       keep,
@@ -184,11 +186,7 @@ export class RunWriter {
         seed: identity.options.seed,
         device: identity.device ?? {},
         variants: { ...variants },
-        progress: {
-          subFlow: Math.min(chain.fit, F),
-          step: done ? stepsOf[F - 1] : steps,
-          phase,
-        },
+        progress: progressOf(chain, stepsOf),
         timings: { ...timings },
         evaluation,
         extra,
@@ -199,6 +197,14 @@ export class RunWriter {
     this.poolOf = chain.fit
     return manifest
   }
+}
+
+/** Where a training stands. @param stepsOf of each fit */
+export function progressOf({ fit, training }: RecipeState, stepsOf: readonly number[]): RunManifest['progress'] {
+  const F = stepsOf.length
+  if (fit > F) return { subFlow: F, step: stepsOf[F - 1], phase: 'done' }
+  const step = training?.step ?? 0
+  return { subFlow: fit, step, phase: step === stepsOf[fit - 1] ? 'push' : 'train' }
 }
 
 function poolTensors({ left, right }: PoolColumns, D: number): NamedTensor[] {
@@ -240,7 +246,8 @@ export async function saveFlow(
   folder: string,
   force: boolean,
 ): Promise<void> {
-  await findRun(folder, { force })
+  const words = { ...programWords, resume: null }
+  await findRun(folder, { force, words })
   await makeRunFolder(folder)
   const { raw, options, rowShape, rowKind, scaler, subFlows, facts } = parts
   const field = networkFor(options.model, rowShape)
@@ -263,7 +270,7 @@ export async function saveFlow(
   const lock = await lockRun(folder)
   try {
     // checked again now that nobody else writes there
-    await findRun(folder, { force })
+    await findRun(folder, { force, words })
     await new RunWriter(folder, identity, field, null, force).write({
       chain: { finished, fit: fits.length + 1, outputScale: 1, training: null, pool: null },
       losses: [],

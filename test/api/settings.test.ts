@@ -16,6 +16,8 @@ const base = {
   ode: { steps: 2 },
   // already in a scale to learn
   standardise: false,
+  // one column has two values
+  onWarning: () => {},
   seed: 1,
   device: engine,
 } satisfies TrainArguments

@@ -127,17 +127,10 @@ describe('a run that is cut off', () => {
 
   it('is not resumed with another config', async () => {
     const before = await progress()
-    for (const change of [
-      'train.lr=0.002',
-      'model.hidden=[16]',
-      'seed=12',
-      'flow.gammas=[0.1, 0.3, null]',
-      'ode.push.steps=1',
-    ]) {
+    for (const change of ['train.batch=256', 'model.hidden=[16]', 'seed=12', 'flow.gammas=[0.1, 0.3, null]']) {
       const { code, stderr } = await lfm(command('run', ['--resume', '--set', change]), { cwd: work })
       expect(code).toBe(1)
-      const section = change.startsWith('ode') ? 'ode.push' : change.split(/[.=]/)[0]
-      expect(stderr).toMatch(`lfm: The run in run was begun with other settings (${section}); `)
+      expect(stderr).toMatch(`lfm: The run in run was begun with other settings (${change.split('=')[0]}); `)
     }
     expect(await progress()).toEqual(before)
   })

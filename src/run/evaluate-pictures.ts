@@ -1,7 +1,7 @@
 /**
- * `lfm evaluate` of a run on pictures: draws samples, and compares them with pictures of a part by FID, precision and recall in
+ * The evaluation of a run on pictures: draws samples, and compares them with pictures of a part by FID, precision and recall in
  * the space of some features; beside it the FID of as many training pictures, which is what a perfect model would reach. The
- * likelihood of pictures costs far more than samples: it is computed for as many as --likelihood says.
+ * likelihood of pictures costs far more than samples: it is computed for as many as are asked for.
  */
 
 import { evenly } from '../data/pictures.js'
@@ -14,14 +14,12 @@ import { quantise } from '../metrics/features.js'
 import { fid, fidCaution } from '../metrics/frechet.js'
 import { precisionRecall } from '../metrics/neighbours.js'
 import type { ResizeName } from '../metrics/resize.js'
-import { describeSolver, overridden } from '../ode/solver.js'
+import { describeSolver, overridden, type SolverOverrides } from '../ode/solver.js'
 import type { ReportQuality } from '../plot/index.js'
-import type { LocalFlow } from '../run/local-flow.js'
-import { type SolverOptions, solverOf } from './device.js'
-import { clock, note } from './terminal.js'
+import type { LocalFlow } from './local-flow.js'
 
 /** The solver's options override the config's for samples. */
-export interface PictureOptions extends SolverOptions {
+export interface PictureOptions extends SolverOverrides {
   /** samples that are drawn; 0: none, and no FID. Default 5000 */
   samples?: number
   /** 'digits', or an ONNX file. Default: digits for grey squares of at least 16×16 */
@@ -40,10 +38,9 @@ export async function pictureQuality(
   device: Device,
   data: LoadedData,
   part: 'train' | 'validation' | 'test',
-  options: PictureOptions,
-  signal: AbortSignal,
+  options: PictureOptions & { readonly signal?: AbortSignal; readonly onNote?: (sentence: string) => void },
 ): Promise<ReportQuality | null> {
-  const { samples: n = DEFAULT_SAMPLES } = options
+  const { samples: n = DEFAULT_SAMPLES, signal, onNote } = options
   if (n === 0) return null
   const real = data[part] && quantise(data[part])
   if (!real)
@@ -51,11 +48,11 @@ export async function pictureQuality(
   const features = await openFeatures(flow.rowShape, options)
   try {
     const began = performance.now()
-    const solver = overridden(flow.options.ode.sample, solverOf(options))
-    note(`Drawing ${n} samples.`)
+    const solver = overridden(flow.options.ode.sample, options)
+    onNote?.(`Drawing ${n} samples.`)
     const samples = quantise(await flow.sample(n, { solver, signal }))
     const { mean: nfe, max: nfeMax } = flow.evaluations!
-    note('Comparing them.')
+    onNote?.('Comparing them.')
     const found = await features.extract(samples)
     const truth = await features.extract(real)
     const d = found.dimension
@@ -64,7 +61,7 @@ export async function pictureQuality(
     const some = someRows({ values: truth.values, shape: [real.shape[0], d] }, few).values as Float32Array
     const other = part === 'train' ? data.test : data.train
     const floor = other && (await features.extract(quantise(someRows(other, n))))
-    signal.throwIfAborted()
+    signal?.throwIfAborted()
     return {
       fid: fid(found.values, truth.values, d),
       floor: floor && fid(floor.values, truth.values, d),
@@ -83,19 +80,6 @@ export async function pictureQuality(
   } finally {
     await features.dispose()
   }
-}
-
-/** What people read of it. */
-export function qualityLines(quality: ReportQuality): string[] {
-  const { samples, against, floor, features, precision, recall, neighbours, nfe, solver, seconds, device, caution } =
-    quality
-  const beside = floor === null ? '' : ` (pictures of the data: ${floor.toFixed(3)})`
-  return [
-    `FID of ${samples} samples against ${against.n} ${against.part} pictures: ${quality.fid.toFixed(3)}${beside}`,
-    `Precision ${precision.toFixed(3)}, recall ${recall.toFixed(3)}, by neighbour ${neighbours}; features: ${features}`,
-    `${nfe.toFixed(0)} function evaluations a sample (${solver}), ${clock(seconds)} on ${device}`,
-    ...(caution ? [caution] : []),
-  ]
 }
 
 /** n rows, or all where there are no more, evenly spaced in their order. */

@@ -1,0 +1,154 @@
+/**
+ * `evaluate`: the negative log-likelihood of a part of the data, beside the entropy and the divergence where the truth is known,
+ * and how much it changes when the solver works twice as hard; of a run on pictures the quality of its samples
+ * (evaluate-pictures.ts). Of the test part the result goes into the run's report. For the validation part, on which settings are
+ * chosen, it is only given back: the report's likelihood is always of rows on which nothing was chosen.
+ */
+
+import { dirname } from 'node:path'
+import { resolveData } from '../config/index.js'
+import { loadData } from '../data/load.js'
+import type { LoadedData } from '../data/source.js'
+import { CheckpointError, DataError, invalid } from '../errors.js'
+import { describeSolver, overridden } from '../ode/solver.js'
+import type { ReportCurve, ReportQuality } from '../plot/index.js'
+import { type PictureOptions, pictureQuality, someRows } from './evaluate-pictures.js'
+import { type Likelihood, likelihoodOf } from './likelihood.js'
+import type { LocalFlow } from './local-flow.js'
+import { openFlow, type RunDevice } from './open-flow.js'
+import { drawCurve, writeReport } from './report.js'
+import { addEvaluation, openRun, type Run, rowKindOf } from './run.js'
+import { sampleCurve } from './sample-curve.js'
+
+/** The parts of the data. Training rows are for pictures alone: papers quote FIDs against them. */
+export type Part = 'train' | 'validation' | 'test'
+
+/** What is evaluated, and how; solver settings override those of the config. */
+export interface EvaluateOptions extends RunDevice, PictureOptions {
+  /** default 'test' */
+  part?: Part
+  /** of a run on pictures: how many pictures to score. Default 0 */
+  likelihood?: number
+  /** the data, for a run that a program trained on rows of its own. Default: those of the run's config */
+  data?: LoadedData
+  /** aborting leaves the report as it was, and rejects with signal.reason */
+  signal?: AbortSignal
+  /** what is going on, a sentence each */
+  onNote?: (sentence: string) => void
+}
+
+/** What was found of a run. */
+export interface Evaluated {
+  /** the rows that were measured on */
+  readonly part: Part
+  /** null of pictures, unless a likelihood was asked for */
+  readonly likelihood: Likelihood | null
+  /** FID, precision and recall; null of points */
+  readonly quality: ReportQuality | null
+  /** distance of samples against function evaluations; null of pictures */
+  readonly curve: ReportCurve | null
+  /** path of the report that it went into; null where it went into none */
+  readonly report: string | null
+  readonly device: { readonly kind: string; readonly name: string }
+  /** how the divergence was computed; null without a likelihood */
+  readonly trace: 'exact' | 'hutchinson' | null
+}
+
+/**
+ * Evaluates a finished run on rows that it was not trained on: what `lfm evaluate` does.
+ *
+ * @param folder the run folder
+ * @throws CheckpointError where there is no finished run, or it has no data; DataError where the part is empty
+ */
+export async function evaluate(folder: string, options: EvaluateOptions = {}): Promise<Evaluated> {
+  const { part = 'test', data: given, signal } = options
+  const { solver, steps, evaluations, clock } = options
+  const run = await openRun(folder)
+  const pictured = rowKindOf(run) === 'pictures'
+  if (!pictured) refusePictureOptions(options, part)
+  const data = given ?? (await dataOf(run, part))
+  const rows = data[part]
+  if (!rows) throw new DataError(`There is no ${part} part (data.${part} is 0); there is nothing to evaluate on.`)
+  const { flow, device, close } = await openFlow(run, options)
+  try {
+    const quality = pictured ? await pictureQuality(flow, device, data, part, options) : null
+    const configured = flow.options.ode.evaluate
+    // of pictures the options are for samples
+    const own = pictured ? {} : overridden(configured, { solver, steps, evaluations, clock })
+    const settings = { ...configured, ...own }
+    const counted = pictured ? someRows(rows, options.likelihood ?? 0) : rows
+    const likelihood =
+      counted.shape[0] > 0 ? await likelihoodOf(flow, settings, counted, data.density, { signal }) : null
+    const evaluation = likelihood && {
+      ...likelihood,
+      solver: describeSolver(settings),
+      trace: settings.trace === 'exact' ? 'exact' : `Hutchinson, ${settings.probes} probes`,
+      device: device.info.name,
+    }
+    const curve = pictured ? null : await pointQuality(flow, data, part, options)
+    signal?.throwIfAborted()
+    if (curve && part === 'test' && curve.points.length > 0) await drawCurve(folder, curve)
+    const facts = await addEvaluation(run, {
+      ...(evaluation && part === 'test' && { evaluation }),
+      ...(curve && part === 'test' && { curve }),
+      ...(quality && { quality }),
+    })
+    const report = facts && (quality || part === 'test') ? await writeReport(folder, facts) : null
+    const { kind, info } = device
+    return {
+      part,
+      likelihood,
+      quality,
+      curve,
+      report,
+      device: { kind, name: info.name },
+      trace: likelihood && settings.trace,
+    }
+  } finally {
+    await close()
+  }
+}
+
+/** Samples of a point of the curve. */
+const CURVE_SAMPLES = 10_000
+
+/** The curve of a run on points; null where none is asked for. */
+async function pointQuality(
+  flow: LocalFlow,
+  data: LoadedData,
+  part: Part,
+  { samples = CURVE_SAMPLES, signal }: EvaluateOptions,
+): Promise<ReportCurve | null> {
+  if (samples === 0 || part === 'train') return null
+  return sampleCurve(flow, data, part, { samples, signal })
+}
+
+/** Throws where options that are for pictures were given for a run on points. */
+function refusePictureOptions(options: EvaluateOptions, part: Part): void {
+  const names = ['features', 'resize', 'likelihood'] as const
+  const given = names.find((name) => options[name] !== undefined)
+  if (given) throw invalid(given, 'left out: it is for runs on pictures', options[given])
+  if (part === 'train') throw invalid('part', "test or validation ('train' is for runs on pictures)", part)
+}
+
+/** The data of a run, which have the part. Throws CheckpointError or DataError where they do not. */
+export async function dataOf(run: Run, part: Part): Promise<LoadedData> {
+  const raw = run.manifest.config.raw as { data?: unknown }
+  if (raw.data === undefined || !run.extra.configPath) {
+    throw new CheckpointError(
+      `The run in ${run.folder} was saved by a program and has no data section, so there is no ${part} part to evaluate. ` +
+        'Score a file with lfm score; in a program give evaluate its data.',
+    )
+  }
+  const config = resolveData(raw, `the config in ${run.folder}`)
+  const data = await loadData(config, { seed: run.options.seed, baseDir: dirname(run.extra.configPath) }).catch(
+    (error) => {
+      // the run names the file, and who made the run may be a stranger: nothing that stands in the file is shown
+      throw error instanceof DataError && error.withoutContent ? new DataError(error.withoutContent) : error
+    },
+  )
+  if (!data[part]) {
+    throw new DataError(`The config has no ${part} part (data.${part} is 0); there is nothing to evaluate on.`)
+  }
+  return data
+}

@@ -1,0 +1,258 @@
+/**
+ * One session of training on an open device: from rows, or from a checkpoint, to the trained networks; into a run folder where
+ * there is one, with checkpoints, losses, pictures and a report. `lfm train`, `run` and `LocalFlow.train` are faces of it
+ * (train-run.ts).
+ */
+
+import type { RunManifest } from '../checkpoint/index.js'
+import type { ResolvedOptions } from '../config/index.js'
+import type { LoadedData } from '../data/source.js'
+import { type Device, mergeVariants, type VariantsByDevice } from '../device/device.js'
+import type { TrainingEstimate } from '../learn/estimate.js'
+import { Flow } from '../model/flow.js'
+import { describeModel, networkFor } from '../networks/registry.js'
+import { describeSolver } from '../ode/solver.js'
+import type { RecipeState } from '../recipes/recipe.js'
+import type { Progress, TrainedRecipe } from '../recipes/run-recipe.js'
+import { recipeOf, recipeSettings } from '../recipes/settings.js'
+import { type FlowContents, flowModel } from './flow-contents.js'
+import { LossLog } from './recording.js'
+import {
+  drawPictures,
+  finalLosses,
+  type LossHistory,
+  leastLosses,
+  type ReportFacts,
+  removeReport,
+  writeLosses,
+  writeReport,
+} from './report.js'
+import {
+  addTimings,
+  noTimings,
+  packageVersion,
+  progressOf,
+  type RunIdentity,
+  type RunState,
+  RunWriter,
+  type Timings,
+} from './run.js'
+import { trainFlow } from './training.js'
+
+/** A place that a training can be taken up from. */
+export interface Checkpoint {
+  /** the run folder that holds it; null where nothing is written */
+  readonly out: string | null
+  /** from 1 */
+  readonly subFlow: number
+  /** steps of this sub-flow that were taken */
+  readonly step: number
+  /** what comes next: more steps, a push of the data, or nothing */
+  readonly phase: 'train' | 'push' | 'done'
+}
+
+/** What a session is told while it goes on. */
+export interface SessionHooks {
+  readonly signal?: AbortSignal
+  readonly onProgress?: (progress: Progress) => void
+  /** what training takes, once the device is known to have it */
+  readonly onEstimate?: (estimate: TrainingEstimate) => void
+  /** a checkpoint has been reached, and written where there is a folder; training waits */
+  readonly onCheckpoint?: (checkpoint: Checkpoint) => unknown
+  /** the last step was taken; pictures and the report come next, where there is a folder */
+  readonly onTrained?: () => void
+  /** rows carried for the pictures, of how many */
+  readonly onDrawing?: (rows: number, of: number) => void
+}
+
+/** Where a session writes, and what its report says of it. */
+export interface SessionFolder {
+  readonly path: string
+  /** a run that the folder holds is replaced by the first checkpoint */
+  readonly force: boolean
+  readonly title: string
+  /** commands, or a program's calls, that make the run again */
+  readonly reproduce: readonly string[]
+  /** the config, as text */
+  readonly config: string
+  /** why no pictures can be drawn; null where they can */
+  readonly undrawn: string | null
+}
+
+/** What a session has made. */
+export interface SessionResult {
+  readonly contents: FlowContents
+  readonly trained: TrainedRecipe
+  readonly losses: LossHistory
+  /** of all sessions of the run */
+  readonly timings: Timings
+  /** path of the report; null without a folder */
+  readonly report: string | null
+}
+
+export class Session {
+  private readonly log: LossLog
+  private readonly before: Timings
+  private readonly options: ResolvedOptions
+  private writer: RunWriter | null = null
+  /** the last checkpoint that this session wrote */
+  saved: RunManifest | null = null
+
+  constructor(
+    private readonly device: Device,
+    private readonly data: LoadedData,
+    private readonly identity: RunIdentity,
+    private readonly folder: SessionFolder | null,
+    /** the checkpoint that is gone on from */
+    private readonly resumed: RunManifest | null,
+    private readonly start: RunState | null,
+    private readonly hooks: SessionHooks,
+  ) {
+    this.options = identity.options
+    this.log = new LossLog(this.options.train.steps, start?.losses)
+    this.before = start?.timings ?? noTimings
+  }
+
+  async run(): Promise<SessionResult> {
+    const { options, data, device, start, hooks, folder } = this
+    let latest: RecipeState | null = null
+    let timings = this.before
+    const { parts, trained } = await trainFlow(device, data.train, data.scaler, options, this.identity.raw, {
+      signal: hooks.signal,
+      flips: data.flips,
+      rowKind: data.rowKind,
+      onEstimate: hooks.onEstimate,
+      start: start?.chain ?? null,
+      onProgress: hooks.onProgress,
+      onLosses: (subFlow, first, losses) => this.log.add(subFlow, first, losses),
+      onCheckpoint: async (state, spent) => {
+        latest = state
+        timings = addTimings(this.before, spent)
+        if (folder) {
+          const variants = this.variants(spent)
+          await this.write(folder, { chain: state, losses: this.log.until(state), timings, variants })
+        }
+        await hooks.onCheckpoint?.({ out: folder?.path ?? null, ...progressOf(state, options.train.steps) })
+      },
+    })
+    hooks.onTrained?.()
+    const description = `${data.description}, ${data.train.shape[0]} rows`
+    const contents = { ...parts, facts: { columns: data.columns, data: description, metrics: [] } }
+    timings = addTimings(this.before, trained)
+    const state: RecipeState = latest ?? start!.chain
+    const losses = this.log.until(state)
+    if (!folder) return { contents, trained, losses, timings, report: null }
+    const evaluation = latest ? undefined : start?.evaluation
+    const facts = await this.report(folder, contents, trained, timings)
+    const variants = this.variants(trained)
+    await this.write(folder, { chain: state, losses, timings, variants, report: facts, evaluation })
+    return { contents, trained, losses, timings, report: await writeReport(folder.path, facts) }
+  }
+
+  /** Writes a checkpoint and the losses up to it. The first one of a new run takes the place of a run that is replaced. */
+  private async write({ path, force }: SessionFolder, state: RunState): Promise<void> {
+    const first = this.writer === null && this.resumed === null
+    const network = networkFor(this.options.model, this.data.train.shape.slice(1))
+    this.writer ??= new RunWriter(path, this.identity, network, this.resumed, force)
+    this.saved = await this.writer.write(state)
+    if (first) await removeReport(path)
+    await writeLosses(path, state.losses, this.options.train.logEvery)
+  }
+
+  /** Those of earlier sessions, where this one did not force others, and its own. */
+  private variants(spent: Pick<TrainedRecipe, 'variants'>): VariantsByDevice {
+    const forced = this.options.device.variants
+    const { kind } = this.device
+    const stored = this.start?.variants ?? {}
+    const before = Object.entries(stored[kind] ?? {}).filter(([name]) => forced[name] === undefined)
+    return { ...stored, [kind]: mergeVariants(Object.fromEntries(before), spent.variants) }
+  }
+
+  private async report(
+    folder: SessionFolder,
+    contents: FlowContents,
+    chain: TrainedRecipe,
+    timings: Timings,
+  ): Promise<ReportFacts> {
+    const { options, data, device, identity, hooks } = this
+    const losses = this.log.losses
+    const { fits } = recipeOf(options).plan(recipeSettings(options))
+    const scales = chain.networks.map(({ outputScale }) => outputScale)
+    const least = leastLosses(fits, scales, principalVariances(data))
+    const shown = {
+      draw: folder.undrawn === null,
+      rowKind: data.rowKind,
+      columns: data.columns,
+      signal: hooks.signal,
+      onProgress: hooks.onDrawing,
+    }
+    const flow = new Flow(flowModel(contents), device, async () => device)
+    const drawn = await drawPictures(folder.path, flow, fits, data.train, losses, least, shown)
+    await flow.dispose()
+    const { evaluations } = drawn
+    const final = finalLosses(losses)
+    const { info } = device
+    const rows = (part: { shape: readonly number[] } | null): number => part?.shape[0] ?? 0
+    const remarks = [...data.remarks, ...(identity.changes ?? [])]
+    if (this.start) remarks.push('The run was interrupted and resumed.')
+    if (chain.skipped > 0) remarks.push(`${chain.skipped} steps with a gradient that was not finite were skipped.`)
+    if (info.type === 'software') remarks.push('The WebGPU adapter is a software one.')
+    if (folder.undrawn) remarks.push(`There are no pictures: ${folder.undrawn}`)
+    // parameters of a run that was done before are those that were evaluated
+    const kept = chain.stepsTaken === 0 ? this.start?.report : undefined
+    return {
+      title: folder.title,
+      date: new Date().toISOString(),
+      runFolder: folder.path,
+      device: { kind: info.kind, adapter: info.name, cpuTarget: info.cpuTarget },
+      data: {
+        description: data.description,
+        dimensions: flow.field.dimension,
+        pictures: contents.rowKind === 'pictures',
+        train: rows(data.train),
+        validation: rows(data.validation),
+        test: rows(data.test),
+      },
+      model: describeModel(options.model),
+      subFlows: fits.map(({ settings, kind, note }, i) => ({
+        gamma: kind?.gamma ?? null,
+        note,
+        interpolant: options.flow.interpolant[i],
+        steps: settings.steps,
+        parameters: flow.field.parameterCount,
+        finalLoss: final[i],
+        excessLoss: least[i] === null || final[i] === null ? null : final[i] - least[i],
+      })),
+      batch: options.train.batch,
+      seed: options.seed,
+      trainSeconds: timings.seconds,
+      pushSeconds: timings.pushSeconds,
+      stepMs: stepMs(chain, timings),
+      sampling: {
+        solver: describeSolver(options.ode.sample),
+        nfe: evaluations.mean,
+        nfeMax: evaluations.max === evaluations.mean ? null : evaluations.max,
+        n: drawn.n,
+      },
+      columns: drawn.columns,
+      evaluation: kept?.evaluation ?? null,
+      quality: kept?.quality ?? null,
+      curve: kept?.curve ?? null,
+      remarks,
+      config: folder.config,
+      versions: { 'local-flow-matching': packageVersion, 'Node.js': process.version },
+      reproduce: [...folder.reproduce],
+    }
+  }
+}
+
+/** Milliseconds of a training step, of this session where it took any. */
+export const stepMs = (chain: TrainedRecipe, timings: Timings): number => {
+  const { seconds, stepsTaken } = chain.stepsTaken > 0 ? chain : timings
+  return stepsTaken > 0 ? (1000 * seconds) / stepsTaken : 0
+}
+
+/** Variances along the principal axes where the data are known to be Gaussian and unscaled; else null. */
+function principalVariances(data: LoadedData): number[] | null {
+  return data.scaler === null ? (data.density?.principalVariances?.() ?? null) : null
+}

@@ -1,0 +1,222 @@
+/**
+ * A training from what was asked for to a trained flow: the one way that `lfm train`, `run` and `LocalFlow.train` share, with the
+ * same checks in the same order. Nothing is written before everything that can be wrong is known to be right.
+ */
+
+import { stat } from 'node:fs/promises'
+import { stringify } from 'yaml'
+import {
+  type FolderWords,
+  findRun,
+  lockRun,
+  makeRunFolder,
+  programWords,
+  type RunManifest,
+} from '../checkpoint/index.js'
+import type { ResolvedOptions } from '../config/index.js'
+import { scalerOf } from '../data/scaler.js'
+import type { DataConfig } from '../data/schema.js'
+import type { LoadedData } from '../data/source.js'
+import type { Tensor } from '../data/tensor.js'
+import type { Device } from '../device/device.js'
+import { openDevice } from '../device/node/select.js'
+import { CheckpointError, DataError, LocalFlowError, TrainingError } from '../errors.js'
+import type { Lock } from '../files/lock.js'
+import { missingForFigures } from '../files/native-parts.js'
+import { rowsSha256 } from './recording.js'
+import { type Resumption, resumeWith } from './resuming.js'
+import { openRun, type Run, type RunIdentity, readState } from './run.js'
+import { Session, type SessionHooks, type SessionResult } from './session.js'
+import { checkBatch } from './training.js'
+
+/** A run folder to train into. */
+export interface TrainFolder {
+  readonly path: string
+  /** go on with the run that it holds */
+  readonly resume?: boolean
+  /** replace the run that it holds */
+  readonly force?: boolean
+  readonly title: string
+  readonly reproduce: readonly string[]
+  /** how messages name the options above; default: a program's */
+  readonly words?: FolderWords
+  /** what goes on with the run, for the message of an error that ended it */
+  readonly goOn: string
+}
+
+export interface TrainRequest {
+  /** what was written, for the manifest: a config, or a program's options */
+  readonly raw: object
+  readonly options: ResolvedOptions
+  /** reads the rows, once everything before them is right */
+  readonly load: () => Promise<LoadedData>
+  /** the resolved section `data`, which a run that is resumed must have too; null: rows of a program */
+  readonly data: DataConfig | null
+  /** where the config was read, for the files that it names; null: not from a file */
+  readonly configPath: string | null
+  /** null: nothing is written */
+  readonly folder: TrainFolder | null
+  readonly fast?: boolean
+  readonly profile?: boolean
+  /** warnings of the device's choice; default: a line on stderr */
+  readonly onDeviceWarning?: (sentence: string) => void
+}
+
+export interface TrainHooks extends SessionHooks {
+  /** what a reader should know of data, device and folder, a sentence each */
+  readonly onWarning: (sentence: string) => void
+  /** what is going on, a sentence each */
+  readonly onNote?: (sentence: string) => void
+  /** training ends by an error, or was aborted; the checkpoint that the folder has then */
+  readonly onFailure?: (saved: RunManifest | null) => void
+}
+
+export interface TrainedRun extends SessionResult {
+  /** open; the caller disposes of it */
+  readonly device: Device
+  readonly data: LoadedData
+  /** where a run that was resumed stood */
+  readonly resumedFrom: RunManifest['progress'] | null
+}
+
+/** Trains. Throws what is wrong with options, data, device and folder, and says what is kept of a training that failed. */
+export async function trainRun(request: TrainRequest, hooks: TrainHooks): Promise<TrainedRun> {
+  const { folder } = request
+  if (!folder) return trainInto(request, hooks, async () => {})
+  // a folder that is there is locked before its run is looked at; a new one is made once everything else is right
+  let lock = await lockIfThere(folder.path, hooks.onWarning)
+  try {
+    return await trainInto(request, hooks, async () => {
+      await makeRunFolder(folder.path)
+      if (lock) return
+      lock = await lockRun(folder.path, hooks.onWarning)
+      // another may have begun there meanwhile
+      await findRun(folder.path, { force: folder.force, words: folder.words ?? programWords })
+    })
+  } finally {
+    await lock?.release()
+  }
+}
+
+/** The lock of a run folder; null where there is no such folder yet. */
+async function lockIfThere(folder: string, onWarning: (sentence: string) => void): Promise<Lock | null> {
+  const there = await stat(folder).then(
+    (found) => found.isDirectory(),
+    () => false,
+  )
+  return there ? lockRun(folder, onWarning) : null
+}
+
+/** @param holdFolder makes the run folder where it is not there, and sees to it that nobody else writes to it */
+async function trainInto(
+  request: TrainRequest,
+  hooks: TrainHooks,
+  holdFolder: () => Promise<void>,
+): Promise<TrainedRun> {
+  const { folder, configPath } = request
+  const { onWarning, onNote } = hooks
+  const { resume, force, words = programWords } = folder ?? {}
+  const manifest = folder && (await findRun(folder.path, { resume, force, words }))
+  const run = manifest && (await openRun(folder.path, manifest))
+  const { options, raw, change }: Resumption = run
+    ? resumeWith(run, request.options, request.raw, request.data)
+    : { options: request.options, raw: request.raw, change: null }
+
+  const loaded = await request.load()
+  loaded.remarks.forEach(onWarning)
+  const [rows, ...rowShape] = loaded.train.shape
+  checkBatch(options, rows)
+  const { data, sha256: dataSha256 } = sameRows(loaded, run)
+  const start = run && (await readState(run))
+  if (change) onNote?.(change)
+  const device = await openDevice(options.device.kind, {
+    variants: options.device.variants,
+    remembered: manifest?.variants,
+    fast: request.fast ?? options.device.fast,
+    profile: request.profile,
+    onWarning: request.onDeviceWarning,
+  })
+  let session: Session | null = null
+  try {
+    await holdFolder()
+    const identity: RunIdentity = {
+      created: manifest?.created ?? new Date().toISOString(),
+      raw,
+      options,
+      rowShape,
+      rowKind: data.rowKind,
+      scaler: data.scaler,
+      columns: data.columns,
+      configPath,
+      dataSha256,
+      device: device.info,
+      changes: [...(run?.extra.changes ?? []), ...(change ? [change] : [])],
+    }
+    const undrawn = folder && ((await missingForFigures())?.message ?? null)
+    if (undrawn) onWarning(`The report will have no pictures. ${undrawn}`)
+    const into = folder && { ...folder, force: force ?? false, config: stringify(raw), undrawn }
+    session = new Session(device, data, identity, into, manifest, start, {
+      ...hooks,
+      onTrained: () => {
+        hooks.onTrained?.()
+        if (folder && !undrawn) onNote?.('Drawing the pictures of the report.')
+      },
+    })
+    if (start) {
+      const { fit: subFlow, training } = start.chain
+      const N = options.train.steps.length
+      onNote?.(
+        subFlow > N
+          ? `${folder!.path} is already trained; only its pictures and report are made again.`
+          : `Going on from step ${training?.step ?? 0} of sub-flow ${subFlow} of ${N}.`,
+      )
+    }
+    const result = await session.run()
+    return { ...result, device, data, resumedFrom: manifest?.progress ?? null }
+  } catch (error) {
+    await device.dispose()
+    const saved = session?.saved ?? manifest
+    hooks.onFailure?.(saved)
+    if (folder && error instanceof LocalFlowError && !(error instanceof CheckpointError)) {
+      error.message += ` ${whatIsKept(folder, saved, error instanceof TrainingError)}`
+    }
+    throw error
+  }
+}
+
+/**
+ * The rows, if they are those that a run was begun with. Runs of versions that read all numbers as float32 have the hash of
+ * these: they go on with them.
+ */
+function sameRows(data: LoadedData, run: Run | null): { data: LoadedData; sha256: string } {
+  const sha256 = rowsSha256(data.train)
+  const before = run?.extra.dataSha256
+  if (!before || before === sha256) return { data, sha256 }
+  if (data.train.values instanceof Float64Array) {
+    const rounded = (x: Tensor): Tensor => ({ values: Float32Array.from(x.values), shape: x.shape })
+    const train = rounded(data.train)
+    if (rowsSha256(train) === before) {
+      const part = (x: Tensor | null): Tensor | null => x && rounded(x)
+      const scaler = scalerOf(train, data.scaler !== null, data.columns)
+      const parts = { train, validation: part(data.validation), test: part(data.test) }
+      return { data: { ...data, ...parts, scaler }, sha256: before }
+    }
+  }
+  throw new DataError(
+    `The training rows (${data.description}) are not those that the run in ${run.folder} was begun with: the data have ` +
+      'changed. Resume it with the old data, or train into another folder.',
+  )
+}
+
+export const placeOf = ({ progress: { subFlow, step } }: RunManifest): string => `step ${step} of sub-flow ${subFlow}`
+
+/** The last word of an error that ended a training: what is on disk, and what to do with it. */
+function whatIsKept({ path, goOn }: TrainFolder, saved: RunManifest | null, diverged: boolean): string {
+  if (!saved) return `Nothing was saved in ${path} yet.`
+  if (saved.progress.phase === 'done') {
+    return `Kept: the trained model in ${path}. Make its pictures and report with: ${goOn}`
+  }
+  const kept = `Kept: the checkpoint in ${path} at ${placeOf(saved)}.`
+  if (diverged) return `${kept} Go on from it at a smaller train.lr, or with train.clip, by: ${goOn}`
+  return `${kept} Go on with: ${goOn}`
+}
