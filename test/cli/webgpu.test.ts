@@ -57,22 +57,19 @@ describe.skipIf(!name)(`lfm on ${name}`, { timeout: 600_000 }, () => {
 
   it('measures variants once, and tells where a training step goes', async () => {
     const short = ['--set', 'train.steps=5']
-    const first = await lfm(train('measured', '--profile', ...short), options)
+    // measurements have a budget of time, and on a busy machine some would wait for the next run: this clock is never late
+    const slow = 'const now = performance.now.bind(performance); performance.now = () => now() / 1000'
+    const unhurried = { cwd: work, env: { ...env, NODE_OPTIONS: `--import=data:text/javascript,${encodeURI(slow)}` } }
+    const first = await lfm(train('measured', '--profile', ...short), unhurried)
     expect(first.stderr).toMatch(/measured the variants of \d+ operations in/)
+    expect(first.stderr).not.toContain('measured the next time')
     const { profile } = json<Profiled>(first)
     expect(profile.kernels.map(({ name }) => name)).toEqual(expect.arrayContaining(['adam', 'draw_batch']))
     expect(profile.kernels.reduce((sum, { share }) => sum + share, 0)).toBeCloseTo(1)
     expect(profile.kernels.reduce((sum, { launches }) => sum + launches, 0)).toBeCloseTo(profile.dispatches)
     expect(profile.emptyDispatchUs).toBeGreaterThan(0)
-    // what one run has no time for the next ones measure
-    let last = first
-    for (let more = 0; more < 8 && last.stderr.includes('measured the next time'); more++) {
-      last = await lfm(train(`more-${more}`, ...short), options)
-    }
     const [again, once] = [await lfm(train('again', ...short), options), await lfm(train('once', ...short), options)]
     expect(json(again)).not.toHaveProperty('profile')
-    // on a busy machine some operation may never get its turn
-    if (last.stderr.includes('measured the next time')) return
     expect(again.stderr).not.toContain('measured')
     expect(once.stderr).not.toContain('measured')
     expect(await tensorBits(join(work, 'again'))).toEqual(await tensorBits(join(work, 'once')))
