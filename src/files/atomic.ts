@@ -31,7 +31,8 @@ const host = createHash('sha256').update(`${hostname()} ${spaceOfProcesses()}`).
 
 const temporaryStem = (path: string): string => `.${[...basename(path)].slice(0, KEPT_LETTERS).join('')}.`
 
-const newTemporary = (path: string): string =>
+/** A name beside a file for what is to become it. */
+export const newTemporary = (path: string): string =>
   join(dirname(path), `${temporaryStem(path)}${host}${digits(process.pid, 8)}${randomBytes(3).toString('hex')}.tmp`)
 
 /** What the system counts its processes in; '' where it does not say. */
@@ -59,7 +60,8 @@ const ABANDONED_MS = 3_600_000
 /** Files of this process that could not be removed when their time was over, as the disk did nothing any more. */
 const left = new Set<string>()
 
-async function remove(path: string): Promise<void> {
+/** Removes a temporary file. What the disk refuses to remove now, `isAbandoned` knows from now on. */
+export async function removeTemporary(path: string): Promise<void> {
   const at = resolve(path)
   await rm(at, { force: true }).then(
     () => left.delete(at),
@@ -82,7 +84,7 @@ async function removeAbandoned(path: string): Promise<void> {
   const [folder, stem] = [dirname(path), temporaryStem(path)]
   for (const name of await readdir(folder).catch(() => [])) {
     const isOfFile = name.startsWith(stem) && name.length === stem.length + TEMPORARY_TAIL
-    if (isOfFile && (await isAbandoned(folder, name))) await remove(join(folder, name))
+    if (isOfFile && (await isAbandoned(folder, name))) await removeTemporary(join(folder, name))
   }
 }
 
@@ -154,7 +156,7 @@ export async function writeNewFile(
     return bytes
   } catch (error) {
     await file.close().catch(() => {})
-    await remove(path)
+    await removeTemporary(path)
     throw error
   }
 }
@@ -178,7 +180,7 @@ export async function writeFileAtomic(path: string, content: Content): Promise<v
   try {
     await rename(temporary, target)
   } catch (error) {
-    await remove(temporary)
+    await removeTemporary(temporary)
     throw error
   }
   await syncFolder(dirname(target))

@@ -12,7 +12,7 @@ import { readFileSync } from 'node:fs'
 import { link, open, readdir, readFile, rename, rm, stat, utimes } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { resolve } from 'node:path'
-import { isAlive, spaceOfProcesses, syncFolder } from './atomic.js'
+import { isAbandoned, isAlive, newTemporary, removeTemporary, spaceOfProcesses, syncFolder } from './atomic.js'
 import { reasonOf } from './reasons.js'
 
 export interface LockOwner {
@@ -133,7 +133,8 @@ async function place(temporary: string, path: string): Promise<boolean> {
 }
 
 async function take(path: string, owner: LockOwner): Promise<LockOwner | null> {
-  const temporary = `${path}.${owner.id}.new`
+  // its name says whose it is: it may be empty when its writer is killed
+  const temporary = newTemporary(path)
   const file = await open(temporary, 'wx')
   try {
     await file.writeFile(`${JSON.stringify(owner)}\n`)
@@ -157,17 +158,19 @@ async function take(path: string, owner: LockOwner): Promise<LockOwner | null> {
     }
   } finally {
     await file.close().catch(() => {})
-    await remove(temporary, owner)
+    await removeTemporary(temporary)
   }
 }
 
 /** What those leave beside the lock who are killed while they take it. */
-const leftover = /^\.lock(\.[0-9a-f]{16})+(\.new)?$/
+const leftover = /^\.lock(\.[0-9a-f]{16})+$/
+const temporaryOfLock = /^\.\.lock\..*\.tmp$/
 
 async function sweep(folder: string, path: string): Promise<void> {
   for (const name of await readdir(folder)) {
-    if (!leftover.test(name)) continue
     const at = resolve(folder, name)
+    if (temporaryOfLock.test(name) && (await isAbandoned(folder, name))) await removeTemporary(at)
+    if (!leftover.test(name)) continue
     const owner = await readOwner(at).catch(() => null)
     if (owner && (await isGone(owner, at, path))) await remove(at, owner)
   }

@@ -3,10 +3,11 @@
 import { spawn } from 'node:child_process'
 import { mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { hostname, tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { afterAll, describe, expect, it, vi } from 'vitest'
 import { type CheckpointContent, lockRun, readManifest, writeCheckpoint } from '../../src/checkpoint/index.js'
 import { CheckpointError } from '../../src/errors.js'
+import { newTemporary } from '../../src/files/atomic.js'
 import { built, engine, lfm, start, tensorBits, untilCheckpoint, workFolder } from '../cli/lfm.js'
 import { patience, tries } from './forms.js'
 
@@ -48,13 +49,25 @@ describe('a lock', () => {
     const at = folder()
     const pid = await dead()
     writeFileSync(join(at, '.lock'), owner({ pid }))
-    writeFileSync(join(at, '.lock.00112233445566aa.00112233445566ab.new'), owner({ pid }))
+    writeFileSync(join(at, '.lock.00112233445566aa'), owner({ pid }))
+    // of one that was killed before it wrote anything into it, and of one that lives
+    const temporary = (process: number): string =>
+      join(
+        at,
+        basename(newTemporary('.lock')).replace(
+          /[0-9a-f]{8}(?=[0-9a-f]{6}\.tmp$)/,
+          process.toString(16).padStart(8, '0'),
+        ),
+      )
+    writeFileSync(temporary(pid), '')
+    const living = temporary(process.pid)
+    writeFileSync(living, '')
     const told = vi.fn()
     const lock = await lockRun(at, told)
     expect(told).toHaveBeenCalledWith(
       expect.stringContaining(`The lock of process ${pid} on ${hostname()}, which is no more`),
     )
-    expect(readdirSync(at)).toEqual(['.lock'])
+    expect(readdirSync(at).sort()).toEqual([basename(living), '.lock'])
     await lock.release()
   })
 
