@@ -77,8 +77,7 @@ export type ModelOptions = MlpModelOptions | UnetModelOptions
 export interface FlowOptions {
   /**
    * Step sizes γ_n of the Ornstein–Uhlenbeck chain; a last null is the free sub-flow. Left out, and without a schedule:
-   * [0.025,0.031,0.039,0.049,0.061,null]. Takes a non-empty list of numbers above 0, the last of which may be null (the
-   * free sub-flow).
+   * n: auto. Takes a non-empty list of numbers above 0, the last of which may be null (the free sub-flow).
    */
   gammas?: readonly (number | null)[]
   /** Step sizes by a formula, in place of gammas. */
@@ -112,9 +111,14 @@ export interface FlowOptions {
         last?: 'free' | 'ou'
       }
   /**
+   * auto: 3 sub-flows, γ = 0.05, 0.2, free, on paths linear, linear, arc, with 0.6, 0.2, 0.2 of the training steps
+   * (docs/method.md). The same as leaving out gammas and schedule.
+   */
+  n?: 'auto'
+  /**
    * Path between the two ends of a sub-flow; one for all or a list. linear: the straight line between both ends; trig:
-   * a quarter of a circle between both ends; arc: the noising process itself, at even steps of its angle. Takes linear,
-   * trig or arc, or a list of these with one for each sub-flow. Default: linear.
+   * a quarter of a circle between both ends; arc: the noising process itself, at even steps of its angle. Left out:
+   * linear, but of n: auto. Takes linear, trig or arc, or a list of these with one for each sub-flow.
    */
   interpolant?: 'linear' | 'trig' | 'arc' | readonly ('linear' | 'trig' | 'arc')[]
   /**
@@ -243,11 +247,21 @@ export interface TrainingOptions {
   /** Rows in a batch. Takes a whole number from 1 to 100000000. Default: 1000. */
   batch?: number
   /**
-   * Training steps of each sub-flow; one number or a list. Takes a whole number from 1 to 100000000, or a list of these
-   * with one for each sub-flow. Default: 2000.
+   * Training steps of each sub-flow; one number, a list, or { total: } for all together, shared out equally or as n:
+   * auto says. Left out: 2000, and { total: 12000 } with n: auto. Takes a whole number from 1 to 100000000, a list of
+   * these with one for each sub-flow, or { total: … }.
    */
-  steps?: number | readonly number[]
-  /** Learning rate. Takes a number above 0. Default: 0.001. */
+  steps?:
+    | number
+    | readonly number[]
+    | {
+        /** Training steps of all sub-flows together. Takes a whole number from 1 to 100000000. */
+        total: number
+      }
+  /**
+   * Learning rate. Left out: of an mlp by its width, 0.008 at 64, 0.003 at 256, with a warm-up of 100 steps; of a unet
+   * 0.001. Takes a number above 0.
+   */
   lr?: number
   /**
    * How weight decay acts: adam adds it to the gradient, adamw applies it to the weights (decoupled). Default: adam.
@@ -287,7 +301,10 @@ export interface TrainingOptions {
    * Default: float32.
    */
   precision?: 'float32' | 'mixed'
-  /** Steps of each sub-flow in which the rate rises linearly from 0. Takes a whole number from 0 on. Default: 0. */
+  /**
+   * Steps of each sub-flow in which the rate rises linearly from 0. Left out: 0, but where lr is. Takes a whole number
+   * from 0 on.
+   */
   warmup?: number
   /** Batches from shuffled passes over the data, or drawn with replacement. Default: epochs. */
   sampling?: 'epochs' | 'replacement'

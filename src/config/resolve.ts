@@ -11,7 +11,7 @@ import { InvalidArgumentError } from '../errors.js'
 import type { Coupling } from '../learn/couplings.js'
 import type { PathName } from '../learn/paths/registry.js'
 import type { TimeLaw } from '../learn/times.js'
-import { type Model, resolveModel, traitsOf } from '../networks/registry.js'
+import { type Model, resolveModel, traitsOf, usualRateOf } from '../networks/registry.js'
 import type { AngleRange } from '../ode/clock.js'
 import { isAdaptive, planEvaluations, type SolverSettings } from '../ode/solver.js'
 import { anglesOf } from '../recipes/angles.js'
@@ -22,8 +22,9 @@ import { type OwnSections, type RecipeName, recipeSections, recipes } from '../r
 import { type Gammas, scheduleGammas } from '../recipes/schedule.js'
 import { ownSection } from '../recipes/settings.js'
 import { MOST_ROWS } from '../recipes/teacher-states.js'
+import { shareOut, usualChain, usualWarmup } from '../recipes/usual.js'
 import { check, failure } from './messages.js'
-import { configSchema, defaultGammas, defaultSolver, optionsSchema, type trainSchema } from './schema.js'
+import { configSchema, defaultSolver, optionsSchema, type trainSchema } from './schema.js'
 
 /** The options with nothing left to be decided. N is the number of stages of the model, `flow.gammas.length`. */
 export interface ResolvedOptions {
@@ -46,7 +47,7 @@ export interface ResolvedOptions {
     assignment: PairSettings
   }
   /** `steps` has one entry for each fit; `ema`, `clip` and `checkpointEvery` are 0 where they are off. */
-  train: Omit<z.output<typeof trainSchema>, 'steps'> & { steps: number[] }
+  train: Omit<z.output<typeof trainSchema>, 'steps' | 'lr' | 'warmup'> & { steps: number[]; lr: number; warmup: number }
   ode: {
     push: SolverSettings
     sample: SolverSettings
@@ -70,13 +71,20 @@ export interface ResolvedConfig extends ResolvedOptions {
 }
 
 /** What one key alone cannot tell; a line for each problem. */
-function crossCheck(options: z.output<typeof optionsSchema>, gammas: Gammas, name: RecipeName): string[] {
+function crossCheck(
+  options: z.output<typeof optionsSchema>,
+  gammas: readonly (number | null)[],
+  name: RecipeName,
+): string[] {
   const { flow, train } = options
   const issues: string[] = []
   if (flow.plain && flow.recipe !== 'local' && flow.recipe !== 'plain') {
     issues.push(`flow.plain is true, but flow.recipe is ${flow.recipe}; leave one of them out.`)
   }
-  if (flow.gammas && flow.schedule) issues.push('flow.gammas and flow.schedule are both given; leave one of them out.')
+  const chains = (['gammas', 'schedule', 'n'] as const).filter((key) => flow[key] !== undefined)
+  if (chains.length > 1) {
+    issues.push(`${chains.map((key) => `flow.${key}`).join(' and ')} are both given; leave one of them out.`)
+  }
   gammas.forEach((gamma, i) => {
     if (gamma === null && i < gammas.length - 1) {
       issues.push(`flow.gammas[${i}] is null, but only the last of the ${gammas.length} may be (the free sub-flow).`)
@@ -98,6 +106,11 @@ function crossCheck(options: z.output<typeof optionsSchema>, gammas: Gammas, nam
     if (Array.isArray(list) && list.length !== count) {
       issues.push(`${key} has ${list.length} entries, but there are ${count} ${of}; give one for each, or one for all.`)
     }
+  }
+  if (isTotal(train.steps) && train.steps.total < (distill?.into ?? fits)) {
+    issues.push(
+      `train.steps.total must be at least ${distill?.into ?? fits}, one for each, but is ${train.steps.total}.`,
+    )
   }
   if (flow.push === 'simulated' && flow.coupling !== 'dependent') {
     issues.push(
@@ -175,7 +188,7 @@ function crossCheckData(data: DataConfig): string[] {
 const sectionsOf = (flow: OwnSections): OwnSections =>
   Object.fromEntries(Object.keys(recipeSections).map((name) => [name, flow[name as keyof OwnSections]])) as OwnSections
 
-const fitsOf = (recipe: RecipeName, gammas: Gammas, flow: OwnSections): number =>
+const fitsOf = (recipe: RecipeName, gammas: readonly (number | null)[], flow: OwnSections): number =>
   (recipes[recipe] as NamedRecipe).fits(gammas, ownSection({ ...flow, recipe }))
 
 /**
@@ -192,25 +205,53 @@ function sampleDefaults(
   return { solver: 'ab2', clock: 'angle', evaluations: evaluations ?? Math.max(16, 2 * stages.length) }
 }
 
+type WrittenTrain = z.output<typeof trainSchema>
+
+const isTotal = (steps: WrittenTrain['steps']): steps is { total: number } =>
+  typeof steps === 'object' && !Array.isArray(steps)
+
+/** Training steps of each fit. @param usual whether the chain is the one that is taken where none is given */
+function stepsOf(steps: WrittenTrain['steps'], fits: number, usual: boolean): number[] {
+  const given = steps ?? (usual ? { total: usualChain.total } : 2000)
+  if (!isTotal(given)) return listed(given, fits)
+  const shares: readonly number[] = usualChain.shares
+  return shareOut(given.total, usual && fits === shares.length ? shares : new Array<number>(fits).fill(1))
+}
+
+/** The learning rate and its warm-up, by the model where they are left out. */
+function rateOf(
+  { model, train }: z.output<typeof optionsSchema>,
+  steps: readonly number[],
+): { lr: number; warmup: number } {
+  const usual = usualRateOf(model)
+  const rises = train.lr === undefined && usual.warmup
+  return { lr: train.lr ?? usual.lr, warmup: train.warmup ?? (rises ? usualWarmup(steps) : 0) }
+}
+
 const listed = <T>(value: T | T[], length: number): T[] =>
   Array.isArray(value) ? value : Array.from({ length }, () => value)
 
 function expand(options: z.output<typeof optionsSchema>, origin: string, dataIssues: string[] = []): ResolvedOptions {
   const { model, flow, train, ode, seed, device } = options
-  const configured = flow.gammas ?? (flow.schedule ? scheduleGammas(flow.schedule) : defaultGammas)
+  const configured: readonly (number | null)[] =
+    flow.gammas ?? (flow.schedule ? scheduleGammas(flow.schedule) : usualChain.gammas)
   const recipe = flow.plain ? 'plain' : flow.recipe
   const issues = [...dataIssues, ...crossCheck(options, configured, recipe)]
   if (issues.length) throw failure(origin, issues)
 
   const fits = fitsOf(recipe, configured, flow)
+  const usual = configured === usualChain.gammas
   const { gammas, steps, paths, times } = recipes[recipe].arrange({
     gammas: [...configured],
-    steps: options.distill ? new Array<number>(fits).fill(1) : listed(train.steps, fits),
-    paths: listed(flow.interpolant, fits),
+    steps: options.distill ? new Array<number>(fits).fill(1) : stepsOf(train.steps, fits, usual),
+    paths: listed(flow.interpolant ?? (usual && recipe === 'local' ? [...usualChain.interpolant] : 'linear'), fits),
     times: listed(flow.time, fits),
   })
   const trained = anglesOf(gammas.map((gamma, i) => ({ gamma, path: paths.slice(-gammas.length)[i] })))
   const students = options.distill && resolveDistillation(options.distill, trained, options, origin)
+  // in one order of keys, whether they were given or not
+  const { steps: _, lr: __, warmup: ___, ...others } = train
+  const trainingSteps = students ? stepsOf(train.steps, students.into, false) : steps
   const stages = students ? new Array<null>(students.into).fill(null) : trained
   const { push, sample, evaluate, ...common } = ode
   const solver = { ...defaultSolver, ...common }
@@ -237,7 +278,7 @@ function expand(options: z.output<typeof optionsSchema>, origin: string, dataIss
       assignment: flow.assignment,
       ...sectionsOf(flow),
     },
-    train: { ...train, steps: students ? listed(train.steps, students.into) : steps },
+    train: { ...others, ...rateOf(options, trainingSteps), steps: trainingSteps },
     ode: solvers,
     ...(students && { distill: students }),
     seed,
@@ -285,7 +326,7 @@ function resolveDistillation(
       issues.push(`distill.${error.message}`)
     }
   }
-  const rows = Math.max(...listed(train.steps, into)) * train.batch
+  const rows = Math.max(...stepsOf(train.steps, into, false)) * train.batch
   if (rows > MOST_ROWS) {
     issues.push(
       `train.steps × train.batch must be at most ${MOST_ROWS}, the rows of noise of a student, but is ${rows}.`,

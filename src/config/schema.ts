@@ -12,7 +12,7 @@ import { assignmentSchema } from '../recipes/optimal-pairs.js'
 import { distillKindNames, distillKinds } from '../recipes/pieces.js'
 import { pushes } from '../recipes/recipe.js'
 import { recipeNames, recipeSections, recipes } from '../recipes/registry.js'
-import type { Gammas } from '../recipes/schedule.js'
+import { usualChain } from '../recipes/usual.js'
 import {
   choice,
   count,
@@ -28,9 +28,6 @@ import {
   positive,
 } from '../schema/words.js'
 
-/** The step sizes where neither gammas nor a schedule is given: the paper's six for the tree. */
-export const defaultGammas: Gammas = [0.025, 0.031, 0.039, 0.049, 0.061, null]
-
 const scheduleKeys = {
   n: count('The number of sub-flows, the free one too.', MOST_SUB_FLOWS),
   last: choice(['free', 'ou'], 'Whether the last sub-flow goes to noise (free) or is one more step.').default('free'),
@@ -40,7 +37,7 @@ const flowSchema = z.strictObject({
   gammas: listOf(
     key(z.number().positive().nullable(), 'a number above 0, or null in the last place (the free sub-flow)'),
     'a non-empty list of numbers above 0, the last of which may be null (the free sub-flow)',
-    `Step sizes γ_n of the Ornstein–Uhlenbeck chain; a last null is the free sub-flow. Left out, and without a schedule: ${JSON.stringify(defaultGammas)}.`,
+    `Step sizes γ_n of the Ornstein–Uhlenbeck chain; a last null is the free sub-flow. Left out, and without a schedule: n: auto.`,
     MOST_SUB_FLOWS,
   ).optional(),
   schedule: z
@@ -61,11 +58,16 @@ const flowSchema = z.strictObject({
       }),
     ])
     .optional(),
+  n: key(
+    z.literal('auto'),
+    'auto',
+    `auto: ${usualChain.gammas.length} sub-flows, γ = ${usualChain.gammas.map((gamma) => gamma ?? 'free').join(', ')}, on paths ${usualChain.interpolant.join(', ')}, with ${usualChain.shares.join(', ')} of the training steps (docs/method.md). The same as leaving out gammas and schedule.`,
+  ).optional(),
   interpolant: oneOrEach(
     choice(pathNames),
     either(pathNames),
-    `Path between the two ends of a sub-flow; one for all or a list. ${pathNames.map((name) => `${name}: ${paths[name].description}`).join('; ')}.`,
-  ).default('linear'),
+    `Path between the two ends of a sub-flow; one for all or a list. ${pathNames.map((name) => `${name}: ${paths[name].description}`).join('; ')}. Left out: linear, but of n: auto.`,
+  ).optional(),
   coupling: choice(
     couplingNames,
     `How a right end is paired with a left one: ${couplingNames.map((name) => couplings[name].description).join(', ')}.`,
@@ -99,12 +101,18 @@ const MOST_STEPS = 100_000_000
 
 export const trainSchema = z.strictObject({
   batch: count('Rows in a batch.', 100_000_000).default(1000),
-  steps: oneOrEach(
-    count('', MOST_STEPS),
-    `a whole number from 1 to ${MOST_STEPS}`,
-    'Training steps of each sub-flow; one number or a list.',
-  ).default(2000),
-  lr: positive('Learning rate.').default(0.001),
+  steps: key(
+    z.union([
+      count('', MOST_STEPS),
+      z.array(count('', MOST_STEPS)).min(1).max(MOST_SUB_FLOWS),
+      z.strictObject({ total: count('Training steps of all sub-flows together.', MOST_STEPS) }),
+    ]),
+    `a whole number from 1 to ${MOST_STEPS}, a list of these with one for each sub-flow, or { total: … }`,
+    `Training steps of each sub-flow; one number, a list, or { total: } for all together, shared out equally or as n: auto says. Left out: 2000, and { total: ${usualChain.total} } with n: auto.`,
+  ).optional(),
+  lr: positive(
+    'Learning rate. Left out: of an mlp by its width, 0.008 at 64, 0.003 at 256, with a warm-up of 100 steps; of a unet 0.001.',
+  ).optional(),
   optimizer: choice(
     ['adam', 'adamw'],
     'How weight decay acts: adam adds it to the gradient, adamw applies it to the weights (decoupled).',
@@ -144,8 +152,8 @@ export const trainSchema = z.strictObject({
   warmup: key(
     z.int().min(0),
     'a whole number from 0 on',
-    'Steps of each sub-flow in which the rate rises linearly from 0.',
-  ).default(0),
+    'Steps of each sub-flow in which the rate rises linearly from 0. Left out: 0, but where lr is.',
+  ).optional(),
   sampling: choice(
     ['epochs', 'replacement'],
     'Batches from shuffled passes over the data, or drawn with replacement.',

@@ -84,14 +84,27 @@ export const rowKindOf = ({ extra }: Pick<Run, 'extra'>): RowKind => extra.rowKi
 const isMapping = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
-/** A config with the solver of samples that it had when it was resolved: defaults may have changed since. */
-function withItsSampler(raw: Readonly<Record<string, unknown>>, { config }: RunManifest): object {
-  const { ode } = config.resolved as Record<string, unknown>
-  const had = isMapping(ode) && ode.sample
-  const said = raw.ode ?? {}
-  if (!isMapping(had) || !isMapping(said)) return raw
-  const sample = said.sample ?? {}
-  return isMapping(sample) ? { ...raw, ode: { ...said, sample: { ...had, ...sample } } } : raw
+/** Keys whose defaults have changed since there are runs. */
+const pinned = { flow: ['gammas', 'interpolant'], train: ['steps', 'lr', 'warmup'], ode: ['sample'] } as const
+
+/** A config with what was resolved where it left a key out: defaults may have changed since. */
+function withItsDefaults(raw: Readonly<Record<string, unknown>>, { config }: RunManifest): object {
+  const resolved = config.resolved as Record<string, unknown>
+  const whole = { ...raw }
+  for (const [section, keys] of Object.entries(pinned)) {
+    const [said, had] = [raw[section] ?? {}, resolved[section]]
+    if (!isMapping(said) || !isMapping(had)) continue
+    // a chain that was said by other keys is what they say
+    const chain = said.schedule === undefined && (said.n ?? 'auto') === 'auto'
+    const kept = keys.filter((key) => had[key] !== undefined && (key !== 'gammas' || chain))
+    const values = kept.map((key) => {
+      const [value, before] = [said[key], had[key]]
+      return [key, isMapping(value) && isMapping(before) ? { ...before, ...value } : (value ?? before)]
+    })
+    const { n: _, ...others } = said
+    whole[section] = { ...others, ...Object.fromEntries(values) }
+  }
+  return whole
 }
 
 /** A run whose manifest was read; what the manifest says is checked. Throws CheckpointError. */
@@ -105,7 +118,7 @@ export function runOf(manifest: RunManifest, folder: string): Run {
   }
   const extra = read.data
   const { data: _, ...raw } = manifest.config.raw as Record<string, unknown>
-  const options = resolveOptions(withItsSampler(raw, manifest), `the config in ${folder}`)
+  const options = resolveOptions(withItsDefaults(raw, manifest), `the config in ${folder}`)
   const dimension = extra.rowShape.reduce((product, extent) => product * extent, 1)
   const { scaler, columns, scales } = extra
   if (scaler && (scaler.mean.length !== dimension || scaler.std.length !== dimension)) {

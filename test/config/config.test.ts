@@ -90,6 +90,52 @@ seed: 1103
     expect([one.train.steps, one.flow.interpolant]).toEqual([[12], ['trig']])
   })
 
+  it('trains the usual chain where none is said, with a budget shared out', () => {
+    const chain = (over: object = {}) => {
+      const { flow, train } = resolveOptions(over)
+      return [flow.gammas, flow.interpolant, train.steps]
+    }
+    const usual = [
+      [0.05, 0.2, null],
+      ['linear', 'linear', 'arc'],
+    ]
+    expect(chain()).toEqual([...usual, [7200, 2400, 2400]])
+    expect(chain({ flow: { n: 'auto' } })).toEqual(chain())
+    expect(chain({ train: { steps: { total: 4001 } } })).toEqual([...usual, [2401, 800, 800]])
+    expect(chain({ train: { steps: 500 } })).toEqual([...usual, [500, 500, 500]])
+    const said = { gammas: [0.1, null] }
+    expect(chain({ flow: said })).toEqual([
+      [0.1, null],
+      ['linear', 'linear'],
+      [2000, 2000],
+    ])
+    expect(chain({ flow: said, train: { steps: { total: 9 } } })[2]).toEqual([5, 4])
+    expect(chain({ flow: { recipe: 'plain' } })).toEqual([[null], ['linear'], [12_000]])
+    expect(issuesOf(() => resolveOptions({ flow: { n: 'auto', gammas: [null] } }))).toEqual([
+      'flow.gammas and flow.n are both given; leave one of them out.',
+    ])
+    expect(issuesOf(() => resolveOptions({ train: { steps: { total: 2 } } }))).toEqual([
+      'train.steps.total must be at least 3, one for each, but is 2.',
+    ])
+  })
+
+  it('takes the rate of an MLP by its widest layer where none is given, and rises to it', () => {
+    const rate = (hidden: number[], train: object = {}) => {
+      const { lr, warmup } = resolveOptions({ model: { hidden }, train }).train
+      return [lr, warmup]
+    }
+    expect([rate([64]), rate([32, 100]), rate([256, 8])]).toEqual([
+      [0.008, 100],
+      [0.0059, 100],
+      [0.003, 100],
+    ])
+    expect(rate([64], { steps: [50, 500, 500] })).toEqual([0.008, 5])
+    expect(rate([64], { lr: 0.002 })).toEqual([0.002, 0])
+    expect(rate([64], { warmup: 7 })).toEqual([0.008, 7])
+    const unet = resolveOptions({ model: { kind: 'unet' } }).train
+    expect([unet.lr, unet.warmup]).toEqual([0.001, 0])
+  })
+
   it('samples with two steps of history in the angle where nothing is said of a solver, and else by what is said', () => {
     const sampler = (ode: object, flow: object = { gammas: [0.1, null] }) => {
       const { solver, steps, clock, evaluations } = resolveOptions({ ode, flow }).ode.sample
@@ -452,11 +498,11 @@ describe('the schema', () => {
     const keys = configKeys()
     expect(keys.filter(({ expects, description }) => !expects || !description)).toEqual([])
     const find = (path: string) => keys.find((entry) => entry.path === path)
-    expect(find('train.lr')).toEqual({
-      path: 'train.lr',
-      expects: 'a number above 0',
-      description: 'Learning rate.',
-      default: 0.001,
+    expect(find('train.batch')).toEqual({
+      path: 'train.batch',
+      expects: 'a whole number from 1 to 100000000',
+      default: 1000,
+      description: 'Rows in a batch.',
     })
     expect(find('data.kind')?.expects).toBe('image-density, toy, csv, npy, images, idx, cifar10')
     expect(find('train.ema')?.default).toBe('off')

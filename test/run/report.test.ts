@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
 import { resolveOptions } from '../../src/config/index.js'
+import type { FlowContents } from '../../src/run/flow-contents.js'
 import { LocalFlow } from '../../src/run/local-flow.js'
 import { finalLosses, leastLosses, removeReport, thinned, writeLosses } from '../../src/run/report.js'
 import { openRun, readState } from '../../src/run/run.js'
@@ -86,18 +87,29 @@ describe('a run folder', () => {
     expect(chain.fit).toBe(3)
   })
 
-  it('samples as it did when it was resolved, whatever defaults have become', async () => {
-    const raw = { model: { hidden: [4] }, flow: { gammas: [null] }, ode: { sample: { rtol: 1e-3 } } }
+  it('is what it was resolved to, whatever defaults have become', async () => {
+    const raw = { model: { hidden: [4] }, ode: { sample: { rtol: 1e-3 } } }
     const parts = { options: resolveOptions(raw), raw, rowShape: [2], rowKind: 'points', scaler: null } as const
     const { field } = new LocalFlow({ ...parts, subFlows: [] })
-    const folder = join(work, 'sampler')
-    await new LocalFlow({ ...parts, subFlows: [{ outputScale: 1, parameters: field.initialise(1, 1) }] }).save(folder)
+    const subFlows = [1, 2].map((stream) => ({ outputScale: 1, parameters: field.initialise(1, stream) }))
+    const before = { gammas: [0.3, null], interpolant: ['trig', 'linear'] }
+    const rate = { steps: [70, 80], lr: 0.001, warmup: 3 }
+    const sample = { solver: 'heun', steps: 7, clock: 'local', rtol: 1e-4, atol: 1e-4 } as const
+    const folder = join(work, 'defaults')
+    const options = {
+      ...parts.options,
+      flow: { ...parts.options.flow, ...before },
+      train: { ...parts.options.train, ...rate },
+    }
+    await new LocalFlow({ ...parts, options, subFlows } as FlowContents).save(folder)
     const path = join(folder, 'manifest.json')
     const manifest = JSON.parse(readFileSync(path, 'utf8'))
-    manifest.config.resolved.ode.sample = { solver: 'heun', steps: 7, clock: 'local', rtol: 1e-4, atol: 1e-4 }
+    manifest.config.resolved.ode.sample = sample
     writeFileSync(path, JSON.stringify(manifest))
-    const { sample } = (await LocalFlow.load(folder)).options.ode
-    expect(sample).toEqual({ solver: 'heun', steps: 7, clock: 'local', rtol: 1e-3, atol: 1e-4 })
+    const { flow, train, ode } = (await LocalFlow.load(folder)).options
+    expect(flow).toMatchObject(before)
+    expect(train).toMatchObject(rate)
+    expect(ode.sample).toEqual({ ...sample, rtol: 1e-3 })
   })
 
   it('keeps what a row is; a run of format 1 is told by its shape', async () => {

@@ -1,0 +1,232 @@
+/**
+ * `npm run quality:chains`: what chain to train where nothing is said, against plain flow matching at equal width and equal
+ * training steps. Candidates are tried on four sets with one seed (choose); the chosen one and the best of plain on others, with
+ * three (try). Each set is one `lfm compare`; what has ended is not run again. docs/method.md has the tables.
+ */
+
+import { spawnSync } from 'node:child_process'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import process from 'node:process'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+import { stringify } from 'yaml'
+
+const help = `npm run quality:chains -- [--part choose|try] [--set NAME ...] [--out FOLDER] [--gather]
+
+Compares chains and plain flow matching: 4000 steps of 1000 rows in all, width 64. Comparisons are kept under FOLDER (default:
+runs/chains), their figures in bench/results/quality/chains.json. --gather makes that file and the tables from what has ended.`
+
+const results = fileURLToPath(new URL('../results/quality/chains.json', import.meta.url))
+const lfm = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url))
+
+const plain = (interpolant: string, label: string, time?: object) => ({
+  label,
+  flow: { recipe: 'plain', gammas: [null], interpolant, ...(time && { time }) },
+  train: { steps: 4000 },
+})
+const chain = (
+  label: string,
+  gammas: (number | null)[],
+  interpolant: string | string[],
+  steps: number[],
+  time?: unknown,
+) => ({
+  label,
+  flow: { gammas, interpolant, ...(time !== undefined && { time }) },
+  train: { steps },
+})
+const leaned = { beta: [0.5, 1] }
+const three = [0.05, 0.2, null]
+const mixed = ['linear', 'linear', 'arc']
+const equal = [1334, 1333, 1333]
+
+const plains = {
+  'plain-linear': plain('linear', 'plain, linear'),
+  'plain-trig-lean': plain('trig', 'plain, trig, Beta(.5, 1) times', leaned),
+}
+
+const parts = {
+  choose: {
+    seeds: [1],
+    evaluations: [4, 6, 8, 16, 32, 64],
+    sets: {
+      checkerboard: { data: { name: 'checkerboard' }, likelihood: 4000 },
+      rings: { data: { name: 'rings' }, likelihood: 4000 },
+      'eight-gaussians': { data: { name: 'eight-gaussians' }, likelihood: 4000 },
+      moons: { data: { name: 'moons' }, likelihood: 4000 },
+    },
+    methods: {
+      ...plains,
+      'plain-linear-lean': plain('linear', 'plain, linear, Beta(.5, 1) times', leaned),
+      'plain-trig': plain('trig', 'plain, trig'),
+      three: chain('.05, .2, free; linear, linear, arc', three, mixed, equal),
+      'three-arc': chain('.05, .2, free; arc', three, 'arc', equal),
+      'three-lean': chain('.05, .2, free; linear, linear, arc; first leaned', three, mixed, equal, [
+        leaned,
+        'uniform',
+        'uniform',
+      ]),
+      'three-lean-all': chain('.05, .2, free; arc; all leaned', three, 'arc', equal, leaned),
+      two: chain('.1, free; arc; leaned', [0.1, null], 'arc', [2000, 2000], leaned),
+      'three-more': chain('.05, .2, free; linear, linear, arc; half first', three, mixed, [2000, 1000, 1000]),
+      'more-arc': chain('.05, .2, free; arc; half first', three, 'arc', [2000, 1000, 1000]),
+      'even-more': chain('.05, .2, free; linear, linear, arc; .6 first', three, mixed, [2400, 800, 800]),
+      four: chain(
+        '.02, .08, .3, free; linear, arc last',
+        [0.02, 0.08, 0.3, null],
+        ['linear', ...mixed],
+        [1800, 900, 650, 650],
+      ),
+      'three-fine': chain(
+        '.02, .15, free; linear, linear, arc; half first',
+        [0.02, 0.15, null],
+        mixed,
+        [2000, 1000, 1000],
+      ),
+      'two-coarse': chain('.05, free; linear, arc; .6 first', [0.05, null], ['linear', 'arc'], [2400, 1600]),
+    },
+  },
+  try: {
+    seeds: [1, 2, 3],
+    evaluations: [4, 8, 16, 64],
+    sets: {
+      pinwheel: { data: { name: 'pinwheel' }, likelihood: 4000 },
+      spirals: { data: { name: 'spirals' }, likelihood: 4000 },
+      'mixture-6': { data: { name: 'mixture', dimension: 6 }, likelihood: 3000 },
+      'sheet-8': { data: { name: 'sheet', dimension: 8 }, likelihood: 2000 },
+      'sheet-4': { data: { name: 'sheet', dimension: 4 }, likelihood: 3000 },
+      'mixture-16': { data: { name: 'mixture', dimension: 16 }, likelihood: 1000 },
+    },
+    methods: {
+      rule: chain('Local Flow, n: auto', three, mixed, [2400, 800, 800]),
+      'two-coarse': chain('Local Flow, .05 and free', [0.05, null], ['linear', 'arc'], [2400, 1600]),
+      ...plains,
+    },
+  },
+} as const
+type PartName = keyof typeof parts
+
+interface Compared {
+  readonly data: { readonly name: string; readonly dimension?: number }
+  /** rows: they cost as many tangents as a row has columns */
+  readonly likelihood: number
+}
+
+function comparison(part: PartName, { data, likelihood }: Compared): object {
+  const { seeds, evaluations, methods } = parts[part]
+  return {
+    data: { kind: 'toy', ...data, train: 20_000, validation: 4000, test: 4000 },
+    model: { hidden: [64, 64, 64], activation: 'softplus20' },
+    train: { batch: 1000, lr: 0.008, schedule: 'cosine', warmup: 100 },
+    ode: { evaluate: { steps: 12 } },
+    device: 'native',
+    compare: { seeds, evaluations, samples: 4000, likelihood, blocks: ['width'] },
+    methods,
+  }
+}
+
+interface Spread {
+  readonly mean: number
+  readonly std: number
+  readonly n: number
+}
+
+interface Row {
+  readonly part: PartName
+  readonly set: string
+  readonly method: string
+  readonly label: string
+  readonly kl: Spread | null
+  readonly nll: Spread
+  /** sliced W2 of samples by the best solver, at numbers of evaluations */
+  readonly distances: Readonly<Record<string, Spread>>
+  readonly floor: Spread
+  readonly machine: string
+}
+
+interface Gathered {
+  readonly floor: Spread
+  readonly machines: readonly string[]
+  readonly blocks: readonly {
+    readonly methods: readonly {
+      readonly name: string
+      readonly label: string
+      readonly kl: Spread | null
+      readonly nll: Spread
+      readonly points: readonly { readonly allowed: number; readonly best: { readonly distance: Spread } | null }[]
+    }[]
+  }[]
+}
+
+function rowsOf(part: PartName, set: string, { floor, machines, blocks }: Gathered): Row[] {
+  return blocks[0].methods.map(({ name, label, kl, nll, points }) => ({
+    part,
+    set,
+    method: name,
+    label,
+    kl,
+    nll,
+    distances: Object.fromEntries(points.flatMap(({ allowed, best }) => (best ? [[allowed, best.distance]] : []))),
+    floor,
+    machine: machines.join(', '),
+  }))
+}
+
+const text = ({ mean, std, n }: Spread): string => (n > 1 ? `${mean.toFixed(3)} ± ${std.toFixed(3)}` : mean.toFixed(3))
+
+/** One table a part: KL or NLL, and beside it sliced W2 at 8 evaluations. */
+function tables(rows: readonly Row[]): string {
+  return (Object.keys(parts) as PartName[])
+    .map((part) => {
+      const mine = rows.filter((row) => row.part === part)
+      const sets = [...new Set(mine.map(({ set }) => set))]
+      const labels = [...new Set(mine.map(({ label }) => label))]
+      const cell = (set: string, label: string): string => {
+        const row = mine.find((one) => one.set === set && one.label === label)
+        return row ? `${text(row.kl ?? row.nll)}, ${row.distances[8] ? text(row.distances[8]) : '–'}` : '–'
+      }
+      const floors = sets.map((set) => `–, ${mine.find((row) => row.set === set)!.floor.mean.toFixed(3)}`)
+      return [
+        `| ${part}: KL (else NLL), W2 at 8 | ${sets.join(' | ')} |`,
+        `|---${'|---'.repeat(sets.length)}|`,
+        ...labels.map((label) => `| ${label} | ${sets.map((set) => cell(set, label)).join(' | ')} |`),
+        `| floor of W2 | ${floors.join(' | ')} |`,
+      ].join('\n')
+    })
+    .join('\n\n')
+}
+
+const { values } = parseArgs({
+  options: {
+    part: { type: 'string', multiple: true },
+    set: { type: 'string', multiple: true },
+    out: { type: 'string', default: 'runs/chains' },
+    gather: { type: 'boolean' },
+    help: { type: 'boolean' },
+  },
+})
+if (values.help) {
+  console.log(help)
+  process.exit()
+}
+const rows: Row[] = []
+for (const part of Object.keys(parts) as PartName[]) {
+  for (const [name, set] of Object.entries(parts[part].sets)) {
+    const folder = join(values.out, part)
+    const wanted = (values.part?.includes(part) ?? true) && (values.set?.includes(name) ?? true)
+    if (wanted && !values.gather) {
+      mkdirSync(folder, { recursive: true })
+      const path = join(folder, `${name}.yaml`)
+      writeFileSync(path, stringify(comparison(part, set)))
+      const { status } = spawnSync(process.execPath, [lfm, 'compare', path, '--out', join(folder, name)], {
+        stdio: 'inherit',
+      })
+      if (status !== 0) process.exit(status ?? 1)
+    }
+    const found = join(folder, name, 'compare.json')
+    if (existsSync(found)) rows.push(...rowsOf(part, name, JSON.parse(readFileSync(found, 'utf8'))))
+  }
+}
+writeFileSync(results, `{ "rows": [\n${rows.map((row) => `  ${JSON.stringify(row)}`).join(',\n')}\n] }\n`)
+console.log(tables(rows))
