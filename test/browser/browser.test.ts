@@ -7,10 +7,10 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { findChromium, inPage } from '../../bench/chromium.js'
 import { bundleForBrowser } from '../../scripts/build-browser.mjs'
 import { LocalFlow, type TrainArguments } from '../../src/index.js'
 import { engine } from '../cli/lfm.js'
-import { findChromium, inPage } from './chromium.js'
 
 const TIMEOUT = 10 * 60_000
 const chromium = findChromium('the package in a browser')

@@ -253,6 +253,7 @@ export const liars = {
     const json = dice.chance(0.1) ? `{"a":1,"a":${JSON.stringify(oddValue(dice)) ?? 0}}` : header
     return safetensors(json, dice)
   },
+  exported: (dice, corpus) => Buffer.from(JSON.stringify(lieIn(JSON.parse(corpus.exported[0].toString()), dice))),
   manifest: (dice, corpus) => Buffer.from(JSON.stringify(lieIn(JSON.parse(corpus.manifest[0].toString()), dice))),
   yaml: (dice) => {
     const lied = lieIn(config, dice)
@@ -357,7 +358,7 @@ function crc32(bytes) {
 
 export const kinds = Object.keys(liars)
 
-/** Right files of each kind. @param made pictures and the manifest, which this file cannot make */
+/** Right files of each kind. @param made pictures, the manifest and an exported config, which this file cannot make */
 export const corpusOf = (made) => ({
   safetensors: [safetensors(tensorsHeader)],
   yaml: [Buffer.from(yamlOf(config).trimStart()), Buffer.from(JSON.stringify(config))],

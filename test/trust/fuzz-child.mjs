@@ -4,7 +4,7 @@
  * wrong with an answer is printed, a line of JSON each; the last line counts.
  */
 
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
@@ -19,21 +19,24 @@ import { readImageFolder } from '../../dist/data/image-folder.js'
 import { decodeNpy } from '../../dist/data/npy.js'
 import { LocalFlowError, printable } from '../../dist/errors.js'
 import { decodeSafetensors } from '../../dist/files/safetensors.js'
+import { readExported } from '../../dist/run/exporting.js'
 import { openRun } from '../../dist/run/run.js'
 import { caseOf, corpusOf } from './fuzz-cases.mjs'
 
 const [kind, first, count] = [process.argv[2], Number(process.argv[3]), Number(process.argv[4])]
-const manifestPath = process.argv[5]
+const [manifestPath, exportedPath] = process.argv.slice(5)
 const folder = mkdtempSync(join(tmpdir(), 'lfm-fuzz-'))
 process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
 mkdirSync(join(folder, 'run'))
 mkdirSync(join(folder, 'set'))
+if (exportedPath) cpSync(exportedPath, join(folder, 'exported'), { recursive: true })
 
 const square = () => sharp({ create: { width: 12, height: 9, channels: 3, background: '#147' } })
 const corpus = corpusOf({
   png: [await square().png().toBuffer(), await square().greyscale().png({ palette: true }).toBuffer()],
   jpeg: [await square().jpeg().toBuffer(), await square().jpeg({ progressive: true }).toBuffer()],
   webp: [await square().webp().toBuffer(), await square().webp({ lossless: true }).toBuffer()],
+  exported: [exportedPath ? readFileSync(join(exportedPath, 'config.json')) : Buffer.from('{}')],
   manifest: [manifestPath ? readFileSync(manifestPath) : Buffer.from('{}')],
 })
 
@@ -49,6 +52,10 @@ const picture = (extension) => async (bytes) => {
 }
 const loaders = {
   safetensors: (bytes) => decodeSafetensors(new Uint8Array(bytes), 'a.safetensors'),
+  exported: async (bytes) => {
+    put('exported/config.json', bytes)
+    await readExported(join(folder, 'exported'))
+  },
   manifest: async (bytes) => {
     put('run/manifest.json', bytes)
     await openRun(join(folder, 'run'), await readManifest(join(folder, 'run')))

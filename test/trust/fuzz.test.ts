@@ -33,7 +33,7 @@ interface Batch {
 }
 
 function runBatch(kind: string, first: number, count: number): Promise<Batch> {
-  const args = [child, kind, String(first), String(count), join(cwd, 'run/manifest.json')]
+  const args = [child, kind, String(first), String(count), join(cwd, 'run/manifest.json'), join(cwd, 'exported')]
   const command = `ulimit -v ${KIB_OF_ADDRESSES}; exec "$0" "$@"`
   return new Promise((resolve, reject) => {
     // a JavaScript engine reserves addresses by the gigabyte: the limit is on what a file could make it take beside
@@ -72,6 +72,7 @@ describe('files that nobody should have made', () => {
     expect(stderr, stderr).not.toMatch(/lfm:/)
     expect(code).toBe(0)
     expect(existsSync(join(cwd, 'run/manifest.json'))).toBe(true)
+    expect((await lfm(['export', 'run', '--to', 'pytorch', '--out', 'exported'], { cwd })).code).toBe(0)
     expect(readFileSync(join(cwd, 'run/manifest.json'), 'utf8')).toContain('"done"')
   })
 
