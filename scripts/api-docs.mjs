@@ -34,7 +34,7 @@ const { Application, ReflectionKind } = await import(
 
 const app = await Application.bootstrap({
   name: 'local-flow-matching',
-  entryPoints: ['index', 'single-kernels'].map((entry) => join(root, 'dist', `${entry}.d.ts`)),
+  entryPoints: ['index', 'single-kernels', 'browser/index'].map((entry) => join(root, 'dist', `${entry}.d.ts`)),
   tsconfig: join(tools, 'tsconfig.json'),
   readme: 'none',
   excludePrivate: true,
@@ -44,15 +44,19 @@ const app = await Application.bootstrap({
   // the inside of what is public: parts of a model, programs, tables; nobody makes these by hand
   intentionallyNotExported: [
     'CarrySettings',
+    'ChosenFile',
     'DeviceTimes',
     'FlowContents',
     'Line',
+    'ModelFacts',
     'Network',
     'Program',
     'ReferenceTensor',
     'ResolvedOptions',
     'Stage',
     'TrainedNetwork',
+    'Transport',
+    'methods',
     'spaceSets',
     'table',
     'toySets',

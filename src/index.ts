@@ -5,6 +5,7 @@
 
 export type {
   Config,
+  DistillOptions,
   FlowOptions,
   MlpModelOptions,
   ModelOptions,
@@ -39,14 +40,23 @@ export {
   TrainingError,
 } from './errors.js'
 export * as metrics from './metrics/index.js'
+export type { FixedStepSolver, SolverName } from './ode/methods.js'
 export type { Evaluations, SolverOverrides, SolverSettings } from './ode/solver.js'
 export * as data from './run/data.js'
-export { type Evaluated, type EvaluateOptions, evaluate } from './run/evaluation.js'
+export {
+  type Evaluated,
+  type EvaluateOptions,
+  evaluate,
+  type Part,
+  type ReportCurve,
+  type ReportQuality,
+} from './run/evaluation.js'
 export {
   type CarryOptions,
   type Checkpoint,
   type DistillArguments,
   type ExportArguments,
+  type Latents,
   type Likelihood,
   LocalFlow,
   type LogProbOptions,

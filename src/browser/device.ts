@@ -8,6 +8,7 @@ import { DeviceError } from '../errors.js'
 import { page } from './page.js'
 import { readShader } from './shaders.js'
 
+/** How a browser's GPU is opened. */
 export interface BrowserDeviceOptions {
   /** variant to take for a kernel, in place of the one that is measured or that the adapter suggests */
   readonly variants?: Readonly<Record<string, string>>

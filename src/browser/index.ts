@@ -3,7 +3,7 @@
  * an address or from files. Nothing of Node is in it.
  */
 
-export type { TrainOptions } from '../config/options.js'
+export type { DistillOptions, TrainOptions } from '../config/options.js'
 export type { RowsLike } from '../data/rows.js'
 export type { Tensor } from '../data/tensor.js'
 export type { Device, DeviceInfo } from '../device/device.js'
@@ -17,7 +17,7 @@ export {
   LocalFlowError,
   TrainingError,
 } from '../errors.js'
-export type { CarryOptions, LogProbOptions, SampleOptions, Samples, TrajectoryOptions } from '../model/flow.js'
+export type { CarryOptions, Latents, LogProbOptions, SampleOptions, Samples, TrajectoryOptions } from '../model/flow.js'
 export type { Evaluations, SolverSettings } from '../ode/solver.js'
 export type { Progress } from '../recipes/run-recipe.js'
 export { type BrowserDeviceOptions, openDevice } from './device.js'

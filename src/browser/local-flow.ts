@@ -34,6 +34,7 @@ export interface TrainArguments extends TrainOptions {
   columns?: readonly string[] | number
   /** learn each column with mean 0 and standard deviation 1. Default: true for rows of columns, false for pictures */
   standardise?: boolean | Scaler
+  /** what a row is. Default: pictures where rows are [C, H, W] of one or three channels, else points */
   rowKind?: RowKind
   /** aborting rejects with signal.reason */
   signal?: AbortSignal
@@ -45,6 +46,10 @@ export interface TrainArguments extends TrainOptions {
   on?: Device
 }
 
+/**
+ * A Local Flow in a browser: `LocalFlow.train` makes one from rows, `LocalFlow.load` reads one from an address or from files. It
+ * holds memory of the GPU until `dispose`.
+ */
 export class LocalFlow extends Flow {
   /** the options with every default filled in */
   readonly options: ResolvedOptions

@@ -1,7 +1,8 @@
 /** `lfm devices`: every adapter and engine, what it supports, and what 'auto' would choose and why. */
 
 import type { DeviceInfo } from '../device/device.js'
-import { listAdapters, openDevice } from '../device/node/select.js'
+import { listAdapters } from '../device/node/adapters.js'
+import { openDevice } from '../device/node/select.js'
 import { LocalFlowError } from '../errors.js'
 import { bytesText } from '../learn/estimate.js'
 import { print, printJson } from './terminal.js'

@@ -19,6 +19,7 @@ export {
 export { type ConfigKey, configKeys } from './keys.js'
 export type {
   Config,
+  DistillOptions,
   FlowOptions,
   MlpModelOptions,
   ModelOptions,

@@ -9,7 +9,12 @@ import { checkTensor, type RowValues, rowLength, type Tensor } from './tensor.js
  */
 export type RowsLike =
   | Tensor
-  | { readonly values: readonly number[]; readonly shape: readonly number[] }
+  | {
+      /** one row after another */
+      readonly values: readonly number[]
+      /** [n, …dims] */
+      readonly shape: readonly number[]
+    }
   | readonly (readonly number[])[]
   | readonly number[]
   | RowValues

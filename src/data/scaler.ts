@@ -79,7 +79,9 @@ export function scalerOf(
 
 /** Rows in units that the scaler has made or unmade; values of the type V. */
 export interface ScaledRows<V extends RowValues = RowValues> {
+  /** row-major */
   values: V
+  /** [n, d] */
   shape: readonly number[]
 }
 

@@ -4,7 +4,7 @@
  */
 
 import type { RowKind } from '../data/kinds.js'
-import type { Content } from '../files/atomic.js'
+import type { Content } from '../files/content.js'
 import type { FlowModel } from '../model/flow.js'
 import type { Model } from '../networks/registry.js'
 import type { SolverOverrides } from '../ode/solver.js'

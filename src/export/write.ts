@@ -24,6 +24,7 @@ function expectNothing(folder: string): void {
 export interface WrittenExport {
   /** paths within the folder */
   readonly files: readonly string[]
+  /** of all of them together */
   readonly bytes: number
 }
 

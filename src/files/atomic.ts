@@ -10,9 +10,9 @@ import { readlinkSync, type Stats } from 'node:fs'
 import { type FileHandle, lstat, open, readdir, readlink, realpath, rename, rm } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { basename, dirname, join, resolve } from 'node:path'
+import type { Content } from './content.js'
 
-/** Bytes or text, or several of them in turn. */
-export type Content = Uint8Array | string | Iterable<Uint8Array | string>
+export type { Content } from './content.js'
 
 /** The most that is handed to one system call; Linux takes at most 2 GiB. */
 const chunkBytes = 1 << 28

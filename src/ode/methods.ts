@@ -26,6 +26,7 @@ export const methods = {
   dopri5: { kind: 'adaptive', tableau: dopri5, summary: 'order 5, steps controlled by rtol and atol' },
 } as const satisfies Record<string, Method>
 
+/** The name of a solver. */
 export type SolverName = keyof typeof methods
 
 export const solverNames = Object.keys(methods) as [SolverName, ...SolverName[]]

@@ -55,9 +55,11 @@ export interface ReportEvaluation {
 
 /** Samples of a run on pictures against pictures that it was not trained on, in the space of some features. */
 export interface ReportQuality {
+  /** Fréchet distance of the features. */
   fid: number
-  /** Share of samples that lie among the pictures; share of pictures that lie among the samples. */
+  /** Share of samples that lie among the pictures. */
   precision: number
+  /** Share of pictures that lie among the samples. */
   recall: number
   /** FID of as many other pictures of the data as there are samples: what a perfect model would have; null without any. */
   floor: number | null
@@ -65,15 +67,26 @@ export interface ReportQuality {
   features: string
   /** A caution about the FID, in a sentence; null if there is none. */
   caution?: string | null
-  /** Samples, and the pictures that they were compared with. */
+  /** How many were drawn. */
   samples: number
-  against: { part: string; n: number }
+  /** The pictures that they were compared with. */
+  against: {
+    /** train, validation or test */
+    part: string
+    /** how many */
+    n: number
+  }
   /** Neighbours of the manifolds of precision and recall. */
   neighbours: number
+  /** Function evaluations of a sample, in the mean. */
   nfe: number
+  /** Of the sample that took most; null where all took as many. */
   nfeMax?: number | null
+  /** For instance «rk4, 8 steps a sub-flow». */
   solver: string
+  /** Device that drew the samples. */
   device: string
+  /** Wall time. */
   seconds: number
 }
 
@@ -82,14 +95,26 @@ export interface ReportCurve {
   /** «sliced W2» */
   quantity: string
   /** Function evaluations of a sample, over all sub-flows, and the distance. */
-  points: readonly { evaluations: number; value: number }[]
+  points: readonly {
+    /** of a sample, in all sub-flows */
+    evaluations: number
+    /** the distance */
+    value: number
+  }[]
   /** Distance of as many training rows from the same part. */
   floor: number
   /** For instance «ab2, even in the angle». */
   solver: string
-  /** Samples of each point, and the rows that they were compared with. */
+  /** Of each point. */
   samples: number
-  against: { part: string; n: number }
+  /** The rows that they were compared with. */
+  against: {
+    /** train, validation or test */
+    part: string
+    /** how many */
+    n: number
+  }
+  /** Wall time. */
   seconds: number
 }
 

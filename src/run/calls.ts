@@ -48,7 +48,12 @@ export interface TrainingRecord {
   /** path of the report; null where nothing was written */
   readonly report: string | null
   /** where a run that was resumed stood */
-  readonly resumedFrom: { readonly subFlow: number; readonly step: number } | null
+  readonly resumedFrom: {
+    /** from 1 */
+    readonly subFlow: number
+    /** steps of it that were taken */
+    readonly step: number
+  } | null
 }
 
 /** Trains as a program asks. The device is the caller's. */

@@ -20,6 +20,8 @@ import { drawCurve, writeReport } from './report.js'
 import { addEvaluation, openRun, type Run, rowKindOf } from './run.js'
 import { sampleCurve } from './sample-curve.js'
 
+export type { ReportCurve, ReportQuality } from '../plot/index.js'
+
 /** The parts of the data. Training rows are for pictures alone: papers quote FIDs against them. */
 export type Part = 'train' | 'validation' | 'test'
 
@@ -49,7 +51,13 @@ export interface Evaluated {
   readonly curve: ReportCurve | null
   /** path of the report that it went into; null where it went into none */
   readonly report: string | null
-  readonly device: { readonly kind: string; readonly name: string }
+  /** what it was measured on */
+  readonly device: {
+    /** webgpu, native or reference */
+    readonly kind: string
+    /** the adapter's or the processor's */
+    readonly name: string
+  }
   /** how the divergence was computed; null without a likelihood */
   readonly trace: 'exact' | 'hutchinson' | null
 }

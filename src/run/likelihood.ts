@@ -17,8 +17,9 @@ export interface Likelihood {
   readonly kl: number | null
   /** of pictures; null for points, whose unit is their own */
   readonly bitsPerDim: number | null
-  /** function evaluations of a row, and of the row that took most */
+  /** function evaluations of a row, in the mean */
   readonly nfe: number
+  /** and of the row that took most */
   readonly nfeMax: number
   /** rows */
   readonly n: number

@@ -30,6 +30,7 @@ import { distillFlow } from './training.js'
 export type { WrittenExport } from '../export/write.js'
 export type {
   CarryOptions,
+  Latents,
   LogProbOptions,
   SampleOptions,
   Samples,
@@ -74,6 +75,7 @@ export interface ExportArguments extends ExportOptions {
 export interface DistillArguments extends DistillRequest {
   /** aborting rejects with signal.reason */
   signal?: AbortSignal
+  /** called about four times a second while steps are taken */
   onProgress?: (progress: Progress) => void
 }
 

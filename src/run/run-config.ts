@@ -9,7 +9,10 @@ import { type TrainingCalls, trainAsCalled } from './calls.js'
 import { LocalFlow } from './local-flow.js'
 
 /** A config that may know, under a symbol, the file it was read from; copies by { ...config } know it too. */
-export type ReadConfig = Config & { [configFile]?: string }
+export type ReadConfig = Config & {
+  /** the path of the file it was read from, which its data are relative to */
+  [configFile]?: string
+}
 
 /**
  * Reads a config file (YAML) as an object with its keys, which `run` takes, changed or as it is. Relative paths in it start from

@@ -32,7 +32,7 @@ export const config: Config = {
   model: { activation: 'softplus20' },
   flow: { gammas: [0.1, null], interpolant: 'trig', time: { beta: [2, 1] } },
 }
-export async function samples(): Promise<Float32Array> {
+export async function samples(): Promise<ArrayLike<number>> {
   const x = { values: data.toy('moons').sample(200, 1), shape: [200, 2] }
   await using flow = await LocalFlow.train(x, { train: { steps: 2, batch: 100 }, device: 'reference' })
   const { values } = await flow.sample(10)
@@ -46,29 +46,30 @@ export async function product(): Promise<unknown> {
 }
 `,
   )
+  writeFileSync(
+    join(folder, 'page.ts'),
+    `import { LocalFlow } from 'local-flow-matching/browser'
+export const loaded = (): Promise<LocalFlow> => LocalFlow.load('runs/demo')
+`,
+  )
 })
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 describe('types compile with skipLibCheck off', () => {
+  const [program, page] = ['program.ts', 'page.ts']
   // without Node's types, a signal to abort is the DOM's
-  test.each<[string, object]>([
-    ['for Node’s own modules', { module: 'nodenext', lib: ['es2022', 'dom'] }],
-    ['for a bundler', { module: 'esnext', moduleResolution: 'bundler', lib: ['es2022', 'dom'] }],
+  test.each<[string, string[], object]>([
+    ['for Node’s own modules', [program, page], { module: 'nodenext', lib: ['es2022', 'dom'] }],
+    ['for a bundler', [program, page], { module: 'esnext', moduleResolution: 'bundler', lib: ['es2022', 'dom'] }],
     [
-      'with the types of Node',
+      'with the types of Node and no DOM',
+      [program],
       { module: 'nodenext', lib: ['es2022'], types: ['node'], typeRoots: [join(root, 'node_modules/@types')] },
     ],
-  ])('%s', (_, options) => {
-    const compilerOptions = {
-      target: 'es2022',
-      types: [],
-      strict: true,
-      skipLibCheck: false,
-      noEmit: true,
-      preserveSymlinks: true,
-      ...options,
-    }
-    writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['program.ts'] }))
+  ])('%s', (_, files, options) => {
+    const strict = { target: 'es2022', types: [], strict: true, skipLibCheck: false }
+    const compilerOptions = { ...strict, noEmit: true, preserveSymlinks: true, ...options }
+    writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, files }))
     const { stdout, status } = spawnSync(process.execPath, [tsc, '-p', folder], { encoding: 'utf8' })
     expect(stdout).toBe('')
     expect(status).toBe(0)

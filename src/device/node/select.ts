@@ -8,7 +8,7 @@ import { existsSync } from 'node:fs'
 import { DeviceError, invalid, printable } from '../../errors.js'
 import type { Device, DeviceKind, VariantsByDevice } from '../device.js'
 import { openReference } from '../reference/device.js'
-import type { AdapterInfo } from '../webgpu/node/index.js'
+import { listAdapters } from './adapters.js'
 import { quietly } from './quiet.js'
 
 /** How a device is opened. */
@@ -79,12 +79,6 @@ async function openAuto(options: DeviceOptions, warn: (message: string) => void)
     warn(`no GPU, and the native engine is not there, so the slow reference device serves. ${error.message}`)
     return openReference()
   }
-}
-
-/** All WebGPU adapters of this machine, hardware ones first. Throws DeviceError where Dawn cannot be loaded. */
-export async function listAdapters(): Promise<AdapterInfo[]> {
-  const webgpu = await import('../webgpu/node/index.js')
-  return webgpu.listAdapters(quietly)
 }
 
 /** Device nodes of GPU drivers on Linux: NVIDIA's own, the kernel's, WSL's. */

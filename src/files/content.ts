@@ -1,0 +1,4 @@
+/** What is written to a file; apart from what writes it, so that public types need none of Node's. */
+
+/** Bytes or text, or several of them in turn. */
+export type Content = Uint8Array | string | Iterable<Uint8Array | string>
