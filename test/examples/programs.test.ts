@@ -33,6 +33,11 @@ const said: Readonly<Record<string, RegExp[]>> = {
     /mean log-likelihood of the test rows: -\d+\.\d+ nats/,
     /the same samples after loading: true/,
   ],
+  'abort-and-resume': [
+    /session 2\n {2}checkpoint/,
+    /20 steps in all; the report is .*report\.html/,
+    /the same samples as after one session: true/,
+  ],
   outliers: [/threshold -?\d+\.\d+ nats/, /of 100 outliers found, \d+ false alarms of 900/],
   kernels: [
     /softplus20 of -1, 0, 1: 0\.0000, 0\.0347, 1\.0000/,
