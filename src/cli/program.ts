@@ -12,6 +12,7 @@ import { isOfSystem, isOutOfMemory, systemMessage } from '../files/reasons.js'
 import { resizeNames } from '../metrics/resize.js'
 import { clocks } from '../ode/clock.js'
 import { solverNames } from '../ode/methods.js'
+import { distillKindNames } from '../recipes/pieces.js'
 import { Interrupted } from './interrupt.js'
 import { note, outliveOutputs, printJson } from './terminal.js'
 import { UsageError } from './usage.js'
@@ -86,6 +87,31 @@ program
     if (!options.out) command.error("error: required option '--out <run>' not specified")
     return (await import('./train.js')).train(config, options)
   })
+
+program
+  .command('distill')
+  .description('make students of a trained run, which take one evaluation each, into a run folder of their own')
+  .argument('<run>', 'run folder of the teacher')
+  .requiredOption('--into <count>', 'students: evaluations of a sample', wholeNumber(1))
+  .addOption(
+    new Option('--kind <kind>', 'what students are (docs/distillation.md)')
+      .choices(distillKindNames)
+      .makeOptionMandatory(),
+  )
+  .requiredOption('--out <run>', 'run folder of the students')
+  .addOption(device())
+  .addOption(fast())
+  .option(
+    '--set <key=value>',
+    'set a key of the students’ config, such as train.steps=500; may be repeated',
+    collect,
+    [],
+  )
+  .option('--resume', 'go on from the last checkpoint of the run folder')
+  .option('--force', 'replace the run that the folder holds, once the new one has its first checkpoint')
+  .addOption(profile('a training step'))
+  .addOption(json())
+  .action(async (run, options) => (await import('./distill.js')).distill(run, options))
 
 program
   .command('sample')

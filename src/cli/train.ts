@@ -7,13 +7,15 @@ import { loadData } from '../data/load.js'
 import type { DeviceKind } from '../device/device.js'
 import { stepProfile } from '../device/profile.js'
 import { bytesText } from '../learn/estimate.js'
+import { refuseDistillation } from '../run/distilling.js'
 import { finalLosses } from '../run/report.js'
 import { stepMs } from '../run/session.js'
-import { placeOf, type TrainedRun, trainRun } from '../run/train-run.js'
+import { placeOf, type TrainedRun, type TrainRequest, trainRun } from '../run/train-run.js'
 import { printProfile, readProfile } from './device.js'
 import { Interrupted, interruptSignal } from './interrupt.js'
 import { clock, note, print, printJson, progressDisplay, rowsDisplay } from './terminal.js'
 
+/** Options of every command that trains. */
 export interface TrainCommandOptions {
   out: string
   device?: DeviceKind | 'auto'
@@ -29,38 +31,53 @@ export interface TrainCommandOptions {
 const quoted = (word: string): string => (/^[\w./:=,+@%-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`)
 
 /** The command that was given, but for --resume, --force, --profile and --json. */
-function commandLine(configPath: string, { out, device, fast, set }: TrainCommandOptions): string {
-  const words = ['lfm', 'train', configPath, '--out', out]
-  if (device) words.push('--device', device)
-  if (fast) words.push('--fast')
-  for (const assignment of set) words.push('--set', assignment)
-  return words.map(quoted).join(' ')
+export function commandLine(words: readonly string[], { out, device, fast, set }: TrainCommandOptions): string {
+  const rest = ['--out', out, ...(device ? ['--device', device] : []), ...(fast ? ['--fast'] : [])]
+  return ['lfm', ...words, ...rest, ...set.flatMap((assignment) => ['--set', assignment])].map(quoted).join(' ')
 }
 
 export async function train(configPath: string, options: TrainCommandOptions): Promise<void> {
-  const { out, resume, force, fast, profile, set } = options
-  const overrides = options.device ? [...set, `device.kind=${options.device}`] : set
+  const overrides = options.device ? [...options.set, `device.kind=${options.device}`] : options.set
   const raw = applyOverrides(await readConfig(configPath), overrides)
   const config = resolveConfig(raw, configPath)
-  const command = commandLine(configPath, options)
+  refuseDistillation(config)
+  const work = {
+    raw,
+    options: config,
+    data: config.data,
+    load: () => loadData(config.data, { seed: config.seed, baseDir: dirname(resolve(configPath)) }),
+    configPath: resolve(configPath),
+  }
+  await runTraining(
+    work,
+    basename(configPath, extname(configPath)),
+    commandLine(['train', configPath], options),
+    options,
+  )
+}
+
+/** Trains into the run folder that a command names, with a bar, signals, and a result on stdout. */
+export async function runTraining(
+  work: Omit<TrainRequest, 'folder' | 'fast' | 'profile'>,
+  title: string,
+  command: string,
+  options: TrainCommandOptions,
+): Promise<void> {
+  const { out, resume, force, fast, profile } = options
   const { signal, release } = interruptSignal('Interrupted.')
-  const display = progressDisplay(config.train.steps)
+  const display = progressDisplay(work.options.train.steps)
   const drawing = rowsDisplay('drawing')
   let kept: RunManifest | null = null
   let began = performance.now()
   try {
     const run = await trainRun(
       {
-        raw,
-        options: config,
-        data: config.data,
-        load: () => loadData(config.data, { seed: config.seed, baseDir: dirname(resolve(configPath)) }),
-        configPath: resolve(configPath),
+        ...work,
         folder: {
           path: out,
           resume,
           force,
-          title: basename(configPath, extname(configPath)),
+          title,
           reproduce: [command],
           words: commandWords,
           goOn: `${command} --resume`,
@@ -89,7 +106,7 @@ export async function train(configPath: string, options: TrainCommandOptions): P
     )
     drawing.end()
     try {
-      await printRun(run, options, (performance.now() - began) / 1000)
+      await printRun(run, work.teacher ? 'student' : 'sub-flow', options, (performance.now() - began) / 1000)
     } finally {
       await run.device.dispose()
     }
@@ -106,7 +123,12 @@ export async function train(configPath: string, options: TrainCommandOptions): P
   }
 }
 
-async function printRun(run: TrainedRun, { json, profile: profiled, out }: TrainCommandOptions, wall: number) {
+async function printRun(
+  run: TrainedRun,
+  what: string,
+  { json, profile: profiled, out }: TrainCommandOptions,
+  wall: number,
+): Promise<void> {
   const { device, contents, timings, trained, losses, report, resumedFrom: from } = run
   const { info } = device
   const { steps, batch } = contents.options.train
@@ -131,7 +153,7 @@ async function printRun(run: TrainedRun, { json, profile: profiled, out }: Train
   }
   const flows = steps.length
   print(
-    `Trained ${flows === 1 ? 'one sub-flow' : `${flows} sub-flows`}, ${timings.stepsTaken} steps of ` +
+    `Trained ${flows === 1 ? `one ${what}` : `${flows} ${what}s`}, ${timings.stepsTaken} steps of ` +
       `${batch} rows, in ${clock(wall)} on ${info.name}.`,
     `Report: ${report}`,
   )

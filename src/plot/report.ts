@@ -118,6 +118,18 @@ export interface ReportCurve {
   seconds: number
 }
 
+/** Whom students have learnt from. */
+export interface ReportTeacher {
+  /** its run */
+  folder: string
+  /** what its students are */
+  kind: string
+  /** evaluations of a sample of its own */
+  nfe: number
+  /** titles of the parts of the picture */
+  shown: string[]
+}
+
 /** Everything a report shows. */
 export interface ReportInput {
   /** For instance the config's name: «rose». */
@@ -181,12 +193,16 @@ export interface ReportInput {
     excessLoss?: Uint8Array
     /** Distance against evaluations; shown beside `curve`. */
     curve?: Uint8Array
+    /** Samples of a teacher and of its students; shown beside `teacher`. */
+    teacher?: Uint8Array
   }
   evaluation?: ReportEvaluation | null
   /** Of a run on pictures, once `lfm evaluate` has drawn samples. */
   quality?: ReportQuality | null
   /** Of a run on points, once `lfm evaluate` has drawn samples. */
   curve?: ReportCurve | null
+  /** Of students: the run that they learnt from, and what the picture shows. */
+  teacher?: ReportTeacher | null
   /** What a reader should know: resumed, skipped steps, a software adapter. One sentence each. */
   remarks?: readonly string[]
   /** The whole config as YAML text. */
@@ -205,6 +221,7 @@ export function renderReport(run: ReportInput): string {
     likelihood(run),
     curve(run),
     samples(run),
+    besideTeacher(run),
     figure({
       title: 'Beside their neighbours',
       png: run.pictures.neighbours,
@@ -231,9 +248,12 @@ export function renderReport(run: ReportInput): string {
   return page(`${run.title} · Local Flow Matching`, [heading(run), ...sections])
 }
 
-function heading({ title, date, model, data, subFlows, remarks = [] }: ReportInput): string {
-  const kind =
-    subFlows.length === 1 ? 'Flow matching in one piece' : `Local Flow Matching in ${subFlows.length} sub-flows`
+function heading({ title, date, model, data, subFlows, teacher, remarks = [] }: ReportInput): string {
+  const kind = teacher
+    ? `${count(subFlows.length, 'student')} of ${teacher.folder}`
+    : subFlows.length === 1
+      ? 'Flow matching in one piece'
+      : `Local Flow Matching in ${subFlows.length} sub-flows`
   const notes = remarks.map((remark) => `<p class="remark">${escapeHtml(remark)}</p>`).join('\n')
   return `<header>
 <p class="kicker">Run report · ${escapeHtml(
@@ -315,6 +335,21 @@ function samples({ pictures, data, sampling, columns }: ReportInput): string {
     narrow: true,
     alt: 'Two panels with the same axes: the data as a density, and the samples as a density.',
     caption: `The model's samples (${drawn}) beside data, on the same axes and with the same colours for the same density.`,
+  })
+}
+
+/** Samples of students beside those of their teacher. */
+function besideTeacher({ teacher, pictures, data }: ReportInput): string {
+  if (!teacher) return ''
+  return figure({
+    title: 'Teacher and students',
+    png: pictures.teacher,
+    kind: data.pictures ? 'tiles' : 'plot',
+    alt: `${data.pictures ? 'Rows of pictures' : 'Panels of points'}: ${list(teacher.shown)}.`,
+    caption:
+      `Students of the kind ${teacher.kind} beside their teacher, from the same noise, with the number of function evaluations of a ` +
+      'sample. The teacher with as few evaluations takes them by ab2, even in the angle; with fewer than it has sub-flows it ' +
+      'has no samples.',
   })
 }
 

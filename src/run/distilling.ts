@@ -18,15 +18,20 @@ export interface DistillRequest {
   /** training steps between two blocks of fresh states; default 16 */
   every?: number
   /**
-   * Of the students' training. Default: the teacher's, with an average of the parameters (ema .999 where the teacher keeps none)
-   * and an eighth of its steps in all
+   * Of the students' training. Default: the teacher's, with an eighth of its steps in all, and an average of the parameters over the
+   * last twentieth of them (ema 1 − 20/steps, at most .999)
    */
   train?: TrainOptions['train']
 }
 
 /** Share of the teacher's training steps that all students together get by default. */
 const STEPS_SHARE = 1 / 8
-const EMA = 0.999
+/** Share of a student's steps that its average reaches back over, and the longest average. */
+const EMA_SHARE = 1 / 20
+const LONGEST_EMA = 0.999
+
+const emaFor = (steps: number): number =>
+  Math.min(LONGEST_EMA, Math.max(0.5, Number((1 - 1 / (EMA_SHARE * steps)).toFixed(4))))
 
 /** The options of the students, as they would be written. */
 export function studentOptions(
@@ -40,13 +45,14 @@ export function studentOptions(
   const { raw, options } = teacher
   const { ode: _, train, ...kept } = raw as { ode?: object; train?: object; flow?: object }
   const steps = options.train.steps.reduce((sum, count) => sum + count, 0)
+  const each = Math.max(1, Math.round((steps * STEPS_SHARE) / into))
   const asked = { kind, into, solver, evaluations, every }
   return {
     ...kept,
     train: {
       ...train,
-      ...(options.train.ema === 0 && { ema: EMA }),
-      steps: Math.max(1, Math.round((steps * STEPS_SHARE) / into)),
+      steps: each,
+      ema: emaFor(Math.max(...[given.steps ?? each].flat())),
       ...given,
     },
     ...(distillKinds[kind].flows && { ode: { sample: { solver: 'euler', steps: 1 } } }),

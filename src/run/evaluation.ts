@@ -85,8 +85,13 @@ export async function evaluate(folder: string, options: EvaluateOptions = {}): P
     const own = pictured ? {} : overridden(configured, { solver, steps, evaluations, clock })
     const settings = { ...configured, ...own }
     const counted = pictured ? someRows(rows, options.likelihood ?? 0) : rows
+    if (!flow.isFlow) {
+      options.onNote?.(
+        'No likelihood: the stages of this model are maps, which have none; students of the kind reflow keep it.',
+      )
+    }
     const likelihood =
-      counted.shape[0] > 0 ? await likelihoodOf(flow, settings, counted, data.density, { signal }) : null
+      flow.isFlow && counted.shape[0] > 0 ? await likelihoodOf(flow, settings, counted, data.density, { signal }) : null
     const evaluation = likelihood && {
       ...likelihood,
       solver: describeSolver(settings),

@@ -177,16 +177,13 @@ export class LocalFlow extends Flow {
     const raw = studentOptions(this, structuredClone(request))
     const options = resolveOptions(raw)
     const device = await openDeviceOf(options)
-    const teacher = new LocalFlow(this, device)
     try {
-      const { parts } = await distillFlow(device, teacher, options, raw, { signal, onProgress })
+      const { parts } = await distillFlow(device, this, options, raw, { signal, onProgress })
       signal?.throwIfAborted()
-      await teacher.dispose()
       const flow = new LocalFlow(parts, device)
       flow.ownsDevice = true
       return flow
     } catch (error) {
-      await teacher.dispose()
       await device.dispose()
       throw error
     }

@@ -29,14 +29,15 @@ const [PAIRS, WAY] = [4, 9]
 
 export interface PictureFiles {
   samples: Buffer
-  forward: Buffer
+  /** of a flow */
+  forward?: Buffer
   backward: Buffer
   neighbours: Buffer
   interpolation: Buffer
 }
 
 /** Standard normals [n, …rowShape] of the host: noise for the chain back and for interpolations. */
-function noise(n: number, rowShape: readonly number[], seed: number, first = 0): Samples {
+export function noise(n: number, rowShape: readonly number[], seed: number, first = 0): Samples {
   const D = rowLength([n, ...rowShape])
   const random = new RandomStream(seed, streams.sample)
   const values = new Float32Array(n * D)
@@ -69,7 +70,7 @@ function ways(rowShape: readonly number[], seed: number): Samples {
 }
 
 /** Pictures along a chain: a row for each picture, a column for each state. */
-function alongChain(states: readonly Samples[]): PixelTensor {
+export function alongChain(states: readonly Samples[]): PixelTensor {
   const [n, ...rowShape] = states[0].shape
   const D = rowLength(states[0].shape)
   const values = new Float32Array(n * states.length * D)
@@ -116,10 +117,12 @@ export async function drawPictureFiles(
   const { rowShape } = flow
   const { seed } = flow.settings
   const some = firstRows(data, CHAIN_PICTURES)
-  const part = rowsTogether(PICTURE_GRID + some.shape[0] + CHAIN_PICTURES + PAIRS * WAY, onProgress)
+  const part = rowsTogether(PICTURE_GRID + (flow.isFlow ? some.shape[0] : 0) + CHAIN_PICTURES + PAIRS * WAY, onProgress)
   const samples = quantise(await flow.sample(PICTURE_GRID, { signal, onProgress: part(PICTURE_GRID) }))
   const evaluations = flow.evaluations!
-  const forward = await flow.trajectory(some, { direction: 'encode', signal, onProgress: part(some.shape[0]) })
+  const forward = flow.isFlow
+    ? await flow.trajectory(some, { direction: 'encode', signal, onProgress: part(some.shape[0]) })
+    : null
   const backward = await flow.trajectory(noise(CHAIN_PICTURES, rowShape, seed), {
     signal,
     onProgress: part(CHAIN_PICTURES),
@@ -135,7 +138,7 @@ export async function drawPictureFiles(
   return {
     files: {
       samples: await tilesPng({ ...style, pictures: samples, columns: GRID_COLUMNS, shown: 80 }),
-      forward: await tilesPng({ ...chain, pictures: alongChain(forward.states), heads: numbers }),
+      ...(forward && { forward: await tilesPng({ ...chain, pictures: alongChain(forward.states), heads: numbers }) }),
       backward: await tilesPng({ ...chain, pictures: alongChain(backward.states), heads: numbers.toReversed() }),
       neighbours: await tilesPng({
         ...style,

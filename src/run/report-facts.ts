@@ -88,6 +88,10 @@ export const reportFacts: z.ZodType<ReportFacts> = z.looseObject({
   evaluation: evaluation.nullable().optional(),
   quality: quality.nullable().optional(),
   curve: curve.nullable().optional(),
+  teacher: z
+    .looseObject({ folder: text, kind: text, nfe: number, shown: z.array(text) })
+    .nullable()
+    .optional(),
   remarks: z.array(text).optional(),
   config: text,
   versions: z.record(text, text),

@@ -30,7 +30,7 @@ import {
   renderReport,
 } from '../plot/index.js'
 import type { PlannedFit } from '../recipes/recipe.js'
-import { drawPictureFiles, PICTURE_GRID } from './picture-report.js'
+import { drawPictureFiles, noise, PICTURE_GRID } from './picture-report.js'
 import { type OnRows, rowsTogether } from './rows-together.js'
 
 /** A report without its pictures: plain data that a manifest holds. */
@@ -45,6 +45,7 @@ const pictureFiles = {
   loss: 'loss.png',
   excessLoss: 'excess-loss.png',
   curve: 'quality-curve.png',
+  teacher: 'teacher.png',
 } as const
 
 const LOSS_TABLE = 'losses.csv'
@@ -57,6 +58,11 @@ async function writeExtra(folder: string, name: string, content: Content): Promi
     throw cannotWrite(path, error)
   })
   return path
+}
+
+/** Writes one of the report's pictures. */
+export const savePicture = async (folder: string, name: keyof typeof pictureFiles, png: Uint8Array): Promise<void> => {
+  await writeExtra(folder, pictureFiles[name], png)
 }
 
 /** Removes pictures, report and losses of a run that has been replaced. */
@@ -223,13 +229,19 @@ async function drawPoints(
   const { stages } = flow
   const N = stages.length
   const note = (n: number): string | undefined =>
-    n === 0 ? 'data' : stages[n - 1].gamma === null ? 'free: to noise' : `γ = ${stages[n - 1].gamma}`
+    n === 0
+      ? 'data'
+      : !stages[n - 1].angle
+        ? undefined
+        : stages[n - 1].gamma === null
+          ? 'free: to noise'
+          : `γ = ${stages[n - 1].gamma}`
   const drawn = data.values.subarray(0, PICTURE_SAMPLES * D)
   const all = drawn instanceof Uint8Array ? Float32Array.from(drawn) : drawn
 
   const start = takeRows(all, D, CHAIN_ROWS)
   const startRows = start.length / D
-  const part = rowsTogether(PICTURE_SAMPLES + startRows + 2 * CHAIN_ROWS, onProgress)
+  const part = rowsTogether(PICTURE_SAMPLES + CHAIN_ROWS + (flow.isFlow ? startRows + CHAIN_ROWS : 0), onProgress)
   const samples = await flow.sample(PICTURE_SAMPLES, { signal, onProgress: part(PICTURE_SAMPLES) })
   const evaluations = flow.evaluations!
   const rows = takeRows(all, D, PICTURE_SAMPLES)
@@ -250,25 +262,24 @@ async function drawPoints(
         }),
   )
 
-  const forward = await flow.trajectory(
-    { values: start, shape: [startRows, ...flow.rowShape] },
-    { direction: 'encode', signal, onProgress: part(startRows) },
-  )
-  await save(
-    'forward',
-    await chainFigure(
-      forward.states.map(({ values }, n) => ({ label: chainLabel(n), note: note(n), values })),
-      { dimensions: D, pair, names },
-    ),
-  )
-  const latent = await flow.encode(
-    { values: samples.values.subarray(0, CHAIN_ROWS * D), shape: [CHAIN_ROWS, ...flow.rowShape] },
-    { signal, onProgress: part(CHAIN_ROWS) },
-  )
-  const backward = await flow.trajectory(
-    { values: latent.values, shape: latent.shape },
-    { signal, onProgress: part(CHAIN_ROWS) },
-  )
+  let latent = noise(CHAIN_ROWS, flow.rowShape, flow.settings.seed)
+  // maps lead from noise to data alone
+  if (flow.isFlow) {
+    const forward = await flow.trajectory(
+      { values: start, shape: [startRows, ...flow.rowShape] },
+      { direction: 'encode', signal, onProgress: part(startRows) },
+    )
+    await save(
+      'forward',
+      await chainFigure(
+        forward.states.map(({ values }, n) => ({ label: chainLabel(n), note: note(n), values })),
+        { dimensions: D, pair, names },
+      ),
+    )
+    const encoded = { values: samples.values.subarray(0, CHAIN_ROWS * D), shape: [CHAIN_ROWS, ...flow.rowShape] }
+    latent = await flow.encode(encoded, { signal, onProgress: part(CHAIN_ROWS) })
+  }
+  const backward = await flow.trajectory(latent, { signal, onProgress: part(CHAIN_ROWS) })
   await save(
     'backward',
     await chainFigure(
@@ -297,7 +308,7 @@ async function drawLosses(
   const every = Math.max(1, Math.ceil(Math.max(...history.map((losses) => losses.length)) / 400))
   const final = finalLosses(history)
   const series = history.map((losses, i) => ({
-    label: fits.length === 1 ? 'plain flow matching' : fits[i].settings.name,
+    label: fits.length === 1 && !fits[0].stream ? 'plain flow matching' : fits[i].settings.name,
     note: fits[i].note,
     ...thinned(losses, every),
     floor: floors[i] ?? undefined,

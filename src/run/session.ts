@@ -15,6 +15,7 @@ import { describeSolver } from '../ode/solver.js'
 import type { RecipeState } from '../recipes/recipe.js'
 import type { Progress, TrainedRecipe } from '../recipes/run-recipe.js'
 import { recipeOf, recipeSettings } from '../recipes/settings.js'
+import { drawBesideTeacher } from './beside-teacher.js'
 import { type FlowContents, flowModel } from './flow-contents.js'
 import { LossLog } from './recording.js'
 import {
@@ -37,7 +38,7 @@ import {
   RunWriter,
   type Timings,
 } from './run.js'
-import { trainFlow } from './training.js'
+import { distillFlow, type TrainFlowHooks, trainFlow } from './training.js'
 
 /** A place that a training can be taken up from. */
 export interface Checkpoint {
@@ -79,6 +80,12 @@ export interface SessionFolder {
   readonly undrawn: string | null
 }
 
+/** The run that students learn from. */
+export interface SessionTeacher {
+  readonly folder: string
+  readonly contents: FlowContents
+}
+
 /** What a session has made. */
 export interface SessionResult {
   readonly contents: FlowContents
@@ -101,6 +108,8 @@ export class Session {
   constructor(
     private readonly device: Device,
     private readonly data: LoadedData,
+    /** null: the model is learnt from the data */
+    private readonly teacher: SessionTeacher | null,
     private readonly identity: RunIdentity,
     private readonly folder: SessionFolder | null,
     /** the checkpoint that is gone on from */
@@ -117,7 +126,8 @@ export class Session {
     const { options, data, device, start, hooks, folder } = this
     let latest: RecipeState | null = null
     let timings = this.before
-    const { parts, trained } = await trainFlow(device, data.train, data.scaler, options, this.identity.raw, {
+    const { raw } = this.identity
+    const training: TrainFlowHooks = {
       signal: hooks.signal,
       flips: data.flips,
       rowKind: data.rowKind,
@@ -134,7 +144,10 @@ export class Session {
         }
         await hooks.onCheckpoint?.({ out: folder?.path ?? null, ...progressOf(state, options.train.steps) })
       },
-    })
+    }
+    const { parts, trained } = this.teacher
+      ? await distillFlow(device, this.teacher.contents, options, raw, training)
+      : await trainFlow(device, data.train, data.scaler, options, raw, training)
     hooks.onTrained?.()
     const description = `${data.description}, ${data.train.shape[0]} rows`
     const contents = { ...parts, facts: { columns: data.columns, data: description, metrics: [] } }
@@ -168,6 +181,20 @@ export class Session {
     return { ...stored, [kind]: mergeVariants(Object.fromEntries(before), spent.variants) }
   }
 
+  /** Samples of the teacher beside those of its students; null without one. */
+  private async besideTeacher({ path }: SessionFolder, flow: Flow): Promise<ReportFacts['teacher']> {
+    const { teacher, device, data, options, hooks } = this
+    if (!teacher || !options.distill) return null
+    const model = new Flow(flowModel(teacher.contents), device, async () => device)
+    try {
+      const { rowKind } = teacher.contents
+      const shown = await drawBesideTeacher(path, flow, model, data.train, { rowKind, signal: hooks.signal })
+      return { folder: teacher.folder, kind: options.distill.kind, ...shown }
+    } finally {
+      await model.dispose()
+    }
+  }
+
   private async report(
     folder: SessionFolder,
     contents: FlowContents,
@@ -188,6 +215,7 @@ export class Session {
     }
     const flow = new Flow(flowModel(contents), device, async () => device)
     const drawn = await drawPictures(folder.path, flow, fits, data.train, losses, least, shown)
+    const beside = shown.draw ? await this.besideTeacher(folder, flow) : null
     await flow.dispose()
     const { evaluations } = drawn
     const final = finalLosses(losses)
@@ -217,7 +245,7 @@ export class Session {
       subFlows: fits.map(({ settings, kind, note }, i) => ({
         gamma: kind?.gamma ?? null,
         note,
-        interpolant: options.flow.interpolant[i],
+        interpolant: options.distill ? (flow.isFlow ? 'linear' : '–') : options.flow.interpolant[i],
         steps: settings.steps,
         parameters: flow.field.parameterCount,
         finalLoss: final[i],
@@ -229,12 +257,13 @@ export class Session {
       pushSeconds: timings.pushSeconds,
       stepMs: stepMs(chain, timings),
       sampling: {
-        solver: describeSolver(options.ode.sample),
+        solver: flow.isFlow ? describeSolver(options.ode.sample) : 'maps of one evaluation',
         nfe: evaluations.mean,
         nfeMax: evaluations.max === evaluations.mean ? null : evaluations.max,
         n: drawn.n,
       },
       columns: drawn.columns,
+      teacher: beside,
       evaluation: kept?.evaluation ?? null,
       quality: kept?.quality ?? null,
       curve: kept?.curve ?? null,

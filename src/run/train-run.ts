@@ -26,7 +26,7 @@ import { missingForFigures } from '../files/native-parts.js'
 import { rowsSha256 } from './recording.js'
 import { type Resumption, resumeWith } from './resuming.js'
 import { openRun, type Run, type RunIdentity, readState } from './run.js'
-import { Session, type SessionHooks, type SessionResult } from './session.js'
+import { Session, type SessionHooks, type SessionResult, type SessionTeacher } from './session.js'
 import { checkBatch } from './training.js'
 
 /** A run folder to train into. */
@@ -50,6 +50,8 @@ export interface TrainRequest {
   readonly options: ResolvedOptions
   /** reads the rows, once everything before them is right */
   readonly load: () => Promise<LoadedData>
+  /** the run that students learn from; the rows are then what the report shows, and nothing is learnt from them */
+  readonly teacher?: SessionTeacher & { readonly sha256: string }
   /** the resolved section `data`, which a run that is resumed must have too; null: rows of a program */
   readonly data: DataConfig | null
   /** where the config was read, for the files that it names; null: not from a file */
@@ -113,7 +115,7 @@ async function trainInto(
   hooks: TrainHooks,
   holdFolder: () => Promise<void>,
 ): Promise<TrainedRun> {
-  const { folder, configPath } = request
+  const { folder, configPath, teacher } = request
   const { onWarning, onNote } = hooks
   const { resume, force, words = programWords } = folder ?? {}
   const manifest = folder && (await findRun(folder.path, { resume, force, words }))
@@ -122,11 +124,17 @@ async function trainInto(
     ? resumeWith(run, request.options, request.raw, request.data)
     : { options: request.options, raw: request.raw, change: null }
 
+  if (run && teacher && run.extra.teacherSha256 !== teacher.sha256) {
+    throw new CheckpointError(
+      `The teacher in ${teacher.folder} is not the one that the run in ${run.folder} was begun with: its parameters are others. ` +
+        'Resume it with the old teacher, or distil into another folder.',
+    )
+  }
   const loaded = await request.load()
   loaded.remarks.forEach(onWarning)
   const [rows, ...rowShape] = loaded.train.shape
-  checkBatch(options, rows)
-  const { data, sha256: dataSha256 } = sameRows(loaded, run)
+  if (!teacher) checkBatch(options, rows)
+  const { data, sha256: dataSha256 } = teacher ? { data: loaded, sha256: null } : sameRows(loaded, run)
   const start = run && (await readState(run))
   if (change) onNote?.(change)
   const device = await openDevice(options.device.kind, {
@@ -149,13 +157,14 @@ async function trainInto(
       columns: data.columns,
       configPath,
       dataSha256,
+      teacherSha256: teacher?.sha256 ?? null,
       device: device.info,
       changes: [...(run?.extra.changes ?? []), ...(change ? [change] : [])],
     }
     const undrawn = folder && ((await missingForFigures())?.message ?? null)
     if (undrawn) onWarning(`The report will have no pictures. ${undrawn}`)
     const into = folder && { ...folder, force: force ?? false, config: stringify(raw), undrawn }
-    session = new Session(device, data, identity, into, manifest, start, {
+    session = new Session(device, data, teacher ?? null, identity, into, manifest, start, {
       ...hooks,
       onTrained: () => {
         hooks.onTrained?.()
@@ -168,7 +177,7 @@ async function trainInto(
       onNote?.(
         subFlow > N
           ? `${folder!.path} is already trained; only its pictures and report are made again.`
-          : `Going on from step ${training?.step ?? 0} of sub-flow ${subFlow} of ${N}.`,
+          : `Going on from step ${training?.step ?? 0} of ${teacher ? 'student' : 'sub-flow'} ${subFlow} of ${N}.`,
       )
     }
     const result = await session.run()

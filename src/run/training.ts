@@ -9,7 +9,7 @@ import { InvalidArgumentError, invalid } from '../errors.js'
 import { checkMemory, type EstimatedRows, estimateTraining, type TrainingEstimate } from '../learn/estimate.js'
 import type { PoolValues } from '../learn/pool.js'
 import { expectMixed } from '../learn/precision.js'
-import type { Flow } from '../model/flow.js'
+import { Flow } from '../model/flow.js'
 import { modelValues } from '../model/values.js'
 import type { Network } from '../networks/network.js'
 import { checkTraining, networkFor } from '../networks/registry.js'
@@ -17,7 +17,7 @@ import type { RecipeState } from '../recipes/recipe.js'
 import { type RecipeHooks, type RecipeSpent, runRecipe, type TrainedRecipe } from '../recipes/run-recipe.js'
 import { recipeOf, recipeSettings } from '../recipes/settings.js'
 import { refuseDistillation } from './distilling.js'
-import type { FlowContents } from './flow-contents.js'
+import { type FlowContents, flowModel } from './flow-contents.js'
 import { machineBytes } from './machine.js'
 
 /** Throws InvalidArgumentError where a batch needs more rows than the n there are. */
@@ -101,19 +101,25 @@ export async function trainFlow(
 }
 
 /**
- * Distils a teacher that is on the same device; needs no data.
+ * Distils a teacher; needs no data.
  * @throws InvalidArgumentError for options that are none of a student
  */
 export async function distillFlow(
   device: Device,
-  teacher: Flow & Pick<FlowContents, 'rowKind'>,
+  contents: FlowContents,
   options: ResolvedOptions,
   raw: object,
   hooks: TrainFlowHooks = {},
 ): Promise<{ parts: FlowContents; trained: TrainedRecipe }> {
-  const { rowShape, rowKind, scaler } = teacher
+  const { rowShape, rowKind, scaler, facts } = contents
   checkTraining(options.model, options.train, rowShape)
-  return fitModel(device, { data: null, rows: null, teacher }, { options, raw, rowShape, rowKind, scaler }, hooks)
+  const teacher = new Flow(flowModel(contents), device, async () => device)
+  try {
+    const about = { options, raw, rowShape, rowKind, scaler, facts }
+    return await fitModel(device, { data: null, rows: null, teacher }, about, hooks)
+  } finally {
+    await teacher.dispose()
+  }
 }
 
 /** What a model is learnt from: rows, or a teacher. */

@@ -42,7 +42,7 @@ await describeOn(['webgpu', 'native', 'reference'], 'a student', (_, kind) => {
     })
     expect(new Set(progress)).toEqual(new Set([1, 2]))
     expect(student.isFlow).toBe(false)
-    expect(student.options.train).toMatchObject({ ema: 0.999, batch: 32, lr: 0.01, steps: [20, 20] })
+    expect(student.options.train).toMatchObject({ ema: 0.5, batch: 32, lr: 0.01, steps: [20, 20] })
     const samples = await student.sample(50)
     expect(student.evaluations).toEqual({ mean: 2, max: 2 })
     expect(samples.values.every(Number.isFinite)).toBe(true)

@@ -1,0 +1,90 @@
+/** `lfm distill`: from a run to a run of students, which take one evaluation each. */
+
+import { createHash } from 'node:crypto'
+import { basename, dirname, resolve } from 'node:path'
+import { applyOverrides, resolveData, resolveOptions } from '../config/index.js'
+import { loadData } from '../data/load.js'
+import type { LoadedData } from '../data/source.js'
+import { DataError } from '../errors.js'
+import type { DistillKind } from '../recipes/pieces.js'
+import { studentOptions } from '../run/distilling.js'
+import { LocalFlow } from '../run/local-flow.js'
+import { openRun, type Run, readFlow } from '../run/run.js'
+import { note } from './terminal.js'
+import { commandLine, runTraining, type TrainCommandOptions } from './train.js'
+import { usage } from './usage.js'
+
+export interface DistillCommandOptions extends TrainCommandOptions {
+  into: number
+  kind: DistillKind
+}
+
+/** What a teacher is: its parameters and its config. */
+function teacherSha256({ manifest }: Run): string {
+  const hash = createHash('sha256')
+  const parameters = manifest.files.filter(({ name }) => name.startsWith('subflow-'))
+  for (const { name, sha256 } of parameters.sort((a, b) => a.name.localeCompare(b.name)))
+    hash.update(`${name} ${sha256}`)
+  return hash.digest('hex')
+}
+
+export async function distill(folder: string, options: DistillCommandOptions): Promise<void> {
+  if (resolve(folder) === resolve(options.out))
+    throw usage('--out', 'another folder than the teacher\u2019s', options.out)
+  const run = await openRun(folder)
+  const contents = await readFlow(run)
+  const { data } = run.manifest.config.raw as { data?: unknown }
+  const overrides = options.device ? [...options.set, `device.kind=${options.device}`] : options.set
+  // what is set is known to the defaults that depend on it
+  const { train } = applyOverrides(
+    { train: {} },
+    options.set.filter((text) => text.startsWith('train.')),
+  ) as { train: object }
+  const written = applyOverrides(studentOptions(contents, { ...options, train }), overrides)
+  const config = resolveOptions(written, `lfm distill ${folder}`)
+  const work = {
+    raw: { ...(data !== undefined && { data }), ...written },
+    options: config,
+    data: data === undefined ? null : resolveData({ data }, `the config in ${folder}`),
+    load: () => shownData(run, contents),
+    configPath: run.extra.configPath,
+    teacher: { folder, contents, sha256: teacherSha256(run) },
+  }
+  const words = ['distill', folder, '--into', String(options.into), '--kind', options.kind]
+  await runTraining(work, basename(resolve(options.out)), commandLine(words, options), options)
+}
+
+/** Samples of a teacher whose data are not there. */
+const SAMPLES = 10_000
+
+/** The data that the report shows beside samples: those that the teacher learnt, or else its own samples. */
+async function shownData(run: Run, contents: Awaited<ReturnType<typeof readFlow>>): Promise<LoadedData> {
+  const raw = run.manifest.config.raw as { data?: unknown }
+  if (raw.data !== undefined && run.extra.configPath) {
+    try {
+      const config = resolveData(raw, `the config in ${run.folder}`)
+      return await loadData(config, { seed: run.options.seed, baseDir: dirname(run.extra.configPath) })
+    } catch (error) {
+      if (!(error instanceof DataError)) throw error
+      note(`${error.withoutContent ?? error.message} The report shows samples of the teacher in place of data.`)
+    }
+  }
+  const teacher = new LocalFlow(contents)
+  try {
+    return {
+      train: await teacher.sample(SAMPLES),
+      validation: null,
+      test: null,
+      scaler: contents.scaler,
+      density: null,
+      columns: run.extra.columns,
+      labels: null,
+      rowKind: contents.rowKind,
+      flips: false,
+      description: 'samples of the teacher',
+      remarks: [],
+    }
+  } finally {
+    await teacher.dispose()
+  }
+}
