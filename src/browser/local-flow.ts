@@ -15,10 +15,9 @@ import { CheckpointError } from '../errors.js'
 import { configName, expectWritten, type ReadFile } from '../export/folder.js'
 import { decodeSafetensors } from '../files/safetensors.js'
 import { Flow } from '../model/flow.js'
-import { networkFor } from '../networks/registry.js'
 import type { TrainedNetwork } from '../recipes/recipe.js'
 import type { Progress } from '../recipes/run-recipe.js'
-import { stagesOf } from '../recipes/settings.js'
+import { modelNetwork, stagesOf } from '../recipes/settings.js'
 import { exportedFlow } from '../run/exported-flow.js'
 import type { FlowContents } from '../run/flow-contents.js'
 import { flowOf, type ReadTensors, runOf } from '../run/opened-run.js'
@@ -60,10 +59,10 @@ export class LocalFlow extends Flow {
 
   /** From what training or a folder gives; without a device, one is opened when it is first needed. */
   constructor({ options, rowShape, rowKind, scaler, subFlows }: FlowContents, device: Device | null = null) {
-    const { ode, seed, model, distill } = options
+    const { ode, seed, distill } = options
     const stages = stagesOf(options).map((stage, i) => ({ ...subFlows[i], ...stage }))
     const settings = { sample: ode.sample, evaluate: ode.evaluate, seed }
-    const network = networkFor(model, rowShape)
+    const network = modelNetwork(options, rowShape)
     super({ network, stages, rowShape, scaler, settings, jumps: distill?.into }, device, () => openDevice())
     this.options = options
     this.subFlows = subFlows

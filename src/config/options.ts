@@ -441,10 +441,11 @@ export interface OdeOptions {
 /** How a student was distilled: what `lfm distill` writes into the config of its run, and nobody else. */
 export interface DistillOptions {
   /**
-   * What students are. pairs: each student is a map of one evaluation from a border to the next; reflow: each student
-   * is a flow with straight paths between two borders, so that likelihoods stay.
+   * What students are. pairs: each student is a map of one evaluation from a border to the next; any-step: one student,
+   * the average velocity between any two times, which takes 1, 2, 4 … evaluations; into is how many by default; reflow:
+   * each student is a flow with straight paths between two borders, so that likelihoods stay.
    */
-  kind: 'pairs' | 'reflow'
+  kind: 'pairs' | 'any-step' | 'reflow'
   /**
    * Students K: evaluations of a sample. The teacher's angle is cut into as many pieces. Takes a whole number from 1 to
    * 64.
@@ -458,17 +459,18 @@ export interface DistillOptions {
   /** The solver of the teacher's states. Default: midpoint. */
   solver?: 'euler' | 'midpoint' | 'heun' | 'rk4' | 'ab2'
   /**
-   * Evaluations of the teacher for its states, in all. Left out: 32, or 4 a sub-flow. Takes a whole number from 1 to
-   * 100000.
+   * Evaluations of the teacher for its states, in all. Left out: 16, or 4 a sub-flow; of any-step 32, 2 for each of 16
+   * states. Takes a whole number from 1 to 100000.
    */
   evaluations?: number
   /** What the teacher is, where it is a student itself. */
   teacher?: {
     /**
-     * What students are. pairs: each student is a map of one evaluation from a border to the next; reflow: each student
-     * is a flow with straight paths between two borders, so that likelihoods stay.
+     * What students are. pairs: each student is a map of one evaluation from a border to the next; any-step: one
+     * student, the average velocity between any two times, which takes 1, 2, 4 … evaluations; into is how many by
+     * default; reflow: each student is a flow with straight paths between two borders, so that likelihoods stay.
      */
-    kind: 'pairs' | 'reflow'
+    kind: 'pairs' | 'any-step' | 'reflow'
     /**
      * Students K: evaluations of a sample. The teacher's angle is cut into as many pieces. Takes a whole number from 1
      * to 64.

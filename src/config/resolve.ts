@@ -16,7 +16,7 @@ import type { AngleRange } from '../ode/clock.js'
 import { isAdaptive, planEvaluations, type SolverSettings } from '../ode/solver.js'
 import { anglesOf } from '../recipes/angles.js'
 import type { PairSettings } from '../recipes/optimal-pairs.js'
-import { type DistillKind, distillKinds, teacherChain } from '../recipes/pieces.js'
+import { type DistillKind, distillKinds, PATH_STATES, studentsOf, teacherChain } from '../recipes/pieces.js'
 import type { NamedRecipe, Push } from '../recipes/recipe.js'
 import { type OwnSections, type RecipeName, recipeSections, recipes } from '../recipes/registry.js'
 import { type Gammas, scheduleGammas } from '../recipes/schedule.js'
@@ -97,7 +97,7 @@ function crossCheck(
     {
       key: 'train.steps',
       list: train.steps,
-      ...(distill ? { count: distill.into, of: 'students' } : { count: fits, of: what }),
+      ...(distill ? { count: studentsOf(distill), of: 'students' } : { count: fits, of: what }),
     },
     { key: 'flow.interpolant', list: flow.interpolant, count: fits, of: what },
     { key: 'flow.time', list: flow.time, count: fits, of: what },
@@ -251,8 +251,8 @@ function expand(options: z.output<typeof optionsSchema>, origin: string, dataIss
   const students = options.distill && resolveDistillation(options.distill, trained, options, origin)
   // in one order of keys, whether they were given or not
   const { steps: _, lr: __, warmup: ___, ...others } = train
-  const trainingSteps = students ? stepsOf(train.steps, students.into, false) : steps
-  const stages = students ? new Array<null>(students.into).fill(null) : trained
+  const trainingSteps = students ? stepsOf(train.steps, studentsOf(students), false) : steps
+  const stages = students ? new Array<null>(studentsOf(students)).fill(null) : trained
   const { push, sample, evaluate, ...common } = ode
   const solver = { ...defaultSolver, ...common }
   const solvers = {
@@ -286,8 +286,28 @@ function expand(options: z.output<typeof optionsSchema>, origin: string, dataIss
   }
 }
 
+/** Why a student cannot be the teacher of students; undefined where it can. */
+function studentRefusal(
+  { kind, into }: { kind: DistillKind; into: number },
+  teacher: { kind: DistillKind; into: number },
+): string | undefined {
+  const { needsFlow, needsStates } = distillKinds[kind]
+  const maps = teacher.kind === 'pairs'
+  if (!distillKinds[teacher.kind].flows && (needsFlow || (needsStates && maps))) {
+    const why = maps
+      ? 'whose maps have none'
+      : 'which has only its own jumps: what they miss would be learnt as if it were true'
+    return (
+      `distill.kind ${kind} learns from states inside a flow, but the teacher is a student of the kind ${teacher.kind}, ${why}; ` +
+      `take its own teacher, or the kind ${maps ? 'reflow' : 'any-step or reflow'}.`
+    )
+  }
+  if (!maps || teacher.into % into === 0) return undefined
+  return `distill.into must divide ${teacher.into}, the maps of the teacher, which has states at their ends alone, but is ${into}.`
+}
+
 /** Evaluations of a teacher for its states by default, in all or, where that is more, for each sub-flow. */
-const [TEACHER_EVALUATIONS, EVALUATIONS_EACH] = [32, 4]
+const [TEACHER_EVALUATIONS, EVALUATIONS_EACH] = [16, 4]
 
 /** @param trained the stages of the model that was trained on data */
 function resolveDistillation(
@@ -297,22 +317,19 @@ function resolveDistillation(
   origin: string,
 ): NonNullable<ResolvedOptions['distill']> {
   const chain = teacherChain(trained, teacher)
-  const inAll = evaluations ?? Math.max(TEACHER_EVALUATIONS, EVALUATIONS_EACH * chain.length)
+  const least = kind === 'any-step' ? 2 * PATH_STATES : TEACHER_EVALUATIONS
+  const inAll = evaluations ?? Math.max(least, EVALUATIONS_EACH * chain.length)
   const { steps = defaultSolver.steps, rtol, atol } = ode
   const clock = chain.includes(null) ? 'local' : 'angle'
   const settings: SolverSettings = { solver, steps, evaluations: inAll, clock, rtol, atol }
   const issues: string[] = []
-  if (teacher && !distillKinds[teacher.kind].flows) {
-    if (distillKinds[kind].needsFlow) {
-      issues.push(
-        `distill.kind ${kind} learns from states inside a flow, but the teacher is a student of the kind ${teacher.kind}, whose ` +
-          'maps have none; take its own teacher, or the kind reflow.',
-      )
-    } else if (teacher.into % into !== 0) {
-      issues.push(
-        `distill.into must divide ${teacher.into}, the maps of the teacher, which has states at their ends alone, but is ${into}.`,
-      )
-    }
+  const refusal = teacher && studentRefusal({ kind, into }, teacher)
+  if (refusal) {
+    issues.push(refusal)
+  } else if (kind === 'any-step' && into > PATH_STATES) {
+    issues.push(
+      `distill.into must be at most ${PATH_STATES}, the states of a path that any-step learns from, but is ${into}.`,
+    )
   } else if (into > inAll) {
     issues.push(
       `distill.into must be at most ${inAll}, the evaluations of the teacher's states (distill.evaluations), but is ${into}: such ` +
@@ -326,7 +343,7 @@ function resolveDistillation(
       issues.push(`distill.${error.message}`)
     }
   }
-  const rows = Math.max(...stepsOf(train.steps, into, false)) * train.batch
+  const rows = Math.max(...stepsOf(train.steps, studentsOf({ kind, into }), false)) * train.batch
   if (rows > MOST_ROWS) {
     issues.push(
       `train.steps × train.batch must be at most ${MOST_ROWS}, the rows of noise of a student, but is ${rows}.`,

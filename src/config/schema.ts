@@ -242,7 +242,7 @@ const distillSchema = z.strictObject({
   ).default(16),
   solver: choice(fixedStepSolvers, "The solver of the teacher's states.").default('midpoint'),
   evaluations: count(
-    'Evaluations of the teacher for its states, in all. Left out: 32, or 4 a sub-flow.',
+    'Evaluations of the teacher for its states, in all. Left out: 16, or 4 a sub-flow; of any-step 32, 2 for each of 16 states.',
     MOST_SOLVER_STEPS,
   ).optional(),
   teacher: z.strictObject(studentKeys).optional(),

@@ -86,7 +86,9 @@ export function estimateTraining(
   const right: StorageBuffer | undefined = task.readsRight
     ? { dtype: 'f32', length: rows * field.dimension }
     : undefined
-  const program = trainingProgram(field, task, { left, right, rows, reading }, 1, settings, on)
+  const column: StorageBuffer = { dtype: 'f32', length: rows }
+  const times = task.readsSpan ? { condition: column, span: { time: column, inverse: column } } : {}
+  const program = trainingProgram(field, task, { left, right, ...times, rows, reading }, 1, settings, on)
   const { slots, constants } = device?.memoryFor(program.build()) ?? memoryOf(program.build())
   const activations = sum(slots) + constants
   const buffersOf = {
@@ -94,7 +96,8 @@ export function estimateTraining(
     table: 4 * on.table.length,
     activations: Math.max(0, ...slots),
   }
-  const poolBytes = count === null ? 0 : 4 * (left.length + (right?.length ?? 0))
+  const columns = left.length + (right?.length ?? 0) + (task.readsSpan ? 3 * rows : 0)
+  const poolBytes = count === null ? 0 : 4 * columns
   return {
     parameters: field.parameterCount,
     rowFlops: field.rowFlops,

@@ -26,6 +26,8 @@ export interface PoolBuffers {
   readonly right?: StorageBuffer
   /** [n, C] */
   readonly condition?: StorageBuffer
+  /** [n] each: the time t of `right`, and 1/(t − s) with the time s of `left` */
+  readonly span?: { readonly time: StorageBuffer; readonly inverse: StorageBuffer }
   /** n */
   readonly rows: number
   /** how `left` is read, and whether it is mirrored */
@@ -36,6 +38,7 @@ export interface Pool extends PoolBuffers {
   readonly left: DeviceBuffer
   readonly right?: DeviceBuffer
   readonly condition?: DeviceBuffer
+  readonly span?: { readonly time: DeviceBuffer; readonly inverse: DeviceBuffer }
 }
 
 /** Rows that are read as floats, none mirrored. */
@@ -62,8 +65,6 @@ export function uploadPool(
 }
 
 /** Frees the memory of all columns. */
-export function disposePool({ left, right, condition }: Pool): void {
-  left.dispose()
-  right?.dispose()
-  condition?.dispose()
+export function disposePool({ left, right, condition, span }: Pool): void {
+  for (const buffer of [left, right, condition, span?.time, span?.inverse]) buffer?.dispose()
 }

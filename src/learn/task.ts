@@ -31,6 +31,8 @@ export interface Task {
   readonly tables: Readonly<Record<string, Float32Array>>
   /** whether it reads the pool's column `right` [n, D]: what a row's path leads to, stored beside the row */
   readonly readsRight: boolean
+  /** whether it reads the pool's `span` and `condition`, the times of the two; default false */
+  readonly readsSpan?: boolean
   /** Adds the operations of one step: draws a batch and regresses on it. */
   addStep(builder: ProgramBuilder, on: StepContext): void
 }

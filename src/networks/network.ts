@@ -120,6 +120,8 @@ export interface Network {
   checkInputs(composite: string, shapes: Shapes): number
   /** The parameters under their file names, `prefix` in front. */
   toTensors(flat: Float32Array, prefix: string): NamedTensor[]
+  /** where in its files the weights of a second time stand, the condition: a tensor and its first column; left out: it takes none */
+  readonly secondTime?: { readonly tensor: string; readonly first: number }
   /** The inverse of toTensors. Throws CheckpointError where a name is missing or a shape does not fit. */
   fromTensors(tensors: ReadonlyMap<string, NamedTensor>, prefix: string): Float32Array
   /** products of one training step of B rows, multiply-add counted as two */

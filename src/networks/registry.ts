@@ -8,7 +8,7 @@ import { ConfigError } from '../errors.js'
 import { mlpNetwork, padded } from './mlp/mlp.js'
 import { type MlpModel, mlpSchema, resolveMlp } from './mlp/schema.js'
 import type { MlpSpec } from './mlp/spec.js'
-import type { Network, NetworkSpec } from './network.js'
+import type { NamedTensor, Network, NetworkSpec } from './network.js'
 import { type UnetModel, unetSchema } from './unet/schema.js'
 import { type UnetSpec, unetProblem } from './unet/spec.js'
 import { unetNetwork } from './unet/unet.js'
@@ -142,11 +142,34 @@ export const traitsOf = ({ kind }: { readonly kind: string }): NetworkTraits => 
 
 /**
  * The network of a model for rows […dims].
+ * @param secondTime whether it takes a second time, as a condition of one column. Default false
  * @throws ConfigError where rows of this shape do not fit the model, named with the key
  */
-export function networkFor(model: Model, rowShape: readonly number[]): Network {
+export function networkFor(model: Model, rowShape: readonly number[], { secondTime = false } = {}): Network {
   const kind = kindOf(model.kind)
-  return kind.forTraining(kind.specFor(model, rowShape))
+  const spec = kind.specFor(model, rowShape)
+  return kind.forTraining(secondTime ? ({ ...spec, condition: 1 } as NetworkSpec) : spec)
+}
+
+/** Parameters of `to` that are those of `from`, a network of the same layers; a second time that only `to` takes has weight 0. */
+export function inherited(from: Network, parameters: Float32Array, to: Network): Float32Array {
+  if (from.secondTime || !to.secondTime) return parameters.slice()
+  const { tensor, first } = to.secondTime
+  const wider = new Map(to.toTensors(new Float32Array(to.parameterLength), '').map((named) => [named.name, named]))
+  const tensors = from.toTensors(parameters, '').map((named): NamedTensor => {
+    if (named.name !== tensor) return named
+    const { shape } = wider.get(tensor)!
+    const [rows, columns] = shape
+    const own = named.shape[1]
+    const values = new Float32Array(rows * columns)
+    for (let row = 0; row < rows; row++) {
+      const weights = named.values.subarray(row * own, (row + 1) * own)
+      values.set(weights.subarray(0, first), row * columns)
+      values.set(weights.subarray(first), row * columns + first + columns - own)
+    }
+    return { name: tensor, shape, values }
+  })
+  return to.fromTensors(new Map(tensors.map((named) => [named.name, named])), '')
 }
 
 const bySpec = new WeakMap<NetworkSpec, Network>()

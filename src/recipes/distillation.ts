@@ -4,28 +4,43 @@
  * Students are independent of each other; the teacher's states are made on the device while they train (teacher-states.ts).
  */
 
-import { displacement } from '../learn/tasks/displacement.js'
+import type { Task } from '../learn/task.js'
+import { averageVelocity, displacement } from '../learn/tasks/displacement.js'
 import { flowMatching } from '../learn/tasks/flow-matching.js'
-import { type DistillSettings, endOf, type Piece, piecesOf, widthOf } from './pieces.js'
+import { inherited } from '../networks/registry.js'
+import { evenBorders } from '../ode/borders.js'
+import { type DistillKind, type DistillSettings, endOf, PATH_STATES, type Piece, piecesOf, widthOf } from './pieces.js'
 import type { PlannedFit, Recipe, RecipeSettings } from './recipe.js'
-import { streamStates } from './teacher-states.js'
+import { streamPaths, streamStates } from './teacher-states.js'
+
+const notes = { pairs: 'a map', 'any-step': 'an average velocity', reflow: 'on pairs' } as const
+
+function taskOf(kind: DistillKind, piece: Piece): Task {
+  switch (kind) {
+    case 'pairs':
+      return displacement({ time: endOf(piece).time })
+    case 'any-step':
+      return averageVelocity
+    case 'reflow':
+      return flowMatching({ right: 'stored', path: 'linear', timesPerPair: 1, quantiles: null, sampling: 'epochs' })
+  }
+}
 
 function fitOf({ fit, steps, own }: RecipeSettings<DistillSettings>, piece: Piece, i: number): PlannedFit {
   const { kind, every, solver } = own
-  const task =
-    kind === 'pairs'
-      ? displacement({ time: endOf(piece).time })
-      : flowMatching({ right: 'stored', path: 'linear', timesPerPair: 1, quantiles: null, sampling: 'epochs' })
+  const noise = { rows: every * fit.batch, solver, seed: fit.seed, stream: i + 1 }
   return {
     settings: { ...fit, name: `student ${i + 1}`, number: i + 1, steps: steps[i] },
-    task,
+    task: taskOf(kind, piece),
     kind: null,
-    note: kind === 'pairs' ? 'a map' : 'on pairs',
+    note: notes[kind],
     stream: {
       every,
       rows: every * fit.batch,
       open: (context) =>
-        streamStates(context, piece, { rows: every * fit.batch, solver, seed: fit.seed, stream: i + 1 }),
+        kind === 'any-step'
+          ? streamPaths(context, evenBorders(own.chain, PATH_STATES), noise)
+          : streamStates(context, piece, noise),
     },
   }
 }
@@ -35,10 +50,13 @@ export const distillation: Recipe<DistillSettings> = {
     const fits = piecesOf(settings.own).map((piece, i) => fitOf(settings, piece, i))
     return { fits, stages: fits.map((_, i) => i) }
   },
-  begin({ teacher, settings: { own } }, number) {
+  begin({ network, teacher, settings: { own } }, number) {
     const piece = piecesOf(own)[number - 1]
     const { parameters, outputScale } = teacher!.stages[endOf(piece).stage]
-    return { parameters, outputScale: outputScale * widthOf(piece, own.chain) }
+    return {
+      parameters: inherited(teacher!.field, parameters, network),
+      outputScale: outputScale * widthOf(piece, own.chain),
+    }
   },
   nextPool: async () => null,
 }

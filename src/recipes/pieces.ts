@@ -14,8 +14,10 @@ interface Kind {
   readonly description: string
   /** whether students are flows, which have likelihoods */
   readonly flows: boolean
-  /** whether the teacher must be one; of another it needs the states at its own borders alone, or no more than its ends */
+  /** whether the teacher must be a flow too */
   readonly needsFlow: boolean
+  /** whether it learns from states inside the teacher's stages, which maps do not have */
+  readonly needsStates: boolean
 }
 
 export const distillKinds = {
@@ -23,11 +25,20 @@ export const distillKinds = {
     description: 'each student is a map of one evaluation from a border to the next',
     flows: false,
     needsFlow: true,
+    needsStates: true,
+  },
+  'any-step': {
+    description:
+      'one student, the average velocity between any two times, which takes 1, 2, 4 … evaluations; into is how many by default',
+    flows: false,
+    needsFlow: false,
+    needsStates: true,
   },
   reflow: {
     description: 'each student is a flow with straight paths between two borders, so that likelihoods stay',
     flows: true,
     needsFlow: false,
+    needsStates: false,
   },
 } as const satisfies Record<string, Kind>
 
@@ -46,15 +57,19 @@ export interface DistillSettings {
   readonly solver: SolverSettings
 }
 
+/** Networks that are fitted: one takes any number of evaluations, else each takes one. */
+export const studentsOf = ({ kind, into }: Pick<DistillSettings, 'kind' | 'into'>): number =>
+  kind === 'any-step' ? 1 : into
+
 /** A piece: chain times of its ends. */
 export interface Piece {
   readonly from: number
   readonly to: number
 }
 
-/** The pieces, from the data's side to the noise's. */
-export function piecesOf({ chain, into }: Pick<DistillSettings, 'chain' | 'into'>): Piece[] {
-  const borders = evenBorders(chain, into)
+/** What students learn, one each, from the data's side to the noise's. */
+export function piecesOf({ kind, chain, into }: Pick<DistillSettings, 'kind' | 'chain' | 'into'>): Piece[] {
+  const borders = evenBorders(chain, studentsOf({ kind, into }))
   return borders.slice(1).map((to, i) => ({ from: borders[i], to }))
 }
 
@@ -65,8 +80,13 @@ export const endOf = ({ to }: Piece): { stage: number; time: number } => {
 }
 
 /** How a student's stage carries rows; undefined: it is a flow. */
-export const jumpOf = (kind: DistillKind, piece: Piece): Jump | undefined =>
-  kind === 'pairs' ? { kind: 'map', time: endOf(piece).time } : undefined
+export function jumpOf(kind: DistillKind, piece: Piece): Jump | undefined {
+  if (kind === 'any-step') return { kind: 'average' }
+  return kind === 'pairs' ? { kind: 'map', time: endOf(piece).time } : undefined
+}
+
+/** States of a path that an average velocity is learnt between, beside the noise: 1, 2, 4, 8 and 16 even jumps end at them. */
+export const PATH_STATES = 16
 
 /** What the teacher's velocity at a piece's noise side is multiplied by to cross it in one step of Euler. */
 export function widthOf({ from, to }: Piece, chain: DistillSettings['chain']): number {
@@ -82,5 +102,5 @@ export function widthOf({ from, to }: Piece, chain: DistillSettings['chain']): n
 /** The stages of a teacher on its angle: of one trained on data those of its chain; those of students are not known. */
 export const teacherChain = (
   trained: readonly (AngleRange | null)[],
-  student?: { readonly into: number },
-): readonly (AngleRange | null)[] => (student ? new Array<null>(student.into).fill(null) : trained)
+  student?: Pick<DistillSettings, 'kind' | 'into'>,
+): readonly (AngleRange | null)[] => (student ? new Array<null>(studentsOf(student)).fill(null) : trained)

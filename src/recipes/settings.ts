@@ -7,6 +7,8 @@ import type { OptimizerSettings } from '../learn/optimizer.js'
 import type { PathName } from '../learn/paths/registry.js'
 import { type TimeLaw, timeQuantiles } from '../learn/times.js'
 import type { Stage } from '../model/flow.js'
+import type { Network } from '../networks/network.js'
+import { type Model, networkFor } from '../networks/registry.js'
 import type { SolverSettings } from '../ode/solver.js'
 import { anglesOf } from './angles.js'
 import { distillation } from './distillation.js'
@@ -106,3 +108,9 @@ export function recipeSettings(options: RecipeOptions, mirror = 0): RecipeSettin
     checkpointEvery: train.checkpointEvery,
   }
 }
+
+/** The network of the model's stages, for rows […dims]: an average velocity takes a second time. */
+export const modelNetwork = (
+  { model, distill }: { readonly model: Model } & Pick<RecipeOptions, 'distill'>,
+  rowShape: readonly number[],
+): Network => networkFor(model, rowShape, { secondTime: distill?.kind === 'any-step' })

@@ -4,10 +4,11 @@
  * number alone, so a resumed fit sees the same rows; nothing is kept on disk.
  */
 
-import type { Device } from '../device/device.js'
+import type { Device, DeviceBuffer } from '../device/device.js'
 import { type Pool, plainReading } from '../learn/pool.js'
 import type { Flow } from '../model/flow.js'
 import type { Evaluations, SolverSettings } from '../ode/solver.js'
+import { RandomStream, streams } from '../random/stream.js'
 import type { RecipeContext, RowStream } from './recipe.js'
 
 /** Rows of noise that a stream has: their numbers are 32 bits. */
@@ -77,6 +78,71 @@ export async function streamStates(
       close()
       pool.left.dispose()
       pool.right.dispose()
+    },
+  }
+}
+
+/** Rows that are learnt from a path: pairs of its states. */
+const ROWS_OF_PATH = 16
+/** Paths beside each other whose pairs are of the same two states. */
+const ALIKE = 64
+
+/**
+ * Pairs of any two states of whole paths, as a stream of blocks: the states at the chain times of `borders`, which lie evenly at
+ * the student's times 0 … 1. A path gives 16 rows at most, each of another draw of two states: first how far apart they are,
+ * then where.
+ */
+export async function streamPaths(
+  { device, teacher, signal }: RecipeContext,
+  borders: readonly number[],
+  { rows: n, ...noise }: { rows: number; solver: SolverSettings; seed: number; stream: number },
+): Promise<RowStream> {
+  const D = teacher!.field.dimension
+  const S = borders.length - 1
+  const paths = Math.ceil(n / ROWS_OF_PATH)
+  const { transport, rows } = await teacher!.openStates(borders.slice(0, -1).toReversed(), { n: paths, ...noise })
+  const columns = { left: D, right: D, condition: 1, time: 1, inverse: 1 } as const
+  const { left, right, condition, time, inverse } = Object.fromEntries(
+    Object.entries(columns).map(([name, width]) => [name, device.createBuffer(n * width)]),
+  ) as Record<keyof typeof columns, DeviceBuffer>
+  const random = new RandomStream(noise.seed, streams.pairs)
+  const groups = Math.ceil(paths / ALIKE)
+  return {
+    pool: { left, right, condition, span: { time, inverse }, rows: n, reading: plainReading },
+    variants: transport.variants,
+    async fill(block) {
+      const times = { condition: new Float32Array(n), time: new Float32Array(n), inverse: new Float32Array(n) }
+      let evaluations = 0
+      for (let done = 0; done < paths; done += rows) {
+        signal?.throwIfAborted()
+        const count = Math.min(rows, paths - done)
+        evaluations += (await transport.block(block * paths + done, count, signal)).mean * count
+        for (let first = done; first < done + count; first += ALIKE) {
+          for (let draw = 0; draw < ROWS_OF_PATH; draw++) {
+            const at = draw * paths + first
+            const many = Math.min(ALIKE, done + count - first, n - at)
+            if (many <= 0) break
+            random.row(((block * groups + Math.floor(first / ALIKE)) * ROWS_OF_PATH + draw) % 2 ** 32)
+            const apart = 1 + random.below(S)
+            const low = random.below(S + 1 - apart)
+            const high = low + apart
+            // outputs go from the noise to the data
+            device.copy(transport.outputs[S - high], (first - done) * D, right, at * D, many * D)
+            device.copy(transport.outputs[S - low], (first - done) * D, left, at * D, many * D)
+            times.condition.fill(low / S, at, at + many)
+            times.time.fill(high / S, at, at + many)
+            times.inverse.fill(S / apart, at, at + many)
+          }
+        }
+      }
+      condition.write(times.condition)
+      time.write(times.time)
+      inverse.write(times.inverse)
+      return { mean: evaluations / n, max: evaluations / n }
+    },
+    dispose() {
+      transport.dispose()
+      for (const buffer of [left, right, condition, time, inverse]) buffer.dispose()
     },
   }
 }

@@ -13,7 +13,7 @@ export interface DistillRequest {
   into: number
   /** solver of the teacher's states; default midpoint */
   solver?: FixedStepSolver
-  /** evaluations of the teacher for its states; default 32, or 4 a sub-flow where that is more */
+  /** evaluations of the teacher for its states; default 16 (32 of any-step), or 4 a sub-flow where that is more */
   evaluations?: number
   /** training steps between two blocks of fresh states; default 16 */
   every?: number

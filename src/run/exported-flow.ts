@@ -6,9 +6,8 @@ import type { ModelFacts } from '../export/exporter.js'
 import { configName, type ReadFile, readFolder } from '../export/folder.js'
 import { fromOfficial } from '../export/weights.js'
 import type { Safetensors } from '../files/safetensors.js'
-import { networkFor } from '../networks/registry.js'
 import type { TrainedNetwork } from '../recipes/recipe.js'
-import { stagesOf } from '../recipes/settings.js'
+import { modelNetwork, stagesOf } from '../recipes/settings.js'
 import type { FlowContents } from './flow-contents.js'
 import { asNamed, expectRoom } from './opened-run.js'
 
@@ -39,7 +38,7 @@ export function networksOf(
       `${origin} has the networks of ${subFlows.length} sub-flows, but its options are of ${N}.`,
     )
   }
-  const network = networkFor(options.model, rowShape)
+  const network = modelNetwork(options, rowShape)
   return subFlows.map((tensors) => {
     const named = asNamed(tensors)
     expectRoom(origin, network, named)

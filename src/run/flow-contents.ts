@@ -5,9 +5,8 @@ import type { RowKind } from '../data/kinds.js'
 import type { Scaler } from '../data/scaler.js'
 import type { ModelFacts } from '../export/exporter.js'
 import type { FlowModel } from '../model/flow.js'
-import { networkFor } from '../networks/registry.js'
 import type { TrainedNetwork } from '../recipes/recipe.js'
-import { stagesOf } from '../recipes/settings.js'
+import { modelNetwork, stagesOf } from '../recipes/settings.js'
 
 export interface FlowContents {
   readonly options: ResolvedOptions
@@ -26,8 +25,8 @@ export interface FlowContents {
 
 /** The model that these make. */
 export function flowModel({ options, rowShape, scaler, subFlows }: FlowContents): FlowModel {
-  const { ode, seed, model, distill } = options
+  const { ode, seed, distill } = options
   const stages = stagesOf(options).map((stage, i) => ({ ...subFlows[i], ...stage }))
   const settings = { sample: ode.sample, evaluate: ode.evaluate, seed }
-  return { network: networkFor(model, rowShape), stages, rowShape, scaler, settings, jumps: distill?.into }
+  return { network: modelNetwork(options, rowShape), stages, rowShape, scaler, settings, jumps: distill?.into }
 }

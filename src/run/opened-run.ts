@@ -10,9 +10,8 @@ import { kindOfShape, type RowKind, rowKindNames } from '../data/kinds.js'
 import { CheckpointError } from '../errors.js'
 import type { Safetensors } from '../files/safetensors.js'
 import type { NamedTensor, Network } from '../networks/network.js'
-import { networkFor } from '../networks/registry.js'
 import type { RecipePlan, TrainedNetwork } from '../recipes/recipe.js'
-import { recipeOf, recipeSettings, stagesOf } from '../recipes/settings.js'
+import { modelNetwork, recipeOf, recipeSettings, stagesOf } from '../recipes/settings.js'
 import type { FlowContents } from './flow-contents.js'
 import { reportFacts } from './report-facts.js'
 
@@ -135,7 +134,7 @@ export function runOf(manifest: RunManifest, folder: string): Run {
     throw damaged(`its stages are ${extra.stages.join(', ')}, but its config makes ${stageKindsOf(options).join(', ')}`)
   }
   if (scales.length !== finished) throw damaged(`it has ${scales.length} output scales of ${finished}`)
-  return { folder, manifest, options, raw, extra, field: networkFor(options.model, extra.rowShape) }
+  return { folder, manifest, options, raw, extra, field: modelNetwork(options, extra.rowShape) }
 }
 
 /** Sub-flow n is in a file of its own. */

@@ -27,9 +27,9 @@ import { takeFloat32 } from '../files/safetensors.js'
 import type { TrainingState } from '../learn/fit.js'
 import type { PoolColumns } from '../learn/pool.js'
 import type { NamedTensor, Network } from '../networks/network.js'
-import { networkFor } from '../networks/registry.js'
 import type { ReportCurve, ReportEvaluation, ReportQuality } from '../plot/index.js'
 import type { RecipeState } from '../recipes/recipe.js'
+import { modelNetwork } from '../recipes/settings.js'
 import type { FlowContents } from './flow-contents.js'
 import {
   asNamed,
@@ -250,7 +250,7 @@ export async function saveFlow(
   await findRun(folder, { force, words })
   await makeRunFolder(folder)
   const { raw, options, rowShape, rowKind, scaler, subFlows, facts } = parts
-  const field = networkFor(options.model, rowShape)
+  const field = modelNetwork(options, rowShape)
   const created = new Date().toISOString()
   // fits that only led to the model were not kept
   const { fits, stages } = planOf(options)

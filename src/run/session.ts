@@ -10,11 +10,11 @@ import type { LoadedData } from '../data/source.js'
 import { type Device, mergeVariants, type VariantsByDevice } from '../device/device.js'
 import type { TrainingEstimate } from '../learn/estimate.js'
 import { Flow } from '../model/flow.js'
-import { describeModel, networkFor } from '../networks/registry.js'
+import { describeModel } from '../networks/registry.js'
 import { describeSolver } from '../ode/solver.js'
 import type { RecipeState } from '../recipes/recipe.js'
 import type { Progress, TrainedRecipe } from '../recipes/run-recipe.js'
-import { recipeOf, recipeSettings } from '../recipes/settings.js'
+import { modelNetwork, recipeOf, recipeSettings } from '../recipes/settings.js'
 import { drawBesideTeacher } from './beside-teacher.js'
 import { type FlowContents, flowModel } from './flow-contents.js'
 import { LossLog } from './recording.js'
@@ -165,7 +165,7 @@ export class Session {
   /** Writes a checkpoint and the losses up to it. The first one of a new run takes the place of a run that is replaced. */
   private async write({ path, force }: SessionFolder, state: RunState): Promise<void> {
     const first = this.writer === null && this.resumed === null
-    const network = networkFor(this.options.model, this.data.train.shape.slice(1))
+    const network = modelNetwork(this.options, this.data.train.shape.slice(1))
     this.writer ??= new RunWriter(path, this.identity, network, this.resumed, force)
     this.saved = await this.writer.write(state)
     if (first) await removeReport(path)

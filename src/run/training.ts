@@ -12,10 +12,10 @@ import { expectMixed } from '../learn/precision.js'
 import { Flow } from '../model/flow.js'
 import { modelValues } from '../model/values.js'
 import type { Network } from '../networks/network.js'
-import { checkTraining, networkFor } from '../networks/registry.js'
+import { checkTraining } from '../networks/registry.js'
 import type { RecipeState } from '../recipes/recipe.js'
 import { type RecipeHooks, type RecipeSpent, runRecipe, type TrainedRecipe } from '../recipes/run-recipe.js'
-import { recipeOf, recipeSettings } from '../recipes/settings.js'
+import { modelNetwork, recipeOf, recipeSettings } from '../recipes/settings.js'
 import { refuseDistillation } from './distilling.js'
 import { type FlowContents, flowModel } from './flow-contents.js'
 import { machineBytes } from './machine.js'
@@ -137,7 +137,7 @@ async function fitModel(
   hooks: TrainFlowHooks,
 ): Promise<{ parts: FlowContents; trained: TrainedRecipe }> {
   const { options, rowShape } = about
-  const network = networkFor(options.model, rowShape)
+  const network = modelNetwork(options, rowShape)
   if (options.train.precision === 'mixed') expectMixed(device, network)
   const estimate = estimateRun(network, options, rows, device)
   checkMemory(estimate, options, device.info, machineBytes())

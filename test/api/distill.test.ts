@@ -112,7 +112,7 @@ await describeOn(['native', 'reference'], 'what a student cannot do', (_, kind) 
       /^into must be a whole number of students from 1 on.*but is 0\.$/,
       () => teacher.distill({ kind: 'pairs', into: 0 }),
     ],
-    [/distill\.into must be at most 32/, () => teacher.distill({ kind: 'pairs', into: 40 })],
+    [/distill\.into must be at most 16/, () => teacher.distill({ kind: 'pairs', into: 40 })],
     [/the teacher is a student of the kind pairs/, () => student.distill({ kind: 'pairs', into: 2 })],
     [
       /^distill is the section of a run that lfm distill has made/,

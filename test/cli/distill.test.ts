@@ -85,7 +85,7 @@ describe('what cannot be is refused in one line', () => {
       /--out must be another folder than the teacher’s/,
       ['teacher', '--into', '2', '--kind', 'pairs', '--out', 'teacher'],
     ],
-    [1, /distill\.into must be at most 32/, ['teacher', '--into', '50', '--kind', 'pairs', '--out', 'no']],
+    [1, /distill\.into must be at most 16/, ['teacher', '--into', '50', '--kind', 'pairs', '--out', 'no']],
     [
       1,
       /the teacher is a student of the kind pairs, whose maps have none/,

@@ -8,6 +8,7 @@ import { stageCombine } from '../../src/kernels/stage_combine.js'
 import { blockRows } from '../../src/model/transport.js'
 import { mlpNetwork } from '../../src/networks/mlp/mlp.js'
 import type { TrainingMode } from '../../src/networks/network.js'
+import { inherited } from '../../src/networks/registry.js'
 import {
   type UnetSpec,
   unetDimension,
@@ -95,6 +96,7 @@ const nets: Record<string, UnetSpec> = {
   plain: small,
   'scale and shift, residual resampling': { ...small, scaleShift: true, residualResampling: true },
   'dropout, one block more, not square': { ...small, depth: 2, dropout: 0.3, attention: [2], breadth: 6 },
+  'a second time': { ...small, condition: 1 },
   'three levels': { ...small, multipliers: [1, 1, 2], height: 8, breadth: 4, attention: [] },
 }
 
@@ -149,6 +151,7 @@ function gradientOf(net: UnetSpec, mode: Partial<TrainingMode> = {}, rows = B): 
       parameters: builder.tensor(make(parameters)),
       x: builder.tensor(make(wave(rows * D, 1.3)), [rows, D]),
       t: builder.tensor(make(Float64Array.from({ length: rows }, (_, i) => (i + 0.5) / rows))),
+      ...(net.condition > 0 && { condition: builder.tensor(make(wave(rows, 0.9)), [rows, 1]) }),
       target: builder.tensor(make(wave(rows * D, 2.1)), [rows, D]),
       gradient: builder.tensor(make(gradient)),
       row_loss: builder.tensor(make(rowLoss), [rows]),
@@ -209,6 +212,45 @@ describe.each(Object.entries(nets))('gradient: %s', (_, net) => {
     }
     expect(named.size).toBe(unetParameterCount(net))
     expect(whole.gradient.every((value, i) => named.has(i) || value === 0)).toBe(true)
+  })
+})
+
+describe('a second time', () => {
+  const net: UnetSpec = { ...small, condition: 1 }
+  const [field, D] = [unetNetwork(net), unetDimension(net)]
+  const velocity = (parameters: Float64Array, t: number[], s: number[], of = field): Float64Array => {
+    const { memory, make } = memoryOf()
+    const builder = new ProgramBuilder()
+    const out = new Float64Array(aligned(B * D))
+    of.addVelocity(
+      builder,
+      {
+        parameters: builder.tensor(make(parameters)),
+        x: builder.tensor(make(wave(B * D, 1.3)), [B, D]),
+        t: builder.tensor(make(Float64Array.from(t)), [t.length]),
+        ...(of.condition > 0 && { condition: builder.tensor(make(Float64Array.from(s)), [B, 1]) }),
+        out: builder.tensor(make(out), [B, D]),
+      },
+      1,
+    )
+    float64Program(builder.build(), memory)()
+    return out
+  }
+
+  test('may differ between rows where the first is one for all', () => {
+    const parameters = parametersOf(net)
+    const found = velocity(parameters, [0.7], [0.2, 0.5])
+    expect(worst(found, velocity(parameters, [0.7, 0.7], [0.2, 0.5]))).toBeLessThan(1e-12)
+    expect(worst(found, velocity(parameters, [0.7], [0.2, 0.2]))).toBeGreaterThan(1e-4)
+  })
+
+  test('has no weight in parameters that a network of one time hands down', () => {
+    const one = unetNetwork(small)
+    const parameters = Float32Array.from(parametersOf(small))
+    const handed = Float64Array.from(inherited(one, parameters, field))
+    const found = velocity(handed, [0.7], [0.2, 0.5])
+    expect(worst(found, velocity(Float64Array.from(parameters), [0.7], [], one))).toBeLessThan(1e-12)
+    expect(field.parameterCount - one.parameterCount).toBe(4 * small.width * small.width)
   })
 })
 

@@ -3,8 +3,10 @@
  * nearer to the data, and the network learns what lies between them.
  */
 
+import { adaptiveStage } from '../../kernels/adaptive_stage.js'
 import { cleanLeft, drawBatch, PATH_COLUMNS } from '../../kernels/draw_batch.js'
 import { seedWords } from '../../kernels/draws.js'
+import type { ProgramTensor } from '../../program/program.js'
 import type { StepContext, Task } from '../task.js'
 
 /** Path tables that do not depend on the time: (A, B, A′, B′) of x and of the target. */
@@ -54,3 +56,66 @@ export const displacement = ({ time }: { readonly time: number }): Task => ({
     on.regress({ x, t, target })
   },
 })
+
+/**
+ * The average velocity of a path between any two of its states: u(x_t, t, s) ≈ (x_t − x_s)/(t − s), the second time s as the
+ * network's condition. The pool has s as its condition, t and 1/(t − s) as its span.
+ */
+export const averageVelocity: Task = {
+  readsRight: true,
+  readsSpan: true,
+  tables: { displacement: constantPath(0, 1, -1, 1), ends: constantPath(1, 0, 0, 1) },
+  addStep(builder, on) {
+    const { network, pool, tables, batch: B, state } = on
+    const { dimension: D } = network
+    if (!pool.right || !pool.span || !pool.condition) throw new TypeError('an average velocity needs a pool with times')
+    const table = (path: ProgramTensor) => builder.view(path, [2, PATH_COLUMNS])
+    const [x, apart] = [builder.temporary([B, D]), builder.temporary([B, D])]
+    const condition = builder.temporary([B, 1])
+    builder.add(
+      drawBatch,
+      {
+        pool: builder.tensor(pool.left, [pool.rows, D]),
+        right: builder.tensor(pool.right, [pool.rows, D]),
+        pool_condition: builder.tensor(pool.condition, [pool.rows, 1]),
+        state,
+        path_table: table(tables.displacement),
+        x,
+        t: builder.temporary([B]),
+        target: apart,
+        condition,
+      },
+      drawn(on),
+    )
+    // of the same rows of the pool
+    const [time, inverse] = [builder.temporary([B, 1]), builder.temporary([B, 1])]
+    builder.add(
+      drawBatch,
+      {
+        pool: builder.tensor(pool.span.time, [pool.rows, 1]),
+        right: builder.tensor(pool.span.inverse, [pool.rows, 1]),
+        state,
+        path_table: table(tables.ends),
+        x: time,
+        t: builder.temporary([B]),
+        target: inverse,
+      },
+      drawn(on),
+    )
+    const [t, target] = [builder.view(time, [B]), builder.temporary([B, D])]
+    // 0 + (1/(t − s))·(x_t − x_s), a factor for each row
+    builder.add(
+      adaptiveStage,
+      {
+        y: builder.constant(new Float32Array(B * D), [B, D]),
+        stages: builder.view(apart, [1, B * D]),
+        t,
+        h: builder.view(inverse, [B]),
+        out: target,
+        stage_time: builder.temporary([B]),
+      },
+      { coefficients: [1], node: 0 },
+    )
+    on.regress({ x, t, condition, target })
+  },
+}

@@ -80,6 +80,8 @@ export function mlpNetwork(net: MlpSpec, on: MlpSpec = net): Network {
     addMixedGradient: (builder, { part: _, ...operands }, scale) =>
       builder.add(mlpBackwardMixed, { ...operands }, { net: on, scale }),
     takesHalfInput: takesPlainInput(on),
+    // in the first layer, beside x: the columns of a file are [t, x, second time, features]
+    ...(net.condition === 1 && { secondTime: { tensor: 'layers.0.weight', first: 1 + net.dimension } }),
     addVelocity: (builder, operands, scale) => builder.add(mlpForward, { ...operands }, { net: on, scale }),
     addDivergence: (builder, operands, scale) => builder.add(mlpTangents, { ...operands }, { net: on, scale }),
     checkInputs: (composite, shapes) => checkMlpInputs(composite, shapes, on),

@@ -41,7 +41,8 @@ export function unetNetwork(net: UnetSpec): Network {
       })
       return flat
     },
-    addGradient(builder, { condition: _, ...operands }, scale, { draws, recompute, microBatches }) {
+    ...(net.condition > 0 && { secondTime: { tensor: 'time_embed.0.weight', first: net.width } }),
+    addGradient(builder, operands, scale, { draws, recompute, microBatches }) {
       const drops = net.dropout > 0 ? draws : null
       const { state, part, ...others } = operands
       builder.add(

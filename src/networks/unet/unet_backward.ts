@@ -180,6 +180,7 @@ export const unetBackward: Composite<UnetBackwardAttributes> = {
     parameters: { access: 'read' }, // [P]
     x: { access: 'read' }, // [B, D]
     t: { access: 'read' }, // [B]
+    condition: { access: 'read', optional: true }, // [B, 1]
     state: { access: 'read', dtype: 'u32', optional: true },
     target: { access: 'read' }, // [B, D]
     gradient: { access: 'write' }, // [P]
@@ -203,7 +204,7 @@ export const unetBackward: Composite<UnetBackwardAttributes> = {
     const M = layout.embedding.outputs
     const B = o.x.shape[0]
     const rows = B / microBatches
-    const kept = addEmbedding(builder, layout, o.parameters, o.t)
+    const kept = addEmbedding(builder, layout, o.parameters, o.t, o.condition)
     const dembedding = builder.temporary([B, M])
     const partOf = (tensor: ProgramTensor, width: number, i: number): ProgramTensor =>
       microBatches === 1 ? tensor : builder.view(tensor, [rows, width], i * rows * width)

@@ -34,6 +34,7 @@ export const unetDivergence: Composite<UnetAttributes> = {
     parameters: { access: 'read' }, // [P]
     x: { access: 'read' }, // [B, D]
     t: { access: 'read' }, // [B] or [1]
+    condition: { access: 'read', optional: true }, // [B, 1]
     probes: { access: 'read', optional: true }, // [T·B, D]
     out: { access: 'write' }, // [B, D]
     divergence: { access: 'write' }, // [B]
@@ -61,7 +62,7 @@ export const unetDivergence: Composite<UnetAttributes> = {
     const layout = unetLayout(net)
     const B = o.x.shape[0]
     const D = unetDimension(net)
-    const { embedding } = addEmbedding(builder, layout, o.parameters, o.t)
+    const { embedding } = addEmbedding(builder, layout, o.parameters, o.t, o.condition)
     const operands = { parameters: o.parameters, embedding }
     const pass = addPass(builder, layout, operands, asPictures(builder, o.x, net), { keep: 'all', training: null })
     addLast(builder, layout, o.parameters, pass, asPictures(builder, o.out, net), scale)

@@ -8,6 +8,7 @@
 
 import { type Cost, expectShape, extents, type Shapes, traffic } from '../../kernels/contract.js'
 import type { Conv2dAttributes } from '../../kernels/conv2d.js'
+import { inputFeatures } from '../../kernels/input_features.js'
 import { linearForward } from '../../kernels/linear_forward.js'
 import { timeEmbedding } from '../../kernels/time_embedding.js'
 import type { Composite, ProgramBuilder, ProgramTensor } from '../../program/program.js'
@@ -44,12 +45,13 @@ export interface UnetForwardAttributes extends UnetAttributes {
   readonly outputCoefficients: readonly number[]
 }
 
-/** Checks parameters [P], x [B, D] and t [B] or [1] against the network; returns B. */
+/** Checks parameters [P], x [B, D], t [B] or [1] and condition [B, 1] against the network; returns B. */
 export function checkUnetInputs(composite: string, shapes: Shapes, net: UnetSpec): number {
   const [B] = extents(composite, 'x', shapes.x, 2)
   expectShape(composite, 'x', shapes.x, [B, unetDimension(net)])
   expectShape(composite, 'parameters', shapes.parameters, [unetLayout(net).parameterLength])
   expectShape(composite, 't', shapes.t, [shapes.t?.[0] === 1 ? 1 : B])
+  if (net.condition > 0) expectShape(composite, 'condition', shapes.condition, [B, net.condition])
   return B
 }
 
@@ -63,14 +65,18 @@ export interface EmbeddingKept {
   readonly embedding: ProgramTensor
 }
 
-/** embedding = W₃ silu(W₂ silu(W₁ sinusoids(t))), biases included: the shifts of all residual blocks. */
+/**
+ * embedding = W₃ silu(W₂ silu(W₁ sinusoids(t))), biases included: the shifts of all residual blocks. With a second time,
+ * condition [B, 1], its sinusoids stand behind those of the first.
+ */
 export function addEmbedding(
   builder: ProgramBuilder,
   layout: UnetLayout,
   parameters: ProgramTensor,
   t: ProgramTensor,
+  condition?: ProgramTensor,
 ): EmbeddingKept {
-  const [R] = t.shape
+  const [R] = (condition ?? t).shape
   const { time1, time2, embedding: last } = layout
   const kept: EmbeddingKept = {
     sinusoids: builder.temporary([R, time1.inputs]),
@@ -82,7 +88,7 @@ export function addEmbedding(
   }
   const { sinusoids, z1, h1, z2, h2, embedding } = kept
   const silu = { activation: 'silu', beta: 1, scale: 1 } as const
-  builder.add(timeEmbedding, { t, y: sinusoids }, {})
+  addSinusoids(builder, t, condition, sinusoids)
   builder.add(linearForward, { x: sinusoids, ...linearTensors(builder, parameters, time1), y: h1, z: z1 }, silu)
   builder.add(linearForward, { x: h1, ...linearTensors(builder, parameters, time2), y: h2, z: z2 }, silu)
   builder.add(
@@ -91,6 +97,45 @@ export function addEmbedding(
     { ...silu, activation: 'identity' },
   )
   return kept
+}
+
+/** sinusoids(t), and behind them those of a second time, condition [R, 1]. */
+function addSinusoids(
+  builder: ProgramBuilder,
+  t: ProgramTensor,
+  condition: ProgramTensor | undefined,
+  out: ProgramTensor,
+): void {
+  if (!condition) {
+    builder.add(timeEmbedding, { t, y: out }, {})
+    return
+  }
+  const [R, both] = out.shape
+  const embed = (time: ProgramTensor): ProgramTensor => {
+    const y = builder.temporary([R, both / 2])
+    builder.add(timeEmbedding, { t: time, y }, {})
+    return y
+  }
+  let first = t
+  if (t.shape[0] !== R) {
+    // one t for all rows, beside a second time of each: 0·condition + t
+    const spread = builder.temporary([R, 1])
+    const zero = builder.constant([0])
+    builder.add(
+      linearForward,
+      {
+        x: condition,
+        weight: builder.view(zero, [1, 1]),
+        bias: zero,
+        t,
+        time_weight: builder.constant([1]),
+        y: spread,
+      },
+      { activation: 'identity', beta: 1, scale: 1 },
+    )
+    first = builder.view(spread, [R])
+  }
+  builder.add(inputFeatures, { x: embed(first), condition: embed(builder.view(condition, [R])), y: out }, {})
 }
 
 /** One module of a forward pass, with what its backward pass needs. */
@@ -260,6 +305,7 @@ export const unetForward: Composite<UnetForwardAttributes> = {
     parameters: { access: 'read' }, // [P]
     x: { access: 'read' }, // [B, D]
     t: { access: 'read' }, // [B] or [1]
+    condition: { access: 'read', optional: true }, // [B, 1]
     stages: { access: 'read', optional: true }, // [S, stride]
     base: { access: 'read', optional: true }, // [B, D]
     out: { access: 'write' }, // [B, D]
@@ -272,7 +318,7 @@ export const unetForward: Composite<UnetForwardAttributes> = {
   cost: (shapes, { net }): Cost => ({ flops: shapes.x![0] * unetRowFlops(net), bytes: traffic(shapes) }),
   expand(builder, o, { net, scale, inputCoefficients, outputCoefficients }) {
     const layout = unetLayout(net)
-    const { embedding } = addEmbedding(builder, layout, o.parameters, o.t)
+    const { embedding } = addEmbedding(builder, layout, o.parameters, o.t, o.condition)
     const combines = (coefficients: readonly number[]): boolean => coefficients.some((c) => c !== 0)
     const pass = addPass(builder, layout, { parameters: o.parameters, embedding }, asPictures(builder, o.x, net), {
       keep: 'inputs',
