@@ -30,6 +30,10 @@ const STEPS_SHARE = 1 / 8
 const EMA_SHARE = 1 / 20
 const LONGEST_EMA = 0.999
 
+/** Steps of a student, at most. */
+const mostSteps = (steps: NonNullable<NonNullable<DistillRequest['train']>['steps']>, into: number): number =>
+  typeof steps === 'object' && 'total' in steps ? steps.total / into : Math.max(...[steps].flat())
+
 const emaFor = (steps: number): number =>
   Math.min(LONGEST_EMA, Math.max(0.5, Number((1 - 1 / (EMA_SHARE * steps)).toFixed(4))))
 
@@ -43,16 +47,20 @@ export function studentOptions(
     throw invalid('into', 'a whole number of students from 1 on, as many as a sample takes evaluations', into)
   }
   const { raw, options } = teacher
-  const { ode: _, train, ...kept } = raw as { ode?: object; train?: object; flow?: object }
+  const { ode: _, train, flow, ...kept } = raw as { ode?: object; train?: object; flow?: Record<string, unknown> }
+  // the chain as it was resolved for the teacher: defaults may have changed since
+  const { schedule: __, n: ___, ...chain } = flow ?? {}
+  const { gammas, interpolant } = options.flow
   const steps = options.train.steps.reduce((sum, count) => sum + count, 0)
   const each = Math.max(1, Math.round((steps * STEPS_SHARE) / into))
   const asked = { kind, into, solver, evaluations, every }
   return {
     ...kept,
+    flow: { ...chain, gammas, interpolant },
     train: {
       ...train,
       steps: each,
-      ema: emaFor(Math.max(...[given.steps ?? each].flat())),
+      ema: emaFor(mostSteps(given.steps ?? each, into)),
       ...given,
     },
     ...(distillKinds[kind].flows && { ode: { sample: { solver: 'euler', steps: 1 } } }),
