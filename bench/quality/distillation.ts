@@ -75,7 +75,7 @@ async function study(set: ToyName, seed: number, name: TeacherName): Promise<voi
       {
         model: { hidden: [64, 64, 64], activation: 'silu', fourier: [1, 2, 4] },
         flow: { gammas: [...gammas], interpolant: 'arc' },
-        train: { batch: BATCH, steps: Math.round(steps / gammas.length), lr: 0.005, ema: 0.99 },
+        train: { batch: BATCH, steps: Math.round(steps / gammas.length), lr: 0.005, warmup: 0, ema: 0.99 },
         device: 'native',
         seed,
       },
