@@ -7,6 +7,10 @@
 
 #include <napi.h>
 
+#if defined(__GLIBC__)
+#include <malloc.h>
+#endif
+
 #include <algorithm>
 #include <chrono>
 #include <cstring>
@@ -572,6 +576,17 @@ Napi::Value quietly(const Napi::CallbackInfo& call) {
   return both;
 }
 
+/**
+ * trimMemory(): gives the system back what the C library keeps of memory that was freed. Drivers compile on several threads,
+ * each of which has an arena of its own, and what one freed there does not serve the others.
+ */
+Napi::Value trim_memory(const Napi::CallbackInfo& call) {
+#if defined(__GLIBC__)
+  malloc_trim(0);
+#endif
+  return call.Env().Undefined();
+}
+
 /** testMath(name, x): a function of native/simd/math.h on each element, for its accuracy test. */
 Napi::Value test_math(const Napi::CallbackInfo& call) {
   const std::string name = call[0].ToString().Utf8Value();
@@ -620,6 +635,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("fmaPeak", Napi::Function::New<safe<fma_peak>>(env, "fmaPeak"));
   exports.Set("lineRoundTrip", Napi::Function::New<safe<line_round_trip>>(env, "lineRoundTrip"));
   exports.Set("quietly", Napi::Function::New<safe<quietly>>(env, "quietly"));
+  exports.Set("trimMemory", Napi::Function::New<safe<trim_memory>>(env, "trimMemory"));
   exports.Set("testMath", Napi::Function::New<safe<test_math>>(env, "testMath"));
   exports.Set("testQuota", Napi::Function::New<safe<test_quota>>(env, "testQuota"));
   exports.Set("testPhilox", Napi::Function::New<safe<test_philox>>(env, "testPhilox"));

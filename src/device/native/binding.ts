@@ -80,6 +80,8 @@ export interface Addon {
   lineRoundTrip(): number
   /** calls `work`; what is written to stderr before it returns is returned in its place. On Windows nothing is kept back */
   quietly<T>(work: () => T): { result: T; printed: string }
+  /** gives the system back what the C library keeps of memory that was freed; nothing where it cannot be asked to */
+  trimMemory(): void
   /** a vector function of native/simd/math.h on each element, for its test */
   testMath(name: string, x: Float32Array): Float32Array
   testPhilox(counter: Uint32Array, key: Uint32Array): Uint32Array

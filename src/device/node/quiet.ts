@@ -3,8 +3,8 @@
  * no Vulkan driver. The native addon keeps stderr for the moment; without it these lines are seen.
  */
 
-import { type Addon, loadAddon } from '../native/binding.js'
 import type { Quietly } from '../webgpu/node/adapter.js'
+import { addonIfThere } from './addon.js'
 
 /** What says nothing to who uses a library: its remedy, where there is one, is in the error that follows. */
 const dawnsOwn = [
@@ -20,14 +20,6 @@ const withoutDawnsOwn = (text: string): string =>
     .filter((line) => !dawnsOwn.some((pattern) => pattern.test(line)))
     .map((line) => `${line}\n`)
     .join('')
-
-function addonIfThere(): Addon | null {
-  try {
-    return loadAddon()
-  } catch {
-    return null
-  }
-}
 
 /** Does some work at once, without Dawn's own lines on stderr; what else is written there meanwhile comes after it. */
 export const quietly: Quietly = (work) => {

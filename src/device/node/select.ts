@@ -9,6 +9,7 @@ import { DeviceError, invalid, printable } from '../../errors.js'
 import type { Device, DeviceKind, VariantsByDevice } from '../device.js'
 import { openReference } from '../reference/device.js'
 import { listAdapters } from './adapters.js'
+import { trimMemory } from './addon.js'
 import { quietly } from './quiet.js'
 
 /** How a device is opened. */
@@ -100,7 +101,8 @@ async function hardwareAdapter(): Promise<string | null> {
 
 async function openWebgpuDevice({ onWarning = warnOnStderr, ...options }: DeviceOptions): Promise<Device> {
   const { openWebgpu } = await import('../webgpu/node/index.js')
-  return openWebgpu({ ...options, variants: variantsFor('webgpu', options), onWarning, quietly })
+  const variants = variantsFor('webgpu', options)
+  return openWebgpu({ ...options, variants, onWarning, quietly, onDisposed: trimMemory })
 }
 
 async function openNativeDevice({ profile, ...options }: DeviceOptions): Promise<Device> {

@@ -52,6 +52,8 @@ export interface WebgpuDeviceOptions {
   readonly onTuned: ((line: string) => void) | null
   /** told now and then while it measures for seconds */
   readonly onTuning?: (line: string) => void
+  /** called when the device has been disposed of */
+  readonly onDisposed?: () => void
 }
 
 export class WebgpuDevice implements Device {
@@ -204,5 +206,6 @@ export class WebgpuDevice implements Device {
     await (await this.safe?.catch(() => undefined))?.dispose()
     this.buffers.releaseAll()
     this.gpu.destroy()
+    this.options.onDisposed?.()
   }
 }

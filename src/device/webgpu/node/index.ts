@@ -41,6 +41,8 @@ export interface WebgpuOptions {
   readonly onWarning?: (message: string) => void
   /** told now and then while variants are measured for seconds; left out: as onWarning */
   readonly onTuning?: (message: string) => void
+  /** called when the device has been disposed of */
+  readonly onDisposed?: () => void
 }
 
 export async function openWebgpu(options: WebgpuOptions = {}): Promise<Device> {
@@ -61,5 +63,6 @@ export async function openWebgpu(options: WebgpuOptions = {}): Promise<Device> {
     openSafe: fast ? safe : null,
     onTuned: autotune === 'off' ? null : onWarning,
     onTuning: options.onTuning ?? onWarning,
+    onDisposed: options.onDisposed,
   })
 }
