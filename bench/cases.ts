@@ -13,13 +13,16 @@ import { fieldOf, type NetShape, pictureShapes, shapes } from './shapes.js'
 
 /**
  * One repetition with a whole network. step: batch drawn, forward, loss, backward, clipping, Adam, average. rk4: one
- * classical Runge–Kutta step. forward: one velocity. trace: an rk4 step with the exact trace beside it.
+ * classical Runge–Kutta step. forward: one velocity. trace: an rk4 step with the exact trace beside it. sample: from noise to
+ * samples, through four sub-flows by two-step Adams–Bashforth in the chain's angle, or through students of one evaluation each.
  */
 export interface NetWork {
-  readonly kind: 'step' | 'rk4' | 'forward' | 'trace'
+  readonly kind: 'step' | 'rk4' | 'forward' | 'trace' | 'sample'
   readonly net: NetShape
   /** B */
   readonly rows: number
+  /** of samples: function evaluations of a row, and whether students take them */
+  readonly sampling?: { readonly evaluations: number; readonly students: boolean }
   /** of our own step; peers do it in float32 */
   readonly precision?: 'mixed'
 }
@@ -32,6 +35,7 @@ export const suites = {
   rk4: 'one RK4 step: four evaluations of the field',
   forward: 'one evaluation of the field',
   trace: 'one RK4 step with the exact trace, tangent products counted',
+  sample: 'samples from noise: a chain of four by its solver, and students of one evaluation each',
   products: 'the three products between hidden layers, with activation or its derivative',
   kernels: 'single kernels',
 } as const
@@ -65,6 +69,12 @@ const ofPictures: Sizing = { first: 1, patience: 6 }
 const SAMPLING_ROWS = 10_000
 const exact: Trace = { kind: 'exact' }
 
+/** Evaluations of a sample, by whom. */
+const samplings = [
+  ...[1, 2, 4].map((evaluations) => [`students-${evaluations}`, { evaluations, students: true }] as const),
+  ...[16, 128].map((evaluations) => [`teacher-${evaluations}`, { evaluations, students: false }] as const),
+]
+
 const make = (
   suite: SuiteName,
   shape: string,
@@ -89,6 +99,13 @@ export const cases: readonly Case[] = [
         make('trace', net.name, traced, (rows) => ({ kind: 'trace', net, rows })),
       ]
     }),
+  ...shapes
+    .filter((net) => net.name === 'rose')
+    .flatMap((net) =>
+      samplings.map(([name, sampling]) =>
+        make('sample', `${net.name}/${name}`, SAMPLING_ROWS, (rows) => ({ kind: 'sample', net, rows, sampling })),
+      ),
+    ),
   ...shapes.flatMap((net) =>
     Object.entries(layerProducts).map(([name, product]) =>
       make('products', `${net.name}/${name}`, net.batch, (rows) => product(net, rows)),
@@ -126,6 +143,8 @@ export function flopsOf(work: Work): number {
       return forward
     case 'rk4':
       return 4 * forward
+    case 'sample':
+      return work.sampling!.evaluations * forward
     case 'trace':
       return 4 * forward * (1 + field.dimension)
   }

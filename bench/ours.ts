@@ -13,8 +13,10 @@ import { flowMatching } from '../src/learn/tasks/flow-matching.js'
 import type { Network } from '../src/networks/network.js'
 import { addIntegration } from '../src/ode/integrate.js'
 import { methods } from '../src/ode/methods.js'
+import { planEvaluations } from '../src/ode/solver.js'
 import { localSteps } from '../src/ode/steps.js'
 import { ProgramBuilder } from '../src/program/program.js'
+import { anglesOf } from '../src/recipes/angles.js'
 import type { NetWork, Work } from './cases.js'
 import type { KernelWork } from './kernel-works.js'
 import type { Runner } from './measure.js'
@@ -98,6 +100,7 @@ function netProgram(work: NetWork, make: Make): Opened {
   const field = fieldOf(work.net)
   const parameters = make(field.parameterLength, field.initialise(1103, 1))
   if (work.kind === 'step') return stepProgram(work, field, parameters, make)
+  if (work.kind === 'sample') return sampleProgram(work, field, make)
 
   const { rows } = work
   const D = field.dimension
@@ -122,6 +125,36 @@ function netProgram(work: NetWork, make: Make): Opened {
       localSteps(methods.rk4, 0, 0.125, 1),
     )
   }
+  return { builder }
+}
+
+/** Step sizes of the teacher: the rose's four. */
+const GAMMAS = [0.01, 0.04, 0.2, null]
+
+/** From noise to samples, as the library carries a block of rows. */
+function sampleProgram({ rows, sampling }: NetWork, field: Network, make: Make): Opened {
+  const { evaluations, students } = sampling!
+  const N = students ? evaluations : GAMMAS.length
+  const P = field.parameterLength
+  const flat = make(N * P)
+  for (let n = 0; n < N; n++) flat.write(field.initialise(1103, n + 1), n * P)
+  const D = field.dimension
+  const builder = new ProgramBuilder()
+  const y = builder.tensor(make(rows * D, normals(rows * D)), [rows, D])
+  const out = builder.tensor(make(rows * D), [rows, D])
+  const through = Array.from({ length: N }, (_, i) => ({ subFlow: N - 1 - i, start: 1, end: 0 }))
+  // a student's evaluation is a step of Euler's through its whole piece
+  const [solver, clock] = students ? (['euler', 'local'] as const) : (['ab2', 'angle'] as const)
+  const settings = { solver, clock, evaluations, steps: 1, rtol: 1e-5, atol: 1e-5 }
+  const chain = students ? through.map(() => null) : anglesOf(GAMMAS.map((gamma) => ({ gamma, path: 'arc' })))
+  const list = planEvaluations(settings, chain, through).flat()
+  addIntegration(
+    builder,
+    field,
+    { parameters: builder.tensor(flat, [N * P]), y, out },
+    new Array<number>(N).fill(1),
+    list,
+  )
   return { builder }
 }
 

@@ -94,7 +94,7 @@ async function startBest(threads: number, switches: readonly string[]): Promise<
 }
 
 function does(work: Work): boolean {
-  if (work.kind !== 'kernel') return work.kind !== 'trace'
+  if (work.kind !== 'kernel') return work.kind !== 'trace' && work.kind !== 'sample'
   return work.kernel === 'mat_mul' || (work.kernel.startsWith('conv2d') && isPlain3x3(work))
 }
 

@@ -57,6 +57,8 @@ describe('bench: cases', () => {
     expect(step).toBeGreaterThan(0.99 * 7.92e9)
     expect(flopsOf({ kind: 'rk4', net: rose, rows: 10_000 })).toBe(8 * 10_000 * products)
     expect(flopsOf({ kind: 'trace', net: rose, rows: 100 })).toBe(8 * 100 * products * 3)
+    const sampling = { evaluations: 16, students: false }
+    expect(flopsOf({ kind: 'sample', net: rose, rows: 100, sampling })).toBe(16 * 100 * 2 * products)
   })
 })
 
