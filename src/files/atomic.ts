@@ -7,7 +7,7 @@
 
 import { createHash, randomBytes } from 'node:crypto'
 import { readlinkSync, type Stats } from 'node:fs'
-import { type FileHandle, lstat, open, readdir, readlink, realpath, rename, rm } from 'node:fs/promises'
+import { lstat, open, readdir, readlink, realpath, rename, rm } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { basename, dirname, join, resolve } from 'node:path'
 import type { Content } from './content.js'
@@ -100,8 +100,16 @@ async function behindLinks(path: string): Promise<string> {
   throw Object.assign(new Error(`${path}: too many symbolic links`), { code: 'ELOOP', path })
 }
 
+/** What is asked of an open file. Node's own type would be one that public types reach, and they need none of Node's. */
+export interface OpenFile {
+  write(bytes: Uint8Array, offset: number, length: number): Promise<{ readonly bytesWritten: number }>
+  chmod(mode: number): Promise<void>
+  chown(uid: number, gid: number): Promise<void>
+  stat(): Promise<{ readonly uid: number; readonly gid: number }>
+}
+
 /** What a file that is written over hands on: permissions, and the owner where we may give it. */
-async function handOn(old: Stats | null, file: FileHandle): Promise<void> {
+async function handOn(old: Stats | null, file: OpenFile): Promise<void> {
   if (!old) return
   await file.chmod(old.mode & 0o7777)
   const { uid, gid } = await file.stat()
@@ -110,7 +118,7 @@ async function handOn(old: Stats | null, file: FileHandle): Promise<void> {
 
 /** Writes `content` to an open file and returns the bytes written; `onChunk` sees each piece as it goes. */
 export async function writeContent(
-  file: FileHandle,
+  file: OpenFile,
   content: Content,
   onChunk?: (chunk: Uint8Array) => void,
 ): Promise<number> {
@@ -145,7 +153,7 @@ export async function writeNewFile(
   path: string,
   content: Content,
   onChunk?: (chunk: Uint8Array) => void,
-  prepare?: (file: FileHandle) => Promise<void>,
+  prepare?: (file: OpenFile) => Promise<void>,
 ): Promise<number> {
   const file = await open(path, 'wx')
   try {

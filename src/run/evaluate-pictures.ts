@@ -15,7 +15,7 @@ import { fid, fidCaution } from '../metrics/frechet.js'
 import { precisionRecall } from '../metrics/neighbours.js'
 import type { ResizeName } from '../metrics/resize.js'
 import { describeSolver, overridden, type SolverOverrides } from '../ode/solver.js'
-import type { ReportQuality } from '../plot/index.js'
+import type { ReportQuality } from '../plot/report.js'
 import type { LocalFlow } from './local-flow.js'
 
 /** The solver's options override the config's for samples. */

@@ -11,7 +11,7 @@ import { loadData } from '../data/load.js'
 import type { LoadedData } from '../data/source.js'
 import { CheckpointError, DataError, invalid } from '../errors.js'
 import { describeSolver, overridden } from '../ode/solver.js'
-import type { ReportCurve, ReportQuality } from '../plot/index.js'
+import type { ReportCurve, ReportQuality } from '../plot/report.js'
 import { type PictureOptions, pictureQuality, someRows } from './evaluate-pictures.js'
 import { type Likelihood, likelihoodOf } from './likelihood.js'
 import type { LocalFlow } from './local-flow.js'
@@ -20,7 +20,7 @@ import { drawCurve, writeReport } from './report.js'
 import { addEvaluation, openRun, type Run, rowKindOf } from './run.js'
 import { sampleCurve } from './sample-curve.js'
 
-export type { ReportCurve, ReportQuality } from '../plot/index.js'
+export type { ReportCurve, ReportQuality } from '../plot/report.js'
 
 /** The parts of the data. Training rows are for pictures alone: papers quote FIDs against them. */
 export type Part = 'train' | 'validation' | 'test'

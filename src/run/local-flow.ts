@@ -18,7 +18,7 @@ import { Flow, type LogProbOptions, refuseCondition } from '../model/flow.js'
 import { overridden } from '../ode/solver.js'
 import type { TrainedNetwork } from '../recipes/recipe.js'
 import type { Progress } from '../recipes/run-recipe.js'
-import { type TrainingCalls, type TrainingRecord, trainAsCalled } from './calls.js'
+import { trainAsCalled } from './calls.js'
 import { type DistillRequest, studentOptions } from './distilling.js'
 import { exportedModel, factsOf, isExported, readExported } from './exporting.js'
 import { type FlowContents, flowModel } from './flow-contents.js'
@@ -26,6 +26,7 @@ import { givenData } from './given-rows.js'
 import { type Likelihood, likelihoodOf } from './likelihood.js'
 import { openRun, readFlow, saveFlow } from './run.js'
 import { distillFlow } from './training.js'
+import type { TrainingCalls, TrainingRecord } from './training-calls.js'
 
 export type { WrittenExport } from '../export/write.js'
 export type {
@@ -37,9 +38,8 @@ export type {
   TrajectoryOptions,
 } from '../model/flow.js'
 export type { Progress } from '../recipes/run-recipe.js'
-export type { TrainingCalls, TrainingRecord } from './calls.js'
 export type { Likelihood } from './likelihood.js'
-export type { Checkpoint } from './session.js'
+export type { Checkpoint, TrainingCalls, TrainingRecord } from './training-calls.js'
 
 /** Settings of `LocalFlow.train`; everything but the data may be left out (see docs/configuration.md). */
 export interface TrainArguments extends TrainOptions, TrainingCalls {

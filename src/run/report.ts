@@ -24,11 +24,10 @@ import {
   lossFigure,
   MOST_COLUMNS,
   pointsFigure,
-  type ReportCurve,
-  type ReportInput,
   renderPng,
   renderReport,
 } from '../plot/index.js'
+import type { ReportCurve, ReportInput } from '../plot/report.js'
 import type { PlannedFit } from '../recipes/recipe.js'
 import { drawPictureFiles, noise, PICTURE_GRID } from './picture-report.js'
 import { type OnRows, rowsTogether } from './rows-together.js'

@@ -5,8 +5,9 @@ import { type Config, configFile, readConfig as read, resolveConfig, resolveData
 import { loadData as load } from '../data/load.js'
 import type { DataOptions } from '../data/options.js'
 import type { LoadedData } from '../data/source.js'
-import { type TrainingCalls, trainAsCalled } from './calls.js'
+import { trainAsCalled } from './calls.js'
 import { LocalFlow } from './local-flow.js'
+import type { TrainingCalls } from './training-calls.js'
 
 /** A config that may know, under a symbol, the file it was read from; copies by { ...config } know it too. */
 export type ReadConfig = Config & {

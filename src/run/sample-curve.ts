@@ -3,7 +3,7 @@
 import type { LoadedData } from '../data/source.js'
 import type { Flow } from '../model/flow.js'
 import { isAdaptive } from '../ode/solver.js'
-import type { ReportCurve } from '../plot/index.js'
+import type { ReportCurve } from '../plot/report.js'
 import { waysThrough } from './compare/ways.js'
 import { openQuality, type QualityPart } from './quality.js'
 

@@ -39,18 +39,7 @@ import {
   type Timings,
 } from './run.js'
 import { distillFlow, type TrainFlowHooks, trainFlow } from './training.js'
-
-/** A place that a training can be taken up from. */
-export interface Checkpoint {
-  /** the run folder that holds it; null where nothing is written */
-  readonly out: string | null
-  /** from 1 */
-  readonly subFlow: number
-  /** steps of this sub-flow that were taken */
-  readonly step: number
-  /** what comes next: more steps, a push of the data, or nothing */
-  readonly phase: 'train' | 'push' | 'done'
-}
+import type { Checkpoint } from './training-calls.js'
 
 /** What a session is told while it goes on. */
 export interface SessionHooks {

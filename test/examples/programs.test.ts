@@ -11,6 +11,8 @@ import { built, workFolder } from '../cli/lfm.js'
 
 const examples = fileURLToPath(new URL('../../examples/', import.meta.url))
 const tsx = fileURLToPath(new URL('../../node_modules/tsx/dist/cli.mjs', import.meta.url))
+// without a process of tsx around it, which would end at once when it is told to
+const loader = String(new URL('../../node_modules/tsx/dist/loader.mjs', import.meta.url))
 const work = workFolder()
 const options = { cwd: work, env: { ...process.env, TMPDIR: work, STEPS: '10', PORT: '0' } }
 
@@ -72,7 +74,7 @@ test('stream-samples', () => {
 })
 
 test('service: requests that meet are answered by one call, and it ends when it is told to', async () => {
-  const service: ChildProcess = spawn(process.execPath, [tsx, join(examples, 'service.ts')], options)
+  const service: ChildProcess = spawn(process.execPath, ['--import', loader, join(examples, 'service.ts')], options)
   const ended = once(service, 'exit')
   const printed: string[] = []
   try {
