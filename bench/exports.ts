@@ -15,11 +15,11 @@ import { loadData } from '../src/data/load.js'
 import { plannedRow } from '../src/data/row-shape.js'
 import { LocalFlow, type SampleOptions, type TrainArguments } from '../src/index.js'
 import { networkFor } from '../src/networks/registry.js'
-import { isAdaptive } from '../src/ode/solver.js'
+import { isAdaptive, overridden } from '../src/ode/solver.js'
 import { normals } from './values.js'
 
 const examples = fileURLToPath(new URL('../examples', import.meta.url))
-const STEPS = 200
+const [STEPS, BATCH, ROWS] = [200, 500, 20_000]
 /** Bytes of a file that onnxruntime-web is still asked about. */
 const ROOM_IN_WASM = 3e8
 
@@ -29,8 +29,8 @@ async function trained(path: string): Promise<LocalFlow> {
   const options: TrainArguments = written as object
   const config = resolveConfig(raw, path)
   if (config.data.kind === 'image-density') {
-    const { train } = await loadData(config.data, { baseDir: dirname(path), seed: config.seed })
-    return LocalFlow.train(train, { ...options, train: { ...options.train, steps: STEPS, warmup: 0 } })
+    const { train } = await loadData({ ...config.data, train: ROWS }, { baseDir: dirname(path), seed: config.seed })
+    return LocalFlow.train(train, { ...options, train: { ...options.train, batch: BATCH, steps: STEPS, warmup: 0 } })
   }
   // without data.size an IDX file says it: MNIST's pictures are 28 × 28
   const { rowShape } = plannedRow(config.data) ?? { rowShape: [1, 28, 28] }
@@ -88,7 +88,9 @@ for (const file of chosen) {
   const bytes = readFileSync(path).length
   const shape = [n, ...flow.rowShape]
   const z = normals(n * flow.field.dimension)
-  const values = Float32Array.from((await flow.decode({ values: z, shape }, solver)).values)
+  // decode has the solver of likelihoods by default, a sampler that of samples
+  const decoded = await flow.decode({ values: z, shape }, { solver: overridden(flow.settings.sample, solver) })
+  const values = Float32Array.from(decoded.values)
   const nodeApart = farthest(await samples(node, path, z, shape), values)
   const webApart = bytes < ROOM_IN_WASM ? farthest(await samples(web, path, z, shape), values).toExponential(1) : '–'
   const used = `${name ?? flow.settings.sample.solver}, ${flow.evaluations?.mean} evaluations`

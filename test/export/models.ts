@@ -7,7 +7,7 @@ import { Flow, type FlowModel } from '../../src/model/flow.js'
 import { mlpNetwork } from '../../src/networks/mlp/mlp.js'
 import type { Network } from '../../src/networks/network.js'
 import { modelSchema, networkFor, resolveModel } from '../../src/networks/registry.js'
-import type { SolverSettings } from '../../src/ode/solver.js'
+import { overridden, type SolverSettings } from '../../src/ode/solver.js'
 import { ProgramBuilder } from '../../src/program/program.js'
 import { anglesOf } from '../../src/recipes/angles.js'
 import { engine } from '../cli/lfm.js'
@@ -65,7 +65,7 @@ export function modelOf(
     version: '0.0.0',
     rowShape,
     scaler,
-    settings: { sample, evaluate: { ...sample, trace: 'exact', probes: 1 }, seed: 3 },
+    settings: { sample, evaluate: { ...sample, steps: 9, trace: 'exact', probes: 1 }, seed: 3 },
     stages: gammas.map((gamma, i) => ({
       parameters: parametersOf(network, 5 + i),
       outputScale: i === 0 ? 1 : 1.25,
@@ -127,7 +127,8 @@ export async function decoded(model: FlowModel, z: Float32Array, options: Export
   const { licence: _, ...overrides } = options
   const { values } = await flow.decode(
     { values: z, shape: [z.length / rowLength(model.rowShape), ...model.rowShape] },
-    overrides,
+    // decode has the solver of likelihoods by default, a sampler that of samples; students have none
+    flow.isFlow ? { solver: overridden(model.settings.sample, overrides) } : overrides,
   )
   await flow.dispose()
   await device.dispose()
