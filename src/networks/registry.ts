@@ -151,23 +151,27 @@ export function networkFor(model: Model, rowShape: readonly number[], { secondTi
   return kind.forTraining(secondTime ? ({ ...spec, condition: 1 } as NetworkSpec) : spec)
 }
 
-/** Parameters of `to` that are those of `from`, a network of the same layers; a second time that only `to` takes has weight 0. */
+/**
+ * Parameters of `to` that are those of `from`, a network of the same layers. A second time that only `to` takes has weight 0;
+ * one that only `from` takes is left out.
+ */
 export function inherited(from: Network, parameters: Float32Array, to: Network): Float32Array {
-  if (from.secondTime || !to.secondTime) return parameters.slice()
-  const { tensor, first } = to.secondTime
-  const wider = new Map(to.toTensors(new Float32Array(to.parameterLength), '').map((named) => [named.name, named]))
+  const time = from.secondTime ?? to.secondTime
+  if (!time || (from.secondTime && to.secondTime)) return parameters.slice()
+  const shapes = new Map(to.toTensors(new Float32Array(to.parameterLength), '').map(({ name, shape }) => [name, shape]))
   const tensors = from.toTensors(parameters, '').map((named): NamedTensor => {
-    if (named.name !== tensor) return named
-    const { shape } = wider.get(tensor)!
+    if (named.name !== time.tensor) return named
+    const shape = shapes.get(time.tensor)!
     const [rows, columns] = shape
     const own = named.shape[1]
     const values = new Float32Array(rows * columns)
+    const behind = Math.min(own, columns) - time.first
     for (let row = 0; row < rows; row++) {
       const weights = named.values.subarray(row * own, (row + 1) * own)
-      values.set(weights.subarray(0, first), row * columns)
-      values.set(weights.subarray(first), row * columns + first + columns - own)
+      values.set(weights.subarray(0, time.first), row * columns)
+      values.set(weights.subarray(own - behind), (row + 1) * columns - behind)
     }
-    return { name: tensor, shape, values }
+    return { name: time.tensor, shape, values }
   })
   return to.fromTensors(new Map(tensors.map((named) => [named.name, named])), '')
 }

@@ -75,6 +75,38 @@ await describeOn(['webgpu', 'native', 'reference'], 'a student', (_, kind) => {
   })
 })
 
+await describeOn(['native', 'reference'], 'a student of any number of steps', (_, kind) => {
+  it('takes a second time, is saved as what it is, and may teach students of any number of steps and flows', async () => {
+    const teacher = await LocalFlow.train(x, {
+      ...settings,
+      model: { ...settings.model, fourier: [0.7] },
+      device: kind,
+    })
+    const student = await teacher.distill({ kind: 'any-step', into: 4, train: { steps: 20 } })
+    expect(student.field.parameterCount - teacher.field.parameterCount).toBe(16)
+    const samples = await student.sample(20)
+    expect(student.evaluations!.mean).toBe(4)
+    await student.sample(20, { evaluations: 1 })
+    expect(student.evaluations!.mean).toBe(1)
+    const folder = join(work, `any-${kind}`)
+    await student.save(folder)
+    expect((await readManifest(folder)).extra).toMatchObject({ stages: ['average'] })
+    const loaded = await LocalFlow.load(folder)
+    expect((await loaded.sample(20)).values).toEqual(samples.values)
+    const [again, flow] = await Promise.all([
+      loaded.distill({ kind: 'any-step', into: 2, train: { steps: 2 } }),
+      loaded.distill({ kind: 'reflow', into: 2, train: { steps: 2 } }),
+    ])
+    expect([again.isFlow, flow.isFlow]).toEqual([false, true])
+    expect(flow.field.parameterCount).toBe(teacher.field.parameterCount)
+    for (const one of [again, flow]) expect((await one.sample(5)).values.every(Number.isFinite)).toBe(true)
+    await expect(loaded.distill({ kind: 'pairs', into: 2 })).rejects.toThrow(
+      /take its own teacher, or the kind any-step or/,
+    )
+    for (const model of [teacher, student, loaded, again, flow]) await model.dispose()
+  })
+})
+
 await describeOn(['native', 'reference'], 'what a student cannot do', (_, kind) => {
   let student: LocalFlow
   let teacher: LocalFlow

@@ -251,6 +251,8 @@ describe('a second time', () => {
     const found = velocity(handed, [0.7], [0.2, 0.5])
     expect(worst(found, velocity(Float64Array.from(parameters), [0.7], [], one))).toBeLessThan(1e-12)
     expect(field.parameterCount - one.parameterCount).toBe(4 * small.width * small.width)
+    // and back
+    expect(inherited(field, Float32Array.from(handed), one)).toEqual(parameters)
   })
 })
 
