@@ -6,6 +6,7 @@
 import { readdirSync } from 'node:fs'
 import process from 'node:process'
 import { setTimeout as wait } from 'node:timers/promises'
+import { trimMemory } from '../../dist/device/node/addon.js'
 import { LocalFlow } from '../../dist/index.js'
 
 const [device, cycles] = [process.argv[2], Number(process.argv[3])]
@@ -29,6 +30,8 @@ for (let cycle = 1; cycle <= cycles; cycle++) {
     globalThis.gc()
     await wait(5)
   }
+  // nor is what the allocator keeps of it anybody's
+  trimMemory()
   const { rss, heapUsed } = process.memoryUsage()
   const held = { cycle, threads: count('/proc/self/task'), descriptors: count('/proc/self/fd') }
   console.log(JSON.stringify({ ...held, residentMiB: mib(rss), heapMiB: mib(heapUsed) }))
