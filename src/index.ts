@@ -67,6 +67,7 @@ export {
   type TrainingCalls,
   type TrainingRecord,
   type TrajectoryOptions,
+  type ValidationLoss,
   type WrittenExport,
 } from './run/local-flow.js'
 export { type ReadConfig, type RunArguments, readConfig, run } from './run/run-config.js'

@@ -198,6 +198,7 @@ export function progressDisplay(
     if (p.phase === 'push') work.push(`pushing the data through it: ${p.rows}/${p.of} rows`)
     else {
       work.push(`step ${p.step}/${p.steps}`, `loss ${p.loss.toFixed(4)}`)
+      if (p.validationLoss != null) work.push(`validation ${p.validationLoss.toFixed(4)}`)
       if (p.skipped > 0) work.push(`${p.skipped} steps skipped`)
     }
     const speed: string[] = []

@@ -8,7 +8,7 @@ import type { DeviceKind } from '../device/device.js'
 import { stepProfile } from '../device/profile.js'
 import { bytesText } from '../learn/estimate.js'
 import { refuseDistillation } from '../run/distilling.js'
-import { finalLosses } from '../run/report.js'
+import { finalLosses, validationLosses } from '../run/report.js'
 import { stepMs } from '../run/session.js'
 import { placeOf, type TrainedRun, type TrainRequest, trainRun } from '../run/train-run.js'
 import { printProfile, readProfile } from './device.js'
@@ -129,7 +129,7 @@ async function printRun(
   { json, profile: profiled, out }: TrainCommandOptions,
   wall: number,
 ): Promise<void> {
-  const { device, contents, timings, trained, losses, report, resumedFrom: from } = run
+  const { device, contents, timings, trained, losses, validation, report, resumedFrom: from } = run
   const { info } = device
   const { steps, batch } = contents.options.train
   const profile = profiled ? await readProfile(device, stepProfile) : null
@@ -141,6 +141,7 @@ async function printRun(
       subFlows: steps.length,
       steps: timings.stepsTaken,
       finalLosses: finalLosses(losses),
+      validationLosses: validationLosses(validation, contents.options.train.patience > 0),
       seconds: timings.seconds,
       pushSeconds: timings.pushSeconds,
       stepMs: stepMs(trained, timings),

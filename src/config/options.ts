@@ -313,6 +313,17 @@ export interface TrainingOptions {
    * 500.
    */
   checkpointEvery?: number | 'off' | false | null
+  /**
+   * Steps between two validation losses, where there are validation rows: the loss on up to 8192 of them, with the same
+   * noise each time; off: none. Takes a whole number from 1 on, or off. Default: 500.
+   */
+  validateEvery?: number | 'off' | false | null
+  /**
+   * Validation losses in a row, none of them better than the best before, after which a sub-flow stops; its best
+   * parameters become the model. off: all steps are taken, and the last parameters are the model. Takes a whole number
+   * from 1 on, or off. Default: off.
+   */
+  patience?: number | 'off' | false | null
   /** Steps between two rows of the loss history. Takes a whole number from 1 on. Default: 50. */
   logEvery?: number
   /**

@@ -163,6 +163,16 @@ export const trainSchema = z.strictObject({
     'a whole number from 1 on',
     'Steps between two checkpoints; off: only at the end of a sub-flow.',
   ).prefault(500),
+  validateEvery: offOr(
+    count(),
+    'a whole number from 1 on',
+    'Steps between two validation losses, where there are validation rows: the loss on up to 8192 of them, with the same noise each time; off: none.',
+  ).prefault(500),
+  patience: offOr(
+    count(),
+    'a whole number from 1 on',
+    'Validation losses in a row, none of them better than the best before, after which a sub-flow stops; its best parameters become the model. off: all steps are taken, and the last parameters are the model.',
+  ).prefault('off'),
   logEvery: count('Steps between two rows of the loss history.').default(50),
   recompute: flag(
     'Compute the inside of the blocks of a unet again in the backward pass, instead of keeping it: less memory, a third more work.',

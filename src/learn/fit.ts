@@ -25,6 +25,15 @@ import { type OptimizerSettings, optimizerTable } from './optimizer.js'
 import type { PoolBuffers } from './pool.js'
 import { LOSS_RING, readRing, runSteps } from './step-runs.js'
 import type { Task } from './task.js'
+import {
+  bestOf,
+  isExhausted,
+  noValidation,
+  openValidator,
+  type ValidationSettings,
+  type ValidationState,
+  type Validator,
+} from './validation.js'
 
 export type Precision = 'float32' | 'mixed'
 
@@ -58,6 +67,22 @@ export interface TrainingState {
   readonly m: Float32Array
   readonly v: Float32Array
   readonly average: Float32Array | null
+  /** left out: nothing was measured */
+  readonly validation?: ValidationState
+}
+
+/** The parameters that a fit ends with: of the least validation loss where these are kept, else the average where one is. */
+export const modelOf = ({ validation, average, parameters }: TrainingState): Float32Array =>
+  validation?.best ?? average ?? parameters
+
+/** A validation loss, as it is measured. */
+export interface Measured {
+  readonly step: number
+  readonly loss: number
+  /** whether no loss before was less */
+  readonly best: boolean
+  /** whether the fit stops here, its patience being exhausted */
+  readonly stops: boolean
 }
 
 export interface FitHooks {
@@ -68,6 +93,9 @@ export interface FitHooks {
   readonly checkpointEvery: number
   /** what is made anew on the device every so many steps, told before each such stretch which one it is, from 0 */
   readonly renewal?: { readonly every: number; renew(stretch: number): Promise<void> }
+  /** rows to validate on; null or left out: none */
+  readonly validation?: ValidationSettings | null
+  readonly onValidation?: (measured: Measured) => void
 }
 
 /** What the steps taken here have cost so far. */
@@ -126,6 +154,7 @@ export async function* fitNetwork(
     return buffer
   }
   let executable: Executable | undefined
+  let validator: Validator | undefined
   try {
     const parameters = make(P, start.parameters)
     const [m, v] = [make(P, start.m), make(P, start.v)]
@@ -167,6 +196,28 @@ export async function* fitNetwork(
     })
     executable = await device.compile(program.build())
 
+    const { validation = null } = hooks
+    const patience = validation?.patience ?? 0
+    let measured = start.validation ?? noValidation
+    // who is not patient any more takes the last parameters
+    if (patience === 0) measured = { ...measured, best: null }
+    const kept = patience > 0 ? make(P, measured.best ?? undefined) : null
+    if (validation) {
+      const fit = { ...settings, batch: settings.batch / (settings.microBatches ?? 1), ...validation }
+      validator = await openValidator(device, network, task, validation.pool, scale, fit, average ?? parameters)
+    }
+    /** Measures, and keeps the parameters where they are the best so far. */
+    const validate = async (): Promise<void> => {
+      const loss = await validator!.measure()
+      measured = { ...measured, steps: [...measured.steps, step], losses: [...measured.losses, loss] }
+      const best = bestOf(measured.losses) === measured.losses.length - 1
+      if (best && kept) {
+        device.copy(average ?? parameters, 0, kept, 0, P)
+        measured = { ...measured, best: (await kept.read()) as Float32Array }
+      }
+      hooks.onValidation?.({ step, loss, best, stops: isExhausted(measured, patience) })
+    }
+
     const snapshot = async (): Promise<TrainingState> => {
       const [p, first, second, mean, now] = await Promise.all([
         parameters.read(),
@@ -185,6 +236,7 @@ export async function* fitNetwork(
         m: first as Float32Array,
         v: second as Float32Array,
         average: mean as Float32Array | null,
+        ...(measured.steps.length > 0 && { validation: measured }),
       }
     }
 
@@ -196,7 +248,14 @@ export async function* fitNetwork(
       return { state: now, seconds, stepsTaken: now.step - start.step, variants }
     }
     const pace = { steps: 1 }
-    while (step < settings.steps) {
+    const due = (): boolean =>
+      validation !== null &&
+      step > 0 &&
+      (step % validation.every === 0 || step === settings.steps) &&
+      measured.steps.at(-1) !== step
+    // where the steps before were stopped between a step and its measurement
+    if (due()) await validate()
+    while (step < settings.steps && !isExhausted(measured, patience)) {
       const toCheckpoint = hooks.checkpointEvery > 0 ? hooks.checkpointEvery - (step % hooks.checkpointEvery) : Infinity
       const { renewal } = hooks
       const toRenewal = renewal ? renewal.every - (step % renewal.every) : Infinity
@@ -205,7 +264,8 @@ export async function* fitNetwork(
         await renewal.renew(Math.floor(step / renewal.every))
         seconds += (performance.now() - began) / 1000
       }
-      const end = Math.min(settings.steps, step + Math.min(toCheckpoint, toRenewal))
+      const toValidation = validation ? validation.every - (step % validation.every) : Infinity
+      const end = Math.min(settings.steps, step + Math.min(toCheckpoint, toRenewal, toValidation))
       let last = performance.now()
       try {
         for await (const look of runSteps({ executable, ring, state }, step, end, pace, hooks.signal)) {
@@ -231,11 +291,16 @@ export async function* fitNetwork(
         }
         throw error
       }
-      if (step < settings.steps && toCheckpoint <= toRenewal) yield await standing()
+      const began = performance.now()
+      if (due()) await validate()
+      seconds += (performance.now() - began) / 1000
+      const goesOn = step < settings.steps && !isExhausted(measured, patience)
+      if (goesOn && toCheckpoint <= Math.min(toRenewal, toValidation)) yield await standing()
     }
     return await standing()
   } finally {
     executable?.dispose()
+    validator?.dispose()
     for (const buffer of buffers) buffer.dispose()
   }
 }

@@ -20,6 +20,8 @@ export interface LossSeries {
   steps: ArrayLike<number>
   /** Mean squared error for a dimension at these steps. */
   loss: ArrayLike<number>
+  /** Losses on rows that are not learnt from, and the steps after which they were measured; drawn as dots with a line. */
+  validation?: { steps: ArrayLike<number>; loss: ArrayLike<number> }
   /** The least loss that any field can reach, where it is known; drawn as a dashed line. */
   floor?: number
   /** The loss in the heading, to agree with a table beside the figure. Default: where the moving mean ends. */
@@ -100,6 +102,7 @@ interface Curve {
   /** height of the dashed line */
   line?: number
   rows: readonly Row[]
+  validation: readonly { step: number; value: number }[]
   /** values that were recorded, thinned; those above or below the frame, or not above zero on a logarithmic scale */
   recorded: number
   outside: number
@@ -109,7 +112,7 @@ interface Curve {
 }
 
 function curveOf(
-  { label, note, steps, loss, floor, final }: LossSeries,
+  { label, note, steps, loss, validation, floor, final }: LossSeries,
   quantity: 'loss' | 'excess',
   scale: 'auto' | 'log' | 'linear',
 ): Curve {
@@ -121,15 +124,31 @@ function curveOf(
   const log = positive.length > 0 && (scale === 'log' || (scale === 'auto' && falls > 8))
   const rows = log ? all.filter((row) => row.value > 0 && row.mean > 0) : all
   const line = quantity === 'loss' && floor !== undefined && !(log && floor <= 0) ? floor : undefined
-  const domain = valueDomain(rows, line, log)
+  const validated = Array.from(validation?.steps ?? [], (step, i) => ({
+    step,
+    value: validation!.loss[i] - subtracted,
+  })).filter(({ value }) => Number.isFinite(value) && !(log && value <= 0))
+  const domain = valueDomain(rows, validated, line, log)
   const ticks = log ? { values: logTicks(domain), format: '~g', labelWidth: 36 } : linearTicks(domain, 4)
   const outside = all.filter(({ value }) => !(value >= domain[0] && value <= domain[1])).length
-  const shown = { line, rows, recorded: all.length, outside, log, domain, ticks }
+  const shown = { line, rows, validation: validated, recorded: all.length, outside, log, domain, ticks }
   return { label, note, final: final === undefined ? means.at(-1) : final - subtracted, ...shown }
 }
 
 function lossPanel(
-  { label, note, final, line, rows, recorded, outside, log, domain, ticks: { labelWidth: _, ...ticks } }: Curve,
+  {
+    label,
+    note,
+    final,
+    line,
+    rows,
+    validation,
+    recorded,
+    outside,
+    log,
+    domain,
+    ticks: { labelWidth: _, ...ticks },
+  }: Curve,
   place: { x: number; y: number; xTitle: string; yTitle: string; titleX: number },
 ): GroupMark {
   const heading = [text(label, 0, -9, { size: SIZE.label, bold: true })]
@@ -151,11 +170,15 @@ function lossPanel(
   })
   const inside: Mark[] = [curve('value', COLOR.accentLight, 0.8), curve('mean', COLOR.accent, 1.8)]
   if (line !== undefined) inside.push(floorLine(line))
+  if (validation.length > 0) inside.push(...validationMarks())
   const end = rows.at(-1)?.step ?? 1
   return panel(
     { x: place.x, y: place.y, width: WIDTH, height: HEIGHT, frame: true },
     {
-      data: [{ name: 'rows', values: [...rows] }],
+      data: [
+        { name: 'rows', values: [...rows] },
+        { name: 'validation', values: [...validation] },
+      ],
       scales: [
         {
           name: 'step',
@@ -208,6 +231,19 @@ function lossPanel(
   )
 }
 
+function validationMarks(): Mark[] {
+  const place = { x: { scale: 'step', field: 'step' }, y: { scale: 'value', field: 'value' } }
+  const from = { data: 'validation' }
+  return [
+    {
+      type: 'line',
+      from,
+      encode: { enter: { ...place, stroke: { value: COLOR.ink }, strokeWidth: { value: 1 } } },
+    },
+    { type: 'symbol', from, encode: { enter: { ...place, fill: { value: COLOR.ink }, size: { value: 12 } } } },
+  ]
+}
+
 function floorLine(floor: number): Mark {
   return {
     type: 'rule',
@@ -244,12 +280,18 @@ function smoothed(steps: ArrayLike<number>, loss: ArrayLike<number>, subtracted:
   return rows.filter((_, i) => i % stride === 0 || i === rows.length - 1)
 }
 
-/** The vertical range: all of the moving mean and the floor, and all recorded values but the outermost 1 % on each side. */
-function valueDomain(rows: readonly Row[], floor: number | undefined, log: boolean): [number, number] {
+/** The vertical range: all of the moving mean, the validation losses and the floor, and all recorded values but the outermost 1 % on each side. */
+function valueDomain(
+  rows: readonly Row[],
+  validation: readonly { value: number }[],
+  floor: number | undefined,
+  log: boolean,
+): [number, number] {
   if (rows.length === 0) return log ? [0.1, 1] : [0, 1]
   const values = rows.map((row) => row.value).sort((a, b) => a - b)
   const shown = [values[Math.floor(0.01 * (values.length - 1))], values[Math.ceil(0.99 * (values.length - 1))]]
   for (const row of rows) shown.push(row.mean)
+  for (const { value } of validation) shown.push(value)
   if (floor !== undefined) shown.push(floor)
   const [low, high] = [Math.min(...shown), Math.max(...shown)]
   if (log) return [Math.max(low, high * LEAST_SHOWN) / 1.15, high * 1.15]

@@ -21,6 +21,8 @@ export interface ReportSubFlow {
   parameters: number
   /** Mean squared error for a dimension, averaged over the last steps; null before any. */
   finalLoss: number | null
+  /** Loss on validation rows, of the parameters that are the model; null or left out where there are none. */
+  validationLoss?: number | null
   /** `finalLoss` less the least loss that any field can reach, where that is known. */
   excessLoss?: number | null
 }
@@ -383,6 +385,7 @@ function chains({ pictures, data, subFlows, columns }: ReportInput): string[] {
 function losses({ pictures, subFlows }: ReportInput): string[] {
   const ends = (values: readonly (number | null | undefined)[]): string =>
     list(values.map((value) => (given(value) ? formatNumber(value, 4) : 'nothing recorded')))
+  const validated = subFlows.some(({ validationLoss }) => given(validationLoss))
   const cut = 'The numbers are the means of the last tenth of the steps, as in the table of sub-flows.'
   return [
     figure({
@@ -392,7 +395,8 @@ function losses({ pictures, subFlows }: ReportInput): string[] {
       alt: `The loss of each sub-flow against training steps; at the end ${ends(subFlows.map(({ finalLoss }) => finalLoss))}.`,
       caption:
         'Training loss of each sub-flow, recorded values light, their moving mean dark. Most of it is noise that no network ' +
-        `can predict; where the least possible loss is known, it is the dashed line. ${cut}`,
+        'can predict; where the least possible loss is known, it is the dashed line.' +
+        `${validated ? ' Dots: the loss on validation rows, with the same noise each time.' : ''} ${cut}`,
     }),
     figure({
       title: 'Excess loss',
@@ -486,16 +490,20 @@ function curve({ curve, pictures }: ReportInput): string {
 }
 
 function subFlowTable({ subFlows }: ReportInput): string {
+  const number = (loss: number | null | undefined): string => (given(loss) ? formatNumber(loss, 4) : '–')
   const excess = subFlows.some((subFlow) => given(subFlow.excessLoss))
-  const head = ['Sub-flow', 'γ', 'Interpolant', 'Steps', 'Parameters', 'Final loss', ...(excess ? ['Excess loss'] : [])]
-  const rows = subFlows.map(({ gamma, note, interpolant, steps, parameters, finalLoss, excessLoss }, i) => [
+  const validated = subFlows.some((subFlow) => given(subFlow.validationLoss))
+  const more = [...(excess ? ['Excess loss'] : []), ...(validated ? ['Validation loss'] : [])]
+  const head = ['Sub-flow', 'γ', 'Interpolant', 'Steps', 'Parameters', 'Final loss', ...more]
+  const rows = subFlows.map(({ gamma, note, interpolant, steps, parameters, ...loss }, i) => [
     String(i + 1),
     gamma === null ? (note ?? 'free') : String(gamma),
     interpolant,
     formatNumber(steps),
     formatNumber(parameters),
-    given(finalLoss) ? formatNumber(finalLoss, 4) : '–',
-    ...(excess ? [given(excessLoss) ? formatNumber(excessLoss, 4) : '–'] : []),
+    number(loss.finalLoss),
+    ...(excess ? [number(loss.excessLoss)] : []),
+    ...(validated ? [number(loss.validationLoss)] : []),
   ])
   return `<section>
 <h2>Sub-flows</h2>

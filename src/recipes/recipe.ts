@@ -50,6 +50,8 @@ export interface RecipeSettings<Own = unknown> {
   readonly own: Own
   /** steps between two checkpoints; 0: none */
   readonly checkpointEvery: number
+  /** steps between two validation losses (0: none), and how many without a better one end a fit (0: no number does) */
+  readonly validation?: { readonly every: number; readonly patience: number }
 }
 
 /** One network that is to be fitted. */
@@ -114,6 +116,8 @@ export interface RecipeContext<Own = unknown> {
   readonly network: Network
   /** X_0 [n, D], already scaled, or pixels; null where all rows are made */
   readonly data: PoolValues | null
+  /** rows that are not learnt from, as the data are; null or left out: none */
+  readonly validation?: PoolValues | null
   /** the model that students learn from, on the same device */
   readonly teacher?: Flow
   readonly settings: RecipeSettings<Own>

@@ -4,12 +4,20 @@
  * bit-identical to not having stopped.
  */
 
-import { mergeVariants } from '../device/device.js'
+import { type DeviceBuffer, mergeVariants } from '../device/device.js'
 import { targetSpread } from '../learn/closed-forms.js'
-import { type FitState, fitNetwork, freshState, type StepsSpent, type TrainingState } from '../learn/fit.js'
+import {
+  type FitState,
+  fitNetwork,
+  freshState,
+  type Measured,
+  modelOf,
+  type StepsSpent,
+  type TrainingState,
+} from '../learn/fit.js'
 import { disposePool, type Pool, type PoolColumns, type PoolValues, uploadPool } from '../learn/pool.js'
 import type { Evaluations } from '../ode/solver.js'
-import { PairRenewal } from './optimal-pairs.js'
+import { optimalPairs, PairRenewal, type PairSettings } from './optimal-pairs.js'
 import type { Recipe, RecipeContext, RecipeState, RowStream, TrainedNetwork } from './recipe.js'
 
 /** What the steps and pools of this call have cost so far; those before `start` are not in it. */
@@ -47,6 +55,8 @@ export type Progress =
       readonly steps: number
       /** mean loss of the steps since the last report */
       readonly loss: number
+      /** the last one of this sub-flow; null before any */
+      readonly validationLoss?: number | null
       /** since the last report */
       readonly stepsPerSecond: number
       /** steps of this sub-flow that were left out, their gradient not being finite */
@@ -69,6 +79,8 @@ export interface RecipeHooks {
   readonly onProgress?: (progress: Progress) => void
   /** losses of the steps after `first` of a fit */
   readonly onLosses?: (fit: number, first: number, losses: Float32Array) => void
+  /** a validation loss of a fit */
+  readonly onValidation?: (fit: number, measured: Measured) => void
 }
 
 /** Mean variance of the columns, as the model sees them. */
@@ -98,6 +110,7 @@ export async function* runRecipe(
   start: RecipeState | null = null,
 ): AsyncGenerator<RecipeStanding, TrainedRecipe> {
   const { device, network, data, settings, signal } = context
+  const { every, patience } = settings.validation ?? { every: 0, patience: 0 }
   const { fits } = recipe.plan(settings)
   const F = fits.length
   const D = network.dimension
@@ -106,6 +119,8 @@ export async function* runRecipe(
   let columns: PoolColumns | null = start?.pool ?? null
   const stored = columns ?? (data && { left: data })
   let pool: Pool | null = stored && uploadPool(device, stored, D, columns ? 0 : settings.mirror)
+  let unseen: Pool | null =
+    context.validation && every > 0 ? uploadPool(device, { left: context.validation }, D, 0) : null
   const totals = { seconds: 0, stepsTaken: 0, pushSeconds: 0, pushRowEvaluations: 0, skipped: 0 }
   const pushEvaluations: Evaluations[] = []
   let variants: Readonly<Record<string, string>> = {}
@@ -117,6 +132,19 @@ export async function* runRecipe(
     variants: mergeVariants(variants, now?.variants ?? {}),
   })
   try {
+    // what checkpoints do not hold: the pool of a run that had ended, and validation rows
+    for (let number = 1; start && number < Math.min(start.fit, F + 1); number++) {
+      const before = finished.slice(0, number)
+      if (pool && !start.pool) {
+        const made = await recipe.nextPool(context, pool, before)
+        if (made) {
+          disposePool(pool)
+          pool = made.pool
+          columns = await columnsOf(made.pool)
+        }
+      }
+      if (unseen) unseen = await pushed(recipe, context, unseen, before)
+    }
     for (let number = start?.fit ?? 1; number <= F; number++) {
       const { settings: fitted, task, kind, pairs, stream } = fits[number - 1]
       const left = columns?.left ?? data
@@ -142,6 +170,9 @@ export async function* runRecipe(
       const { seed, steps: taken } = fitted
       const assigned = pairs && left && new PairRenewal(left, D, pool!.right!, { ...pairs, seed, steps: taken })
       const rows = (await stream?.open(context)) ?? null
+      const validated = unseen && (pairs || !task.readsRight) ? unseen : null
+      const ends = pairs && validated ? await validationEnds(context, validated, pairs, fitted.seed) : null
+      let validationLoss = resumed?.training?.validation?.losses.at(-1) ?? null
       let step: IteratorResult<FitState, FitState>
       try {
         const renewal = rows ? filling(rows, stream!.every, totals) : (assigned ?? undefined)
@@ -149,7 +180,17 @@ export async function* runRecipe(
           renewal,
           signal,
           checkpointEvery: settings.checkpointEvery,
-          onLosses: reporter(hooks, number, F, fitted.steps),
+          onLosses: reporter(hooks, number, F, fitted.steps, () => validationLoss),
+          validation: validated && {
+            pool: ends ? { ...validated, right: ends } : validated,
+            timesPerPair: settings.timesPerPair,
+            every,
+            patience,
+          },
+          onValidation: (measured) => {
+            validationLoss = measured.loss
+            hooks.onValidation?.(number, measured)
+          },
         })
         step = await steps.next()
         while (!step.done) {
@@ -160,6 +201,7 @@ export async function* runRecipe(
       } finally {
         if (assigned) assigned.close()
         rows?.dispose()
+        ends?.dispose()
       }
       const trained = step.value
       totals.seconds += trained.seconds
@@ -167,7 +209,7 @@ export async function* runRecipe(
       totals.skipped += trained.state.skipped
       variants = mergeVariants(variants, trained.variants)
       if (number < F) yield standing(trained.state)
-      finished.push({ parameters: trained.state.average ?? trained.state.parameters, outputScale })
+      finished.push({ parameters: modelOf(trained.state), outputScale })
       if (number < F && pool) {
         const began = performance.now()
         const onRows = (rows: number, of: number): void =>
@@ -176,25 +218,66 @@ export async function* runRecipe(
         if (made) {
           disposePool(pool)
           pool = made.pool
-          columns = {
-            left: (await made.pool.left.read()) as Float32Array,
-            ...(made.pool.right && { right: (await made.pool.right.read()) as Float32Array }),
-          }
+          columns = await columnsOf(made.pool)
           pushEvaluations.push(made.evaluations)
           totals.pushRowEvaluations += made.evaluations.mean * made.pool.rows
           variants = mergeVariants(variants, made.variants)
         }
+        if (unseen) unseen = await pushed(recipe, context, unseen, finished)
         totals.pushSeconds += (performance.now() - began) / 1000
       }
+      // the last fit's optimizer stays, for who trains on
+      const last = number === F ? trained.state : null
       yield {
-        state: { finished: [...finished], fit: number + 1, outputScale: 1, training: null, pool: columns },
+        state: { finished: [...finished], fit: number + 1, outputScale: 1, training: last, pool: columns },
         spent: sum(),
       }
     }
     return { networks: finished, ...totals, pushEvaluations, variants }
   } finally {
     if (pool) disposePool(pool)
+    if (unseen) disposePool(unseen)
   }
+}
+
+/** The host's copy of a pool that was made. */
+const columnsOf = async ({ left, right }: Pool): Promise<PoolColumns> => ({
+  left: (await left.read()) as Float32Array,
+  ...(right && { right: (await right.read()) as Float32Array }),
+})
+
+/** Validation rows for the fit after the finished ones, in place of those that are given. */
+async function pushed(
+  recipe: Recipe,
+  context: RecipeContext,
+  rows: Pool,
+  finished: readonly TrainedNetwork[],
+): Promise<Pool | null> {
+  const next = recipe.plan(context.settings).fits[finished.length]
+  // pairs that a model makes are of no rows
+  if (next?.task.readsRight && !next.pairs) {
+    disposePool(rows)
+    return null
+  }
+  const made = await recipe.nextPool({ ...context, onRows: undefined }, rows, finished)
+  if (!made) return rows
+  disposePool(rows)
+  return made.pool
+}
+
+/** Right ends of validation rows, where those of training are assigned: the same all along a fit. */
+async function validationEnds(
+  { device, network, validation, signal }: RecipeContext,
+  { left, rows, reading }: Pool,
+  { block }: PairSettings,
+  seed: number,
+): Promise<DeviceBuffer> {
+  const D = network.dimension
+  // pixels lie packed on the device
+  const values = reading.values === 'pixels' ? validation! : ((await left.read()) as Float32Array)
+  const ends = device.createBuffer(rows * D)
+  ends.write(await optimalPairs(values, D, { block, seed: seed + 1, stretch: 0, signal }))
+  return ends
 }
 
 /** Fills a stream's pool for each stretch of steps; counts what that evaluates. */
@@ -207,7 +290,13 @@ const filling = (rows: RowStream, every: number, totals: { pushRowEvaluations: n
 })
 
 /** Turns the losses of some steps into a progress report. */
-function reporter(hooks: RecipeHooks, subFlow: number, subFlows: number, steps: number) {
+function reporter(
+  hooks: RecipeHooks,
+  subFlow: number,
+  subFlows: number,
+  steps: number,
+  validationLoss: () => number | null,
+) {
   let last = performance.now()
   return (first: number, losses: Float32Array, skipped: number): void => {
     hooks.onLosses?.(subFlow, first, losses)
@@ -219,6 +308,7 @@ function reporter(hooks: RecipeHooks, subFlow: number, subFlows: number, steps: 
       step: first + losses.length,
       steps,
       loss: losses.reduce((sum, loss) => sum + loss, 0) / losses.length,
+      validationLoss: validationLoss(),
       stepsPerSecond: losses.length / Math.max((now - last) / 1000, 1e-9),
       skipped,
     })

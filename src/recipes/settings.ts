@@ -36,6 +36,8 @@ export interface RecipeOptions {
       readonly steps: readonly number[]
       readonly sampling: Sampling
       readonly checkpointEvery: number
+      readonly validateEvery: number
+      readonly patience: number
     }
   readonly ode: { readonly push: SolverSettings }
   readonly distill?: Omit<DistillSettings, 'chain'> & {
@@ -106,6 +108,7 @@ export function recipeSettings(options: RecipeOptions, mirror = 0): RecipeSettin
     pushSolver: ode.push,
     own: distillSettings(options) ?? ownSection(flow),
     checkpointEvery: train.checkpointEvery,
+    validation: { every: train.validateEvery, patience: train.patience },
   }
 }
 

@@ -14,7 +14,7 @@ export async function trainAsCalled(
   request: Omit<TrainRequest, 'folder' | 'onDeviceWarning'>,
   { out, onWarning, ...calls }: TrainingCalls,
 ): Promise<{ contents: FlowContents; device: Device; training: TrainingRecord }> {
-  const { resume, force, signal, onProgress, onCheckpoint } = calls
+  const { resume, force, signal, onProgress, onValidation, onCheckpoint } = calls
   if (!out && (resume || force)) throw invalid('out', 'a run folder, where resume or force is given', out)
   signal?.throwIfAborted()
   const folder = out
@@ -22,15 +22,16 @@ export async function trainAsCalled(
     : null
   const run = await trainRun(
     { ...request, folder, onDeviceWarning: onWarning },
-    { signal, onProgress, onCheckpoint, onWarning: onWarning ?? warnOnStderr },
+    { signal, onProgress, onValidation, onCheckpoint, onWarning: onWarning ?? warnOnStderr },
   )
-  const { contents, device, trained, timings, losses, report, resumedFrom } = run
+  const { contents, device, trained, timings, losses, validation, report, resumedFrom } = run
   if (signal?.aborted) {
     await device.dispose()
     throw signal.reason
   }
   const training: TrainingRecord = {
     losses,
+    validation,
     steps: timings.stepsTaken,
     skipped: trained.skipped,
     seconds: timings.seconds,

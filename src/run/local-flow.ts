@@ -39,7 +39,7 @@ export type {
 } from '../model/flow.js'
 export type { Progress } from '../recipes/run-recipe.js'
 export type { Likelihood } from './likelihood.js'
-export type { Checkpoint, TrainingCalls, TrainingRecord } from './training-calls.js'
+export type { Checkpoint, TrainingCalls, TrainingRecord, ValidationLoss } from './training-calls.js'
 
 /** Settings of `LocalFlow.train`; everything but the data may be left out (see docs/configuration.md). */
 export interface TrainArguments extends TrainOptions, TrainingCalls {
@@ -57,7 +57,7 @@ export interface TrainArguments extends TrainOptions, TrainingCalls {
   standardise?: boolean | Scaler
   /** what a row is. Default: pictures where rows are [C, H, W] of one or three channels, else points */
   rowKind?: RowKind
-  /** rows that are not learnt from, for the report. Default: none, or those of the loaded data */
+  /** rows that are not learnt from: their loss is measured along the training. Default: none, or those of the loaded data */
   validation?: RowsLike
   /** rows that nothing is chosen by, for the report. Default: none, or those of the loaded data */
   test?: RowsLike
@@ -140,7 +140,7 @@ export class LocalFlow extends Flow {
    */
   static async train(given: RowsLike | LoadedData, settings: TrainArguments = {}): Promise<LocalFlow> {
     const { cond, columns, standardise, flips, rowKind, validation, test, ...others } = settings
-    const { out, resume, force, signal, onProgress, onCheckpoint, onWarning, ...rest } = others
+    const { out, resume, force, signal, onProgress, onValidation, onCheckpoint, onWarning, ...rest } = others
     const data = givenData(given, { columns, standardise, flips, rowKind, validation, test })
     refuseCondition(cond)
     const { contents, device, training } = await trainAsCalled(
@@ -151,7 +151,7 @@ export class LocalFlow extends Flow {
         data: null,
         configPath: null,
       },
-      { out, resume, force, signal, onProgress, onCheckpoint, onWarning },
+      { out, resume, force, signal, onProgress, onValidation, onCheckpoint, onWarning },
     )
     return new LocalFlow(contents, device, training)
   }

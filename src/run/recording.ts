@@ -3,6 +3,7 @@
 import { createHash } from 'node:crypto'
 import type { Tensor } from '../data/tensor.js'
 import type { RecipeState } from '../recipes/recipe.js'
+import type { ValidationHistory } from './report.js'
 
 /** Losses of all steps, as they come. */
 export class LossLog {
@@ -27,6 +28,37 @@ export class LossLog {
     return this.losses.map((values, i) => {
       const count = i + 1 < subFlow ? this.counts[i] : i + 1 === subFlow ? (training?.step ?? 0) : 0
       return values.subarray(0, Math.min(count, this.counts[i]))
+    })
+  }
+}
+
+/** Validation losses of all sub-flows, as they come. */
+export class ValidationLog {
+  private readonly of: { steps: number[]; losses: number[] }[]
+
+  constructor(fits: number, before: ValidationHistory = []) {
+    this.of = Array.from({ length: fits }, (_, i) => ({
+      steps: [...(before[i]?.steps ?? [])],
+      losses: [...(before[i]?.losses ?? [])],
+    }))
+  }
+
+  add(subFlow: number, step: number, loss: number): void {
+    this.of[subFlow - 1].steps.push(step)
+    this.of[subFlow - 1].losses.push(loss)
+  }
+
+  /** All of them. */
+  get all(): ValidationHistory {
+    return this.of
+  }
+
+  /** Those up to a state of the chain. */
+  until({ fit, training }: RecipeState): ValidationHistory {
+    return this.of.map(({ steps, losses }, i) => {
+      const last = i + 1 < fit ? Infinity : i + 1 === fit ? (training?.step ?? 0) : -1
+      const count = steps.filter((step) => step <= last).length
+      return { steps: steps.slice(0, count), losses: losses.slice(0, count) }
     })
   }
 }

@@ -73,6 +73,7 @@ export const reportFacts: z.ZodType<ReportFacts> = z.looseObject({
       parameters: number,
       finalLoss: number.nullable(),
       excessLoss: numberOrNone,
+      validationLoss: numberOrNone,
     }),
   ),
   batch: number,

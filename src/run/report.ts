@@ -12,6 +12,7 @@ import type { RowValues, Tensor } from '../data/tensor.js'
 import { type Content, writeFileAtomic } from '../files/atomic.js'
 import { cannotWrite } from '../files/reasons.js'
 import { leastLoss } from '../learn/closed-forms.js'
+import { bestOf } from '../learn/validation.js'
 import { slicedWasserstein } from '../metrics/sliced.js'
 import type { Flow } from '../model/flow.js'
 import type { Evaluations } from '../ode/solver.js'
@@ -48,6 +49,7 @@ const pictureFiles = {
 } as const
 
 const LOSS_TABLE = 'losses.csv'
+const VALIDATION_TABLE = 'validation.csv'
 const PAGE = 'report.html'
 
 /** Writes one file of a run folder that is not part of its checkpoint. Throws DataError where that fails. */
@@ -66,7 +68,7 @@ export const savePicture = async (folder: string, name: keyof typeof pictureFile
 
 /** Removes pictures, report and losses of a run that has been replaced. */
 export async function removeReport(folder: string): Promise<void> {
-  const names = [...Object.values(pictureFiles), LOSS_TABLE, PAGE]
+  const names = [...Object.values(pictureFiles), LOSS_TABLE, VALIDATION_TABLE, PAGE]
   await Promise.all(
     names.map((name) =>
       rm(join(folder, name), { force: true }).catch((error) => {
@@ -84,6 +86,9 @@ const UNDRAWN_SAMPLES = 64
 
 /** Loss of every step, in order, for each sub-flow. */
 export type LossHistory = readonly Float32Array[]
+
+/** Validation losses of each sub-flow, and the steps after which they were measured. */
+export type ValidationHistory = readonly { readonly steps: readonly number[]; readonly losses: readonly number[] }[]
 
 /** Means over every `every` steps: [last step, mean loss]. */
 export function thinned(losses: Float32Array, every: number): { steps: number[]; loss: number[] } {
@@ -105,6 +110,13 @@ export const finalLosses = (history: LossHistory): (number | null)[] =>
     return last.reduce((sum, value) => sum + value, 0) / last.length
   })
 
+/**
+ * Validation loss of each sub-flow's parameters as they became the model; null where nothing was measured.
+ * @param kept whether the best ones did (train.patience), else the last
+ */
+export const validationLosses = (history: ValidationHistory, kept: boolean): (number | null)[] =>
+  history.map(({ losses }) => (kept ? losses[bestOf(losses)] : losses.at(-1)) ?? null)
+
 /** Writes the loss history as losses.csv: sub-flow, step, and the mean loss of the steps since the row before. */
 export async function writeLosses(folder: string, history: LossHistory, every: number): Promise<void> {
   const rows = history.flatMap((losses, i) => {
@@ -112,6 +124,12 @@ export async function writeLosses(folder: string, history: LossHistory, every: n
     return steps.map((step, k) => `${i + 1},${step},${loss[k]}`)
   })
   await writeExtra(folder, LOSS_TABLE, `${['sub_flow,step,loss', ...rows].join('\n')}\n`)
+}
+
+/** Writes validation losses as validation.csv: sub-flow, step and loss; nothing where there are none. */
+export async function writeValidation(folder: string, history: ValidationHistory): Promise<void> {
+  const rows = history.flatMap(({ steps, losses }, i) => steps.map((step, k) => `${i + 1},${step},${losses[k]}`))
+  if (rows.length > 0) await writeExtra(folder, VALIDATION_TABLE, `${['sub_flow,step,loss', ...rows].join('\n')}\n`)
 }
 
 /**
@@ -171,6 +189,7 @@ export async function drawPictures(
   fits: readonly PlannedFit[],
   data: Tensor,
   history: LossHistory,
+  validation: ValidationHistory,
   floors: readonly (number | null)[],
   { draw = true, rowKind, columns = null, signal, onProgress }: DrawOptions,
 ): Promise<Drawn> {
@@ -182,7 +201,7 @@ export async function drawPictures(
     const png = typeof picture === 'string' ? await renderPng(picture) : picture
     await writeExtra(folder, pictureFiles[name], png)
   }
-  await drawLosses(fits, history, floors, save)
+  await drawLosses(fits, history, validation, floors, save)
   if (rowKind === 'points') return drawPoints(flow, data, columns, save, signal, onProgress)
   const { files, evaluations } = await drawPictureFiles(flow, data, signal, onProgress)
   for (const [name, png] of Object.entries(files)) await save(name as keyof typeof files, png)
@@ -301,6 +320,7 @@ async function drawPoints(
 async function drawLosses(
   fits: readonly PlannedFit[],
   history: LossHistory,
+  validation: ValidationHistory,
   floors: readonly (number | null)[],
   save: Save,
 ): Promise<void> {
@@ -310,6 +330,7 @@ async function drawLosses(
     label: fits.length === 1 && !fits[0].stream ? 'plain flow matching' : fits[i].settings.name,
     note: fits[i].note,
     ...thinned(losses, every),
+    validation: validation[i] && { steps: validation[i].steps, loss: validation[i].losses },
     floor: floors[i] ?? undefined,
     final: final[i] ?? undefined,
   }))

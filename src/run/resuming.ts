@@ -19,9 +19,10 @@ const free = [
   'train.eps',
   'train.weightDecay',
   'train.clip',
+  'train.patience',
   'ode.push',
 ]
-const quiet = ['train.checkpointEvery', 'train.logEvery', 'ode.sample', 'ode.evaluate', 'device']
+const quiet = ['train.checkpointEvery', 'train.logEvery', 'train.validateEvery', 'ode.sample', 'ode.evaluate', 'device']
 
 /** What a session goes on with. */
 export interface Resumption {
@@ -72,7 +73,9 @@ export function resumeWith(run: Run, options: ResolvedOptions, raw: object, data
   })
   const now = leavesOf({ ...own, ...(compareData && ofData(data)) })
   const changed = differences(before, now).filter((key) => !within(key, quiet))
-  const fixed = changed.filter((key) => !within(key, free))
+  // best parameters that were not kept are gone
+  const kept = run.options.train.patience > 0
+  const fixed = changed.filter((key) => !within(key, free) || (key === 'train.patience' && !kept))
   if (fixed.length > 0) {
     throw new ConfigError(
       `The run in ${folder} was begun with other settings (${fixed.join(', ')}); resume it with the config it was begun ` +
@@ -97,9 +100,11 @@ function keepingSteps(
   { before, now }: { before: Leaves; now: Leaves },
 ): Resumption {
   const { subFlow, step, phase } = manifest.progress
-  const finished = phase === 'done' ? stored.train.steps.length : subFlow - 1
-  const steps = options.train.steps.map((count, i) => (i < finished ? stored.train.steps[i] : count))
-  if (finished < steps.length && steps[finished] < step) {
+  // the last sub-flow of a run that is done may be trained on
+  const finished = subFlow - 1
+  const asked = options.train.steps.map((count, i) => (i < finished ? stored.train.steps[i] : count))
+  const steps = phase === 'done' && asked[finished] <= step ? stored.train.steps : asked
+  if (steps[finished] < step) {
     throw new ConfigError(
       `train.steps ${steps[finished]} is less than the ${step} steps that sub-flow ${subFlow} of the run in ${folder} has ` +
         'taken; give as many, or more.',

@@ -26,6 +26,7 @@ import { CheckpointError, LocalFlowError, TAKEN_FROM_ITS_FOLDER } from '../error
 import { takeFloat32 } from '../files/safetensors.js'
 import type { TrainingState } from '../learn/fit.js'
 import type { PoolColumns } from '../learn/pool.js'
+import { isExhausted, noValidation } from '../learn/validation.js'
 import type { NamedTensor, Network } from '../networks/network.js'
 import type { ReportCurve, ReportEvaluation, ReportQuality } from '../plot/report.js'
 import type { RecipeState } from '../recipes/recipe.js'
@@ -44,7 +45,7 @@ import {
   stageKindsOf,
   subFlowFile,
 } from './opened-run.js'
-import { type LossHistory, type ReportFacts, removeReport } from './report.js'
+import { type LossHistory, type ReportFacts, removeReport, type ValidationHistory } from './report.js'
 
 export { type Run, type RunExtra, rowKindOf } from './opened-run.js'
 
@@ -100,6 +101,8 @@ export interface RunIdentity {
 export interface RunState {
   readonly chain: RecipeState
   readonly losses: LossHistory
+  /** validation losses of each sub-flow; none where nothing was measured */
+  readonly validation: ValidationHistory
   readonly timings: Timings
   /** chosen variants of kernels and composites, by the kind of device */
   readonly variants: VariantsByDevice
@@ -136,7 +139,7 @@ export class RunWriter {
     this.poolOf = resumed?.progress.subFlow ?? 1
   }
 
-  async write({ chain, losses, timings, variants, report, evaluation }: RunState): Promise<RunManifest> {
+  async write({ chain, losses, validation, timings, variants, report, evaluation }: RunState): Promise<RunManifest> {
     const { field, identity } = this
     const { steps: stepsOf } = identity.options.train
     const F = stepsOf.length
@@ -148,15 +151,17 @@ export class RunWriter {
       if (this.written.has(name)) keep.push(name)
       else files[name] = asContent(field.toTensors(parameters, `subflow.${i + 1}.`))
     })
-    if (chain.training) files[TRAINING] = asContent(trainingTensors(field, chain.training, chain.fit))
+    if (chain.training) files[TRAINING] = asContent(trainingTensors(field, chain.training, Math.min(chain.fit, F)))
+    else if (done && this.written.has(TRAINING)) keep.push(TRAINING)
     // the data themselves are read again; a pool that was made is kept while its fit goes on
     if (chain.pool && !done) {
       if (this.written.has(POOL) && this.poolOf === chain.fit) keep.push(POOL)
       else files[POOL] = asContent(poolTensors(chain.pool, field.dimension))
     }
-    files[LOSSES] = asContent(
-      losses.map((values, i) => ({ name: `subflow.${i + 1}.loss`, shape: [values.length], values })),
-    )
+    files[LOSSES] = asContent([
+      ...losses.map((values, i) => ({ name: `subflow.${i + 1}.loss`, shape: [values.length], values })),
+      ...validation.flatMap(({ steps, losses: values }, i) => validationTensors(i + 1, steps, values)),
+    ])
     const extra: RunExtra = {
       rowShape: [...identity.rowShape],
       rowKind: identity.rowKind,
@@ -186,7 +191,7 @@ export class RunWriter {
         seed: identity.options.seed,
         device: identity.device ?? {},
         variants: { ...variants },
-        progress: progressOf(chain, stepsOf),
+        progress: progressOf(chain, identity.options.train),
         timings: { ...timings },
         evaluation,
         extra,
@@ -199,13 +204,16 @@ export class RunWriter {
   }
 }
 
-/** Where a training stands. @param stepsOf of each fit */
-export function progressOf({ fit, training }: RecipeState, stepsOf: readonly number[]): RunManifest['progress'] {
-  const F = stepsOf.length
-  if (fit > F) return { subFlow: F, step: stepsOf[F - 1], phase: 'done' }
+/** Where a training stands. */
+export function progressOf({ fit, training }: RecipeState, { steps, patience }: ResolvedOptions['train']): Place {
+  const F = steps.length
+  if (fit > F) return { subFlow: F, step: steps[F - 1], phase: 'done' }
   const step = training?.step ?? 0
-  return { subFlow: fit, step, phase: step === stepsOf[fit - 1] ? 'push' : 'train' }
+  const ended = step === steps[fit - 1] || isExhausted(training?.validation ?? noValidation, patience)
+  return { subFlow: fit, step, phase: ended ? 'push' : 'train' }
 }
+
+type Place = RunManifest['progress']
 
 function poolTensors({ left, right }: PoolColumns, D: number): NamedTensor[] {
   const shape = [left.length / D, D]
@@ -223,6 +231,17 @@ function trainingTensors(field: Network, state: TrainingState, n: number): Named
     ...field.toTensors(state.m, `optimizer.m.${prefix}`),
     ...field.toTensors(state.v, `optimizer.v.${prefix}`),
     ...(state.average ? field.toTensors(state.average, `ema.${prefix}`) : []),
+    ...(state.validation?.best ? field.toTensors(state.validation.best, `best.${prefix}`) : []),
+  ]
+}
+
+/** Steps are whole numbers below 2^24, or nearly whole: a float32 holds them as they are drawn. */
+function validationTensors(n: number, steps: readonly number[], losses: readonly number[]): NamedTensor[] {
+  if (steps.length === 0) return []
+  const shape = [steps.length]
+  return [
+    { name: `subflow.${n}.validation.step`, shape, values: Float32Array.from(steps) },
+    { name: `subflow.${n}.validation.loss`, shape, values: Float32Array.from(losses) },
   ]
 }
 
@@ -274,6 +293,7 @@ export async function saveFlow(
     await new RunWriter(folder, identity, field, null, force).write({
       chain: { finished, fit: fits.length + 1, outputScale: 1, training: null, pool: null },
       losses: [],
+      validation: [],
       timings: noTimings,
       variants: {},
     })
@@ -316,21 +336,33 @@ export async function addEvaluation(
   }
 }
 
-/** The state to go on from. */
-export async function readState(run: Run): Promise<RunState> {
+/**
+ * The state to go on from.
+ * @param longer train the last sub-flow of a run that is done on
+ */
+export async function readState(run: Run, longer = false): Promise<RunState> {
   const { folder, manifest, options, extra, field } = run
   const { phase, subFlow: number } = manifest.progress
-  const done = phase === 'done'
+  const done = phase === 'done' && !longer
   const F = options.train.steps.length
   const finished = await readFinished(run, done ? F : number - 1, readerOf(run))
   const has = (name: string): boolean => manifest.files.some((file) => file.name === name)
+  const stored = asNamed((await readCheckpointTensors(folder, manifest, LOSSES)).tensors)
+  const validation = options.train.steps.map((_, i) => readValidation(stored, i + 1))
   let training: TrainingState | null = null
+  if (longer && !has(TRAINING)) {
+    throw new CheckpointError(
+      `The run in ${folder} keeps no optimizer with which its last sub-flow could be trained on: it was saved by a program, or ` +
+        'written by an earlier version. Begin a new run.',
+    )
+  }
   if (!done && has(TRAINING)) {
     const tensors = asNamed((await readCheckpointTensors(folder, manifest, TRAINING)).tensors)
     expectRoom(folder, field, tensors)
     const prefix = `subflow.${number}.`
     training = {
-      step: manifest.progress.step,
+      // a sub-flow that stopped early has a loss for each step that it took
+      step: phase === 'done' ? (stored.get(`subflow.${F}.loss`)?.values.length ?? 0) : manifest.progress.step,
       skipped: extra.skipped,
       skippedInARow: extra.skippedInARow,
       lossExponent: extra.lossExponent,
@@ -339,10 +371,12 @@ export async function readState(run: Run): Promise<RunState> {
       m: field.fromTensors(tensors, `optimizer.m.${prefix}`),
       v: field.fromTensors(tensors, `optimizer.v.${prefix}`),
       average: options.train.ema > 0 ? field.fromTensors(tensors, `ema.${prefix}`) : null,
+      ...(validation[number - 1].steps.length > 0 && {
+        validation: { ...validation[number - 1], best: readBest(field, tensors, prefix) },
+      }),
     }
   }
   const pool = !done && has(POOL) ? await readPool(run) : null
-  const stored = asNamed((await readCheckpointTensors(folder, manifest, LOSSES)).tensors)
   const losses = options.train.steps.map((steps, i) => {
     const values = stored.get(`subflow.${i + 1}.loss`)?.values ?? new Float32Array(0)
     if (values.length <= steps) return values
@@ -353,17 +387,30 @@ export async function readState(run: Run): Promise<RunState> {
     chain: {
       finished,
       fit: done ? F + 1 : number,
-      outputScale: extra.scale,
+      outputScale: phase === 'done' ? extra.scales[F - 1] : extra.scale,
       training,
       pool,
     },
     losses,
+    validation,
     timings: { ...noTimings, ...timings },
     variants: manifest.variants,
     report: extra.report,
     evaluation: manifest.evaluation,
   }
 }
+
+/** Validation losses of a sub-flow, as they were measured. */
+function readValidation(stored: ReadonlyMap<string, NamedTensor>, n: number): ValidationHistory[number] {
+  const [steps, losses] = ['step', 'loss'].map((name) => stored.get(`subflow.${n}.validation.${name}`)?.values ?? [])
+  if (steps.length !== losses.length) {
+    throw new CheckpointError(`Sub-flow ${n} has ${losses.length} validation losses at ${steps.length} steps.`)
+  }
+  return { steps: [...steps], losses: [...losses] }
+}
+
+const readBest = (field: Network, tensors: ReadonlyMap<string, NamedTensor>, prefix: string): Float32Array | null =>
+  [...tensors.keys()].some((name) => name.startsWith('best.')) ? field.fromTensors(tensors, `best.${prefix}`) : null
 
 /** The pool of the current fit, if it was made between two fits. Throws CheckpointError where its columns do not fit. */
 async function readPool({ folder, manifest, field: { dimension: D } }: Run): Promise<PoolColumns> {

@@ -17,7 +17,7 @@ import type { Progress, TrainedRecipe } from '../recipes/run-recipe.js'
 import { modelNetwork, recipeOf, recipeSettings } from '../recipes/settings.js'
 import { drawBesideTeacher } from './beside-teacher.js'
 import { type FlowContents, flowModel } from './flow-contents.js'
-import { LossLog } from './recording.js'
+import { LossLog, ValidationLog } from './recording.js'
 import {
   drawPictures,
   finalLosses,
@@ -25,8 +25,11 @@ import {
   leastLosses,
   type ReportFacts,
   removeReport,
+  type ValidationHistory,
+  validationLosses,
   writeLosses,
   writeReport,
+  writeValidation,
 } from './report.js'
 import {
   addTimings,
@@ -39,7 +42,7 @@ import {
   type Timings,
 } from './run.js'
 import { distillFlow, type TrainFlowHooks, trainFlow } from './training.js'
-import type { Checkpoint } from './training-calls.js'
+import type { Checkpoint, ValidationLoss } from './training-calls.js'
 
 /** What a session is told while it goes on. */
 export interface SessionHooks {
@@ -49,6 +52,8 @@ export interface SessionHooks {
   readonly onEstimate?: (estimate: TrainingEstimate) => void
   /** a checkpoint has been reached, and written where there is a folder; training waits */
   readonly onCheckpoint?: (checkpoint: Checkpoint) => unknown
+  /** a validation loss has been measured */
+  readonly onValidation?: (validation: ValidationLoss) => void
   /** the last step was taken; pictures and the report come next, where there is a folder */
   readonly onTrained?: () => void
   /** rows carried for the pictures, of how many */
@@ -80,6 +85,7 @@ export interface SessionResult {
   readonly contents: FlowContents
   readonly trained: TrainedRecipe
   readonly losses: LossHistory
+  readonly validation: ValidationHistory
   /** of all sessions of the run */
   readonly timings: Timings
   /** path of the report; null without a folder */
@@ -88,6 +94,7 @@ export interface SessionResult {
 
 export class Session {
   private readonly log: LossLog
+  private readonly validation: ValidationLog
   private readonly before: Timings
   private readonly options: ResolvedOptions
   private writer: RunWriter | null = null
@@ -107,7 +114,9 @@ export class Session {
     private readonly hooks: SessionHooks,
   ) {
     this.options = identity.options
-    this.log = new LossLog(this.options.train.steps, start?.losses)
+    const { steps } = this.options.train
+    this.log = new LossLog(steps, start?.losses)
+    this.validation = new ValidationLog(steps.length, start?.validation)
     this.before = start?.timings ?? noTimings
   }
 
@@ -123,15 +132,21 @@ export class Session {
       onEstimate: hooks.onEstimate,
       start: start?.chain ?? null,
       onProgress: hooks.onProgress,
+      validation: data.validation,
       onLosses: (subFlow, first, losses) => this.log.add(subFlow, first, losses),
+      onValidation: (subFlow, measured) => {
+        this.validation.add(subFlow, measured.step, measured.loss)
+        hooks.onValidation?.({ subFlow, ...measured })
+      },
       onCheckpoint: async (state, spent) => {
         latest = state
         timings = addTimings(this.before, spent)
         if (folder) {
           const variants = this.variants(spent)
-          await this.write(folder, { chain: state, losses: this.log.until(state), timings, variants })
+          const validation = this.validation.until(state)
+          await this.write(folder, { chain: state, losses: this.log.until(state), validation, timings, variants })
         }
-        await hooks.onCheckpoint?.({ out: folder?.path ?? null, ...progressOf(state, options.train.steps) })
+        await hooks.onCheckpoint?.({ out: folder?.path ?? null, ...progressOf(state, options.train) })
       },
     }
     const { parts, trained } = this.teacher
@@ -143,12 +158,13 @@ export class Session {
     timings = addTimings(this.before, trained)
     const state: RecipeState = latest ?? start!.chain
     const losses = this.log.until(state)
-    if (!folder) return { contents, trained, losses, timings, report: null }
+    const validation = this.validation.until(state)
+    if (!folder) return { contents, trained, losses, validation, timings, report: null }
     const evaluation = latest ? undefined : start?.evaluation
-    const facts = await this.report(folder, contents, trained, timings)
+    const facts = await this.report(folder, contents, trained, timings, { losses, validation })
     const variants = this.variants(trained)
-    await this.write(folder, { chain: state, losses, timings, variants, report: facts, evaluation })
-    return { contents, trained, losses, timings, report: await writeReport(folder.path, facts) }
+    await this.write(folder, { chain: state, losses, validation, timings, variants, report: facts, evaluation })
+    return { contents, trained, losses, validation, timings, report: await writeReport(folder.path, facts) }
   }
 
   /** Writes a checkpoint and the losses up to it. The first one of a new run takes the place of a run that is replaced. */
@@ -159,6 +175,7 @@ export class Session {
     this.saved = await this.writer.write(state)
     if (first) await removeReport(path)
     await writeLosses(path, state.losses, this.options.train.logEvery)
+    await writeValidation(path, state.validation)
   }
 
   /** Those of earlier sessions, where this one did not force others, and its own. */
@@ -189,9 +206,9 @@ export class Session {
     contents: FlowContents,
     chain: TrainedRecipe,
     timings: Timings,
+    { losses, validation }: Pick<SessionResult, 'losses' | 'validation'>,
   ): Promise<ReportFacts> {
     const { options, data, device, identity, hooks } = this
-    const losses = this.log.losses
     const { fits } = recipeOf(options).plan(recipeSettings(options))
     const scales = chain.networks.map(({ outputScale }) => outputScale)
     const least = leastLosses(fits, scales, principalVariances(data))
@@ -203,11 +220,12 @@ export class Session {
       onProgress: hooks.onDrawing,
     }
     const flow = new Flow(flowModel(contents), device, async () => device)
-    const drawn = await drawPictures(folder.path, flow, fits, data.train, losses, least, shown)
+    const drawn = await drawPictures(folder.path, flow, fits, data.train, losses, validation, least, shown)
     const beside = shown.draw ? await this.besideTeacher(folder, flow) : null
     await flow.dispose()
     const { evaluations } = drawn
     const final = finalLosses(losses)
+    const validated = validationLosses(validation, options.train.patience > 0)
     const { info } = device
     const rows = (part: { shape: readonly number[] } | null): number => part?.shape[0] ?? 0
     const remarks = [...data.remarks, ...(identity.changes ?? [])]
@@ -235,10 +253,11 @@ export class Session {
         gamma: kind?.gamma ?? null,
         note,
         interpolant: options.distill ? (flow.isFlow ? 'linear' : '–') : options.flow.interpolant[i],
-        steps: settings.steps,
+        steps: losses[i].length || settings.steps,
         parameters: flow.field.parameterCount,
         finalLoss: final[i],
         excessLoss: least[i] === null || final[i] === null ? null : final[i] - least[i],
+        validationLoss: validated[i],
       })),
       batch: options.train.batch,
       seed: options.seed,

@@ -135,7 +135,9 @@ async function trainInto(
   const [rows, ...rowShape] = loaded.train.shape
   if (!teacher) checkBatch(options, rows)
   const { data, sha256: dataSha256 } = teacher ? { data: loaded, sha256: null } : sameRows(loaded, run)
-  const start = run && (await readState(run))
+  const longer =
+    run?.manifest.progress.phase === 'done' && options.train.steps.at(-1)! > run.options.train.steps.at(-1)!
+  const start = run && (await readState(run, longer))
   if (change) onNote?.(change)
   const device = await openDevice(options.device.kind, {
     variants: options.device.variants,
@@ -166,6 +168,15 @@ async function trainInto(
     const into = folder && { ...folder, force: force ?? false, config: stringify(raw), undrawn }
     session = new Session(device, data, teacher ?? null, identity, into, manifest, start, {
       ...hooks,
+      onValidation: (validation) => {
+        hooks.onValidation?.(validation)
+        const { subFlow, step, stops } = validation
+        if (stops) {
+          onNote?.(
+            `Sub-flow ${subFlow} stops after ${step} steps: no validation loss since is better than the best one's.`,
+          )
+        }
+      },
       onTrained: () => {
         hooks.onTrained?.()
         if (folder && !undrawn) onNote?.('Drawing the pictures of the report.')

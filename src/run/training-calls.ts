@@ -17,6 +17,28 @@ export interface Checkpoint {
   readonly phase: 'train' | 'push' | 'done'
 }
 
+/** A validation loss: that of the parameters which become the model, on rows that are not learnt from. */
+export interface ValidationLoss {
+  /** from 1 */
+  readonly subFlow: number
+  /** steps of this sub-flow that were taken */
+  readonly step: number
+  /** with the same rows, noise and times each time */
+  readonly loss: number
+  /** whether no loss before was less */
+  readonly best: boolean
+  /** whether the sub-flow stops here (train.patience) */
+  readonly stops: boolean
+}
+
+/** Validation losses of a sub-flow. */
+export interface ValidationCurve {
+  /** steps after which it was measured, ascending */
+  readonly steps: readonly number[]
+  /** the losses there */
+  readonly losses: readonly number[]
+}
+
 /** Where a training writes, and who is told of it. The same for `LocalFlow.train` and `run`. */
 export interface TrainingCalls {
   /**
@@ -32,6 +54,8 @@ export interface TrainingCalls {
   signal?: AbortSignal
   /** called about four times a second while steps are taken, and for each block of rows that is pushed */
   onProgress?: (progress: Progress) => void
+  /** called at every validation loss (train.validateEvery), where there are validation rows */
+  onValidation?: (validation: ValidationLoss) => void
   /** called at every checkpoint (train.checkpointEvery, ends of sub-flows and of pushes); training waits for what it returns */
   onCheckpoint?: (checkpoint: Checkpoint) => unknown
   /** told what a reader should know of data and device, a sentence each. Default: a line on stderr */
@@ -42,6 +66,8 @@ export interface TrainingCalls {
 export interface TrainingRecord {
   /** loss of every step, for each sub-flow */
   readonly losses: readonly Float32Array[]
+  /** validation losses of each sub-flow; without a point where there are no validation rows */
+  readonly validation: readonly ValidationCurve[]
   /** steps that were taken, in all sessions of the run */
   readonly steps: number
   /** steps of this session that were skipped, since their gradient was not finite */

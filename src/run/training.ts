@@ -5,7 +5,7 @@ import { kindOfShape, type RowKind } from '../data/kinds.js'
 import { applyScaler, type Scaler } from '../data/scaler.js'
 import { holdsPixels, type Tensor } from '../data/tensor.js'
 import type { Device } from '../device/device.js'
-import { InvalidArgumentError, invalid } from '../errors.js'
+import { ConfigError, InvalidArgumentError, invalid } from '../errors.js'
 import { checkMemory, type EstimatedRows, estimateTraining, type TrainingEstimate } from '../learn/estimate.js'
 import type { PoolValues } from '../learn/pool.js'
 import { expectMixed } from '../learn/precision.js'
@@ -58,6 +58,8 @@ export interface TrainFlowHooks extends RecipeHooks {
   readonly rowKind?: RowKind
   /** mirror pictures at random while the pool is the data */
   readonly flips?: boolean
+  /** rows that are not learnt from, in the units of the data; null or left out: none */
+  readonly validation?: Tensor | null
 }
 
 /** Rows of data as a fit takes them: pixels stay bytes, anything else is float32, standardised as the model's data are. */
@@ -89,12 +91,18 @@ export async function trainFlow(
       `true, with data [${x.shape.join(', ')}]`,
     )
   }
+  if (options.train.patience > 0 && !hooks.validation) {
+    throw new ConfigError(
+      `train.patience is ${options.train.patience}, but there are no validation rows to be patient about: give data.validation a ` +
+        'number of rows (a program: validation), or leave train.patience out.',
+    )
+  }
   const data = poolRows(x, scaler)
   const rows = { count: n, pixels: data instanceof Uint8Array }
   const mirror = hooks.flips ? rowShape.at(-1) : 0
   return fitModel(
     device,
-    { data, rows, mirror },
+    { data, rows, mirror, validation: hooks.validation && poolRows(hooks.validation, scaler) },
     { options, raw, rowShape, rowKind: hooks.rowKind ?? kindOfShape(rowShape), scaler },
     hooks,
   )
@@ -127,12 +135,13 @@ interface Source {
   readonly data: PoolValues | null
   readonly rows: EstimatedRows | null
   readonly mirror?: number
+  readonly validation?: PoolValues | null
   readonly teacher?: Flow
 }
 
 async function fitModel(
   device: Device,
-  { data, rows, mirror, teacher }: Source,
+  { data, rows, mirror, validation, teacher }: Source,
   about: Omit<FlowContents, 'subFlows'>,
   hooks: TrainFlowHooks,
 ): Promise<{ parts: FlowContents; trained: TrainedRecipe }> {
@@ -144,7 +153,7 @@ async function fitModel(
   hooks.onEstimate?.(estimate)
   const recipe = recipeOf(options)
   const settings = recipeSettings(options, mirror)
-  const context = { device, network, data, teacher, settings, signal: hooks.signal }
+  const context = { device, network, data, validation, teacher, settings, signal: hooks.signal }
   const run = runRecipe(recipe, context, hooks, hooks.start ?? null)
   let step = await run.next()
   while (!step.done) {

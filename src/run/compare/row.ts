@@ -21,7 +21,7 @@ import type { RecipeState } from '../../recipes/recipe.js'
 import type { Progress } from '../../recipes/run-recipe.js'
 import { LocalFlow } from '../local-flow.js'
 import type { Quality } from '../quality.js'
-import { LossLog, rowsSha256 } from '../recording.js'
+import { LossLog, rowsSha256, ValidationLog } from '../recording.js'
 import {
   addTimings,
   noTimings,
@@ -103,7 +103,16 @@ const digest = (value: unknown): string => createHash('sha256').update(JSON.stri
 /** What a row's training depends on. */
 export function trainedWith({ config }: PlannedRow): string {
   const { data, model, flow, train, ode, seed } = config
-  return digest({ data, model, flow, train: { ...train, checkpointEvery: 0, logEvery: 0 }, push: ode.push, seed })
+  const { validateEvery, patience, ...own } = train
+  const stops = patience > 0 ? { validateEvery, patience } : {}
+  return digest({
+    data,
+    model,
+    flow,
+    train: { ...own, ...stops, checkpointEvery: 0, logEvery: 0 },
+    push: ode.push,
+    seed,
+  })
 }
 
 /** What its measurements depend on beside that. */
@@ -254,6 +263,7 @@ class RowSession {
     }
     const writer = new RunWriter(folder, identity, networkFor(config.model, rowShape), manifest)
     const log = new LossLog(config.train.steps, start?.losses)
+    const validation = new ValidationLog(config.train.steps.length, start?.validation)
     const before = this.timings
     const variants = start?.variants ?? {}
     const { parts } = await trainFlow(device, data.train, data.scaler, config, raw, {
@@ -262,11 +272,20 @@ class RowSession {
       rowKind: data.rowKind,
       start: start?.chain ?? null,
       onProgress,
+      // methods are held against each other by samples; a loss along the training only stops it
+      validation: config.train.patience > 0 ? data.validation : null,
       onLosses: (fit, first, losses) => log.add(fit, first, losses),
+      onValidation: (fit, { step, loss }) => validation.add(fit, step, loss),
       onCheckpoint: async (chain: RecipeState, spent) => {
         this.timings = addTimings(before, spent)
         const chosen = { ...variants, [device.kind]: mergeVariants(variants[device.kind] ?? {}, spent.variants) }
-        await writer.write({ chain, losses: log.until(chain), timings: this.timings, variants: chosen })
+        await writer.write({
+          chain,
+          losses: log.until(chain),
+          validation: validation.until(chain),
+          timings: this.timings,
+          variants: chosen,
+        })
       },
     })
     return new LocalFlow(parts, device)
