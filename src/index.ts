@@ -67,6 +67,7 @@ export {
   type TrainingCalls,
   type TrainingRecord,
   type TrajectoryOptions,
+  type ValidationCurve,
   type ValidationLoss,
   type WrittenExport,
 } from './run/local-flow.js'

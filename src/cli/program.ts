@@ -78,6 +78,7 @@ program
   .addOption(device())
   .addOption(fast())
   .option('--set <key=value>', 'override a key of the config, such as train.steps=100; may be repeated', collect, [])
+  .option('--tensorboard <folder>', 'write losses and learning rates for TensorBoard there, while they come')
   .option('--resume', 'go on from the last checkpoint of the run folder')
   .option('--force', 'replace the run that the folder holds, once the new one has its first checkpoint')
   .addOption(profile('a training step'))

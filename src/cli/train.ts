@@ -20,6 +20,7 @@ export interface TrainCommandOptions {
   out: string
   device?: DeviceKind | 'auto'
   set: string[]
+  tensorboard?: string
   resume?: boolean
   force?: boolean
   fast?: boolean
@@ -31,8 +32,10 @@ export interface TrainCommandOptions {
 const quoted = (word: string): string => (/^[\w./:=,+@%-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`)
 
 /** The command that was given, but for --resume, --force, --profile and --json. */
-export function commandLine(words: readonly string[], { out, device, fast, set }: TrainCommandOptions): string {
+export function commandLine(words: readonly string[], options: TrainCommandOptions): string {
+  const { out, device, fast, tensorboard, set } = options
   const rest = ['--out', out, ...(device ? ['--device', device] : []), ...(fast ? ['--fast'] : [])]
+  if (tensorboard) rest.push('--tensorboard', tensorboard)
   return ['lfm', ...words, ...rest, ...set.flatMap((assignment) => ['--set', assignment])].map(quoted).join(' ')
 }
 
@@ -63,7 +66,7 @@ export async function runTraining(
   command: string,
   options: TrainCommandOptions,
 ): Promise<void> {
-  const { out, resume, force, fast, profile } = options
+  const { out, tensorboard, resume, force, fast, profile } = options
   const { signal, release } = interruptSignal('Interrupted.')
   const display = progressDisplay(work.options.train.steps)
   const drawing = rowsDisplay('drawing')
@@ -82,6 +85,7 @@ export async function runTraining(
           words: commandWords,
           goOn: `${command} --resume`,
         },
+        tensorboard,
         fast,
         profile,
       },

@@ -133,7 +133,7 @@ export async function* runRecipe(
   })
   try {
     // what checkpoints do not hold: the pool of a run that had ended, and validation rows
-    for (let number = 1; start && number < Math.min(start.fit, F + 1); number++) {
+    for (let number = 1; start && start.fit <= F && number < start.fit; number++) {
       const before = finished.slice(0, number)
       if (pool && !start.pool) {
         const made = await recipe.nextPool(context, pool, before)

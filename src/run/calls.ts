@@ -11,8 +11,8 @@ import type { TrainingCalls, TrainingRecord } from './training-calls.js'
 
 /** Trains as a program asks. The device is the caller's. */
 export async function trainAsCalled(
-  request: Omit<TrainRequest, 'folder' | 'onDeviceWarning'>,
-  { out, onWarning, ...calls }: TrainingCalls,
+  request: Omit<TrainRequest, 'folder' | 'tensorboard' | 'onDeviceWarning'>,
+  { out, tensorboard, onWarning, ...calls }: TrainingCalls,
 ): Promise<{ contents: FlowContents; device: Device; training: TrainingRecord }> {
   const { resume, force, signal, onProgress, onValidation, onCheckpoint } = calls
   if (!out && (resume || force)) throw invalid('out', 'a run folder, where resume or force is given', out)
@@ -21,7 +21,7 @@ export async function trainAsCalled(
     ? { path: out, resume, force, title: basename(out), reproduce: [], goOn: programWords.resume! }
     : null
   const run = await trainRun(
-    { ...request, folder, onDeviceWarning: onWarning },
+    { ...request, folder, tensorboard, onDeviceWarning: onWarning },
     { signal, onProgress, onValidation, onCheckpoint, onWarning: onWarning ?? warnOnStderr },
   )
   const { contents, device, trained, timings, losses, validation, report, resumedFrom } = run

@@ -39,7 +39,13 @@ export type {
 } from '../model/flow.js'
 export type { Progress } from '../recipes/run-recipe.js'
 export type { Likelihood } from './likelihood.js'
-export type { Checkpoint, TrainingCalls, TrainingRecord, ValidationLoss } from './training-calls.js'
+export type {
+  Checkpoint,
+  TrainingCalls,
+  TrainingRecord,
+  ValidationCurve,
+  ValidationLoss,
+} from './training-calls.js'
 
 /** Settings of `LocalFlow.train`; everything but the data may be left out (see docs/configuration.md). */
 export interface TrainArguments extends TrainOptions, TrainingCalls {
@@ -140,7 +146,8 @@ export class LocalFlow extends Flow {
    */
   static async train(given: RowsLike | LoadedData, settings: TrainArguments = {}): Promise<LocalFlow> {
     const { cond, columns, standardise, flips, rowKind, validation, test, ...others } = settings
-    const { out, resume, force, signal, onProgress, onValidation, onCheckpoint, onWarning, ...rest } = others
+    const { out, tensorboard, resume, force, signal, onProgress, onValidation, onCheckpoint, onWarning, ...rest } =
+      others
     const data = givenData(given, { columns, standardise, flips, rowKind, validation, test })
     refuseCondition(cond)
     const { contents, device, training } = await trainAsCalled(
@@ -151,7 +158,7 @@ export class LocalFlow extends Flow {
         data: null,
         configPath: null,
       },
-      { out, resume, force, signal, onProgress, onValidation, onCheckpoint, onWarning },
+      { out, tensorboard, resume, force, signal, onProgress, onValidation, onCheckpoint, onWarning },
     )
     return new LocalFlow(contents, device, training)
   }

@@ -32,6 +32,7 @@ import type { ReportCurve, ReportInput } from '../plot/report.js'
 import type { PlannedFit } from '../recipes/recipe.js'
 import { drawPictureFiles, noise, PICTURE_GRID } from './picture-report.js'
 import { type OnRows, rowsTogether } from './rows-together.js'
+import type { ValidationCurve } from './training-calls.js'
 
 /** A report without its pictures: plain data that a manifest holds. */
 export type ReportFacts = Omit<ReportInput, 'pictures'>
@@ -87,8 +88,8 @@ const UNDRAWN_SAMPLES = 64
 /** Loss of every step, in order, for each sub-flow. */
 export type LossHistory = readonly Float32Array[]
 
-/** Validation losses of each sub-flow, and the steps after which they were measured. */
-export type ValidationHistory = readonly { readonly steps: readonly number[]; readonly losses: readonly number[] }[]
+/** Of each sub-flow; curves without a point where nothing was measured. */
+export type ValidationHistory = readonly ValidationCurve[]
 
 /** Means over every `every` steps: [last step, mean loss]. */
 export function thinned(losses: Float32Array, every: number): { steps: number[]; loss: number[] } {

@@ -43,6 +43,7 @@ import {
 } from './run.js'
 import { distillFlow, type TrainFlowHooks, trainFlow } from './training.js'
 import type { Checkpoint, ValidationLoss } from './training-calls.js'
+import { TrainingEvents } from './training-events.js'
 
 /** What a session is told while it goes on. */
 export interface SessionHooks {
@@ -112,6 +113,8 @@ export class Session {
     private readonly resumed: RunManifest | null,
     private readonly start: RunState | null,
     private readonly hooks: SessionHooks,
+    /** a folder for TensorBoard's events; null: none */
+    private readonly tensorboard: string | null,
   ) {
     this.options = identity.options
     const { steps } = this.options.train
@@ -122,6 +125,8 @@ export class Session {
 
   async run(): Promise<SessionResult> {
     const { options, data, device, start, hooks, folder } = this
+    const { fits } = recipeOf(options).plan(recipeSettings(options))
+    const events = this.tensorboard ? new TrainingEvents(this.tensorboard, fits, options.train.logEvery) : null
     let latest: RecipeState | null = null
     let timings = this.before
     const { raw } = this.identity
@@ -133,9 +138,13 @@ export class Session {
       start: start?.chain ?? null,
       onProgress: hooks.onProgress,
       validation: data.validation,
-      onLosses: (subFlow, first, losses) => this.log.add(subFlow, first, losses),
+      onLosses: (subFlow, first, losses) => {
+        this.log.add(subFlow, first, losses)
+        events?.losses(subFlow, first, losses)
+      },
       onValidation: (subFlow, measured) => {
         this.validation.add(subFlow, measured.step, measured.loss)
+        events?.validation(subFlow, measured.step, measured.loss)
         hooks.onValidation?.({ subFlow, ...measured })
       },
       onCheckpoint: async (state, spent) => {

@@ -58,6 +58,8 @@ export interface TrainRequest {
   readonly configPath: string | null
   /** null: nothing is written */
   readonly folder: TrainFolder | null
+  /** a folder that TensorBoard reads, for losses while they come; default: none */
+  readonly tensorboard?: string
   readonly fast?: boolean
   readonly profile?: boolean
   /** warnings of the device's choice; default: a line on stderr */
@@ -166,22 +168,32 @@ async function trainInto(
     const undrawn = folder && ((await missingForFigures())?.message ?? null)
     if (undrawn) onWarning(`The report will have no pictures. ${undrawn}`)
     const into = folder && { ...folder, force: force ?? false, config: stringify(raw), undrawn }
-    session = new Session(device, data, teacher ?? null, identity, into, manifest, start, {
-      ...hooks,
-      onValidation: (validation) => {
-        hooks.onValidation?.(validation)
-        const { subFlow, step, stops } = validation
-        if (stops) {
-          onNote?.(
-            `Sub-flow ${subFlow} stops after ${step} steps: no validation loss since is better than the best one's.`,
-          )
-        }
+    session = new Session(
+      device,
+      data,
+      teacher ?? null,
+      identity,
+      into,
+      manifest,
+      start,
+      {
+        ...hooks,
+        onValidation: (validation) => {
+          hooks.onValidation?.(validation)
+          const { subFlow, step, stops } = validation
+          if (stops) {
+            onNote?.(
+              `Sub-flow ${subFlow} stops after ${step} steps: no validation loss since is better than the best one's.`,
+            )
+          }
+        },
+        onTrained: () => {
+          hooks.onTrained?.()
+          if (folder && !undrawn) onNote?.('Drawing the pictures of the report.')
+        },
       },
-      onTrained: () => {
-        hooks.onTrained?.()
-        if (folder && !undrawn) onNote?.('Drawing the pictures of the report.')
-      },
-    })
+      request.tensorboard ?? null,
+    )
     if (start) {
       const { fit: subFlow, training } = start.chain
       const N = options.train.steps.length

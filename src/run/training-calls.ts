@@ -46,6 +46,8 @@ export interface TrainingCalls {
    * is written
    */
   out?: string
+  /** a folder for TensorBoard (`tensorboard --logdir`): losses and learning rates while they come. Default: none is written */
+  tensorboard?: string
   /** go on with the run that `out` holds, which was begun with the same rows; docs/programs.md says what may change */
   resume?: boolean
   /** replace the run that `out` holds, once this one has its first checkpoint */

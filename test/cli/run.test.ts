@@ -109,7 +109,9 @@ describe('lfm train', () => {
     json(await train('other', ['seed=4']))
     const other = await tensorBits(join(work, 'other'))
     expect(Object.keys(other)).toEqual(Object.keys(bits))
-    for (const name of Object.keys(bits)) expect(other[name], name).not.toBe(bits[name])
+    // where it was measured is the same whatever the seed
+    const drawn = Object.keys(bits).filter((name) => !name.endsWith('.validation.step'))
+    for (const name of drawn) expect(other[name], name).not.toBe(bits[name])
   })
 
   it('into a folder that holds a run is refused; --force replaces it with all that described it', async () => {

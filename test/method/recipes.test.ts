@@ -74,7 +74,7 @@ await describeOn(['reference', 'native'], 'reflow', (device) => {
         [3, 5],
         [3, 8],
       ].slice(0, 2),
-      [4, null],
+      [4, 8],
     ])
     // pairs of the asked number, other ones in every round
     const pools = whole.checkpoints.map(({ pool }) => pool)
