@@ -40,7 +40,7 @@ async function waysOf(
 ): Promise<{ ways: Way[]; nfe: number }> {
   const whole = await teacher.sample(n, { signal })
   const nfe = teacher.evaluations!.mean
-  const ways: Way[] = [{ title: `Teacher, ${nfe} evaluations`, samples: whole }]
+  const ways: Way[] = [{ title: `Teacher, ${nfe}`, samples: whole }]
   for (const evaluations of jumpsOf(student, [1, 2, 4])) {
     const few = await withFew(teacher, n, evaluations, signal)
     if (few) ways.push({ title: `Teacher, ${evaluations}`, samples: few })
