@@ -5,12 +5,13 @@
  */
 
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import process from 'node:process'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { stringify } from 'yaml'
+import { type MethodRow, methodRows, spread, writeLines } from './gathered.js'
 
 const help = `npm run quality:chains -- [--part choose|try] [--set NAME ...] [--out FOLDER] [--gather]
 
@@ -24,6 +25,8 @@ const plain = (interpolant: string, label: string, time?: object) => ({
   label,
   flow: { recipe: 'plain', gammas: [null], interpolant, ...(time && { time }) },
   train: { steps: 4000 },
+  // four times the steps of a sub-flow's: a single flow bends more
+  ode: { evaluate: { steps: 48 } },
 })
 const chain = (
   label: string,
@@ -126,54 +129,10 @@ function comparison(part: PartName, { data, likelihood }: Compared): object {
   }
 }
 
-interface Spread {
-  readonly mean: number
-  readonly std: number
-  readonly n: number
-}
-
-interface Row {
+interface Row extends MethodRow {
   readonly part: PartName
   readonly set: string
-  readonly method: string
-  readonly label: string
-  readonly kl: Spread | null
-  readonly nll: Spread
-  /** sliced W2 of samples by the best solver, at numbers of evaluations */
-  readonly distances: Readonly<Record<string, Spread>>
-  readonly floor: Spread
-  readonly machine: string
 }
-
-interface Gathered {
-  readonly floor: Spread
-  readonly machines: readonly string[]
-  readonly blocks: readonly {
-    readonly methods: readonly {
-      readonly name: string
-      readonly label: string
-      readonly kl: Spread | null
-      readonly nll: Spread
-      readonly points: readonly { readonly allowed: number; readonly best: { readonly distance: Spread } | null }[]
-    }[]
-  }[]
-}
-
-function rowsOf(part: PartName, set: string, { floor, machines, blocks }: Gathered): Row[] {
-  return blocks[0].methods.map(({ name, label, kl, nll, points }) => ({
-    part,
-    set,
-    method: name,
-    label,
-    kl,
-    nll,
-    distances: Object.fromEntries(points.flatMap(({ allowed, best }) => (best ? [[allowed, best.distance]] : []))),
-    floor,
-    machine: machines.join(', '),
-  }))
-}
-
-const text = ({ mean, std, n }: Spread): string => (n > 1 ? `${mean.toFixed(3)} ± ${std.toFixed(3)}` : mean.toFixed(3))
 
 /** One table a part: KL or NLL, and beside it sliced W2 at 8 evaluations. */
 function tables(rows: readonly Row[]): string {
@@ -184,9 +143,15 @@ function tables(rows: readonly Row[]): string {
       const labels = [...new Set(mine.map(({ label }) => label))]
       const cell = (set: string, label: string): string => {
         const row = mine.find((one) => one.set === set && one.label === label)
-        return row ? `${text(row.kl ?? row.nll)}, ${row.distances[8] ? text(row.distances[8]) : '–'}` : '–'
+        return row ? `${spread(row.kl ?? row.nll)}, ${row.distances[8] ? spread(row.distances[8]) : '–'}` : '–'
       }
-      const floors = sets.map((set) => `–, ${mine.find((row) => row.set === set)!.floor.mean.toFixed(3)}`)
+      const floors = sets.map(
+        (set) =>
+          `–, ${mine
+            .find((row) => row.set === set)!
+            .floor.mean.toFixed(3)
+            .replace(/^0/, '')}`,
+      )
       return [
         `| ${part}: KL (else NLL), W2 at 8 | ${sets.join(' | ')} |`,
         `|---${'|---'.repeat(sets.length)}|`,
@@ -224,9 +189,11 @@ for (const part of Object.keys(parts) as PartName[]) {
       })
       if (status !== 0) process.exit(status ?? 1)
     }
-    const found = join(folder, name, 'compare.json')
-    if (existsSync(found)) rows.push(...rowsOf(part, name, JSON.parse(readFileSync(found, 'utf8'))))
+    const found = join(folder, name)
+    if (existsSync(join(found, 'compare.json'))) {
+      rows.push(...methodRows(found).map((row) => ({ part, set: name, ...row })))
+    }
   }
 }
-writeFileSync(results, `{ "rows": [\n${rows.map((row) => `  ${JSON.stringify(row)}`).join(',\n')}\n] }\n`)
+writeLines(results, {}, rows)
 console.log(tables(rows))

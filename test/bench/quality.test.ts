@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, describe, expect, it } from 'vitest'
 import { assignmentsOf, baseConfig, makeRun } from '../../bench/quality/make-run.js'
+import { hashOfPicture, type PictureResults, pictureResults, pictureTable } from '../../bench/quality/pictures.js'
 import { missingRuns, planRuns, selectGroups } from '../../bench/quality/plan.js'
 import { findRow, keyOf, type Row, readRows, withRow, writeRows } from '../../bench/quality/results.js'
 import { comparisons, type Group, groups } from '../../bench/quality/settings.js'
@@ -85,6 +86,14 @@ it.each([
   expect({ model, flow, ode, seed }).toEqual({ model: best.model, flow: best.flow, ode: best.ode, seed: best.seed })
   expect(train).toEqual({ ...best.train, checkpointEvery })
   expect(data).toEqual({ ...best.data, path: `${picture}.png` })
+})
+
+it("README's table is that of the repository's own picture", () => {
+  const { sha256, rows }: PictureResults = JSON.parse(readFileSync(pictureResults, 'utf8'))
+  expect(sha256).toBe(hashOfPicture())
+  const readme = readFileSync(fileURLToPath(new URL('../../README.md', import.meta.url)), 'utf8')
+  const [, table] = /<!-- quality table -->\n(.*?)\n<!-- \/quality table -->/s.exec(readme)!
+  expect(table).toBe(pictureTable(rows))
 })
 
 describe('planning', () => {
