@@ -105,6 +105,18 @@ describe('lfm compare', () => {
     expect(again.blocks[0].methods[1].points[1].best).not.toBeNull()
   })
 
+  it('takes likelihoods by the solver that the method has now, of runs that were trained under another', async () => {
+    writeFileSync(
+      join(work, 'finer.yaml'),
+      FILE.replace('evaluate: { steps: 4 }', 'evaluate: { solver: midpoint, steps: 3 }'),
+    )
+    const out = 'finer'
+    await compare(['--out', out, '--seeds', '1'])
+    const finer = await lfm(['compare', 'finer.yaml', '--out', out, '--seeds', '1', '--json'], { cwd: work })
+    const [first] = json<Comparison>(finer).blocks[0].methods
+    expect(first.likelihoodEvaluations).toBe(2 * 3 * first.parameters.networks)
+  })
+
   it('makes the same rows in jobs, which are gathered', async () => {
     const early = await compare(['--out', 'jobs', '--gather'])
     expect(early).toMatchObject({ code: 1 })

@@ -8,7 +8,7 @@ import { createHash } from 'node:crypto'
 import { access, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { findRun, lockRun, makeRunFolder, manifestName } from '../../checkpoint/index.js'
-import type { ComparisonSettings } from '../../config/index.js'
+import type { ComparisonSettings, ResolvedConfig } from '../../config/index.js'
 import type { LoadedData } from '../../data/source.js'
 import { takeRows } from '../../data/tensor.js'
 import { type Device, mergeVariants } from '../../device/device.js'
@@ -211,7 +211,7 @@ async function trainAndMeasure(row: PlannedRow, folder: string, context: RowCont
     const flow = await session.trained(known.dataSha256)
     try {
       const floor = await quality.floor()
-      const likelihood = await likelihoodOf(flow, context)
+      const likelihood = await likelihoodOf(flow, config.ode.evaluate, context)
       const samples = await samplesOf(flow, row, context)
       return { ...known, ...costs(session.timings), failed: null, floor, likelihood, samples }
     } finally {
@@ -301,6 +301,8 @@ const mean = (values: ArrayLike<number>): number => {
 /** Of points; null of pictures, whose likelihood costs far more than all that is compared. */
 async function likelihoodOf(
   flow: LocalFlow,
+  // of the method as it is compared now: the run keeps what it was trained with
+  { trace, probes, ...solver }: ResolvedConfig['ode']['evaluate'],
   { data, settings, signal, onMeasure }: RowContext,
 ): Promise<RowLikelihood | null> {
   if (data.rowKind === 'pictures' || settings.likelihood === 0) return null
@@ -313,7 +315,7 @@ async function likelihoodOf(
     0,
     n,
   )
-  const scores = await flow.logProb(x, { signal })
+  const scores = await flow.logProb(x, { signal, solver, trace, probes })
   const evaluations = flow.evaluations!.mean
   const nll = -mean(scores)
   const finite = (value: number | null): number | null => (value !== null && Number.isFinite(value) ? value : null)
@@ -321,7 +323,7 @@ async function likelihoodOf(
   const D = x.values.length / n
   const finer = await flow.logProb(
     { values: x.values.subarray(0, few * D), shape: [few, ...x.shape.slice(1)] },
-    { signal, solver: harder(flow.options.ode.evaluate) },
+    { signal, solver: harder(solver), trace, probes },
   )
   return {
     rows: n,
