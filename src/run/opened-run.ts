@@ -86,8 +86,8 @@ const isMapping = (value: unknown): value is Record<string, unknown> =>
 /** Keys whose defaults have changed since there are runs. */
 const pinned = { flow: ['gammas', 'interpolant'], train: ['steps', 'lr', 'warmup'], ode: ['sample'] } as const
 
-/** A config with what was resolved where it left a key out: defaults may have changed since. */
-function withItsDefaults(raw: Readonly<Record<string, unknown>>, { config }: RunManifest): object {
+/** A config with what a run was resolved to where it leaves a key out: defaults may have changed since. */
+export function withItsDefaults(raw: Readonly<Record<string, unknown>>, { config }: RunManifest): object {
   const resolved = config.resolved as Record<string, unknown>
   const whole = { ...raw }
   for (const [section, keys] of Object.entries(pinned)) {

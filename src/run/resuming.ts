@@ -3,9 +3,10 @@
  * sub-flow keeps its steps; what is still to come may be trained longer, at another rate, and pushed by another solver.
  */
 
-import { type ResolvedOptions, resolveData } from '../config/index.js'
+import { type ResolvedOptions, resolveData, resolveOptions } from '../config/index.js'
 import type { DataConfig } from '../data/schema.js'
 import { ConfigError, list } from '../errors.js'
+import { withItsDefaults } from './opened-run.js'
 import type { Run } from './run.js'
 
 /** Keys that may change between the sessions of a run, with all keys inside. Those of `quiet` change no result. */
@@ -55,14 +56,18 @@ function differences(before: Leaves, now: Leaves): string[] {
 }
 
 /**
- * Compares a session's options with those of the run that it resumes.
+ * Compares a session's options with those of the run that it resumes. Keys whose defaults have changed keep what they were in the
+ * run where the session leaves them out.
  *
  * @param raw the session's options as they were written
  * @param data the resolved section `data`; null for the rows of a program, which are known by their hash alone
  * @throws ConfigError with the keys that may not change, and for fewer steps than were taken
  */
-export function resumeWith(run: Run, options: ResolvedOptions, raw: object, data: DataConfig | null): Resumption {
+export function resumeWith(run: Run, asked: ResolvedOptions, raw: object, data: DataConfig | null): Resumption {
   const { manifest, folder } = run
+  const { data: _, ...said } = raw as { data?: unknown }
+  const { flow, train, ode } = resolveOptions(withItsDefaults(said, manifest))
+  const options = { ...asked, flow, train, ode }
   const written = manifest.config.raw as { data?: unknown }
   const ofData = (config: DataConfig | null): { data: DataConfig } | null => config && { data: config }
   const { data: __, ...own } = options as ResolvedOptions & { data?: unknown }
