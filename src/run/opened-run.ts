@@ -83,27 +83,55 @@ export const rowKindOf = ({ extra }: Pick<Run, 'extra'>): RowKind => extra.rowKi
 const isMapping = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
-/** Keys whose defaults have changed since there are runs. */
-const pinned = { flow: ['gammas', 'interpolant'], train: ['steps', 'lr', 'warmup'], ode: ['sample'] } as const
+type Mapping = Readonly<Record<string, unknown>>
+const section = (of: Mapping, name: string): Mapping => {
+  const value = of[name] ?? {}
+  return isMapping(value) ? value : {}
+}
+const picked = (from: Mapping, keys: readonly string[]): Mapping =>
+  Object.fromEntries(keys.flatMap((key) => (from[key] === undefined ? [] : [[key, from[key]]])))
 
-/** A config with what a run was resolved to where it leaves a key out: defaults may have changed since. */
-export function withItsDefaults(raw: Readonly<Record<string, unknown>>, { config }: RunManifest): object {
-  const resolved = config.resolved as Record<string, unknown>
-  const whole = { ...raw }
-  for (const [section, keys] of Object.entries(pinned)) {
-    const [said, had] = [raw[section] ?? {}, resolved[section]]
-    if (!isMapping(said) || !isMapping(had)) continue
-    // a chain that was said by other keys is what they say
-    const chain = said.schedule === undefined && (said.n ?? 'auto') === 'auto'
-    const kept = keys.filter((key) => had[key] !== undefined && (key !== 'gammas' || chain))
-    const values = kept.map((key) => {
-      const [value, before] = [said[key], had[key]]
-      return [key, isMapping(value) && isMapping(before) ? { ...before, ...value } : (value ?? before)]
-    })
-    const { n: _, ...others } = said
-    whole[section] = { ...others, ...Object.fromEntries(values) }
+/** Keys whose defaults have changed since there are runs: those of the chain, and others. */
+const chainKeys = { flow: ['gammas', 'interpolant', 'time'], train: ['steps'] } as const
+const otherKeys = { train: ['lr', 'warmup'], ode: ['sample'] } as const
+
+/** The config of a run as it was resolved in what defaults have changed of: its own words may mean something else by now. */
+function asResolved(raw: Mapping, { config }: RunManifest): object {
+  const had = config.resolved as Mapping
+  const { n: _, schedule, ...flow } = section(raw, 'flow')
+  const resolved = (name: 'flow' | 'train' | 'ode'): Mapping => section(had, name)
+  // a schedule means what it did; other recipes make a chain of one of it
+  const scheduled = schedule !== undefined && resolved('flow').recipe === 'local'
+  const { gammas, ...others } = picked(resolved('flow'), chainKeys.flow)
+  return {
+    ...raw,
+    flow: { ...flow, ...others, ...(scheduled || gammas === undefined ? { schedule } : { gammas }) },
+    train: { ...section(raw, 'train'), ...picked(resolved('train'), [...chainKeys.train, ...otherKeys.train]) },
+    ode: { ...section(raw, 'ode'), ...picked(resolved('ode'), otherKeys.ode) },
   }
-  return whole
+}
+
+/** The config of a session that goes on with a run: what it leaves out of those keys is as in the run. */
+export function withItsDefaults(raw: Mapping, { config }: RunManifest, recipe: string): object {
+  const had = config.resolved as Mapping
+  const said = (name: string): Mapping => section(raw, name)
+  // of a chain that is said the defaults are what they were; other recipes make a chain of one of it
+  const usual = recipe === 'local' && said('flow').gammas === undefined && said('flow').schedule === undefined
+  const keysOf = (name: 'flow' | 'train' | 'ode'): readonly string[] => [
+    ...(usual && name !== 'ode' ? chainKeys[name] : []),
+    ...(name === 'flow' ? [] : otherKeys[name]),
+  ]
+  const { n: _, ...flow } = said('flow')
+  const whole = (name: 'flow' | 'train' | 'ode', own: Mapping): Mapping => ({
+    ...picked(section(had, name), keysOf(name)),
+    ...own,
+  })
+  return {
+    ...raw,
+    flow: whole('flow', usual ? flow : said('flow')),
+    train: whole('train', said('train')),
+    ode: whole('ode', said('ode')),
+  }
 }
 
 /** A run whose manifest was read; what the manifest says is checked. Throws CheckpointError. */
@@ -117,7 +145,7 @@ export function runOf(manifest: RunManifest, folder: string): Run {
   }
   const extra = read.data
   const { data: _, ...raw } = manifest.config.raw as Record<string, unknown>
-  const options = resolveOptions(withItsDefaults(raw, manifest), `the config in ${folder}`)
+  const options = resolveOptions(asResolved(raw, manifest), `the config in ${folder}`)
   const dimension = extra.rowShape.reduce((product, extent) => product * extent, 1)
   const { scaler, columns, scales } = extra
   if (scaler && (scaler.mean.length !== dimension || scaler.std.length !== dimension)) {

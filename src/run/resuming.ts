@@ -66,7 +66,7 @@ function differences(before: Leaves, now: Leaves): string[] {
 export function resumeWith(run: Run, asked: ResolvedOptions, raw: object, data: DataConfig | null): Resumption {
   const { manifest, folder } = run
   const { data: _, ...said } = raw as { data?: unknown }
-  const { flow, train, ode } = resolveOptions(withItsDefaults(said, manifest))
+  const { flow, train, ode } = resolveOptions(withItsDefaults(said, manifest, asked.flow.recipe))
   const options = { ...asked, flow, train, ode }
   const written = manifest.config.raw as { data?: unknown }
   const ofData = (config: DataConfig | null): { data: DataConfig } | null => config && { data: config }

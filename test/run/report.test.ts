@@ -92,7 +92,7 @@ describe('a run folder', () => {
     const parts = { options: resolveOptions(raw), raw, rowShape: [2], rowKind: 'points', scaler: null } as const
     const { field } = new LocalFlow({ ...parts, subFlows: [] })
     const subFlows = [1, 2].map((stream) => ({ outputScale: 1, parameters: field.initialise(1, stream) }))
-    const before = { gammas: [0.3, null], interpolant: ['trig', 'linear'] }
+    const before = { gammas: [0.3, null], interpolant: ['trig', 'linear'], time: ['uniform', 'uniform'] }
     const rate = { steps: [70, 80], lr: 0.001, warmup: 3 }
     const sample = { solver: 'heun', steps: 7, clock: 'local', rtol: 1e-4, atol: 1e-4 } as const
     const folder = join(work, 'defaults')
@@ -109,7 +109,24 @@ describe('a run folder', () => {
     const { flow, train, ode } = (await LocalFlow.load(folder)).options
     expect(flow).toMatchObject(before)
     expect(train).toMatchObject(rate)
-    expect(ode.sample).toEqual({ ...sample, rtol: 1e-3 })
+    expect(ode.sample).toEqual(sample)
+  })
+
+  it.each([
+    { recipe: 'plain' },
+    { recipe: 'plain', gammas: [0.1, 0.2, null] },
+    { recipe: 'reflow' },
+    { schedule: { kind: 'cosine', n: 3 } },
+    {},
+  ])('of %o is opened with the options that it was saved with', async (flow) => {
+    const raw = { model: { hidden: [4] }, flow, train: { steps: 20 } }
+    const options = resolveOptions(raw)
+    const contents = { options, raw, rowShape: [2], rowKind: 'points', scaler: null } as unknown as FlowContents
+    const { field } = new LocalFlow({ ...contents, subFlows: [] })
+    const subFlows = options.flow.gammas.map((_, i) => ({ outputScale: 1, parameters: field.initialise(1, i + 1) }))
+    const folder = join(work, `options-${JSON.stringify(flow).replace(/\W/g, '')}`)
+    await new LocalFlow({ ...contents, subFlows }).save(folder)
+    expect((await openRun(folder)).options).toEqual(options)
   })
 
   it('keeps what a row is; a run of format 1 is told by its shape', async () => {

@@ -44,5 +44,7 @@ it('keeps what was left out then and is left out now, and takes what is said', a
 
   const other = { ...raw, flow: { gammas: [0.2, null] } }
   const opened = await openRun(folder)
-  expect(() => resumeWith(opened, resolveOptions(other), other, null)).toThrow('other settings (flow.gammas)')
+  expect(() => resumeWith(opened, resolveOptions(other), other, null)).toThrow(
+    'other settings (flow.gammas, flow.interpolant)',
+  )
 })
