@@ -12,6 +12,7 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { stringify } from 'yaml'
 import { type MethodRow, methodRows, spread, writeLines } from './gathered.js'
+import { digits } from './tables.js'
 
 const help = `npm run quality:chains -- [--part choose|try] [--set NAME ...] [--out FOLDER] [--gather]
 
@@ -102,7 +103,7 @@ const parts = {
       'mixture-16': { data: { name: 'mixture', dimension: 16 }, likelihood: 1000 },
     },
     methods: {
-      rule: chain('Local Flow, n: auto', three, mixed, [2400, 800, 800]),
+      rule: { label: 'Local Flow, n: auto', flow: { n: 'auto' }, train: { steps: { total: 4000 } } },
       'two-coarse': chain('Local Flow, .05 and free', [0.05, null], ['linear', 'arc'], [2400, 1600]),
       ...plains,
     },
@@ -145,13 +146,7 @@ function tables(rows: readonly Row[]): string {
         const row = mine.find((one) => one.set === set && one.label === label)
         return row ? `${spread(row.kl ?? row.nll)}, ${row.distances[8] ? spread(row.distances[8]) : '–'}` : '–'
       }
-      const floors = sets.map(
-        (set) =>
-          `–, ${mine
-            .find((row) => row.set === set)!
-            .floor.mean.toFixed(3)
-            .replace(/^0/, '')}`,
-      )
+      const floors = sets.map((set) => `–, ${digits(mine.find((row) => row.set === set)!.floor.mean)}`)
       return [
         `| ${part}: KL (else NLL), W2 at 8 | ${sets.join(' | ')} |`,
         `|---${'|---'.repeat(sets.length)}|`,

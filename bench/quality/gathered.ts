@@ -2,6 +2,7 @@
 
 import { readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { digits } from './tables.js'
 
 export interface Spread {
   readonly mean: number
@@ -67,7 +68,4 @@ export function writeLines(path: string, head: object, rows: readonly object[]):
 }
 
 /** '.105 ± .004', of several seeds. */
-export function spread({ mean, std, n }: Spread): string {
-  const short = (value: number): string => value.toFixed(3).replace(/^0/, '')
-  return n > 1 ? `${short(mean)} ± ${short(std)}` : short(mean)
-}
+export const spread = ({ mean, std, n }: Spread): string => (n > 1 ? `${digits(mean)} ± ${digits(std)}` : digits(mean))

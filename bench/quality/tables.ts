@@ -18,7 +18,7 @@ export function spreadOf(values: readonly number[]): { mean: number; deviation: 
 }
 
 /** 0.345 as .345 */
-const digits = (value: number): string => value.toFixed(3).replace(/^0\./, '.')
+export const digits = (value: number): string => value.toFixed(3).replace(/^0\./, '.')
 
 const quoted = (values: readonly number[]): string => {
   if (values.length === 0) return ''

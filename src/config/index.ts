@@ -1,8 +1,8 @@
 /**
  * The configuration: one schema with every key, its description and its default; the YAML file of the command line and
  * the options of LocalFlow.train are the same keys. What a person wrote is read (read.ts), checked by the schema
- * (schema.ts) with messages that help (messages.ts), and resolved (resolve.ts). A run stores the raw form and resolves it
- * again when it is loaded. The types of what is written, with the schema's words as comments, are in options.ts.
+ * (schema.ts) with messages that help (messages.ts), and resolved (resolve.ts). A run stores both forms; the raw one is
+ * resolved again when it is loaded (run/changed-defaults.ts). The types of what is written, with the schema's words as comments, are in options.ts.
  */
 
 export type { DataConfig } from '../data/schema.js'

@@ -1,6 +1,6 @@
 /**
- * The distances between samples and rows of the data that runs are measured and compared by, a row each. Configs, tables and the
- * test «every distance has a case» follow from it. A new one is a file beside this and a row here.
+ * The distances between samples and rows of the data that runs are measured and compared by, a row each. Configs, tables and
+ * test/metrics/registry.test.ts follow from it. A new one is a file beside this and a row here.
  */
 
 import type { RowKind } from '../data/kinds.js'

@@ -6,7 +6,7 @@
 import { type ResolvedOptions, resolveData, resolveOptions } from '../config/index.js'
 import type { DataConfig } from '../data/schema.js'
 import { ConfigError, list } from '../errors.js'
-import { withItsDefaults } from './opened-run.js'
+import { withItsDefaults } from './changed-defaults.js'
 import type { Run } from './run.js'
 
 /** Keys that may change between the sessions of a run, with all keys inside. Those of `quiet` change no result. */
