@@ -41,14 +41,18 @@ export class LocalFlowError extends Error {
     super(printable(cut(message, LONGEST_MESSAGE)))
   }
 
-  /** the name of its class, such as 'DataError' */
+  /** the name of its class, such as 'DataError', in a bundle that renames classes too */
   override get name(): string {
-    return this.constructor.name
+    return 'LocalFlowError'
   }
 }
 
 /** A value given by the caller (argument, config key, command-line option) is not usable. */
-export class InvalidArgumentError extends LocalFlowError {}
+export class InvalidArgumentError extends LocalFlowError {
+  override get name(): string {
+    return 'InvalidArgumentError'
+  }
+}
 
 /** A config file or object failed validation; `issues` holds one line for each key. */
 export class ConfigError extends LocalFlowError {
@@ -59,6 +63,10 @@ export class ConfigError extends LocalFlowError {
     readonly issues: readonly string[] = [],
   ) {
     super(message)
+  }
+
+  override get name(): string {
+    return 'ConfigError'
   }
 }
 
@@ -72,22 +80,46 @@ export class DataError extends LocalFlowError {
     super(message)
     this.withoutContent = withoutContent
   }
+
+  override get name(): string {
+    return 'DataError'
+  }
 }
 
 /** A checkpoint or run folder is missing, damaged, from a newer version or of another architecture. */
-export class CheckpointError extends LocalFlowError {}
+export class CheckpointError extends LocalFlowError {
+  override get name(): string {
+    return 'CheckpointError'
+  }
+}
 
 /** A device that was asked for is not there, or cannot run what was asked. */
-export class DeviceError extends LocalFlowError {}
+export class DeviceError extends LocalFlowError {
+  override get name(): string {
+    return 'DeviceError'
+  }
+}
 
 /** The device went away in the middle of work. */
-export class DeviceLostError extends DeviceError {}
+export class DeviceLostError extends DeviceError {
+  override get name(): string {
+    return 'DeviceLostError'
+  }
+}
 
 /** A package with a native part that this work needs (pictures do) was not installed for this machine. */
-export class MissingPartError extends LocalFlowError {}
+export class MissingPartError extends LocalFlowError {
+  override get name(): string {
+    return 'MissingPartError'
+  }
+}
 
 /** Training cannot go on: the loss, or ten gradients in a row, were not finite. */
-export class TrainingError extends LocalFlowError {}
+export class TrainingError extends LocalFlowError {
+  override get name(): string {
+    return 'TrainingError'
+  }
+}
 
 /** What to do where the package's own files are not where its code is: shaders, fonts and the addon lie beside it. */
 export const TAKEN_FROM_ITS_FOLDER =

@@ -3,7 +3,7 @@
  * is in run-folder.ts; this file needs no disk.
  */
 
-import { z } from 'zod'
+import * as z from 'zod'
 import { CheckpointError } from '../errors.js'
 
 /** Version of the manifest's and the files' layout; a folder with a greater one is refused. */

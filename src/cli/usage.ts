@@ -2,7 +2,11 @@
 
 import { InvalidArgumentError, invalid } from '../errors.js'
 
-export class UsageError extends InvalidArgumentError {}
+export class UsageError extends InvalidArgumentError {
+  override get name(): string {
+    return 'UsageError'
+  }
+}
 
 /** The error for an option: `usage('--samples', 'left out: it is for runs on pictures', 5)`. */
 export const usage = (option: string, expected: string, actual: unknown): UsageError =>

@@ -5,7 +5,7 @@
  */
 
 import { basename, dirname, extname, resolve } from 'node:path'
-import { z } from 'zod'
+import * as z from 'zod'
 import { ConfigError } from '../errors.js'
 import { distanceNames, distances, usualDistance } from '../metrics/registry.js'
 import { fixedStepSolvers } from '../ode/methods.js'

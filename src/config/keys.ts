@@ -1,6 +1,6 @@
 /** Finds the schemas of a key or a path, for messages and for the documentation. */
 
-import { z } from 'zod'
+import * as z from 'zod'
 import { cut, oneLine } from '../errors.js'
 import { configSchema } from './schema.js'
 

@@ -1,6 +1,6 @@
 /** Describes what is wrong with a config, a line for each problem: where, what it is, what it must be, what was meant. */
 
-import { z } from 'zod'
+import * as z from 'zod'
 import { ConfigError, show } from '../errors.js'
 import { either } from '../schema/words.js'
 import { descend, formsOf, keysOf, kindOf, pathText, unwrap, valueAt, wordsOf } from './keys.js'

@@ -3,7 +3,7 @@
  * there are sub-flows, schedules are expanded, «off» is 0.
  */
 
-import { z } from 'zod'
+import * as z from 'zod'
 import { type DataConfig, dataSchema } from '../data/schema.js'
 import { isSpace } from '../data/spaces.js'
 import { toySets } from '../data/toy.js'

@@ -1,6 +1,6 @@
 /** The schema: every key of a config but those of its data, with description and default. */
 
-import { z } from 'zod'
+import * as z from 'zod'
 import { dataSchema } from '../data/schema.js'
 import { couplingNames, couplings } from '../learn/couplings.js'
 import { pathNames, paths } from '../learn/paths/registry.js'

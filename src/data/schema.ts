@@ -1,6 +1,6 @@
 /** The keys of the section `data`: where the rows come from, and how they are split. */
 
-import { z } from 'zod'
+import * as z from 'zod'
 import { choice, count, either, flag, key, listOf, positive, text } from '../schema/words.js'
 import { rowKindNames } from './kinds.js'
 import { spaceNames, spaceSets } from './spaces.js'

@@ -5,7 +5,7 @@
  * has.
  */
 
-import { z } from 'zod'
+import * as z from 'zod'
 import { type RowKind, rowKindNames } from '../data/kinds.js'
 import type { Scaler } from '../data/scaler.js'
 import { CheckpointError } from '../errors.js'

@@ -3,7 +3,7 @@
  * as a table with linear interpolation. t = 0 is the data's side, t = 1 the noise's. A new law is a row here.
  */
 
-import { z } from 'zod'
+import * as z from 'zod'
 import { either, key, positive } from '../schema/words.js'
 
 /** Knots of the table: 4096 intervals of equal probability. */

@@ -3,7 +3,7 @@
  * given shape. A new kind is a folder of its own and a row here.
  */
 
-import { z } from 'zod'
+import * as z from 'zod'
 import { ConfigError } from '../errors.js'
 import { mlpNetwork, padded } from './mlp/mlp.js'
 import { type MlpModel, mlpSchema, resolveMlp } from './mlp/schema.js'

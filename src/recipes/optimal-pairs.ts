@@ -5,7 +5,7 @@
  * on with the ones before; what they are depends on the seed and on the number of the stretch alone.
  */
 
-import { z } from 'zod'
+import * as z from 'zod'
 import type { DeviceBuffer } from '../device/device.js'
 import { assign } from '../learn/assignment.js'
 import type { PoolValues } from '../learn/pool.js'

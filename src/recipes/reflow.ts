@@ -4,7 +4,7 @@
  * one is the model.
  */
 
-import { z } from 'zod'
+import * as z from 'zod'
 import { disposePool } from '../learn/pool.js'
 import { flowMatching } from '../learn/tasks/flow-matching.js'
 import { timeLaw, timeQuantiles } from '../learn/times.js'

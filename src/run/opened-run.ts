@@ -3,7 +3,7 @@
  * caller's: a folder (run.ts), or whatever a browser has.
  */
 
-import { z } from 'zod'
+import * as z from 'zod'
 import { manifestName, type RunManifest } from '../checkpoint/manifest.js'
 import { type ResolvedOptions, resolveOptions } from '../config/resolve.js'
 import { kindOfShape, type RowKind, rowKindNames } from '../data/kinds.js'

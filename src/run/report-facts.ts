@@ -2,7 +2,7 @@
  * The facts of a report, as a manifest holds them. They come from a file, so every part is checked before it goes into a page.
  */
 
-import { z } from 'zod'
+import * as z from 'zod'
 import type { ReportFacts } from './report.js'
 
 const text = z.string()

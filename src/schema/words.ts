@@ -2,7 +2,7 @@
  * The words of the schema: each value says what it must be (for errors) and what it is for (for the documentation).
  */
 
-import { z } from 'zod'
+import * as z from 'zod'
 
 /** Items of a list in a config, at most: sub-flows, columns, heights. */
 const MOST_ITEMS = 10_000

@@ -1,6 +1,6 @@
 /** The keys of `model` for an MLP, and what they resolve to. */
 
-import { z } from 'zod'
+import * as z from 'zod'
 import { type ActivationName, activationNames } from '../../kernels/activations.js'
 import { choice, count, key, listOf, positive } from '../../schema/words.js'
 

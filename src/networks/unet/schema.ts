@@ -1,6 +1,6 @@
 /** The keys of `model` for a UNet. */
 
-import { z } from 'zod'
+import * as z from 'zod'
 import { count, flag, key, listOf } from '../../schema/words.js'
 
 export const unetSchema = z.strictObject({
