@@ -1,15 +1,17 @@
-// Derivative of input_features along tangents: an invocation takes a column of [e, 0 for the condition], with all its
+// Derivative of input_features along tangents: an invocation takes a column of [e, dcondition], with all its
 // frequencies.
 #include "grid.wgsl"
 #include "numeric.wgsl"
 
 struct Uniforms { rows: u32, batch: u32, columns: u32, frequencies: u32, width: u32, features: u32 }
 override HAS_PROBES: bool = false;
+override HAS_CONDITION: bool = false;
 @group(0) @binding(0) var<uniform> u: Uniforms;
 @group(0) @binding(1) var<storage, read> x: array<f32>;
 @group(0) @binding(2) var<storage, read> frequencies: array<f32>;
 @group(0) @binding(3) var<storage, read> probes: array<f32>;
-@group(0) @binding(4) var<storage, read_write> dy: array<f32>;
+@group(0) @binding(4) var<storage, read> dcondition: array<f32>;
+@group(0) @binding(5) var<storage, read_write> dy: array<f32>;
 
 @compute @workgroup_size(GROUP_SIZE)
 fn main(
@@ -23,7 +25,9 @@ fn main(
   let d = i - row * u.features;
   let first = row * u.width;
   if (d >= u.columns) {
-    dy[first + d] = 0.0;
+    var along = 0.0;
+    if (HAS_CONDITION) { along = dcondition[row * (u.features - u.columns) + d - u.columns]; }
+    dy[first + d] = along;
     return;
   }
   let tangent = row / u.batch;

@@ -56,8 +56,8 @@ struct ForwardEpilogue {
 };
 
 /**
- * y = scale·tile ⊙ act'(saved), saved [saved_rows, N], its row that of y modulo saved_rows; without saved: y =
- * scale·tile.
+ * y = scale·(tile + time·time_weight) ⊙ act'(saved), saved [saved_rows, N], its row that of y modulo saved_rows; without saved:
+ * y = scale·(tile + time·time_weight). Without time, the tile alone.
  */
 struct DerivativeEpilogue {
   const float* saved;
@@ -68,6 +68,10 @@ struct DerivativeEpilogue {
   int64_t N;
   int activation;
   float beta, scale;
+  const float* time = nullptr;
+  /** 1: a time for each row of y; 0: one for all */
+  int64_t time_stride = 0;
+  const float* time_weight = nullptr;
 
   LFM_INLINE void announce(int64_t row, int64_t rows, Fetch& fetch) const {
     fetch.add(y + (first_row + row) * N, rows * N);
@@ -84,8 +88,11 @@ struct DerivativeEpilogue {
     const int64_t first_saved = saved_row_of(first);
     for_vectors(width, [&](int v, int lanes) {
       int64_t saved_row = first_saved;
+      const V w = time ? load_lanes(time_weight + column + v, lanes) : zero();
       for (int r = 0; r < rows; r++) {
-        V value = load(tile + r * stride + v) * factor;
+        V value = load(tile + r * stride + v);
+        if (time) value = fma(set1(time[(first + r) * time_stride]), w, value);
+        value = value * factor;
         if (saved) {
           value = value * Act::derivative(load_lanes(saved + saved_row * N + column + v, lanes), sharpness);
           if (++saved_row == saved_rows) saved_row = 0;

@@ -1,5 +1,5 @@
 /**
- * dy = scale·(dx Wᵀ) ⊙ act'(saved) for T tangents of every row; contract and reference in
+ * dy = scale·(dx Wᵀ + dt·time_weight) ⊙ act'(saved) for T tangents of every row; contract and reference in
  * src/kernels/linear_tangent.ts.
  */
 
@@ -10,7 +10,7 @@ namespace lfm {
 namespace LFM_TARGET {
 namespace {
 
-enum { DX, WEIGHT, SAVED, DY };
+enum { DX, WEIGHT, SAVED, DT, TIME_WEIGHT, DY };
 enum { ACTIVATION, BETA, SCALE };
 
 int64_t scratch(const Call& call, int workers) {
@@ -24,14 +24,15 @@ void run(const Call& call, Workers& workers) {
   const RowProduct product{View::row_major(call[DX].floats(), K), R, weight, call.scratch + Packed::floats(K, N)};
   product.run(workers, [&](int64_t first) {
     return DerivativeEpilogue{call[SAVED].floats(),   call[SAVED].shape[0], first, call[DY].floats(), N,
-                              call.choice(ACTIVATION), call.number(BETA),    call.number(SCALE)};
+                              call.choice(ACTIVATION), call.number(BETA),    call.number(SCALE),   call[DT].floats(),
+                              call[DT].shape[0] == 1 ? 0 : 1, call[TIME_WEIGHT].floats()};
   });
 }
 
 }  // namespace
 
 extern const Kernel linear_tangent = {"linear_tangent",
-                               {"dx", "weight", "saved", "dy"},
+                               {"dx", "weight", "saved", "dt", "time_weight", "dy"},
                                {{"activation", activation_names}, {"beta", nullptr}, {"scale", nullptr}},
                                run,
                                scratch};

@@ -1,7 +1,7 @@
 /**
  * Derivative of input_features along T tangents e of every row: for [x, condition, sin fx, cos fx] it is
- * [e, 0, f cos(fx) e, −f sin(fx) e]. Tangent τ of row b is probes[τ, b], or, where probes are left out, the unit vector
- * of dimension τ (then T = D). dy [T·B, D + C + 2·F·D], row τ·B + b.
+ * [e, dcondition, f cos(fx) e, −f sin(fx) e]. Tangent τ of row b is probes[τ, b], or, where probes are left out, the unit
+ * vector of dimension τ (then T = D); dcondition is zero where it is left out. dy [T·B, D + C + 2·F·D], row τ·B + b.
  */
 
 import { InvalidArgumentError } from '../errors.js'
@@ -14,6 +14,7 @@ export const inputTangent: Kernel = {
     x: { access: 'read' }, // [B, D]
     frequencies: { access: 'read', optional: true }, // [F]
     probes: { access: 'read', optional: true }, // [T·B, D]
+    dcondition: { access: 'read', optional: true }, // [T·B, C]
     dy: { access: 'write' },
   },
   check(shapes) {
@@ -29,6 +30,7 @@ export const inputTangent: Kernel = {
     if (K < D + 2 * F * D) {
       throw new InvalidArgumentError(`input_tangent: dy must have at least ${D + 2 * F * D} columns, but has ${K}.`)
     }
+    if (shapes.dcondition) expectShape('input_tangent', 'dcondition', shapes.dcondition, [R, K - D - 2 * F * D])
   },
   cost: (shapes) => ({ flops: 2 * shapes.dy![0] * shapes.dy![1], bytes: traffic(shapes) }),
   reference(o) {
@@ -37,7 +39,9 @@ export const inputTangent: Kernel = {
     const [R, K] = o.dy.shape
     const features = K - 2 * F * D
     for (let r = 0; r < R; r++) {
-      for (let c = D; c < features; c++) o.dy.data[r * K + c] = 0
+      for (let c = D; c < features; c++) {
+        o.dy.data[r * K + c] = o.dcondition ? o.dcondition.data[r * (features - D) + c - D] : 0
+      }
       for (let d = 0; d < D; d++) {
         const e = o.probes ? o.probes.data[r * D + d] : Math.floor(r / B) === d ? 1 : 0
         const x = o.x.data[(r % B) * D + d]

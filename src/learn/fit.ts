@@ -372,6 +372,7 @@ export function trainingProgram(
     stream,
     state,
     inputs: mixed && network.takesHalfInput ? 'f16' : 'f32',
+    differentiate: (operands) => network.addDerivative(builder, { parameters, ...operands }, scale),
     regress(batchOperands) {
       const operands = {
         parameters,

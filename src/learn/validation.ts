@@ -110,6 +110,8 @@ export async function openValidator(
     stream: STREAMS + fit.number,
     state: stateWords,
     inputs: 'f32',
+    differentiate: (operands) =>
+      network.addDerivative(builder, { parameters: builder.tensor(parameters), ...operands }, outputScale),
     regress({ target, ...inputs }) {
       const [v, delta] = [builder.temporary([batch, D]), builder.temporary([batch, D])]
       network.addVelocity(builder, { parameters: builder.tensor(parameters), ...inputs, out: v }, outputScale)

@@ -39,6 +39,20 @@ export interface GradientOperands extends FieldOperands {
   readonly part?: ProgramTensor
 }
 
+/** A direction for every row, in which a velocity is differentiated; parts that are left out are zero. */
+export interface DerivativeOperands extends FieldOperands {
+  /** [B, D] */
+  readonly dx?: ProgramTensor
+  /** as t */
+  readonly dt?: ProgramTensor
+  /** [B, C] */
+  readonly dcondition?: ProgramTensor
+  /** [B, D] */
+  readonly out: ProgramTensor
+  /** [B, D] */
+  readonly derivative: ProgramTensor
+}
+
 /** x may be float16 where `takesHalfInput`. */
 export interface MixedOperands extends GradientOperands {
   readonly state: ProgramTensor
@@ -106,6 +120,11 @@ export interface Network {
     operands: FieldOperands & { probes?: ProgramTensor; out: ProgramTensor; divergence: ProgramTensor },
     scale: number,
   ): void
+  /**
+   * out [B, D] = v, derivative [B, D] = ∂v/∂x·dx + ∂v/∂t·dt + ∂v/∂condition·dcondition: by forward mode, or, where a network
+   * has no tangents, by a central difference (central_difference.ts)
+   */
+  addDerivative(builder: ProgramBuilder, operands: DerivativeOperands, scale: number): void
   /** the velocity with a combination before and after it; left out if the network cannot do that */
   addCombined?(
     builder: ProgramBuilder,

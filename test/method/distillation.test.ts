@@ -293,6 +293,7 @@ await describeOn(['webgpu', 'native', 'reference'], 'an average velocity', (devi
       stream: 1,
       state: builder.tensor(state),
       inputs: 'f32',
+      differentiate() {},
       regress(operands) {
         for (const name of ['x', 't', 'condition', 'target'] as const) {
           const tensor = operands[name]!

@@ -32,6 +32,7 @@ function drawn(task: Task, pool: Float64Array): { x: Float64Array; target: Float
     stream: 1,
     state: builder.tensor({ dtype: 'u32', length: 8 }),
     inputs: 'f32',
+    differentiate: () => {},
     regress: () => {},
   })
   const tensor = (data: Float64Array | Float32Array | Uint32Array, shape = [n, 1]) => ({ data, shape })
@@ -163,6 +164,7 @@ test('a coupling pairs as its name says, and a free sub-flow with noise alone', 
       stream: 1,
       state: builder.tensor({ dtype: 'u32', length: 8 }),
       inputs: 'f32',
+      differentiate: () => {},
       regress: () => {},
     })
     return builder.operations[0].attributes.pairing

@@ -167,6 +167,7 @@ async function drawn(device: Device, task: Task, data: Float32Array, D: number, 
     stream: 1,
     state: builder.tensor(state),
     inputs: 'f32',
+    differentiate() {},
     regress(operands) {
       for (const name of ['x', 't', 'target'] as const) {
         const { shape } = operands[name]

@@ -63,6 +63,7 @@ const elementwise: readonly Case[] = [
         x: v.normal([B, D]),
         ...(F ? { frequencies: v.fill([F], (i) => Math.PI * 2 ** i) } : {}),
         ...(T ? { probes: v.normal([R, D]) } : {}),
+        ...(C === 1 ? { dcondition: v.normal([R, C]) } : {}),
         dy: written([R, D + C + 2 * F * D]),
       },
     }))

@@ -77,6 +77,7 @@ export const productCases: readonly Case[] = [
         dx: v.normal([T * B, K]),
         weight: v.normal([N, K], 1 / Math.sqrt(K)),
         ...(i % 4 === 2 ? {} : { saved: v.saved([B, N], activationOf(i).activation, activationOf(i).beta) }),
+        ...(i % 3 === 0 ? {} : { dt: v.normal([i % 3 === 1 ? T * B : 1]), time_weight: v.normal([N]) }),
         dy: written([T * B, N]),
       },
     }

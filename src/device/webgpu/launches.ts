@@ -227,13 +227,13 @@ const planners: Readonly<Record<string, Planner>> = {
   },
 
   input_tangent: (operation) => {
-    const { x, frequencies, probes, dy } = shapesOf(operation)
+    const { x, frequencies, probes, dcondition, dy } = shapesOf(operation)
     const F = frequencies ? frequencies[0] : 0
     const features = dy[1] - 2 * F * x[1]
     return simple(
       operation,
       dy[0] * features,
-      { HAS_PROBES: flag(probes) },
+      { HAS_PROBES: flag(probes), HAS_CONDITION: flag(dcondition) },
       { rows: dy[0], batch: x[0], columns: x[1], frequencies: F, width: dy[1], features },
     )
   },

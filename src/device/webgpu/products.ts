@@ -86,10 +86,10 @@ export const productPlanners: Readonly<Record<string, Planner>> = {
   linear_backward_weight: backwardWeight,
 
   linear_tangent: (operation, target) => {
-    const { dx, dy, saved } = shapesOf(operation)
+    const { dx, dy, saved, dt } = shapesOf(operation)
     const a = operation.attributes as Numbers
     const constants = { HAS_SAVED: flag(saved) }
-    const uniforms = { batch: saved ? saved[0] : dy[0], beta: a.beta, scale: a.scale }
+    const uniforms = { batch: saved ? saved[0] : dy[0], times: times(dt), beta: a.beta, scale: a.scale }
     const of: Product = { rows: dy[0], columns: dy[1], inner: dx[1], left: 'inner', right: 'inner' }
     return product(operation, target, of, constants, uniforms)
   },

@@ -8,6 +8,7 @@ import { CheckpointError } from '../../errors.js'
 import { activations } from '../../kernels/activations.js'
 import { draw, seedWords, uniform } from '../../kernels/draws.js'
 import type { NamedTensor, Network } from '../network.js'
+import { addMlpDerivative } from './derivative.js'
 import { mlpBackward, mlpStepFlops } from './mlp_backward.js'
 import { mlpBackwardMixed } from './mlp_backward_mixed.js'
 import { mlpForward, takesPlainInput } from './mlp_forward.js'
@@ -84,6 +85,7 @@ export function mlpNetwork(net: MlpSpec, on: MlpSpec = net): Network {
     ...(net.condition === 1 && { secondTime: { tensor: 'layers.0.weight', first: 1 + net.dimension } }),
     addVelocity: (builder, operands, scale) => builder.add(mlpForward, { ...operands }, { net: on, scale }),
     addDivergence: (builder, operands, scale) => builder.add(mlpTangents, { ...operands }, { net: on, scale }),
+    addDerivative: (builder, operands, scale) => addMlpDerivative(builder, on, operands, scale),
     checkInputs: (composite, shapes) => checkMlpInputs(composite, shapes, on),
     toTensors: (flat, prefix) => layers.flatMap((layer, i) => layerToTensors(flat, layer, `${prefix}layers.${i}.`)),
     fromTensors(tensors, prefix) {

@@ -6,6 +6,7 @@
 
 import { CheckpointError } from '../../errors.js'
 import { draw, seedWords, uniform } from '../../kernels/draws.js'
+import { addCentralDifference } from '../central_difference.js'
 import type { NamedTensor, Network } from '../network.js'
 import {
   allModules,
@@ -24,6 +25,8 @@ import { checkUnetInputs, unetForward } from './unet_forward.js'
 export function unetNetwork(net: UnetSpec): Network {
   const layout = unetLayout(net)
   const { parameters, parameterLength } = layout
+  const addVelocity: Network['addVelocity'] = (builder, operands, scale) =>
+    builder.add(unetForward, { ...operands }, { net, scale, inputCoefficients: [], outputCoefficients: [] })
   return {
     spec: net,
     dimension: unetDimension(net),
@@ -51,8 +54,8 @@ export function unetNetwork(net: UnetSpec): Network {
         { net, scale, draws: drops, recompute, microBatches },
       )
     },
-    addVelocity: (builder, operands, scale) =>
-      builder.add(unetForward, { ...operands }, { net, scale, inputCoefficients: [], outputCoefficients: [] }),
+    addVelocity,
+    addDerivative: (builder, operands, scale) => addCentralDifference(builder, { addVelocity }, operands, scale),
     addDivergence: (builder, operands, scale) => builder.add(unetDivergence, { ...operands }, { net, scale }),
     addCombined: (builder, operands, { stages, input, base, output }, scale) =>
       builder.add(
