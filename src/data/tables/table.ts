@@ -6,6 +6,8 @@
 export interface NumberFormat {
   /** digits after the decimal sign; left out: as many as tell a value from its neighbours */
   decimals?: number
+  /** all of these digits are written, zeros at the end too; default false */
+  padded?: boolean
   /** the decimal sign is a comma; default false */
   comma?: boolean
   /** what stands between thousands; default nothing */

@@ -1,0 +1,230 @@
+/**
+ * Tables in Parquet: row groups one after another, the columns with types of their own. Columns inside columns, and what is
+ * neither number, text, date nor boolean, are refused by name.
+ */
+
+import { open } from 'node:fs/promises'
+import { type AsyncBuffer, asyncBufferFromFile, type FileMetaData, parquetMetadataAsync, parquetRead } from 'hyparquet'
+import { compressors } from 'hyparquet-compressors'
+import { cut, DataError, show } from '../../errors.js'
+import { expectRegular } from '../../files/reading.js'
+import { cannotRead, isOfSystem } from '../../files/reasons.js'
+import { decimalsOf } from './numbers.js'
+import { MOST_COLUMNS } from './read-text.js'
+import type { NumberColumn, TableColumn } from './table.js'
+import { GrowingValues, type TextColumn, TextColumnBuilder } from './text-column.js'
+
+/** A column as Parquet has it: typed, or texts of which it is still to be told what they are. */
+export type ParquetColumn = { readonly typed: TableColumn } | { readonly text: TextColumn }
+
+/** Takes the values of one column, of which every row group brings some. */
+interface Taker {
+  take(value: unknown, row: number): void
+  column(): ParquetColumn
+}
+
+type SchemaElement = FileMetaData['schema'][number]
+
+const isMissing = (value: unknown): value is null | undefined => value === null || value === undefined
+
+function numbers(name: string, element: SchemaElement): Taker {
+  const values = new GrowingValues()
+  const whole = element.type === 'INT32' || element.type === 'INT64'
+  return {
+    take(value, row) {
+      if (isMissing(value)) return values.push(Number.NaN)
+      const number = Number(value)
+      if (typeof value === 'bigint' && !Number.isSafeInteger(number)) {
+        throw new DataError(
+          `Column ${show(name)} has ${value} in row ${row + 1}, beyond 2^53, up to which whole numbers are kept apart. Leave it ` +
+            `out by data.columns: { ${cut(name, 60)}: ignore }, or write it as text.`,
+          'A column has whole numbers beyond 2^53.',
+        )
+      }
+      if (number === Infinity || number === -Infinity) {
+        throw new DataError(`Column ${show(name)} has ${value} in row ${row + 1}; numbers must be finite.`)
+      }
+      return values.push(number)
+    },
+    column() {
+      const all = values.whole
+      const scaled = element.converted_type === 'DECIMAL' || element.logical_type?.type === 'DECIMAL'
+      const decimals = whole && !scaled ? 0 : decimalsOf(all, element.type === 'FLOAT')
+      const typed: NumberColumn = {
+        name,
+        kind: decimals === 0 ? 'integer' : 'number',
+        values: all,
+        ...(decimals !== undefined && { format: { decimals } }),
+      }
+      return { typed }
+    },
+  }
+}
+
+function dates(name: string, format: string | null): Taker {
+  const values = new GrowingValues()
+  return {
+    take: (value) => values.push(isMissing(value) ? Number.NaN : (value as Date).getTime() / 1000),
+    column() {
+      const all = values.whole
+      const days = all.every((value) => Number.isNaN(value) || value % 86_400 === 0)
+      const whole = all.every((value) => Number.isNaN(value) || Number.isInteger(value))
+      const usual = days ? '%Y-%m-%d' : whole ? '%Y-%m-%d %H:%M:%S' : '%Y-%m-%d %H:%M:%S.%L'
+      return { typed: { name, kind: 'date', values: all, format: { date: format ?? usual } } }
+    },
+  }
+}
+
+function booleans(name: string): Taker {
+  const values = new GrowingValues()
+  return {
+    take: (value) => values.push(isMissing(value) ? -1 : Number(value)),
+    column: () => ({
+      typed: { name, kind: 'boolean', codes: Int32Array.from(values.whole), levels: ['false', 'true'] },
+    }),
+  }
+}
+
+function texts(name: string): Taker {
+  const builder = new TextColumnBuilder()
+  return {
+    take(value, row) {
+      if (!isMissing(value) && typeof value !== 'string') {
+        throw new DataError(`Column ${show(name)} holds ${show(value)} in row ${row + 1}, which is no text.`)
+      }
+      builder.add(value ?? '', () => `row ${row + 1}`)
+    },
+    column: () => ({ text: builder.column(name) }),
+  }
+}
+
+const refused = (name: string, what: string): DataError =>
+  new DataError(
+    `Column ${show(name)} ${what}; a table has numbers, texts, dates and booleans. Leave it out by data.columns: ` +
+      `{ ${cut(name, 60)}: ignore }.`,
+    `A column ${what}.`,
+  )
+
+function takerOf(element: SchemaElement): Taker {
+  const { name, type, converted_type: converted, logical_type: logical } = element
+  if (element.num_children) throw refused(name, 'has columns inside')
+  if (element.repetition_type === 'REPEATED') throw refused(name, 'has lists inside')
+  const kind = logical?.type
+  if (converted === 'DATE' || kind === 'DATE') return dates(name, '%Y-%m-%d')
+  if (type === 'INT96' || kind === 'TIMESTAMP' || converted?.startsWith('TIMESTAMP')) return dates(name, null)
+  if (type === 'BOOLEAN') return booleans(name)
+  if (converted === 'DECIMAL' || kind === 'DECIMAL' || kind === 'FLOAT16') return numbers(name, element)
+  if (type === 'INT32' || type === 'INT64' || type === 'FLOAT' || type === 'DOUBLE') return numbers(name, element)
+  if (type === 'BYTE_ARRAY' && (converted === 'UTF8' || converted === 'ENUM' || kind === 'STRING' || kind === 'ENUM')) {
+    return texts(name)
+  }
+  throw refused(name, `is ${kind ?? converted ?? type ?? 'of no type'}`)
+}
+
+/** Columns at the top of a file's schema, with what lies inside them skipped. */
+function topColumns({ schema }: FileMetaData): SchemaElement[] {
+  const top: SchemaElement[] = []
+  const inside: number[] = []
+  schema.slice(1).forEach((element) => {
+    if (inside.length === 0) top.push(element)
+    else inside[inside.length - 1]--
+    if (element.num_children) inside.push(element.num_children)
+    while (inside.length > 0 && inside[inside.length - 1] === 0) inside.pop()
+  })
+  return top
+}
+
+/** Throws DataError where a file does not begin and end as Parquet does. */
+async function expectParquet(path: string): Promise<void> {
+  const file = await open(path, 'r').catch((error) => {
+    throw cannotRead(path, error)
+  })
+  try {
+    const { size } = await file.stat()
+    const word = async (at: number): Promise<string> => {
+      const { buffer, bytesRead } = await file.read(Buffer.alloc(4), 0, 4, at)
+      return buffer.toString('latin1', 0, bytesRead)
+    }
+    if (size < 12 || (await word(0)) !== 'PAR1') throw new DataError(`${path} is no Parquet file.`)
+    if ((await word(size - 4)) !== 'PAR1') {
+      throw new DataError(`${path} is a Parquet file without its end: it was not written or copied to the end.`)
+    }
+  } finally {
+    await file.close()
+  }
+}
+
+/**
+ * Reads a Parquet file.
+ *
+ * @param ignored whether a column is left unread
+ * @throws DataError for what is no Parquet file or ends too early, for columns inside columns and types that a table has not (by
+ *   name), and for whole numbers beyond 2⁵³
+ */
+export async function readParquet(
+  path: string,
+  ignored: (name: string) => boolean,
+): Promise<{ rows: number; columns: (ParquetColumn | { readonly ignored: string })[] }> {
+  await expectRegular(path)
+  await expectParquet(path)
+  try {
+    const file: AsyncBuffer = await asyncBufferFromFile(path)
+    const metadata = await parquetMetadataAsync(file)
+    const elements = topColumns(metadata)
+    if (elements.length > MOST_COLUMNS) {
+      throw new DataError(`It has ${elements.length} columns; a table has at most ${MOST_COLUMNS}.`)
+    }
+    const names = elements.map(({ name }) => name)
+    const twice = names.find((name, i) => names.indexOf(name) !== i)
+    if (twice !== undefined) throw new DataError(`It has two columns ${show(twice)}.`)
+    const takers = new Map(
+      elements.filter(({ name }) => !ignored(name)).map((element) => [element.name, takerOf(element)]),
+    )
+    let rows = 0
+    for (const group of metadata.row_groups) {
+      const count = Number(group.num_rows)
+      const taken = new Map<string, number>()
+      // what a callback throws would go nowhere
+      let failed: unknown
+      await parquetRead({
+        file,
+        metadata,
+        compressors,
+        columns: [...takers.keys()],
+        rowStart: rows,
+        rowEnd: rows + count,
+        onChunk: ({ columnName, columnData, rowStart }) => {
+          const taker = takers.get(columnName)
+          if (!taker || failed) return
+          try {
+            for (let i = 0; i < columnData.length; i++) taker.take(columnData[i], rowStart + i)
+          } catch (error) {
+            failed = error
+          }
+          taken.set(columnName, (taken.get(columnName) ?? 0) + columnData.length)
+        },
+      })
+      if (failed) throw failed
+      for (const name of takers.keys()) {
+        if (taken.get(name) !== count) {
+          throw new DataError(
+            `Column ${show(name)} has ${taken.get(name) ?? 0} values where ${count} rows are claimed.`,
+          )
+        }
+      }
+      rows += count
+    }
+    if (rows === 0) throw new DataError('It has no rows.')
+    return {
+      rows,
+      columns: elements.map(({ name }) => takers.get(name)?.column() ?? { ignored: name }),
+    }
+  } catch (error) {
+    if (error instanceof DataError) {
+      const { withoutContent } = error
+      throw new DataError(`${path}: ${error.message}`, withoutContent && `${path}: ${withoutContent}`)
+    }
+    if (isOfSystem(error)) throw cannotRead(path, error)
+    throw new DataError(`${path} cannot be read as Parquet: ${cut((error as Error).message, 200)}.`)
+  }
+}

@@ -1,0 +1,105 @@
+/** Reads a table of mixed columns from a file of text or Parquet, and says what each column is and why. */
+
+import { extname } from 'node:path'
+import { DataError, list, show } from '../../errors.js'
+import { nameOf, STANDARD_INPUT } from '../text-file.js'
+import { type ColumnAs, type KindOptions, type KnownColumn, missingTexts, understand } from './kinds.js'
+import { readParquet } from './read-parquet.js'
+import { readTextTable } from './read-text.js'
+import { isCategory, type Table, type TableColumn } from './table.js'
+import { type TextColumn, TextColumnBuilder } from './text-column.js'
+import { textOf } from './texts.js'
+
+/** How a table is read, where that can be told otherwise than from the file. */
+export interface ReadTableOptions {
+  /** what columns are, by name; left out: told from their texts or types */
+  readonly columns?: Readonly<Record<string, ColumnAs>>
+  /** whether the first line holds names; left out: told from it and the lines after it */
+  readonly header?: boolean
+  /** the decimal sign; left out: points, and commas where commas do not separate columns */
+  readonly decimal?: 'point' | 'comma'
+  /** texts that stand for a missing value. Default: nothing, NA, N/A, NaN, nan, null and NULL */
+  readonly missing?: readonly string[]
+}
+
+/** A table with what is known of how it was read. */
+export interface ReadTable {
+  readonly table: Table
+  /** every column of the file, those that are left out too */
+  readonly columns: readonly KnownColumn[]
+  /** what a reader should know; one sentence each */
+  readonly remarks: readonly string[]
+}
+
+/**
+ * Reads a table: Parquet where the name ends in .parquet, else text (.csv, .tsv, packed by gzip or not); `-` is text on standard
+ * input.
+ *
+ * @throws DataError naming line or row for what cannot be read, for columns that are not there, and for no column that is left
+ */
+export async function readMixedTable(path: string, options: ReadTableOptions = {}): Promise<ReadTable> {
+  const name = nameOf(path)
+  const said = options.columns ?? {}
+  const missing = options.missing ?? missingTexts
+  const parquet = path !== STANDARD_INPUT && extname(path).toLowerCase() === '.parquet'
+  const { rows, known, remarks } = parquet
+    ? await fromParquet(path, { comma: false, missing, said })
+    : await fromText(path, name, options, { missing, said })
+  const names = known.map((column) => column.name)
+  const absent = Object.keys(said).filter((column) => !names.includes(column))
+  if (absent.length > 0) {
+    throw new DataError(
+      `${name} has no column ${list(absent.map(show))}, which data.columns names; its columns are ${list(names.map(show))}.`,
+      `${name} does not have all columns that data.columns names.`,
+    )
+  }
+  const columns = known.flatMap(({ column }) => column ?? [])
+  if (columns.length === 0) throw new DataError(`${name} has no column that is left to learn.`)
+  return {
+    table: { rows, columns },
+    columns: known,
+    remarks: [...remarks, ...known.flatMap(({ remark }) => remark ?? [])],
+  }
+}
+
+interface Known {
+  rows: number
+  known: KnownColumn[]
+  remarks: readonly string[]
+}
+
+async function fromText(
+  path: string,
+  name: string,
+  { header, decimal }: ReadTableOptions,
+  options: Omit<KindOptions, 'comma'>,
+): Promise<Known> {
+  const comma = decimal && decimal === 'comma'
+  const read = await readTextTable(path, { header, comma, missing: options.missing })
+  const known = read.columns.map((column) => understand(name, column, { ...options, comma: read.comma }))
+  return { rows: read.rows, known, remarks: read.remarks }
+}
+
+async function fromParquet(path: string, options: KindOptions): Promise<Known> {
+  const { said } = options
+  const saidOf = (name: string): ColumnAs | undefined => (Object.hasOwn(said, name) ? said[name] : undefined)
+  const { rows, columns } = await readParquet(path, (name) => saidOf(name) === 'ignore')
+  const known = columns.map((column): KnownColumn => {
+    if ('ignored' in column) return { name: column.ignored, column: null, why: 'as data.columns says' }
+    if ('text' in column) return understand(path, column.text, options)
+    const { typed } = column
+    const as = saidOf(typed.name)
+    if (as === undefined || as === typed.kind) return { name: typed.name, column: typed, why: `its type in the file` }
+    return understand(path, asTexts(typed), options)
+  })
+  return { rows, known, remarks: [] }
+}
+
+/** A column of a type as texts, for a config that says it is of another kind. */
+function asTexts(column: TableColumn): TextColumn {
+  const builder = new TextColumnBuilder()
+  const text = textOf(column)
+  const { length } = isCategory(column) ? column.codes : column.values
+  for (let row = 0; row < length; row++) builder.add(text(row), () => `row ${row + 1}`)
+  return builder.column(column.name)
+}
