@@ -19,6 +19,8 @@ export const streams = {
   dequantise: 6,
   metric: 7,
   pairs: 8,
+  encode: 9,
+  decode: 10,
 } as const
 
 /** The high half of the last counter word: keeps host draws apart from the device's, whose last words stay small. */

@@ -1,0 +1,485 @@
+/**
+ * A table as rows of numbers [n, D] that a flow learns, and back: every column by an encoder of its own (encoders/registry.ts),
+ * fitted on training rows. Beside the values of a column of numbers stands its *state*, levels of their own: an ordinary value,
+ * one of its *atoms* (values that over 5 % of the rows hold), or missing. Of a category, missing is one more level, and levels
+ * that few rows hold are joined to one, whose members are drawn back by their shares. Where a row has no ordinary value its number
+ * is drawn from N(0, 1), which is what a flow starts from, so that nothing is learnt there.
+ */
+
+import { z } from 'zod'
+import { DataError, list, show } from '../../errors.js'
+import { RandomStream, streams } from '../../random/stream.js'
+import { dateFormat } from './dates.js'
+import type { OpenEncoder } from './encoders/encoder.js'
+import { MOST_ONE_HOT } from './encoders/levels.js'
+import {
+  describeEncoder,
+  type EncoderName,
+  type Fitted,
+  fitEncoder,
+  fittedSchema,
+  openEncoder,
+} from './encoders/registry.js'
+import { decimalsOf, unitOf } from './numbers.js'
+import {
+  type CategoryColumn,
+  isCategory,
+  type NumberColumn,
+  type NumberFormat,
+  type Table,
+  type TableColumn,
+} from './table.js'
+
+/** How numbers become normal: by their quantiles, or scaled alone. */
+export const numberEncodings = ['quantile', 'standardise'] as const
+export type NumberEncoding = (typeof numberEncodings)[number]
+
+/** Share of the rows from which on a value is an atom. */
+export const ATOM_SHARE = 0.05
+/** Distinct values up to which numbers are ordered levels, and have no atoms. */
+export const FEW_VALUES = 20
+/** Distinct values up to which they are, where each stands in so many rows in the mean. */
+const MANY_VALUES = 1000
+const ROWS_A_VALUE = 10
+/** Levels that fewer rows hold are joined; a share, and a count. */
+const RARE_SHARE = 0.001
+const RARE_ROWS = 5
+/** Levels of a category, and characters of one, at most: a run keeps them all. */
+const MOST_LEVELS = 200_000
+const LONGEST_LEVEL = 1000
+
+const format: z.ZodType<NumberFormat> = z.object({
+  decimals: z.int().min(0).max(20).optional(),
+  padded: z.boolean().optional(),
+  comma: z.boolean().optional(),
+  thousands: z.string().max(4).optional(),
+  date: z.string().max(100).refine(isDateFormat, 'it must be a format of dates').optional(),
+})
+
+function isDateFormat(text: string): boolean {
+  try {
+    return dateFormat(text) !== null
+  } catch {
+    return false
+  }
+}
+
+const index = z.int().min(0)
+const numberSchema = z.object({
+  name: z.string(),
+  kind: z.enum(['number', 'integer', 'date']),
+  format: format.optional(),
+  /** levels: 0 an ordinary value, then the atoms, then missing; null where all values are ordinary */
+  state: fittedSchema.nullable(),
+  atoms: z.array(z.number()),
+  missing: z.boolean(),
+  values: fittedSchema,
+})
+const categorySchema = z.object({
+  name: z.string(),
+  kind: z.enum(['category', 'boolean']),
+  levels: z.array(z.string()).max(MOST_LEVELS),
+  /** levels with a number of their own, by it: indices into `levels` */
+  kept: z.array(index),
+  /** those that share the next number, and their shares of it */
+  rare: z.array(index),
+  rareShares: z.array(z.number().min(0)),
+  /** whether missing is a level, the last */
+  missing: z.boolean(),
+  values: fittedSchema,
+})
+type NumberEncoded = z.output<typeof numberSchema>
+type CategoryEncoded = z.output<typeof categorySchema>
+
+/** A table's encoding as a run keeps it. */
+export const encodingSchema = z.object({
+  columns: z
+    .array(z.discriminatedUnion('kind', [numberSchema, categorySchema]))
+    .min(1)
+    .superRefine((columns, context) => {
+      const bad = columns.find((column) => !fits(column))
+      if (bad) context.addIssue({ code: 'custom', message: `its column ${show(bad.name)} does not fit together` })
+    }),
+})
+export type Encoding = z.output<typeof encodingSchema>
+type Encoded = Encoding['columns'][number]
+
+/** Whether the parts of a column's encoding are of one another. */
+function fits(column: Encoded): boolean {
+  if (!('kept' in column)) {
+    const states = 1 + column.atoms.length + (column.missing ? 1 : 0)
+    return column.state === null ? states === 1 : levelsOf(column.state) === states
+  }
+  const { kept, rare, rareShares, levels, missing, values } = column
+  const all = [...kept, ...rare]
+  if (all.some((level) => level >= levels.length) || rare.length !== rareShares.length) return false
+  return levelsOf(values) === Math.max(1, kept.length + (rare.length > 0 ? 1 : 0) + (missing ? 1 : 0))
+}
+
+/** How many levels an encoder tells apart; undefined where it is one of numbers. */
+function levelsOf({ encoder, parameters }: Fitted): number | undefined {
+  if (encoder === 'constant') return 1
+  if (encoder === 'oneHot') return (parameters as { shares: number[] }).shares.length
+  return encoder === 'code' ? (parameters as { levels: number }).levels : undefined
+}
+
+/** Levels 0 … K − 1 by the encoder for so many. */
+const fitLevels = (sorted: Float64Array, levels: number): Fitted =>
+  fitEncoder(levels < 2 ? 'constant' : levels <= MOST_ONE_HOT ? 'oneHot' : 'code', { sorted, unit: 1 })
+
+/** What values of a column of numbers are whole multiples of. */
+function unitFor(column: NumberColumn): number {
+  if (column.kind === 'date') {
+    const { format, values } = column
+    if (format?.date) return dateFormat(format.date).unit
+    return values.every((value) => Number.isNaN(value) || value % 86_400 === 0) ? 86_400 : 1
+  }
+  return unitOf(column.format ? column : { ...column, format: { decimals: decimalsOf(column.values) } })
+}
+
+function fitNumbers(column: NumberColumn, rows: ArrayLike<number>, numbers: NumberEncoding): NumberEncoded {
+  const { name, kind, values } = column
+  const training = Float64Array.from(rows, (row) => values[row])
+  const present = training.filter((value) => !Number.isNaN(value)).sort()
+  const missing = values.some(Number.isNaN)
+  const counts = new Map<number, number>()
+  for (const value of present) counts.set(value, (counts.get(value) ?? 0) + 1)
+  const isAtom = (count: number): boolean => counts.size > FEW_VALUES && count > ATOM_SHARE * training.length
+  const atoms = [...counts].flatMap(([value, count]) => (isAtom(count) ? [value] : []))
+  const places = new Map(atoms.map((value, i) => [value, i + 1]))
+  const states = 1 + atoms.length + (missing ? 1 : 0)
+  const rest = atoms.length > 0 ? present.filter((value) => !places.has(value)) : present
+  const distinct = counts.size - atoms.length
+  const often = distinct <= MANY_VALUES && rest.length >= ROWS_A_VALUE * distinct
+  const encoder: EncoderName =
+    distinct < 2
+      ? 'constant'
+      : numbers === 'standardise' && distinct > FEW_VALUES
+        ? 'standard'
+        : distinct <= FEW_VALUES || often
+          ? 'ordered'
+          : 'quantile'
+  const stateOf = (value: number): number => (Number.isNaN(value) ? states - 1 : (places.get(value) ?? 0))
+  return {
+    name,
+    kind,
+    ...(column.format && { format: column.format }),
+    state: states === 1 ? null : fitLevels(withAll(training.map(stateOf), states), states),
+    atoms,
+    missing,
+    values: fitEncoder(encoder, { sorted: rest, unit: unitFor(column) }),
+  }
+}
+
+/** Sorted levels among which the last one is there at least once: it may stand in rows alone that are not learnt from. */
+function withAll(levels: Float64Array, count: number): Float64Array {
+  const sorted = levels.sort()
+  return sorted.at(-1) === count - 1 ? sorted : Float64Array.of(...sorted, count - 1)
+}
+
+function fitCategory(column: CategoryColumn, rows: ArrayLike<number>): CategoryEncoded {
+  const { name, kind, codes, levels } = column
+  if (levels.length > MOST_LEVELS) {
+    throw new DataError(
+      `Column ${show(name)} has ${levels.length} levels; a category has at most ${MOST_LEVELS}. Leave it out by data.columns.`,
+    )
+  }
+  const long = levels.find((level) => level.length > LONGEST_LEVEL)
+  if (long !== undefined) {
+    throw new DataError(
+      `Column ${show(name)} has a text of ${long.length} characters; a level of a category has at most ${LONGEST_LEVEL}. Leave ` +
+        'it out by data.columns.',
+    )
+  }
+  const counts = new Float64Array(levels.length)
+  for (let i = 0; i < rows.length; i++) if (codes[rows[i]] >= 0) counts[codes[rows[i]]]++
+  const few = Math.max(RARE_ROWS, RARE_SHARE * rows.length)
+  const all = Array.from(levels, (_, level) => level)
+  const scarce = all.filter((level) => counts[level] < few)
+  const joined = scarce.reduce((sum, level) => sum + counts[level], 0)
+  // one level alone is joined to nothing
+  const rare = scarce.length > 1 && joined > 0 ? scarce : []
+  const kept = rare.length > 0 ? all.filter((level) => counts[level] >= few) : all.filter((level) => counts[level] > 0)
+  const missing = codes.some((value) => value < 0)
+  const count = Math.max(1, kept.length + (rare.length > 0 ? 1 : 0) + (missing ? 1 : 0))
+  const numbers = numbersOf(levels.length, kept, rare)
+  const sorted = Float64Array.from(rows, (row) => (codes[row] < 0 ? count - 1 : numbers[codes[row]]))
+  return {
+    name,
+    kind,
+    levels: [...levels],
+    kept,
+    rare,
+    rareShares: rare.map((level) => counts[level] / joined),
+    missing,
+    values: fitLevels(withAll(sorted, count), count),
+  }
+}
+
+/** The number of each level; of one that no training row has, the number that rare ones share, or the first. */
+function numbersOf(levels: number, kept: readonly number[], rare: readonly number[]): Int32Array {
+  const numbers = new Int32Array(levels).fill(rare.length > 0 ? kept.length : 0)
+  kept.forEach((level, number) => {
+    numbers[level] = number
+  })
+  return numbers
+}
+
+/**
+ * The encoding of a table.
+ *
+ * @param rows numbers of the training rows: what is fitted, is fitted on them
+ * @throws DataError where there is nothing to learn (no column has two values), and for a category of too many levels
+ */
+export function fitEncoding(
+  table: Table,
+  rows: ArrayLike<number>,
+  { numbers = 'quantile' }: { numbers?: NumberEncoding } = {},
+): Encoding {
+  const columns = table.columns.map((column) =>
+    isCategory(column) ? fitCategory(column, rows) : fitNumbers(column, rows, numbers),
+  )
+  const encoding = { columns }
+  if (openEncoding(encoding).width === 0) {
+    throw new DataError('Every column has one value alone in the training rows; there is nothing to learn.')
+  }
+  return encoding
+}
+
+/** What an encoding does with each column, for the report. */
+export function describeEncoding({ columns }: Encoding): string[] {
+  return columns.map((column) => {
+    const what = describeEncoder(column.values)
+    if ('kept' in column) {
+      const { rare, missing } = column
+      return [
+        what,
+        ...(rare.length > 0 ? [`${rare.length} rare levels joined`] : []),
+        ...(missing ? ['missing a level'] : []),
+      ].join(', ')
+    }
+    const { atoms, missing } = column
+    const apart = [
+      ...(atoms.length > 0 ? [`${atoms.length} atom${atoms.length > 1 ? 's' : ''}`] : []),
+      ...(missing ? ['missing'] : []),
+    ]
+    return [what, ...(apart.length > 0 ? [`${apart.join(' and ')} apart`] : [])].join(', ')
+  })
+}
+
+/** Columns of an encoding that belong together: one number, or the levels or the code of one choice. */
+export interface Segment {
+  /** of the first */
+  readonly at: number
+  readonly width: number
+  readonly are: OpenEncoder['are']
+}
+
+/** An encoding that is ready to be used. */
+export interface OpenEncoding {
+  /** numbers of a row, D */
+  readonly width: number
+  /** what each number of a row is */
+  readonly names: string[]
+  /** how they belong together, in their order */
+  readonly segments: readonly Segment[]
+  /** a table of these columns, in their order, from one that has them in any; throws DataError for others and unseen levels */
+  conform(table: Table, name: string): Table
+  /**
+   * Rows of numbers [rows, D]. Draws are those of the seed and the row's number.
+   * @param table as conform gives it
+   */
+  encode(table: Table, seed: number): Float32Array
+  /**
+   * The table that rows [n, D] are.
+   * @param first the number of the first row, for its draws; default 0
+   */
+  decode(rows: ArrayLike<number>, seed: number, first?: number): Table
+}
+
+/** One column of a table, ready to be used. */
+interface OpenColumn {
+  readonly names: readonly string[]
+  readonly segments: readonly Segment[]
+  encode(column: TableColumn): (row: number, draws: RandomStream, out: Float32Array, at: number) => void
+  decode(rows: number): {
+    read(row: number, values: ArrayLike<number>, at: number, draws: RandomStream): void
+    column: TableColumn
+  }
+}
+
+const segmentsOf = (parts: readonly OpenEncoder[]): Segment[] => {
+  let at = 0
+  return parts.flatMap(({ names: { length: width }, are }) => {
+    at += width
+    return width === 0 ? [] : [{ at: at - width, width, are }]
+  })
+}
+
+function openNumbers({ name, kind, format, state, atoms, missing, values }: NumberEncoded): OpenColumn {
+  const states = state && openEncoder(state)
+  const part = openEncoder(values)
+  const stateWidth = states?.names.length ?? 0
+  const stateNames = ['value', ...atoms.map(String), ...(missing ? ['missing'] : [])]
+  const places = new Map(atoms.map((value, i) => [value, i + 1]))
+  return {
+    names: [...(states?.names.map((_, k) => `${name}: ${stateNames[k]}`) ?? []), ...part.names.map(() => name)],
+    segments: segmentsOf(states ? [states, part] : [part]),
+    encode: (column) => (row, draws, out, at) => {
+      const value = (column as NumberColumn).values[row]
+      const own = Number.isNaN(value) ? atoms.length + 1 : (places.get(value) ?? 0)
+      states?.encode(own, draws, out, at)
+      if (own === 0) part.encode(value, draws, out, at + stateWidth)
+      else for (let k = 0; k < part.names.length; k++) out[at + stateWidth + k] = draws.normal()
+    },
+    decode(rows) {
+      const column: NumberColumn = { name, kind, values: new Float64Array(rows), ...(format && { format }) }
+      return {
+        column,
+        read(row, numbers, at) {
+          const own = states?.decode(numbers, at) ?? 0
+          column.values[row] =
+            own === 0 ? part.decode(numbers, at + stateWidth) : own <= atoms.length ? atoms[own - 1] : Number.NaN
+        },
+      }
+    },
+  }
+}
+
+function openCategory({ name, kind, levels, kept, rare, rareShares, missing, values }: CategoryEncoded): OpenColumn {
+  const part = openEncoder(values)
+  const numbers = numbersOf(levels.length, kept, rare)
+  const rareNumber = rare.length > 0 ? kept.length : -1
+  const missingNumber = missing ? kept.length + (rare.length > 0 ? 1 : 0) : -1
+  const nameOf = (k: number): string => (k === rareNumber ? 'rare' : k === missingNumber ? 'missing' : levels[kept[k]])
+  const drawn = (draws: RandomStream): number => {
+    let left = draws.uniform()
+    for (let i = 0; i < rare.length; i++) {
+      left -= rareShares[i]
+      if (left < 0) return rare[i]
+    }
+    return rare[rareShares.findLastIndex((value) => value > 0)]
+  }
+  return {
+    names: part.names.map((word, k) => `${name}: ${part.are === 'levels' ? nameOf(k) : word}`),
+    segments: segmentsOf([part]),
+    encode: (column) => (row, draws, out, at) => {
+      const level = (column as CategoryColumn).codes[row]
+      part.encode(level < 0 ? missingNumber : numbers[level], draws, out, at)
+    },
+    decode(rows) {
+      const codes = new Int32Array(rows)
+      return {
+        column: { name, kind, codes, levels },
+        read(row, values, at, draws) {
+          const number = part.decode(values, at)
+          codes[row] = number === rareNumber ? drawn(draws) : number === missingNumber ? -1 : (kept[number] ?? -1)
+        },
+      }
+    },
+  }
+}
+
+/** Makes an encoding ready to be used. */
+export function openEncoding({ columns }: Encoding): OpenEncoding {
+  const parts = columns.map((column) => ('kept' in column ? openCategory(column) : openNumbers(column)))
+  const starts: number[] = []
+  let width = 0
+  for (const { names } of parts) {
+    starts.push(width)
+    width += names.length
+  }
+  return {
+    width,
+    names: parts.flatMap(({ names }) => names),
+    segments: parts.flatMap(({ segments }, j) =>
+      segments.map((segment) => ({ ...segment, at: starts[j] + segment.at })),
+    ),
+    conform: (table, name) => conform(columns, table, name),
+    encode(table, seed) {
+      const out = new Float32Array(table.rows * width)
+      const draws = new RandomStream(seed, streams.encode)
+      const writers = parts.map((part, j) => part.encode(table.columns[j]))
+      for (let row = 0; row < table.rows; row++) {
+        draws.row(row)
+        writers.forEach((write, j) => {
+          write(row, draws, out, row * width + starts[j])
+        })
+      }
+      return out
+    },
+    decode(values, seed, first = 0) {
+      const rows = values.length / width
+      const draws = new RandomStream(seed, streams.decode)
+      const readers = parts.map((part) => part.decode(rows))
+      for (let row = 0; row < rows; row++) {
+        draws.row(first + row)
+        readers.forEach(({ read }, j) => {
+          read(row, values, row * width + starts[j], draws)
+        })
+      }
+      return { rows, columns: readers.map(({ column }) => column) }
+    },
+  }
+}
+
+/** The columns of an encoding from a table that has them in any order. */
+function conform(columns: readonly Encoded[], table: Table, name: string): Table {
+  const missing = columns.filter(({ name }) => !table.columns.some((column) => column.name === name))
+  if (missing.length > 0) {
+    throw new DataError(
+      `${name} does not have the model's column ${list(missing.map((column) => show(column.name)))}; it has ` +
+        `${list(table.columns.map((column) => show(column.name)))}.`,
+      `${name} does not have all columns of the model.`,
+    )
+  }
+  return {
+    rows: table.rows,
+    columns: columns.map((own): TableColumn => {
+      const given = table.columns.find((column) => column.name === own.name)!
+      if ('kept' in own !== isCategory(given)) {
+        throw new DataError(
+          `${name}: column ${show(own.name)} is ${article(given.kind)}, but the model's is ${article(own.kind)}.`,
+          `${name}: a column is of another kind than the model's.`,
+        )
+      }
+      return 'kept' in own
+        ? conformLevels(own, given as CategoryColumn, name)
+        : checkedMissing(own, given as NumberColumn, name)
+    }),
+  }
+}
+
+const article = (kind: string): string => (kind === 'integer' ? 'an integer' : `a ${kind}`)
+
+const noHoles = (name: string, column: string, row: number): DataError =>
+  new DataError(
+    `${name}: column ${show(column)} has a missing value in row ${row + 1}, which the model's table never had there.`,
+    `${name}: a column has a missing value, which the model's table never had.`,
+  )
+
+function checkedMissing({ name: column, missing }: NumberEncoded, given: NumberColumn, name: string): NumberColumn {
+  const row = missing ? -1 : given.values.findIndex(Number.isNaN)
+  if (row >= 0) throw noHoles(name, column, row)
+  return given
+}
+
+function conformLevels(own: CategoryEncoded, given: CategoryColumn, name: string): CategoryColumn {
+  const places = new Map(own.levels.map((level, i) => [level, i]))
+  const to = given.levels.map((level) => places.get(level) ?? -1)
+  const codes = given.codes.map((code, row) => {
+    if (code < 0) {
+      if (!own.missing) throw noHoles(name, own.name, row)
+      return -1
+    }
+    if (to[code] < 0) {
+      throw new DataError(
+        `${name}: column ${show(own.name)} has ${show(given.levels[code])} in row ${row + 1}, a level that the model's table ` +
+          'never had.',
+        `${name}: a column has a level that the model's table never had.`,
+      )
+    }
+    return to[code]
+  })
+  return { name: own.name, kind: own.kind, codes, levels: own.levels }
+}
