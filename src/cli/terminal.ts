@@ -5,6 +5,8 @@
  * reads any more ends nothing.
  */
 
+import { closeSync } from 'node:fs'
+import { isatty } from 'node:tty'
 import { printable } from '../errors.js'
 import { reasonOf } from '../files/reasons.js'
 import type { Progress } from '../recipes/run-recipe.js'
@@ -45,9 +47,16 @@ const nobodyReads = ['EPIPE', 'EIO', 'ERR_STREAM_DESTROYED', 'ECONNRESET']
 /**
  * Output that cannot be written ends no work: whoever read it has gone (`| head`, a closed terminal), and the result is a file.
  * Where stdout is a file that has no room, one line on stderr says so and the exit code is 1.
+ *
+ * At its end Node puts terminals back to what they were, and until version 24 it aborts where one has gone
+ * (https://github.com/nodejs/node/pull/58200): it leaves alone what is closed.
  */
 export function outliveOutputs(): void {
   let told = false
+  const terminals = [0, 1, 2].filter((fd) => isatty(fd))
+  process.on('exit', () => {
+    for (const fd of terminals.filter((one) => !isatty(one))) closeSync(fd)
+  })
   process.stderr.on('error', () => {})
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (told || nobodyReads.includes(error.code ?? '')) return

@@ -1,8 +1,9 @@
 /** The terminal goes away, or was never read: training saves, or goes on; a result that was written is a success. */
 
-import { spawn } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { closeSync, existsSync, openSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as wait } from 'node:timers/promises'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { readManifest } from '../../src/checkpoint/index.js'
 import { built, engine, lfm, start, untilCheckpoint, workFolder } from '../cli/lfm.js'
@@ -15,7 +16,7 @@ train: { steps: ${steps}, batch: 100, checkpointEvery: 20 }
 ode: { sample: { steps: 2 }, evaluate: { steps: 2 } }
 device: ${engine}
 `
-const cwd = workFolder({ 'short.yaml': config(60), 'long.yaml': config(1_000_000) })
+const cwd = workFolder({ 'short.yaml': config(60), 'middle.yaml': config(400), 'long.yaml': config(1_000_000) })
 const main = join(built(), 'cli/main.js')
 
 beforeAll(async () => {
@@ -104,5 +105,38 @@ describe('a signal', () => {
     child.kill('SIGHUP')
     expect(await ended).toEqual({ code: 129, signal: null })
     expect((await readManifest(run)).progress.step).toBeGreaterThanOrEqual(before)
+  })
+})
+
+const hasTerminals = process.platform === 'linux' && spawnSync('script', ['--version']).status === 0
+describe.skipIf(!hasTerminals)('a terminal that goes away under a training', () => {
+  /**
+   * Runs it on a terminal of its own, which goes at the first checkpoint. The shell around it lives on and tells how it ended.
+   * @param shell what the shell does with the command
+   */
+  async function onTerminal(run: string, config: string, shell: (command: string) => string): Promise<number> {
+    const code = join(cwd, `${run}.code`)
+    const training = shell(`'${process.execPath}' '${main}' train ${config} --out ${run}`)
+    const command = `${training}; echo $? > '${code}.part'; mv '${code}.part' '${code}'`
+    const env = { ...process.env, SHELL: '/bin/sh' }
+    const terminal = spawn('script', ['-qec', command, '/dev/null'], { cwd, env, stdio: ['pipe', 'ignore', 'ignore'] })
+    const ended = new Promise((resolve) => terminal.on('close', resolve))
+    await untilCheckpoint({ child: terminal, ended: ended as never }, join(cwd, run), ({ step }) => step >= 20)
+    terminal.kill('SIGKILL')
+    while (!existsSync(code)) await wait(20)
+    return Number(readFileSync(code, 'utf8'))
+  }
+
+  it('is a SIGHUP, which the shell passes on: it saves, and ends with 129', async () => {
+    const passOn = (command: string) => `${command} & p=$!; trap "kill -HUP $p" HUP; wait $p; wait $p`
+    expect(await onTerminal('hung-up', 'long.yaml', passOn)).toBe(129)
+    expect((await readManifest(join(cwd, 'hung-up'))).progress.step).toBeGreaterThanOrEqual(20)
+    expect(existsSync(join(cwd, 'hung-up/.lock'))).toBe(false)
+  })
+
+  it('is nothing to one in a session of its own: it goes on to its end', async () => {
+    const apart = (command: string) => `trap : HUP; setsid -w ${command}`
+    expect(await onTerminal('own-session', 'middle.yaml', apart)).toBe(0)
+    expect((await readManifest(join(cwd, 'own-session'))).progress.phase).toBe('done')
   })
 })
