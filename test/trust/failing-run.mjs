@@ -1,15 +1,19 @@
 /**
  * Run by failing.test.ts and failing-memory.test.ts: `failing-run.mjs WHAT HOW TURNS FOLDER`. Does a command (train, evaluate,
- * sample) again and again in this process, and at each turn another call or allocation fails: the n-th, or all from the n-th on.
- * What fails them is a layer that was loaded before: failing.mjs or failing-memory.cc. TURNS is «all», or how many that are
- * spread over the whole. FOLDER holds a.yaml and, for all
- * but train, the run `whole`. After each turn: what was thrown is an error of the library, the folder loads, and going on ends in
- * the bits of a run that nothing happened to, with nothing left over. Prints a line of JSON for each fault and counts in the last.
+ * sample) again and again, and at each turn another call or allocation fails: the n-th, or all from the n-th on. What fails them
+ * is a layer that was loaded before: failing.mjs or failing-memory.cc. The commands run in this process, which must live through
+ * all of it; where HOW is `kill`, each in a process of its own that is killed before its n-th call, and what comes afterwards here.
+ * TURNS is «all», or how many that are spread over the whole. FOLDER holds a.yaml. After each turn: what was thrown is an error of
+ * the library, the folder loads, and going on ends in the bits of a run that nothing happened to, with nothing left over. Prints
+ * the number of each turn, a line of JSON for each fault, and counts in the last.
  */
 
+import { spawnSync } from 'node:child_process'
 import { cpSync, existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
-import { createRequire } from 'node:module'
+import { join } from 'node:path'
 import process from 'node:process'
+import { fileURLToPath } from 'node:url'
+import './blank-pictures.mjs'
 import { readCheckpointFile, readManifest } from '../../dist/checkpoint/index.js'
 import { evaluate } from '../../dist/cli/evaluate.js'
 import { sample } from '../../dist/cli/sample.js'
@@ -23,21 +27,6 @@ process.chdir(folder)
 const say = process.stdout.write.bind(process.stdout)
 process.stdout.write = () => true
 process.stderr.write = () => true
-
-// a picture is not drawn twice: that takes most of the time, and touches no file
-const resvg = createRequire(import.meta.url)('@resvg/resvg-js')
-const { Resvg } = resvg
-const drawn = new Map()
-resvg.Resvg = class {
-  constructor(svg, options) {
-    Object.assign(this, { svg, options })
-  }
-
-  render() {
-    if (!drawn.has(this.svg)) drawn.set(this.svg, new Resvg(this.svg, this.options).render())
-    return drawn.get(this.svg)
-  }
-}
 
 let round = 0
 /** The n-th call from now on fails; 0: none. Returns how many there were since the last time. */
@@ -78,7 +67,7 @@ const commands = {
         await bitsOf('run')
         if (!failed && (await readManifest('run')).progress.phase !== 'done') return 'it did not end'
       } else if (!failed) return 'nothing was written'
-      if (failed && there && !/Kept: |cannot be written|cannot be used/.test(failed.message))
+      if (failed instanceof Error && there && !/Kept: |cannot be written|cannot be used/.test(failed.message))
         return 'it does not say what is kept'
       await training('run', there)
       if ((await bitsOf('run')) !== reference) return 'it went on to other bits'
@@ -114,6 +103,25 @@ const commands = {
 }
 
 const { fresh, run, check } = commands[what]
+
+const here = (name) => fileURLToPath(new URL(name, import.meta.url))
+const commandLine = {
+  train: ['train', 'a.yaml', '--out', 'run'],
+  evaluate: ['evaluate', 'run'],
+  sample: ['sample', 'whole', '-n', '10', '-o', 'samples.csv'],
+}[what]
+/** The command in a process of its own, killed before its n-th call; 0: not. Returns how many there were, null when it was. */
+function runAndKill(n) {
+  const layers = ['failing.mjs', 'blank-pictures.mjs'].flatMap((name) => ['--import', here(name)])
+  const counted = join(folder, 'calls')
+  const env = { LFM_FAIL_UNDER: `${folder}/`, LFM_FAIL_AT: String(n), LFM_FAIL_HOW: how, LFM_FAIL_COUNT: counted }
+  const args = [...layers, here('../../dist/cli/main.js'), ...commandLine]
+  const { status, signal, stderr } = spawnSync(process.execPath, args, { env: { ...process.env, ...env } })
+  if (signal === 'SIGKILL') return null
+  if (status !== 0) throw new Error(`it ended with ${status ?? signal}: ${stderr}`)
+  return Number(readFileSync(counted, 'utf8'))
+}
+
 /** What is wrong with what a command threw; null: nothing. */
 function wrongWith(error) {
   if (!(error instanceof LocalFlowError)) return `${error?.name}: ${String(error?.stack).slice(0, 800)}`
@@ -123,31 +131,44 @@ function wrongWith(error) {
     : null
 }
 
-// once without a fault: loads what is loaded once, and counts
+/** Runs the command, whose n-th call fails. Returns what it threw, or «killed»; null: it ended well. */
+async function attempt(n) {
+  if (how === 'kill') return runAndKill(n) === null ? 'killed' : null
+  failAt(n)
+  try {
+    await run()
+    return null
+  } catch (error) {
+    return error
+  } finally {
+    failAt(0)
+  }
+}
+
+async function countCalls() {
+  fresh()
+  if (how === 'kill') return runAndKill(0)
+  failAt(0)
+  await run()
+  return failAt(0)
+}
+
+// once without a fault: loads what is loaded once
 fresh()
 await run()
 if (what === 'train') reference = await bitsOf('run')
 if (what === 'sample') right = readFileSync('samples.csv', 'utf8')
-fresh()
-failAt(0)
-await run()
-const calls = failAt(0)
+const calls = await countCalls()
 const tried = asked === 'all' ? calls : Number(asked)
 const turns = Array.from({ length: tried }, (_, i) => 1 + Math.floor(((i + 0.5) * calls) / tried))
 let [refused, faults] = [0, 0]
 for (const n of turns) {
   fresh()
   say(`${n}\n`)
-  let failed = null
-  failAt(n)
-  try {
-    await run()
-  } catch (error) {
-    failed = error
-    refused++
-  }
-  failAt(0)
-  const wrong = (failed && wrongWith(failed)) ?? (await check(failed).catch((error) => `afterwards: ${error?.stack}`))
+  const failed = await attempt(n)
+  if (failed !== null) refused++
+  const bad = how === 'kill' ? (failed === null ? 'it was not killed' : null) : failed && wrongWith(failed)
+  const wrong = bad ?? (await check(failed).catch((error) => `afterwards: ${error?.stack}`))
   if (wrong === null) continue
   faults++
   say(`${JSON.stringify({ what, how, n, wrong, failed: failed?.message })}\n`)
