@@ -452,11 +452,12 @@ export interface OdeOptions {
 /** How a student was distilled: what `lfm distill` writes into the config of its run, and nobody else. */
 export interface DistillOptions {
   /**
-   * What students are. pairs: each student is a map of one evaluation from a border to the next; any-step: one student,
+   * What students are. pairs: each student is a map of one evaluation from a border to the next; terminal: such maps,
+   * learnt from the teacher's velocity along their own paths, without states of it in between; any-step: one student,
    * the average velocity between any two times, which takes 1, 2, 4 … evaluations; into is how many by default; reflow:
    * each student is a flow with straight paths between two borders, so that likelihoods stay.
    */
-  kind: 'pairs' | 'any-step' | 'reflow'
+  kind: 'pairs' | 'terminal' | 'any-step' | 'reflow'
   /**
    * Students K: evaluations of a sample. The teacher's angle is cut into as many pieces. Takes a whole number from 1 to
    * 64.
@@ -477,11 +478,12 @@ export interface DistillOptions {
   /** What the teacher is, where it is a student itself. */
   teacher?: {
     /**
-     * What students are. pairs: each student is a map of one evaluation from a border to the next; any-step: one
-     * student, the average velocity between any two times, which takes 1, 2, 4 … evaluations; into is how many by
-     * default; reflow: each student is a flow with straight paths between two borders, so that likelihoods stay.
+     * What students are. pairs: each student is a map of one evaluation from a border to the next; terminal: such maps,
+     * learnt from the teacher's velocity along their own paths, without states of it in between; any-step: one student,
+     * the average velocity between any two times, which takes 1, 2, 4 … evaluations; into is how many by default;
+     * reflow: each student is a flow with straight paths between two borders, so that likelihoods stay.
      */
-    kind: 'pairs' | 'any-step' | 'reflow'
+    kind: 'pairs' | 'terminal' | 'any-step' | 'reflow'
     /**
      * Students K: evaluations of a sample. The teacher's angle is cut into as many pieces. Takes a whole number from 1
      * to 64.

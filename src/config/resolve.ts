@@ -16,7 +16,7 @@ import type { AngleRange } from '../ode/clock.js'
 import { isAdaptive, planEvaluations, type SolverSettings } from '../ode/solver.js'
 import { anglesOf } from '../recipes/angles.js'
 import type { PairSettings } from '../recipes/optimal-pairs.js'
-import { type DistillKind, distillKinds, PATH_STATES, studentsOf, teacherChain } from '../recipes/pieces.js'
+import { areMaps, type DistillKind, distillKinds, PATH_STATES, studentsOf, teacherChain } from '../recipes/pieces.js'
 import type { NamedRecipe, Push } from '../recipes/recipe.js'
 import { type OwnSections, type RecipeName, recipeSections, recipes } from '../recipes/registry.js'
 import { type Gammas, scheduleGammas } from '../recipes/schedule.js'
@@ -292,7 +292,7 @@ function studentRefusal(
   teacher: { kind: DistillKind; into: number },
 ): string | undefined {
   const { needsFlow, needsStates } = distillKinds[kind]
-  const maps = teacher.kind === 'pairs'
+  const maps = areMaps(teacher.kind)
   if (!distillKinds[teacher.kind].flows && (needsFlow || (needsStates && maps))) {
     const why = maps
       ? 'whose maps have none'

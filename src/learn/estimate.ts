@@ -9,10 +9,11 @@ import { ConfigError } from '../errors.js'
 import { stepTable } from '../kernels/adam.js'
 import { MOST_POOL_PIECES, poolWords } from '../kernels/pool.js'
 import { STATE_LENGTH } from '../kernels/state.js'
-import type { Network } from '../networks/network.js'
-import { type Model, traitsOf } from '../networks/registry.js'
+import type { Network, NetworkSpec } from '../networks/network.js'
+import { type Model, networkOf, traitsOf } from '../networks/registry.js'
 import type { StorageBuffer } from '../program/program.js'
 import { type FitSettings, trainingProgram } from './fit.js'
+import type { TeacherField } from './pool.js'
 import { LOSS_RING } from './step-runs.js'
 import type { Task } from './task.js'
 
@@ -88,7 +89,8 @@ export function estimateTraining(
     : undefined
   const column: StorageBuffer = { dtype: 'f32', length: rows }
   const times = task.readsSpan ? { condition: column, span: { time: column, inverse: column } } : {}
-  const program = trainingProgram(field, task, { left, right, ...times, rows, reading }, 1, settings, on)
+  const teacher = task.readsTeacher ? standIn(field, task.readsTeacher) : undefined
+  const program = trainingProgram(field, task, { left, right, ...times, teacher, rows, reading }, 1, settings, on)
   const { slots, constants } = device?.memoryFor(program.build()) ?? memoryOf(program.build())
   const activations = sum(slots) + constants
   const buffersOf = {
@@ -96,7 +98,8 @@ export function estimateTraining(
     table: 4 * on.table.length,
     activations: Math.max(0, ...slots),
   }
-  const columns = left.length + (right?.length ?? 0) + (task.readsSpan ? 3 * rows : 0)
+  const columns =
+    left.length + (right?.length ?? 0) + (task.readsSpan ? 3 * rows : 0) + (teacher?.parameters.length ?? 0)
   const poolBytes = count === null ? 0 : 4 * columns
   return {
     parameters: field.parameterCount,
@@ -110,6 +113,16 @@ export function estimateTraining(
       buffers: buffersOf,
       peak: optimizer + poolBytes + activations,
     },
+  }
+}
+
+/** A teacher as large as the student, which has its layers. */
+function standIn(field: Network, stages: number): TeacherField {
+  const network = networkOf({ ...field.spec, condition: 0 } as NetworkSpec)
+  return {
+    network,
+    parameters: { dtype: 'f32', length: stages * network.parameterLength },
+    outputScales: new Array<number>(stages).fill(1),
   }
 }
 

@@ -7,6 +7,7 @@
 
 import type { Device, DeviceBuffer } from '../device/device.js'
 import { type PoolAttributes, packPixels, poolWords } from '../kernels/pool.js'
+import type { Network } from '../networks/network.js'
 import type { StorageBuffer } from '../program/program.js'
 
 /** Rows on the host: pixels are bytes, anything else is float32, standardised as the model's data are. */
@@ -28,10 +29,21 @@ export interface PoolBuffers {
   readonly condition?: StorageBuffer
   /** [n] each: the time t of `right`, and 1/(t − s) with the time s of `left` */
   readonly span?: { readonly time: StorageBuffer; readonly inverse: StorageBuffer }
+  /** whose velocities are learnt from */
+  readonly teacher?: TeacherField
   /** n */
   readonly rows: number
   /** how `left` is read, and whether it is mirrored */
   readonly reading: PoolAttributes
+}
+
+/** The velocities of a teacher's stages, N of them. */
+export interface TeacherField<Buffer extends StorageBuffer = StorageBuffer> {
+  readonly network: Network
+  /** [N·P] */
+  readonly parameters: Buffer
+  /** [N] */
+  readonly outputScales: readonly number[]
 }
 
 export interface Pool extends PoolBuffers {
@@ -39,6 +51,7 @@ export interface Pool extends PoolBuffers {
   readonly right?: DeviceBuffer
   readonly condition?: DeviceBuffer
   readonly span?: { readonly time: DeviceBuffer; readonly inverse: DeviceBuffer }
+  readonly teacher?: TeacherField<DeviceBuffer>
 }
 
 /** Rows that are read as floats, none mirrored. */
@@ -65,6 +78,6 @@ export function uploadPool(
 }
 
 /** Frees the memory of all columns. */
-export function disposePool({ left, right, condition, span }: Pool): void {
-  for (const buffer of [left, right, condition, span?.time, span?.inverse]) buffer?.dispose()
+export function disposePool({ left, right, condition, span, teacher }: Pool): void {
+  for (const buffer of [left, right, condition, span?.time, span?.inverse, teacher?.parameters]) buffer?.dispose()
 }

@@ -35,6 +35,8 @@ export interface Task {
   readonly readsRight: boolean
   /** whether it reads the pool's `span` and `condition`, the times of the two; default false */
   readonly readsSpan?: boolean
+  /** how many of a teacher's stages it reads the velocities of; default 0 */
+  readonly readsTeacher?: number
   /** Adds the operations of one step: draws a batch and regresses on it. */
   addStep(builder: ProgramBuilder, on: StepContext): void
 }

@@ -22,6 +22,7 @@ import {
   type RowSource,
   type Trace,
   Transport,
+  takesSecondTime,
   wholePath,
 } from './transport.js'
 import { modelValues } from './values.js'
@@ -155,8 +156,8 @@ export class Flow {
     private device: Device | null,
     private readonly open: () => Promise<Device>,
   ) {
-    // without one its operand would be read as zeros; that of an average velocity is its second time
-    if (network.condition > 0 && stages.some(({ jump }) => jump?.kind !== 'average'))
+    // without one its operand would be read as zeros; that of a jump is its second time
+    if (network.condition > 0 && !stages.every(({ jump }) => takesSecondTime(jump)))
       throw new InvalidArgumentError('This network takes a condition, which no model gives yet.')
     this.field = network
     this.stages = stages

@@ -36,10 +36,16 @@ export interface Link {
 
 /**
  * A network that carries rows in one evaluation, from its noise side to its data side alone:
- * - a *map* x − u(x, time), between its two ends;
+ * - a *map* x − u(x, time), between its two ends; of a network with a second time x − u(x, time, secondTime);
  * - an *average velocity* u(x, t, s), whose condition is the second time: x − (t − s)·u(x, t, s) from any t to any s < t.
  */
-export type Jump = { readonly kind: 'map'; readonly time: number } | { readonly kind: 'average' }
+export type Jump =
+  | { readonly kind: 'map'; readonly time: number; readonly secondTime?: number }
+  | { readonly kind: 'average' }
+
+/** Whether a jump gives its network a second time. */
+export const takesSecondTime = (jump: Jump | undefined): boolean =>
+  jump?.kind === 'average' || jump?.secondTime !== undefined
 
 export interface Place {
   /** the sub-flow's number in the chain, from 0 */
@@ -173,7 +179,8 @@ export class Transport {
     const { field } = options.legs[0].link
     const { rows, trace } = options
     this.input = this.buffer(rows * field.dimension)
-    this.condition = field.condition > 0 && !isAverage(options.legs[0]) ? this.buffer(rows * field.condition) : null
+    this.condition =
+      field.condition > 0 && !takesSecondTime(options.legs[0].link.jump) ? this.buffer(rows * field.condition) : null
     const kept = options.legs.filter((leg) => leg.keep).length + (keepsStart(options) ? 1 : 0)
     this.outputs = Array.from({ length: kept }, () => this.buffer(rows * field.dimension))
     this.first = this.buffer(1, 'u32')
@@ -269,8 +276,8 @@ export class Transport {
         {
           parameters: shared.parameters,
           y,
-          condition: isAverage(legs[last])
-            ? builder.constant(new Float32Array(rows).fill(legs[last].end), [rows, 1])
+          condition: takesSecondTime(link.jump)
+            ? builder.constant(new Float32Array(rows).fill(secondTimeOf(legs[last])), [rows, 1])
             : this.conditionTensor(builder),
           probes,
           log_det: logDet,
@@ -491,6 +498,9 @@ function hostArray(n: number, width: number): Float32Array {
 }
 
 const isAverage = ({ link: { jump } }: Leg): boolean => jump?.kind === 'average'
+
+/** Of a leg whose network takes one. */
+const secondTimeOf = ({ link: { jump }, end }: Leg): number => (jump?.kind === 'map' ? jump.secondTime! : end)
 
 /** Whether steps are found while rows go. */
 const findsSteps = ({ solver, legs }: Pick<TransportOptions, 'solver' | 'legs'>): boolean =>

@@ -122,7 +122,7 @@ export interface Network {
   ): void
   /**
    * out [B, D] = v, derivative [B, D] = ∂v/∂x·dx + ∂v/∂t·dt + ∂v/∂condition·dcondition: by forward mode, or, where a network
-   * has no tangents, by a central difference (central_difference.ts)
+   * has no tangents, by a central difference (central-difference.ts)
    */
   addDerivative(builder: ProgramBuilder, operands: DerivativeOperands, scale: number): void
   /** the velocity with a combination before and after it; left out if the network cannot do that */

@@ -7,18 +7,28 @@
 import type { Task } from '../learn/task.js'
 import { averageVelocity, displacement } from '../learn/tasks/displacement.js'
 import { flowMatching } from '../learn/tasks/flow-matching.js'
+import { lastRate, terminalVelocity } from '../learn/tasks/terminal.js'
 import { inherited } from '../networks/registry.js'
 import { evenBorders } from '../ode/borders.js'
-import { type DistillKind, type DistillSettings, endOf, PATH_STATES, type Piece, piecesOf, widthOf } from './pieces.js'
-import type { PlannedFit, Recipe, RecipeSettings } from './recipe.js'
-import { streamPaths, streamStates } from './teacher-states.js'
+import { type DistillSettings, endOf, PATH_STATES, type Piece, partsOf, piecesOf, widthOf } from './pieces.js'
+import type { PlannedFit, PlannedStream, Recipe, RecipeSettings } from './recipe.js'
+import { END_DRAWS, streamEnds, streamPaths, streamStates, streamTeacher } from './teacher-states.js'
 
-const notes = { pairs: 'a map', 'any-step': 'an average velocity', reflow: 'on pairs' } as const
+const notes = { pairs: 'a map', terminal: 'a map', 'any-step': 'an average velocity', reflow: 'on pairs' } as const
 
-function taskOf(kind: DistillKind, piece: Piece): Task {
+/** Whether a piece begins at the noise itself. */
+const fromNoise = ({ to }: Piece, chain: DistillSettings['chain']): boolean => to === chain.length
+
+function taskOf({ kind, chain }: DistillSettings, piece: Piece): Task {
   switch (kind) {
     case 'pairs':
       return displacement({ time: endOf(piece).time })
+    case 'terminal':
+      return terminalVelocity({
+        parts: partsOf(piece, chain),
+        time: endOf(piece).time,
+        fromNoise: fromNoise(piece, chain),
+      })
     case 'any-step':
       return averageVelocity
     case 'reflow':
@@ -26,22 +36,31 @@ function taskOf(kind: DistillKind, piece: Piece): Task {
   }
 }
 
-function fitOf({ fit, steps, own }: RecipeSettings<DistillSettings>, piece: Piece, i: number): PlannedFit {
-  const { kind, every, solver } = own
+/** What a student's rows are made from, and how often. */
+function streamOf({ fit, steps, own }: RecipeSettings<DistillSettings>, piece: Piece, i: number): PlannedStream {
+  const { kind, every, solver, chain } = own
   const noise = { rows: every * fit.batch, solver, seed: fit.seed, stream: i + 1 }
+  switch (kind) {
+    case 'any-step':
+      return { every, rows: noise.rows, open: (on) => streamPaths(on, evenBorders(chain, PATH_STATES), noise) }
+    case 'terminal':
+      // the teacher is all that a piece from the noise itself is learnt from
+      return fromNoise(piece, chain)
+        ? { every: steps[i], rows: 1, open: (on) => streamTeacher(on) }
+        : { every: every * END_DRAWS, rows: noise.rows, open: (on) => streamEnds(on, piece.to, noise) }
+    default:
+      return { every, rows: noise.rows, open: (on) => streamStates(on, piece, noise) }
+  }
+}
+
+function fitOf(settings: RecipeSettings<DistillSettings>, piece: Piece, i: number): PlannedFit {
+  const { fit, steps, own } = settings
   return {
     settings: { ...fit, name: `student ${i + 1}`, number: i + 1, steps: steps[i] },
-    task: taskOf(kind, piece),
+    task: taskOf(own, piece),
     kind: null,
-    note: notes[kind],
-    stream: {
-      every,
-      rows: every * fit.batch,
-      open: (context) =>
-        kind === 'any-step'
-          ? streamPaths(context, evenBorders(own.chain, PATH_STATES), noise)
-          : streamStates(context, piece, noise),
-    },
+    note: notes[own.kind],
+    stream: streamOf(settings, piece, i),
   }
 }
 
@@ -53,10 +72,8 @@ export const distillation: Recipe<DistillSettings> = {
   begin({ network, teacher, settings: { own } }, number) {
     const piece = piecesOf(own)[number - 1]
     const { parameters, outputScale } = teacher!.stages[endOf(piece).stage]
-    return {
-      parameters: inherited(teacher!.field, parameters, network),
-      outputScale: outputScale * widthOf(piece, own.chain),
-    }
+    const width = own.kind === 'terminal' ? lastRate(partsOf(piece, own.chain)) : widthOf(piece, own.chain)
+    return { parameters: inherited(teacher!.field, parameters, network), outputScale: outputScale * width }
   },
   nextPool: async () => null,
 }

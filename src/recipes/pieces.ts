@@ -3,9 +3,10 @@
  * equal angle, whether it is a chain or a single flow.
  */
 
+import type { StagePart } from '../learn/tasks/terminal.js'
 import type { Jump } from '../model/transport.js'
 import { evenBorders } from '../ode/borders.js'
-import { type AngleRange, angleDial } from '../ode/clock.js'
+import { type AngleRange, angleDial, localDial } from '../ode/clock.js'
 import type { SolverSettings } from '../ode/solver.js'
 
 /** What a student is. */
@@ -16,8 +17,10 @@ interface Kind {
   readonly flows: boolean
   /** whether the teacher must be a flow too */
   readonly needsFlow: boolean
-  /** whether it learns from states inside the teacher's stages, which maps do not have */
+  /** whether it learns from what is inside the teacher's stages, which maps do not have */
   readonly needsStates: boolean
+  /** whether its networks take a second time */
+  readonly secondTime: boolean
 }
 
 export const distillKinds = {
@@ -26,6 +29,14 @@ export const distillKinds = {
     flows: false,
     needsFlow: true,
     needsStates: true,
+    secondTime: false,
+  },
+  terminal: {
+    description: "such maps, learnt from the teacher's velocity along their own paths, without states of it in between",
+    flows: false,
+    needsFlow: true,
+    needsStates: true,
+    secondTime: true,
   },
   'any-step': {
     description:
@@ -33,12 +44,14 @@ export const distillKinds = {
     flows: false,
     needsFlow: false,
     needsStates: true,
+    secondTime: true,
   },
   reflow: {
     description: 'each student is a flow with straight paths between two borders, so that likelihoods stay',
     flows: true,
     needsFlow: false,
     needsStates: false,
+    secondTime: false,
   },
 } as const satisfies Record<string, Kind>
 
@@ -82,7 +95,33 @@ export const endOf = ({ to }: Piece): { stage: number; time: number } => {
 /** How a student's stage carries rows; undefined: it is a flow. */
 export function jumpOf(kind: DistillKind, piece: Piece): Jump | undefined {
   if (kind === 'any-step') return { kind: 'average' }
-  return kind === 'pairs' ? { kind: 'map', time: endOf(piece).time } : undefined
+  if (distillKinds[kind].flows) return undefined
+  const { time } = endOf(piece)
+  return kind === 'terminal' ? { kind: 'map', time, secondTime: 0 } : { kind: 'map', time }
+}
+
+/** Whether a student has states at the ends of its pieces alone. */
+export const areMaps = (kind: DistillKind): boolean => kind === 'pairs' || kind === 'terminal'
+
+/**
+ * The parts of a piece in the teacher's stages, with a time of the piece from 0 to 1: as long as the angles that they turn, and
+ * even in the stage's own time within each.
+ */
+export function partsOf({ from, to }: Piece, chain: DistillSettings['chain']): StagePart[] {
+  const known = chain.every((range) => range !== null)
+  const inside = chain.flatMap((range, stage) => {
+    const [start, end] = [Math.max(0, from - stage), Math.min(1, to - stage)]
+    if (start >= end) return []
+    const dial = known ? angleDial(range!) : localDial
+    return [{ stage, start, end, length: dial.reading(end) - dial.reading(start) }]
+  })
+  const whole = inside.reduce((sum, { length }) => sum + length, 0)
+  let before = 0
+  return inside.map(({ length, ...part }, i) => {
+    const first = before
+    before += length / whole
+    return { ...part, from: first, to: i === inside.length - 1 ? 1 : before }
+  })
 }
 
 /** States of a path that an average velocity is learnt between, beside the noise: 1, 2, 4, 8 and 16 even jumps end at them. */

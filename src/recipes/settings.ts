@@ -13,7 +13,7 @@ import type { SolverSettings } from '../ode/solver.js'
 import { anglesOf } from './angles.js'
 import { distillation } from './distillation.js'
 import type { PairSettings } from './optimal-pairs.js'
-import { type DistillKind, type DistillSettings, jumpOf, piecesOf, teacherChain } from './pieces.js'
+import { type DistillKind, type DistillSettings, distillKinds, jumpOf, piecesOf, teacherChain } from './pieces.js'
 import type { Push, Recipe, RecipeSettings } from './recipe.js'
 import { type OwnSections, type RecipeName, recipes } from './registry.js'
 
@@ -112,8 +112,8 @@ export function recipeSettings(options: RecipeOptions, mirror = 0): RecipeSettin
   }
 }
 
-/** The network of the model's stages, for rows […dims]: an average velocity takes a second time. */
+/** The network of the model's stages, for rows […dims]: students of some kinds take a second time. */
 export const modelNetwork = (
   { model, distill }: { readonly model: Model } & Pick<RecipeOptions, 'distill'>,
   rowShape: readonly number[],
-): Network => networkFor(model, rowShape, { secondTime: distill?.kind === 'any-step' })
+): Network => networkFor(model, rowShape, { secondTime: distill ? distillKinds[distill.kind].secondTime : false })

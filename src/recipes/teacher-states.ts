@@ -5,7 +5,7 @@
  */
 
 import type { Device, DeviceBuffer } from '../device/device.js'
-import { type Pool, plainReading } from '../learn/pool.js'
+import { disposePool, type Pool, plainReading, type TeacherField } from '../learn/pool.js'
 import type { Flow } from '../model/flow.js'
 import type { Evaluations, SolverSettings } from '../ode/solver.js'
 import { RandomStream, streams } from '../random/stream.js'
@@ -143,6 +143,70 @@ export async function streamPaths(
     dispose() {
       transport.dispose()
       for (const buffer of [left, right, condition, time, inverse]) buffer.dispose()
+    },
+  }
+}
+
+/** The teacher's velocities, on the device. */
+function uploadTeacher(device: Device, { field, stages }: Flow): TeacherField<DeviceBuffer> {
+  const P = field.parameterLength
+  const parameters = device.createBuffer(stages.length * P)
+  stages.forEach((stage, i) => {
+    parameters.write(stage.parameters, i * P)
+  })
+  return { network: field, parameters, outputScales: stages.map(({ outputScale }) => outputScale) }
+}
+
+/** The teacher alone, for who draws noise for himself. */
+export async function streamTeacher({ device, teacher }: RecipeContext): Promise<RowStream> {
+  const pool = {
+    left: device.createBuffer(teacher!.field.dimension),
+    teacher: uploadTeacher(device, teacher!),
+    rows: 1,
+    reading: plainReading,
+  }
+  return {
+    pool,
+    variants: {},
+    fill: async () => ({ mean: 0, max: 0 }),
+    dispose: () => disposePool(pool),
+  }
+}
+
+/** Times that a state at a piece's noise side is learnt from, each with another time of the piece. */
+export const END_DRAWS = 16
+
+/** States of the teacher at chain time `to`, as a stream of blocks, and the teacher itself. */
+export async function streamEnds(
+  { device, teacher, signal }: RecipeContext,
+  to: number,
+  { rows: n, ...noise }: { rows: number; solver: SolverSettings; seed: number; stream: number },
+): Promise<RowStream> {
+  const D = teacher!.field.dimension
+  const { transport, rows } = await teacher!.openStates([to], { n, ...noise })
+  const pool = {
+    left: device.createBuffer(n * D),
+    teacher: uploadTeacher(device, teacher!),
+    rows: n,
+    reading: plainReading,
+  }
+  return {
+    pool,
+    variants: transport.variants,
+    async fill(block) {
+      let evaluations = 0
+      for (let done = 0; done < n; done += rows) {
+        signal?.throwIfAborted()
+        const count = Math.min(rows, n - done)
+        evaluations += (await transport.block(block * n + done, count, signal)).mean * count
+        // after the noise, which is kept too
+        device.copy(transport.outputs[1], 0, pool.left, done * D, count * D)
+      }
+      return { mean: evaluations / n, max: evaluations / n }
+    },
+    dispose() {
+      transport.dispose()
+      disposePool(pool)
     },
   }
 }

@@ -135,8 +135,8 @@ export async function decoded(model: FlowModel, z: Float32Array, options: Export
   return Float32Array.from(values)
 }
 
-/** Students: maps of one evaluation each, or an average velocity that takes three. */
-export function studentOf(kind: 'map' | 'average'): ExportedModel {
+/** Students: maps of one evaluation each, with a second time or without, or an average velocity that takes three. */
+export function studentOf(kind: 'map' | 'terminal' | 'average'): ExportedModel {
   const model = modelOf({ hidden: [9, 7], activation: 'silu' }, [3])
   if (kind === 'map') {
     return { ...model, stages: model.stages.map((stage) => ({ ...stage, angle: null, jump: { kind, time: 1 } })) }
@@ -151,6 +151,11 @@ export function studentOf(kind: 'map' | 'average'): ExportedModel {
     time: 'first',
   } as const
   const network = mlpNetwork({ ...spec, frequencies: [] })
-  const stage = { parameters: parametersOf(network, 4), outputScale: 1, gamma: null, angle: null, jump: { kind } }
+  const own = (seed: number) => ({ parameters: parametersOf(network, seed), outputScale: 1, gamma: null, angle: null })
+  if (kind === 'terminal') {
+    const jumpOf = (time: number) => ({ kind: 'map', time, secondTime: 0 }) as const
+    return { ...model, network, stages: [0.4, 1].map((time, i) => ({ ...own(4 + i), jump: jumpOf(time) })) }
+  }
+  const stage = { ...own(4), jump: { kind } }
   return { ...model, network, stages: [stage], jumps: 3 }
 }

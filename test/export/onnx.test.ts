@@ -96,7 +96,7 @@ describe('the sampler of an MLP', () => {
 })
 
 describe('the sampler of students', () => {
-  it.each(['map', 'average'] as const)('that are of the kind %s', async (kind) => {
+  it.each(['map', 'terminal', 'average'] as const)('that are of the kind %s', async (kind) => {
     expect(await samplesApart(studentOf(kind))).toBeLessThan(TOLERANCE)
   })
 })

@@ -10,6 +10,7 @@ import { openReference } from '../../src/device/reference/device.js'
 import { stageCombine } from '../../src/kernels/stage_combine.js'
 import { averageVelocity } from '../../src/learn/tasks/displacement.js'
 import { Flow, type Stage } from '../../src/model/flow.js'
+import { takesSecondTime } from '../../src/model/transport.js'
 import { mlpNetwork } from '../../src/networks/mlp/mlp.js'
 import type { MlpSpec } from '../../src/networks/mlp/spec.js'
 import { evenBorders } from '../../src/ode/borders.js'
@@ -18,7 +19,7 @@ import type { SolverSettings } from '../../src/ode/solver.js'
 import { ProgramBuilder } from '../../src/program/program.js'
 import { anglesOf } from '../../src/recipes/angles.js'
 import { distillation } from '../../src/recipes/distillation.js'
-import { type DistillKind, type DistillSettings, jumpOf, piecesOf } from '../../src/recipes/pieces.js'
+import { type DistillKind, type DistillSettings, distillKinds, jumpOf, piecesOf } from '../../src/recipes/pieces.js'
 import type { Recipe, RecipeSettings, RecipeState } from '../../src/recipes/recipe.js'
 import { runRecipe } from '../../src/recipes/run-recipe.js'
 import { openPairs, streamPaths } from '../../src/recipes/teacher-states.js'
@@ -41,7 +42,7 @@ const gammas = [0.2, null]
 const chain = anglesOf(gammas.map((gamma) => ({ gamma, path: 'arc' })))
 const solver: SolverSettings = { solver: 'midpoint', steps: 4, evaluations: 24, clock: 'angle', rtol: 1e-5, atol: 1e-5 }
 
-const networkOf = (kind: DistillKind) => (kind === 'any-step' ? twoTimes : network)
+const networkOf = (kind: DistillKind) => (distillKinds[kind].secondTime ? twoTimes : network)
 
 /** A teacher with weights of its own; the stages' times are those of the chain. */
 const teacherOn = (device: Device): Flow => {
@@ -54,7 +55,7 @@ const teacherOn = (device: Device): Flow => {
 const modelOn = (device: Device, stages: Stage[]): Flow =>
   new Flow(
     {
-      network: stages[0].jump?.kind === 'average' ? twoTimes : network,
+      network: takesSecondTime(stages[0].jump) ? twoTimes : network,
       stages,
       rowShape: [2],
       scaler: null,
@@ -120,6 +121,7 @@ describe('the pieces of a teacher', () => {
     expect(first.to).toBeCloseTo(1, 12)
     expect(second).toMatchObject({ from: first.to, to: 2 })
     expect(jumpOf('pairs', { from: 0, to: 1 })).toEqual({ kind: 'map', time: 1 })
+    expect(jumpOf('terminal', { from: 0, to: 1.25 })).toEqual({ kind: 'map', time: 0.25, secondTime: 0 })
     expect(jumpOf('reflow', { from: 0, to: 1 })).toBeUndefined()
   })
 
@@ -163,7 +165,7 @@ await describeOn(['webgpu', 'native', 'reference'], 'the states that students se
 })
 
 await describeOn(['native', 'reference'], 'a distillation', (device) => {
-  test.each(['pairs', 'any-step', 'reflow'] as const)(
+  test.each(['pairs', 'terminal', 'any-step', 'reflow'] as const)(
     'of the kind %s goes on from every checkpoint to the same bits',
     async (kind) => {
       const settings = settingsFor(kind, 2, { checkpointEvery: 3 })
@@ -210,6 +212,8 @@ await describeOn(['native'], 'students of a teacher', (device) => {
   test.each([
     ['pairs', 1],
     ['pairs', 2],
+    ['terminal', 1],
+    ['terminal', 2],
     ['reflow', 2],
   ] as const)(
     'of the kind %s, %d of them, come three times nearer to it than an undistilled copy',
@@ -420,6 +424,12 @@ describe('a distillation that cannot be', () => {
       {},
       /kind any-step, which has only its own jumps: .*; take its own teacher, or the kind any-step or reflow\.$/,
     ],
+    [
+      { kind: 'terminal', into: 2, teacher: { kind: 'terminal', into: 2 } },
+      {},
+      /^distill\.kind terminal learns from states inside a flow, but the teacher is a student of the kind terminal, whose maps have none; take its own teacher, or the kind reflow\.$/,
+    ],
+    [{ kind: 'terminal', into: 17 }, {}, /^distill\.into must be at most 16, the evaluations of the teacher's states/],
     [
       { kind: 'any-step', into: 17 },
       {},

@@ -5,6 +5,7 @@
  */
 
 import { LocalFlowError } from '../../errors.js'
+import type { Jump } from '../../model/transport.js'
 import { expand } from '../../program/lower.js'
 import { ALIGNMENT, type Program, ProgramBuilder, type ProgramTensor } from '../../program/program.js'
 import { type ExportedFile, type ExportedModel, type Exporter, type ExportOptions, NO_LICENCE } from '../exporter.js'
@@ -91,17 +92,20 @@ export function fieldFile(
   graph.output(memory.rows(out, rowShape), { name: 'v', shape: [BATCH, ...rowShape] })
   return finished(path, graph, model, {
     sub_flow: `${number + 1} of ${stages.length}, 1 at the data`,
-    ...(jump ? { map: mapWords[jump.kind] } : { time: '0 at the data side of the sub-flow, 1 at the noise side' }),
+    ...(jump ? { map: mapWords(jump) } : { time: '0 at the data side of the sub-flow, 1 at the noise side' }),
     ...scalerWords(model),
     licence: licence ?? NO_LICENCE,
   })
 }
 
 /** What v of a student is. */
-const mapWords = {
-  map: 'x - v(x, t) is its other end, for the one t that it was trained at',
-  average: 'x - (t - cond) v(x, t, cond) is the state at the time cond, from the one at t',
-} as const
+function mapWords(jump: Jump): string {
+  if (jump.kind === 'average') return 'x - (t - cond) v(x, t, cond) is the state at the time cond, from the one at t'
+  const { time, secondTime } = jump
+  return secondTime === undefined
+    ? `x - v(x, t) is its other end, for the one t that it was trained at, ${time}`
+    : `x - (1 - cond) v(x, t, cond) is the state at its own time cond from the one at 1, for the one t that it was trained at, ${time}`
+}
 
 /** What x of a field is: (data − mean)/std. */
 const scalerWords = ({ scaler }: ExportedModel): Record<string, string> =>

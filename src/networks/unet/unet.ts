@@ -6,7 +6,7 @@
 
 import { CheckpointError } from '../../errors.js'
 import { draw, seedWords, uniform } from '../../kernels/draws.js'
-import { addCentralDifference } from '../central_difference.js'
+import { addCentralDifference } from '../central-difference.js'
 import type { NamedTensor, Network } from '../network.js'
 import {
   allModules,
