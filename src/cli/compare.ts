@@ -10,6 +10,7 @@ import { loadData } from '../data/load.js'
 import type { LoadedData } from '../data/source.js'
 import type { Device, DeviceKind } from '../device/device.js'
 import { openDevice } from '../device/node/select.js'
+import { missingForFigures } from '../files/native-parts.js'
 import { gather } from '../run/compare/gather.js'
 import { type ComparisonPlan, type PlannedRow, planComparison, rowsOfJob } from '../run/compare/plan.js'
 import { writeComparison } from '../run/compare/report.js'
@@ -37,6 +38,8 @@ export async function compare(paths: string[], options: CompareCommandOptions): 
   const first = await data(compared.settings.seeds[0])
   const plan = planComparison(compared, first.train.shape.slice(1))
   await makeRunFolder(out)
+  const undrawn = (await missingForFigures())?.message ?? null
+  if (undrawn) note(`The page will have no curves. ${undrawn}`)
   if (!options.gather) await makeRows(job ? rowsOfJob(plan.rows, job) : plan.rows, compared, data, options)
   // the last job to end has all rows before it; the others leave the tables to it, or to --gather
   if (job && !options.gather && !(await isComplete(out, plan))) {
@@ -47,7 +50,7 @@ export async function compare(paths: string[], options: CompareCommandOptions): 
   const comparison = await gather(out, compared, plan)
   const title = basename(paths[0], extname(paths[0]))
   const command = ['lfm', 'compare', ...paths, '--out', out].join(' ')
-  const files = await writeComparison(out, comparison, { title, command })
+  const files = await writeComparison(out, comparison, { title, command, undrawn })
   if (options.json) printJson({ ...comparison, files })
   else print(markdown(comparison), `Report: ${files.page}`)
 }

@@ -66,7 +66,10 @@ async function readRows(path: string, run: Run): Promise<Tensor> {
 /** Where the columns of a model stand in a file: by name where there is a header, else by place. */
 function modelColumns(path: string, run: Run, header: readonly string[] | null, width: number): number[] {
   const columns = run.extra.columns!
-  if (!header) return Array.from({ length: width }, (_, i) => i)
+  if (!header) {
+    note(`${nameOf(path)} has no header: its columns are taken as the model's, in their order.`)
+    return Array.from({ length: width }, (_, i) => i)
+  }
   const missing = columns.filter((name) => !header.includes(name))
   const others = header.filter((name) => !columns.includes(name))
   if (missing.length > 0) {

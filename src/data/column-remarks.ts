@@ -29,6 +29,7 @@ export function columnRemarks(x: Tensor, columns: readonly string[] | null): str
   const name = (j: number): string => columnName(j, columns)
   const constant = distinct.flatMap((count, j) => (count === 1 ? [j] : []))
   const discrete = distinct.flatMap((count, j) => (count > 1 && count < Math.min(DISCRETE_BELOW, rows / 10) ? [j] : []))
+  const numbers = all.flatMap((column, j) => (step === 1 && numbersRows(column, distinct[j]) ? [j] : []))
   const dependent = d <= MOST_COLUMNS ? combinations(all.map(standardised), constant) : []
   const remarks: string[] = []
   if (constant.length > 0) {
@@ -40,6 +41,12 @@ export function columnRemarks(x: Tensor, columns: readonly string[] | null): str
       `${listed(named)} ${discrete.length === 1 ? 'is' : 'are'} discrete: the density there is infinite, and ${ENDLESS}`,
     )
   }
+  if (numbers.length > 0) {
+    remarks.push(
+      `${listed(numbers.map(name))} ${numbers.length === 1 ? 'looks' : 'look'} like the rows' numbers: whole, and no two alike. ` +
+        'A model learns them as it does any column; leave out what is no measured number (data.columns).',
+    )
+  }
   if (dependent.length > 0) {
     remarks.push(
       `${listed(dependent.map(name))} ${dependent.length === 1 ? 'is a linear combination' : 'are linear combinations'} of ` +
@@ -47,6 +54,17 @@ export function columnRemarks(x: Tensor, columns: readonly string[] | null): str
     )
   }
   return remarks
+}
+
+/** Whether a column could count the rows: whole numbers, all distinct, nearly one for each row. Some rows may be in other parts. */
+function numbersRows(column: Float64Array, distinct: number): boolean {
+  if (distinct < column.length || !column.every(Number.isInteger)) return false
+  let [low, high] = [Infinity, -Infinity]
+  for (const value of column) {
+    low = Math.min(low, value)
+    high = Math.max(high, value)
+  }
+  return high - low < 2 * column.length
 }
 
 const ENDLESS = 'the likelihood of a model means nothing there. Leave out what is no measured number (data.columns).'

@@ -20,6 +20,8 @@ export interface Table {
   tensor: Tensor
   /** The header's names of the columns; null where there is no header. */
   columns: string[] | null
+  /** Whether the first line held names; left out of what has no such line. */
+  headed?: boolean
   /** What a reader should know of how the file was read; one sentence each. */
   remarks: string[]
 }
@@ -102,6 +104,9 @@ class Values {
   }
 }
 
+/** Fields of a row up to which two whole numbers may be one with a decimal comma. */
+const MOST_PAIRED = 64
+
 /** Reads the fields of one table. */
 class TableReader {
   private readonly values = new Values()
@@ -112,6 +117,7 @@ class TableReader {
   private rowNames: number[] | null = null
   private commas: string | null = null
   private wholePairs = true
+  private leadingZeros = false
 
   constructor(
     private readonly name: string,
@@ -127,7 +133,12 @@ class TableReader {
     }
     const at = `${this.name}, line ${line}`
     if (record.length !== this.width) {
-      throw new DataError(`${at}: ${record.length} fields, but the first line has ${this.width}.`)
+      throw new DataError(
+        `${at}: ${record.length} fields, but the first line has ${this.width}.` +
+          (!this.comma && record.length === 2 * this.width
+            ? ' Where commas are decimal signs, write points, or separate columns by semicolons.'
+            : ''),
+      )
     }
     if (this.rowNames) {
       const number = numberOf(record[0], this.comma)
@@ -140,7 +151,12 @@ class TableReader {
       if (this.comma && this.commas === null && field.includes(',')) this.commas = field
       this.values.push(value)
     }
-    this.wholePairs &&= !this.comma && record.length === 2 && /^[+-]?\d+$/.test(record[0]) && /^\d+$/.test(record[1])
+    this.wholePairs &&=
+      !this.comma &&
+      record.length % 2 === 0 &&
+      record.length <= MOST_PAIRED &&
+      record.every((field, i) => (i % 2 === 0 ? /^[+-]?\d+$/ : /^\d+$/).test(field))
+    this.leadingZeros ||= this.wholePairs && record.some((field, i) => i % 2 === 1 && /^0\d/.test(field))
   }
 
   private begin(record: readonly string[]): void {
@@ -161,7 +177,12 @@ class TableReader {
     const where = `${at}: field ${index + 1}${this.header ? ` (${show(this.header[index])})` : ''}`
     if (field === '') return new DataError(`${where} is empty; every field must be a finite number.`, unquoted)
     if (!isNonFinite(field) && Number.isNaN(numberOf(field, this.comma))) {
-      return new DataError(`${where} is ${show(field)}, which is no number.`, unquoted)
+      const divided = this.width === 1 && /\d[ |:]+[-+.\d]/.test(field)
+      return new DataError(
+        `${where} is ${show(field)}, which is no number.` +
+          (divided ? ' Columns are divided by commas, semicolons or tabs.' : ''),
+        unquoted,
+      )
     }
     return new DataError(
       `${where} is ${oneLine(cut(field, 60))}; every field must be a finite float32 number.`,
@@ -178,9 +199,10 @@ class TableReader {
     if (this.commas !== null) {
       remarks.push(`${this.name} is read with decimal commas: ${show(this.commas)} is ${numberOf(this.commas, true)}.`)
     }
-    if (!this.header && this.wholePairs) {
+    // more than two whole numbers are common; beginning with zeros they are decimals
+    if (!this.header && this.wholePairs && (this.width === 2 || this.leadingZeros)) {
       remarks.push(
-        `${this.name} is read as two columns of whole numbers. Where these are numbers with decimal commas, write points, or ` +
+        `${this.name} is read as ${this.width} columns of whole numbers. Where these are numbers with decimal commas, write points, or ` +
           'separate columns by semicolons.',
       )
     }
@@ -191,13 +213,19 @@ class TableReader {
       names = null
     }
     const read = { values: this.values.whole, shape: [this.values.used / picked.length, picked.length] }
-    if (!this.rowNames) return { tensor: narrowed(read), columns: names, remarks }
+    const headed = this.header !== null
+    if (!this.rowNames) return { tensor: narrowed(read), columns: names, headed, remarks }
     const first = `${this.name}'s first column (${show(this.header![0])})`
     if (!namesRows(this.rowNames)) {
-      return { tensor: narrowed(withFirst(read, this.rowNames)), columns: [named(this.header!)[0], ...names!], remarks }
+      return {
+        tensor: narrowed(withFirst(read, this.rowNames)),
+        columns: [named(this.header!)[0], ...names!],
+        headed,
+        remarks,
+      }
     }
     remarks.push(`${first} names the rows, as pandas and R write it: it is left out. data.columns takes it.`)
-    return { tensor: narrowed(read), columns: names, remarks }
+    return { tensor: narrowed(read), columns: names, headed, remarks }
   }
 }
 

@@ -91,7 +91,7 @@ export async function loadPictures(
   return splitPictures({ tensor, labels, remarks: scaleRemark(config.path, tensor) }, null, config, seed)
 }
 
-/** Floats are learnt as they are, in [−1, 1]; those of pixels are some hundreds. */
+/** Numbers other than bytes are learnt as they are, in [−1, 1]; pixels are some hundreds, or in [0, 1] as many libraries have them. */
 function scaleRemark(path: string, { values }: Tensor): string[] {
   if (values instanceof Uint8Array) return []
   let [low, high] = [Infinity, -Infinity]
@@ -99,10 +99,13 @@ function scaleRemark(path: string, { values }: Tensor): string[] {
     low = Math.min(low, value)
     high = Math.max(high, value)
   }
-  if (high <= 2 && low >= -2) return []
+  const pixels = high > 2 || low < -2
+  if (!pixels && (low < 0 || high <= 0)) return []
+  const remedy = pixels
+    ? "save pixels as bytes (array.astype('uint8')), or scale them."
+    : "scale them (2 * array - 1), or save pixels as bytes ((255 * array).astype('uint8'))."
   return [
-    `${path} holds pictures of floats from ${low} to ${high}. They are learnt as they are, and drawn as if they lay in [−1, 1]: ` +
-      "save pixels as bytes (array.astype('uint8')), or scale them.",
+    `${path} holds pictures of numbers from ${low} to ${high}. They are learnt as they are, and drawn as if they lay in [−1, 1]: ${remedy}`,
   ]
 }
 

@@ -82,17 +82,23 @@ async function splitTable(
   seed: number,
   baseDir: string,
 ): Promise<Source> {
-  const { tensor, columns, remarks } = await read(resolve(baseDir, config.path), config.columns ?? null)
-  const header = config.kind === 'csv' && columns === null ? ', no header' : ''
-  const rows = `${tensor.shape[0]} rows of ${rowLength(tensor.shape)} values${header}`
+  const { tensor, columns, remarks, headed } = await read(resolve(baseDir, config.path), config.columns ?? null)
+  const rows = `${tensor.shape[0]} rows of ${rowLength(tensor.shape)} values${headed === false ? ', no header' : ''}`
   return {
     ...split(tensor, config, { seed, shuffle: config.shuffle }),
     density: null,
     columns,
     description: `${config.path}, ${rows}`,
-    remarks,
+    remarks:
+      headed === false && !('header' in config && config.header === false)
+        ? [unheaded(config.path), ...remarks]
+        : remarks,
   }
 }
+
+const unheaded = (path: string): string =>
+  `${path} has no header: its first line is taken as a row, since all of its fields are numbers. If they are names, say ` +
+  'data.header: true; false leaves this line out.'
 
 /** Throws DataError for pictures whose channels come last, as most Python libraries have them. */
 function refuseChannelsLast(path: string, [, C, H, W]: readonly number[]): void {

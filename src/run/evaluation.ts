@@ -10,6 +10,7 @@ import { resolveData } from '../config/index.js'
 import { loadData } from '../data/load.js'
 import type { LoadedData } from '../data/source.js'
 import { CheckpointError, DataError, invalid } from '../errors.js'
+import { missingForFigures } from '../files/native-parts.js'
 import { describeSolver, overridden } from '../ode/solver.js'
 import type { ReportCurve, ReportQuality } from '../plot/report.js'
 import { type PictureOptions, pictureQuality, someRows } from './evaluate-pictures.js'
@@ -77,6 +78,8 @@ export async function evaluate(folder: string, options: EvaluateOptions = {}): P
   const data = given ?? (await dataOf(run, part))
   const rows = data[part]
   if (!rows) throw new DataError(`There is no ${part} part (data.${part} is 0); there is nothing to evaluate on.`)
+  const undrawn = pictured || part !== 'test' || options.samples === 0 ? null : await missingForFigures()
+  if (undrawn) options.onNote?.(`The report will have no curve. ${undrawn.message}`)
   const { flow, device, close } = await openFlow(run, options)
   try {
     const quality = pictured ? await pictureQuality(flow, device, data, part, options) : null
@@ -100,7 +103,9 @@ export async function evaluate(folder: string, options: EvaluateOptions = {}): P
     }
     const curve = pictured ? null : await pointQuality(flow, data, part, options)
     signal?.throwIfAborted()
-    if (curve && part === 'test' && curve.points.length > 0) await drawCurve(folder, curve)
+    if (curve && part === 'test' && curve.points.length > 0) {
+      await drawCurve(folder, undrawn ? null : curve)
+    }
     const facts = await addEvaluation(run, {
       ...(evaluation && part === 'test' && { evaluation }),
       ...(curve && part === 'test' && { curve }),

@@ -340,8 +340,18 @@ async function drawLosses(
     await save('excessLoss', await lossFigure({ series, quantity: 'excess' }))
 }
 
-/** Draws the distance of samples against evaluations into the run folder. */
-export async function drawCurve(folder: string, { quantity, solver, points, floor }: ReportCurve): Promise<void> {
+/**
+ * Draws the distance of samples against evaluations into the run folder.
+ * @param curve null where it cannot be drawn: a picture of an earlier one is removed
+ */
+export async function drawCurve(folder: string, curve: ReportCurve | null): Promise<void> {
+  if (!curve) {
+    const path = join(folder, pictureFiles.curve)
+    return rm(path, { force: true }).catch((error) => {
+      throw cannotWrite(path, error)
+    })
+  }
+  const { quantity, solver, points, floor } = curve
   // Vega marks what it draws
   const panels = [{ curves: [{ label: solver, points: points.map((point) => ({ ...point })) }] }]
   const png = await renderPng(await curvesFigure({ panels, quantity, floor }))

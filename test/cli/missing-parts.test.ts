@@ -13,7 +13,13 @@ train: { batch: 64, steps: 20 }
 ode:   { steps: 2 }
 device: ${engine}
 `
-const work = workFolder({ 'toy.yaml': config })
+const work = workFolder({
+  'toy.yaml': config,
+  'compare.yaml': `${config.replace('test: 50', 'validation: 50, test: 50')}
+compare: { seeds: [1], evaluations: [4], samples: 40, blocks: [width] }
+methods: { one: {}, other: { flow: { recipe: plain } } }
+`,
+})
 const without = (missing: string, args: string[]): Promise<Ended> =>
   lfm(args, {
     cwd: work,
@@ -56,6 +62,23 @@ describe.each(['sharp', '@resvg/resvg-js'])('without %s', (missing) => {
     )
     expect(existsSync(join(work, `${run}.png`))).toBe(false)
   }, 60_000)
+
+  it('evaluating and comparing say so first, and write their figures without curves', async () => {
+    const evaluated = await without(missing, ['evaluate', run, '--samples', '40'])
+    expect(evaluated.code, evaluated.stderr).toBe(0)
+    expect(evaluated.stdout).toContain('Negative log-likelihood of 50 test rows')
+    expect(evaluated.stderr).toContain(`The report will have no curve. The package ${missing}`)
+    expect(readText(work, run, 'report.html')).toContain('nats a point')
+    const compared = await without(missing, ['compare', 'compare.yaml', '--out', `${run}-compared`])
+    expect(compared.code, compared.stderr).toBe(0)
+    const said = compared.stderr.indexOf(`The page will have no curves. The package ${missing}`)
+    expect(said).toBeGreaterThanOrEqual(0)
+    expect(said).toBeLessThan(compared.stderr.indexOf('Row 1 of'))
+    expect(readText(work, `${run}-compared`, 'compare.md')).toContain('one')
+    const page = readText(work, `${run}-compared`, 'compare.html')
+    expect(page).toContain('There are no curves: The package')
+    expect(page).not.toContain('<img')
+  }, 120_000)
 
   it('and where it is there again, the pictures are made by --resume', async () => {
     const ended = await lfm(['train', 'toy.yaml', '--out', run, '--resume'], { cwd: work })

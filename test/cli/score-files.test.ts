@@ -66,7 +66,9 @@ describe('columns are taken by name', () => {
   })
 
   it('by place where there is no header', async () => {
-    expect(await mean('bare.csv')).toBe(expected)
+    const ended = await score('bare.csv')
+    expect(json<{ logProb: number }>(ended).logProb).toBe(expected)
+    expect(ended.stderr).toContain("bare.csv has no header: its columns are taken as the model's, in their order.")
   })
 
   it('and a header of other names is refused, with the names that are missing and those that are there', async () => {

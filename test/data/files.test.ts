@@ -55,6 +55,7 @@ describe('csv', () => {
     expect(await readCsv(file(text))).toEqual({
       tensor: { values: Float32Array.of(1, 2, 3, 4.5), shape: [2, 2] },
       columns,
+      headed: columns !== null,
       remarks: [],
     })
   })
@@ -64,6 +65,7 @@ describe('csv', () => {
     const expected = {
       tensor: { values: Float32Array.of(2, 1, 4, 3), shape: [2, 2] },
       columns: ['y', 'x'],
+      headed: true,
       remarks: [],
     }
     expect(await readCsv(path, ['y', 'x'])).toEqual(expected)
@@ -85,6 +87,12 @@ describe('csv', () => {
     ['hexadecimal digits', '1,2\n3,0x10\n', /line 2: field 2 is '0x10', which is no number/],
     ['an empty field', '1,2\n\n3,\n', /line 3: field 2 is empty/],
     ['a short row', '1,2\n3\n', /line 2: 1 fields, but the first line has 2/],
+    [
+      'decimal commas under a header',
+      'a\n1,2\n',
+      /line 2: 2 fields, but the first line has 1\. Where commas are decimal/,
+    ],
+    ['columns divided otherwise', 'a b\n1 2\n', /is no number\. Columns are divided by commas, semicolons or tabs/],
     ['a long row', '1,2\n3,4,5\n', /line 2: 3 fields, but the first line has 2/],
     ['a header alone', 'a,b\n', /zero rows/],
     ['nothing', '', /zero rows/],
@@ -176,7 +184,9 @@ describe('tables of text as they are', () => {
   })
 
   it('with two columns of whole numbers and no header get a hint of decimal commas', async () => {
-    expect((await readTable(file('1,5\n-2,25\n'))).remarks.join()).toContain('two columns of whole numbers')
+    expect((await readTable(file('1,5\n-2,25\n'))).remarks.join()).toContain('2 columns of whole numbers')
+    expect((await readTable(file('1,5,2,25\n1,5,3,05\n'))).remarks.join()).toContain('4 columns of whole numbers')
+    expect((await readTable(file('1,5,2,25\n1,5,3,5\n'))).remarks).toEqual([])
     for (const other of ['a,b\n1,5\n', '1,5\n2,-2\n', '1,5\n2,2.0\n', '1,5,6\n'])
       expect((await readTable(file(other))).remarks).toEqual([])
   })
@@ -432,11 +442,19 @@ describe('what is said of data', () => {
     expect(discrete.join()).toMatch(/^column 1 \('y'\) \(3 values\) and column 2 \('z'\) \(7 values\) are discrete/)
     const made = await said(rows((i) => [wild(i), wild(i + 1000), 3 * wild(i) - 2 * wild(i + 1000) + 5]))
     expect(made.join()).toMatch(/^column 2 \('z'\) is a linear combination of the columns before/)
+    const numbered = await said(rows((i) => [1000 + i, wild(i + 1000), wild(i + 2000)]))
+    expect(numbered.join()).toMatch(/^column 0 \('x'\) looks like the rows' numbers/)
+    expect(await said(rows((i) => [1000 + 3 * i, wild(i + 1000), wild(i + 2000)]))).toEqual([])
     // nearly, but for one part in a hundred
     expect(await said(rows((i) => [wild(i), wild(i + 1000), wild(i) + 0.01 * wild(i + 2000)]))).toEqual([])
   })
 
   it('a table without a header is said to have none', async () => {
+    expect((await said('2019,2020\n1,2\n3.5,4\n')).join()).toMatch(
+      /^FILE has no header: its first line is taken as a row/,
+    )
+    expect(await said('2019,2020\n1,2\n3.5,4\n', { header: false })).toEqual([])
+    expect(await said('2019,2020\n1,2\n3.5,4\n', { header: true })).toEqual([])
     const load = async (text: string): Promise<string> =>
       (
         await loadData(resolveConfig({ data: { kind: 'csv', path: file(text), test: 0 } }).data, {
@@ -464,7 +482,16 @@ describe('what is said of data', () => {
           'npy',
         )
       ).join(),
-    ).toMatch(/floats from 0 to 127.*astype\('uint8'\)/)
+    ).toMatch(/numbers from 0 to 127.*array\.astype\('uint8'\)/)
+    expect(
+      (
+        await said(
+          array([2, 1, 8, 8], (i) => i / 127),
+          {},
+          'npy',
+        )
+      ).join(),
+    ).toMatch(/numbers from 0 to 1\..*2 \* array - 1/)
     expect(
       await said(
         array([2, 1, 8, 8], (i) => (i % 3) - 1),

@@ -9,11 +9,14 @@ import { aaTable, blockTables, blockTitle, markdown, remarks } from './tables.js
 
 const CURVES = 'curves.png'
 
-/** Paths of what was written. */
+/**
+ * Paths of what was written.
+ * @param undrawn why this machine cannot draw curves; null where it can
+ */
 export async function writeComparison(
   folder: string,
   comparison: Comparison,
-  { title, command }: { title: string; command: string },
+  { title, command, undrawn }: { title: string; command: string; undrawn: string | null },
 ): Promise<{ markdown: string; json: string; page: string }> {
   const write = async (name: string, content: Content): Promise<string> => {
     const path = join(folder, name)
@@ -22,7 +25,7 @@ export async function writeComparison(
     })
     return path
   }
-  const png = await curves(comparison)
+  const png = undrawn === null ? await curves(comparison) : null
   if (png) await write(CURVES, png)
   const { blocks, distance, samples, testRows, parameters } = comparison
   const aa = aaTable(comparison)
@@ -32,7 +35,7 @@ export async function writeComparison(
     lead:
       `${distance} of ${samples} samples against ${testRows} test rows. Every method with the solver that is best on the ` +
       'validation part; means and standard deviations over seeds.',
-    remarks: remarks(comparison),
+    remarks: [...remarks(comparison), ...(undrawn === null ? [] : [`There are no curves: ${undrawn}`])],
     curves: png && {
       png,
       caption:
