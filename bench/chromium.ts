@@ -24,6 +24,15 @@ export function findChromium(what: string): string | null {
   return found ?? null
 }
 
+/** How it is started: without a window, with a profile of its own, with WebGPU on SwiftShader or without it. */
+export const flagsOf = (profile: string, gpu: boolean): string[] => [
+  '--headless=new',
+  '--no-sandbox',
+  '--disable-gpu-sandbox',
+  `--user-data-dir=${profile}`,
+  ...(gpu ? ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader'] : ['--disable-features=WebGPU']),
+]
+
 const types: Readonly<Record<string, string>> = { html: 'text/html', js: 'text/javascript', json: 'application/json' }
 
 /**
@@ -78,21 +87,10 @@ addEventListener('unhandledrejection', ({ reason }) => send({ error: String(reas
       })
       server.listen(0, '127.0.0.1', () => {
         const { port } = server!.address() as AddressInfo
-        const flags = gpu
-          ? ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader']
-          : ['--disable-features=WebGPU']
-        child = spawn(
-          chromium,
-          [
-            '--headless=new',
-            '--no-sandbox',
-            '--disable-gpu-sandbox',
-            `--user-data-dir=${profile}`,
-            ...flags,
-            `http://127.0.0.1:${port}/`,
-          ],
-          { stdio: 'ignore', detached: true },
-        )
+        child = spawn(chromium, [...flagsOf(profile, gpu), `http://127.0.0.1:${port}/`], {
+          stdio: 'ignore',
+          detached: true,
+        })
         child.on('exit', (code) => reject(new Error(`${chromium} ended with ${code}.`)))
       })
     })

@@ -3,6 +3,8 @@
  * an address or from files. Nothing of Node is in it.
  */
 
+import './no-eval.js'
+
 export type { DistillOptions, TrainOptions } from '../config/options.js'
 export type { RowsLike } from '../data/rows.js'
 export type { Tensor } from '../data/tensor.js'
