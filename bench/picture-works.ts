@@ -187,5 +187,10 @@ export const pictureWorks: Readonly<Record<string, KernelWork>> = {
     { v: [B, 1024], target: [B, 1024], delta: [B, 1024], row_loss: [B] },
     { scale: 1, firstRow: 0 },
   ),
+  adaptive_target: work(
+    'adaptive_target',
+    { v: [B, 1024], target: [B, 1024], out: [B, 1024], row_loss: [B] },
+    { offset: 1e-3 },
+  ),
   accumulate: work('accumulate', { part: [P], total: [P] }, {}, { part: [0] }),
 }

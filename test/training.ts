@@ -86,6 +86,7 @@ export const chain = (
     timesPerPair: 1,
     sampling: 'epochs',
     steps,
+    objective: 'flow-matching',
     fit: { batch, seed, optimizer },
     warmStart: true,
     outputScale: false,

@@ -17,7 +17,7 @@ import { decodeSafetensors } from '../files/safetensors.js'
 import { Flow } from '../model/flow.js'
 import type { TrainedNetwork } from '../recipes/recipe.js'
 import type { Progress } from '../recipes/run-recipe.js'
-import { modelNetwork, stagesOf } from '../recipes/settings.js'
+import { modelNetwork, stagesOf, usualJumps } from '../recipes/settings.js'
 import { exportedFlow } from '../run/exported-flow.js'
 import type { FlowContents } from '../run/flow-contents.js'
 import { flowOf, type ReadTensors, runOf } from '../run/opened-run.js'
@@ -59,11 +59,11 @@ export class LocalFlow extends Flow {
 
   /** From what training or a folder gives; without a device, one is opened when it is first needed. */
   constructor({ options, rowShape, rowKind, scaler, subFlows }: FlowContents, device: Device | null = null) {
-    const { ode, seed, distill } = options
+    const { ode, seed } = options
     const stages = stagesOf(options).map((stage, i) => ({ ...subFlows[i], ...stage }))
     const settings = { sample: ode.sample, evaluate: ode.evaluate, seed }
     const network = modelNetwork(options, rowShape)
-    super({ network, stages, rowShape, scaler, settings, jumps: distill?.into }, device, () => openDevice())
+    super({ network, stages, rowShape, scaler, settings, jumps: usualJumps(options) }, device, () => openDevice())
     this.options = options
     this.subFlows = subFlows
     this.rowKind = rowKind

@@ -306,6 +306,12 @@ export interface TrainingOptions {
    * from 0 on.
    */
   warmup?: number
+  /**
+   * What is learnt from the data. flow-matching: the velocity of a flow; mean-flow: average velocities between any two
+   * times (flow.recipe: plain), for samples of one evaluation or a few (ode.sample.evaluations), without likelihoods.
+   * Default: flow-matching.
+   */
+  objective?: 'flow-matching' | 'mean-flow'
   /** Batches from shuffled passes over the data, or drawn with replacement. Default: epochs. */
   sampling?: 'epochs' | 'replacement'
   /**

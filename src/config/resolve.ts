@@ -9,6 +9,7 @@ import { isSpace } from '../data/spaces.js'
 import { toySets } from '../data/toy.js'
 import { InvalidArgumentError } from '../errors.js'
 import type { Coupling } from '../learn/couplings.js'
+import { objectives } from '../learn/objectives.js'
 import type { PathName } from '../learn/paths/registry.js'
 import type { TimeLaw } from '../learn/times.js'
 import { type Model, resolveModel, traitsOf, usualRateOf } from '../networks/registry.js'
@@ -252,7 +253,16 @@ function expand(options: z.output<typeof optionsSchema>, origin: string, dataIss
   // in one order of keys, whether they were given or not
   const { steps: _, lr: __, warmup: ___, ...others } = train
   const trainingSteps = students ? stepsOf(train.steps, studentsOf(students), false) : steps
-  const stages = students ? new Array<null>(studentsOf(students)).fill(null) : trained
+  const { averages } = objectives[train.objective]
+  // those of plain are configured as a chain's
+  const learnt = recipe === 'plain' ? 1 : fits
+  if (averages && !students && learnt > 1) {
+    throw failure(origin, [
+      `train.objective: ${train.objective} learns one average velocity from the data to noise, but flow has ${learnt} ` +
+        `${recipes[recipe].fitsAre}; take flow.recipe: plain.`,
+    ])
+  }
+  const stages = students || averages ? new Array<null>(students ? studentsOf(students) : 1).fill(null) : trained
   const { push, sample, evaluate, ...common } = ode
   const solver = { ...defaultSolver, ...common }
   const solvers = {
@@ -260,7 +270,8 @@ function expand(options: z.output<typeof optionsSchema>, origin: string, dataIss
     sample: { ...solver, ...sampleDefaults({ ...common, ...sample }, stages), ...sample },
     evaluate: { ...solver, ...evaluate, trace: evaluate.trace ?? traitsOf(model).trace },
   }
-  const solverIssues = students && !distillKinds[students.kind].flows ? [] : crossCheckSolvers(solvers, stages)
+  const isFlow = students ? distillKinds[students.kind].flows : !averages
+  const solverIssues = isFlow ? crossCheckSolvers(solvers, stages) : []
   if (solverIssues.length) throw failure(origin, solverIssues)
   return {
     model: resolveModel(model),

@@ -3,6 +3,7 @@
 import * as z from 'zod'
 import { dataSchema } from '../data/schema.js'
 import { couplingNames, couplings } from '../learn/couplings.js'
+import { objectiveNames, objectives } from '../learn/objectives.js'
 import { pathNames, paths } from '../learn/paths/registry.js'
 import { timeLaw, timeLawForms } from '../learn/times.js'
 import { modelSchema } from '../networks/registry.js'
@@ -154,6 +155,10 @@ export const trainSchema = z.strictObject({
     'a whole number from 0 on',
     'Steps of each sub-flow in which the rate rises linearly from 0. Left out: 0, but where lr is.',
   ).optional(),
+  objective: choice(
+    objectiveNames,
+    `What is learnt from the data. ${objectiveNames.map((name) => `${name}: ${objectives[name].description}`).join('; ')}.`,
+  ).default('flow-matching'),
   sampling: choice(
     ['epochs', 'replacement'],
     'Batches from shuffled passes over the data, or drawn with replacement.',

@@ -6,6 +6,7 @@ import { adam } from './adam.js'
 import { adamMixed } from './adam_mixed.js'
 import { adaptiveControl } from './adaptive_control.js'
 import { adaptiveStage } from './adaptive_stage.js'
+import { adaptiveTarget } from './adaptive_target.js'
 import { attention } from './attention.js'
 import { attentionBackward } from './attention_backward.js'
 import { averagePool } from './average_pool.js'
@@ -42,6 +43,7 @@ const all = [
   adamMixed,
   adaptiveControl,
   adaptiveStage,
+  adaptiveTarget,
   attention,
   attentionBackward,
   averagePool,

@@ -352,7 +352,8 @@ export function trainingProgram(
   }
   const whole = (buffer: StorageBuffer | null): ProgramTensor | undefined =>
     buffer ? builder.tensor(buffer) : undefined
-  const rowLoss = builder.temporary([batch])
+  const squared = builder.temporary([batch])
+  let reported = squared
   const partials = builder.temporary([normBlocks(network.parameterLength)])
   const state = builder.tensor(on.state)
   const parameters = builder.tensor(on.parameters)
@@ -373,12 +374,13 @@ export function trainingProgram(
     state,
     inputs: mixed && network.takesHalfInput ? 'f16' : 'f32',
     differentiate: (operands) => network.addDerivative(builder, { parameters, ...operands }, scale),
-    regress(batchOperands) {
+    regress({ rowLoss, ...batchOperands }) {
+      reported = rowLoss ?? squared
       const operands = {
         parameters,
         ...batchOperands,
         gradient,
-        row_loss: rowLoss,
+        row_loss: squared,
         state,
         part: whole(on.part ?? null),
       }
@@ -386,7 +388,7 @@ export function trainingProgram(
       else network.addGradient(builder, operands, scale, mode)
     },
   })
-  builder.add(gradientNorm, { gradient, row_loss: rowLoss, state, partials, loss_ring: builder.tensor(on.ring) }, {})
+  builder.add(gradientNorm, { gradient, row_loss: reported, state, partials, loss_ring: builder.tensor(on.ring) }, {})
   const update = {
     parameters,
     gradient,

@@ -25,7 +25,16 @@ export interface StepContext {
   /** adds out [B, D] = scale·network(x, t, condition) as it is before the step, and its derivative in a direction; any number of times */
   differentiate(operands: Omit<DerivativeOperands, 'parameters'>): void
   /** adds the gradient of the mean squared error of scale·network(x, t, condition) against the target; once a step */
-  regress(operands: { x: ProgramTensor; t: ProgramTensor; condition?: ProgramTensor; target: ProgramTensor }): void
+  regress(operands: RegressOperands): void
+}
+
+export interface RegressOperands {
+  readonly x: ProgramTensor
+  readonly t: ProgramTensor
+  readonly condition?: ProgramTensor
+  readonly target: ProgramTensor
+  /** [B] what is reported as the loss of each row, in place of the squared error by scale² and dimension */
+  readonly rowLoss?: ProgramTensor
 }
 
 export interface Task {

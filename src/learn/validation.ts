@@ -112,7 +112,7 @@ export async function openValidator(
     inputs: 'f32',
     differentiate: (operands) =>
       network.addDerivative(builder, { parameters: builder.tensor(parameters), ...operands }, outputScale),
-    regress({ target, ...inputs }) {
+    regress({ target, rowLoss: reported, ...inputs }) {
       const [v, delta] = [builder.temporary([batch, D]), builder.temporary([batch, D])]
       network.addVelocity(builder, { parameters: builder.tensor(parameters), ...inputs, out: v }, outputScale)
       builder.add(flowLoss, { v, target, delta, row_loss: rowLoss }, { scale: outputScale, firstRow: 0 })
@@ -120,7 +120,7 @@ export async function openValidator(
       const gradient = builder.view(delta, [batch * D])
       builder.add(
         gradientNorm,
-        { gradient, row_loss: rowLoss, state: stateWords, partials, loss_ring: builder.tensor(ring) },
+        { gradient, row_loss: reported ?? rowLoss, state: stateWords, partials, loss_ring: builder.tensor(ring) },
         {},
       )
     },

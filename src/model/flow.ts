@@ -343,7 +343,7 @@ export class Flow {
     if (this.isFlow) return
     throw new InvalidArgumentError(
       `${what} needs a flow, but this model's stages are maps from noise to data, which have no inverse and no divergence; ` +
-        'take the teacher, or distil by the kind reflow, whose students stay flows.',
+        'take the teacher, or distil by the kind reflow, whose students stay flows (of mean-flow: train.objective flow-matching).',
     )
   }
 

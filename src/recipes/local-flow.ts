@@ -8,7 +8,7 @@ import type { SubFlowKind } from '../learn/closed-forms.js'
 import type { Coupling } from '../learn/couplings.js'
 import type { FitSettings } from '../learn/fit.js'
 import { type OuStep, ouStep } from '../learn/noise.js'
-import { flowMatching } from '../learn/tasks/flow-matching.js'
+import { objectives } from '../learn/objectives.js'
 import { anglesOf } from './angles.js'
 import { pushForward } from './push-forward.js'
 import type { NamedRecipe, PlannedFit, RecipeSettings } from './recipe.js'
@@ -26,16 +26,22 @@ export function subFlowFit(
   { name, kind: { gamma, path, coupling }, left }: { name: string; kind: ConfiguredKind; left?: OuStep },
 ): PlannedFit {
   const { timesPerPair, sampling, steps, fit } = settings
+  const { task, averages } = objectives[settings.objective]
   const common = { path, left, timesPerPair, quantiles: settings.quantiles[number - 1], sampling }
   const described = {
     settings: { ...fit, name, number, steps: steps[number - 1] } satisfies FitSettings,
     note: noteOf(gamma),
   }
   if (coupling === 'optimal' && gamma === null) {
-    return { ...described, task: flowMatching({ ...common, right: 'stored' }), kind: null, pairs: settings.assignment }
+    return { ...described, task: task({ ...common, right: 'stored' }), kind: null, pairs: settings.assignment }
   }
   const kind = { gamma, path, coupling: coupling === 'optimal' ? 'dependent' : coupling } as const
-  return { ...described, task: flowMatching({ ...common, right: { gamma, coupling: kind.coupling } }), kind }
+  // closed forms are those of velocities
+  return {
+    ...described,
+    task: task({ ...common, right: { gamma, coupling: kind.coupling } }),
+    kind: averages ? null : kind,
+  }
 }
 
 export const localFlow: NamedRecipe = {

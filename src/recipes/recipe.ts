@@ -9,6 +9,7 @@ import type { Sampling } from '../kernels/draw_batch.js'
 import type { SubFlowKind } from '../learn/closed-forms.js'
 import type { Coupling } from '../learn/couplings.js'
 import type { FitSettings, TrainingState } from '../learn/fit.js'
+import type { Objective } from '../learn/objectives.js'
 import type { PathName } from '../learn/paths/registry.js'
 import type { Pool, PoolColumns, PoolValues } from '../learn/pool.js'
 import type { Task } from '../learn/task.js'
@@ -33,6 +34,8 @@ export interface RecipeSettings<Own = unknown> {
   readonly timesPerPair: number
   readonly sampling: Sampling
   readonly steps: readonly number[]
+  /** what is learnt from data */
+  readonly objective: Objective
   /** of every fit */
   readonly fit: Omit<FitSettings, 'name' | 'number' | 'steps'>
   /** start the parameters of a fit from those of the one before */

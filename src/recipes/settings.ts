@@ -3,6 +3,7 @@
 import type { Sampling } from '../kernels/draw_batch.js'
 import type { Coupling } from '../learn/couplings.js'
 import type { FitSettings } from '../learn/fit.js'
+import { type Objective, objectives } from '../learn/objectives.js'
 import type { OptimizerSettings } from '../learn/optimizer.js'
 import type { PathName } from '../learn/paths/registry.js'
 import { type TimeLaw, timeQuantiles } from '../learn/times.js'
@@ -34,6 +35,7 @@ export interface RecipeOptions {
   readonly train: OptimizerSettings &
     Pick<FitSettings, 'batch' | 'precision' | 'recompute' | 'microBatches'> & {
       readonly steps: readonly number[]
+      readonly objective: Objective
       readonly sampling: Sampling
       readonly checkpointEvery: number
       readonly validateEvery: number
@@ -65,14 +67,15 @@ function distillSettings({ flow, distill }: Pick<RecipeOptions, 'flow' | 'distil
 
 /** The model's stages from the data's side to the noise's, without what is learnt. */
 export function stagesOf(
-  options: Pick<RecipeOptions, 'flow' | 'distill'>,
+  options: Pick<RecipeOptions, 'flow' | 'distill' | 'train'>,
 ): Omit<Stage, 'parameters' | 'outputScale'>[] {
   const students = distillSettings(options)
   if (students) {
     return piecesOf(students).map((piece) => ({ gamma: null, angle: null, jump: jumpOf(students.kind, piece) }))
   }
-  const { flow } = options
-  return trainedChain(flow).map((angle, i) => ({ gamma: flow.gammas[i], angle }))
+  const { flow, train } = options
+  const averages = objectives[train.objective].averages && ({ jump: { kind: 'average' } } as const)
+  return trainedChain(flow).map((angle, i) => ({ gamma: flow.gammas[i], angle, ...averages }))
 }
 
 /** The section of a recipe's own; undefined where it has none. */
@@ -92,6 +95,7 @@ export function recipeSettings(options: RecipeOptions, mirror = 0): RecipeSettin
     timesPerPair: flow.timesPerPair,
     sampling: train.sampling,
     steps: train.steps,
+    objective: train.objective,
     fit: {
       batch,
       optimizer: { optimizer, lr, betas, eps, weightDecay, ema, clip, schedule, warmup },
@@ -112,8 +116,18 @@ export function recipeSettings(options: RecipeOptions, mirror = 0): RecipeSettin
   }
 }
 
-/** The network of the model's stages, for rows […dims]: students of some kinds take a second time. */
+/** The network of the model's stages, for rows […dims]: average velocities and students of some kinds take a second time. */
 export const modelNetwork = (
-  { model, distill }: { readonly model: Model } & Pick<RecipeOptions, 'distill'>,
+  { model, distill, train }: { readonly model: Model } & Pick<RecipeOptions, 'distill' | 'train'>,
   rowShape: readonly number[],
-): Network => networkFor(model, rowShape, { secondTime: distill ? distillKinds[distill.kind].secondTime : false })
+): Network => {
+  const secondTime = distill ? distillKinds[distill.kind].secondTime : objectives[train.objective].averages
+  return networkFor(model, rowShape, { secondTime })
+}
+
+/** Jumps of a sample through an average velocity where a call says nothing. */
+export const usualJumps = ({
+  distill,
+  ode,
+}: Pick<RecipeOptions, 'distill'> & { readonly ode: { readonly sample: SolverSettings } }): number =>
+  distill?.into ?? ode.sample.evaluations ?? 1

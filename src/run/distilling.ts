@@ -2,6 +2,7 @@
 
 import type { ResolvedOptions, TrainOptions } from '../config/index.js'
 import { InvalidArgumentError, invalid } from '../errors.js'
+import { objectives } from '../learn/objectives.js'
 import type { FixedStepSolver } from '../ode/methods.js'
 import { type DistillKind, distillKindNames, distillKinds } from '../recipes/pieces.js'
 
@@ -47,7 +48,9 @@ export function studentOptions(
     throw invalid('into', 'a whole number of students from 1 on, as many as a sample takes evaluations', into)
   }
   const { raw, options } = teacher
+  const learnt = objectives[options.train.objective]
   const { ode: _, train, flow, ...kept } = raw as { ode?: object; train?: object; flow?: Record<string, unknown> }
+  const { objective: _objective, ...training } = (train ?? {}) as { objective?: unknown }
   // the chain as it was resolved for the teacher: defaults may have changed since
   const { schedule: __, n: ___, ...chain } = flow ?? {}
   const { gammas, interpolant } = options.flow
@@ -58,7 +61,7 @@ export function studentOptions(
     ...kept,
     flow: { ...chain, gammas, interpolant },
     train: {
-      ...train,
+      ...training,
       steps: each,
       ema: emaFor(mostSteps(given.steps ?? each, into)),
       ...given,
@@ -67,6 +70,8 @@ export function studentOptions(
     distill: {
       ...Object.fromEntries(Object.entries(asked).filter(([, value]) => value !== undefined)),
       ...(options.distill && { teacher: { kind: options.distill.kind, into: options.distill.into } }),
+      // what it is to its students
+      ...(learnt.averages && { teacher: { kind: 'any-step', into: 1 } }),
     },
   }
 }

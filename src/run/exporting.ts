@@ -10,6 +10,7 @@ import { configName } from '../export/folder.js'
 import { readData } from '../files/reading.js'
 import { decodeSafetensors, type Safetensors } from '../files/safetensors.js'
 import type { Flow } from '../model/flow.js'
+import { usualJumps } from '../recipes/settings.js'
 import { exportedFlow, networksOf, noFacts } from './exported-flow.js'
 import type { FlowContents } from './flow-contents.js'
 import type { RunExtra } from './opened-run.js'
@@ -41,7 +42,7 @@ export function exportedModel(
   { options, raw, rowKind, facts }: Omit<FlowContents, 'subFlows'>,
 ): ExportedModel {
   const { field: network, stages, rowShape, scaler, settings } = flow
-  const model = { network, stages, rowShape, scaler, settings, jumps: options.distill?.into }
+  const model = { network, stages, rowShape, scaler, settings, jumps: usualJumps(options) }
   // with the sampler that it has now: another version's defaults may be others
   const written = { ...raw, ode: { ...(raw as { ode?: object }).ode, sample: options.ode.sample } }
   return { ...model, ...(facts ?? noFacts), section: options.model, raw: written, rowKind, version: packageVersion }

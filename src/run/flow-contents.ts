@@ -6,7 +6,7 @@ import type { Scaler } from '../data/scaler.js'
 import type { ModelFacts } from '../export/exporter.js'
 import type { FlowModel } from '../model/flow.js'
 import type { TrainedNetwork } from '../recipes/recipe.js'
-import { modelNetwork, stagesOf } from '../recipes/settings.js'
+import { modelNetwork, stagesOf, usualJumps } from '../recipes/settings.js'
 
 export interface FlowContents {
   readonly options: ResolvedOptions
@@ -25,8 +25,8 @@ export interface FlowContents {
 
 /** The model that these make. */
 export function flowModel({ options, rowShape, scaler, subFlows }: FlowContents): FlowModel {
-  const { ode, seed, distill } = options
+  const { ode, seed } = options
   const stages = stagesOf(options).map((stage, i) => ({ ...subFlows[i], ...stage }))
   const settings = { sample: ode.sample, evaluate: ode.evaluate, seed }
-  return { network: modelNetwork(options, rowShape), stages, rowShape, scaler, settings, jumps: distill?.into }
+  return { network: modelNetwork(options, rowShape), stages, rowShape, scaler, settings, jumps: usualJumps(options) }
 }

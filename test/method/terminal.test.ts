@@ -5,17 +5,15 @@
 
 import { describe, expect, test } from 'vitest'
 import { openReference } from '../../src/device/reference/device.js'
-import type { Kernel } from '../../src/kernels/contract.js'
-import { kernels } from '../../src/kernels/registry.js'
 import { stageCombine } from '../../src/kernels/stage_combine.js'
 import { fitNetwork, freshState } from '../../src/learn/fit.js'
 import { plainReading } from '../../src/learn/pool.js'
 import { terminalVelocity } from '../../src/learn/tasks/terminal.js'
 import { mlpNetwork } from '../../src/networks/mlp/mlp.js'
-import type { Network } from '../../src/networks/network.js'
 import { ProgramBuilder } from '../../src/program/program.js'
 import { anglesOf } from '../../src/recipes/angles.js'
 import { type Piece, partsOf, piecesOf } from '../../src/recipes/pieces.js'
+import { CLOSED_FORM_PARAMETERS, closedFormNetwork } from '../closed-form-networks.js'
 import { optimizer } from '../training.js'
 
 /** Data N(m, v) in one dimension; each stage goes from N(m, v) along an arc of the angle θ towards N(0, 1). */
@@ -62,70 +60,13 @@ function mapOf(stages: readonly GaussianStage[], parts: ReturnType<typeof partsO
   return at
 }
 
-const operands: Kernel['operands'] = {
-  parameters: { access: 'read' },
-  x: { access: 'read' },
-  t: { access: 'read' },
-  condition: { access: 'read', optional: true },
-  out: { access: 'write' },
-}
-
-/** A kernel of a test's own, on the reference device alone, which finds kernels by their names. */
-function kernel(name: string, value: (parameters: number[], x: number, t: number, s: number) => number): Kernel {
-  const made: Kernel = {
-    kind: 'kernel',
-    name,
-    operands,
-    check: () => {},
-    cost: () => ({ flops: 0, bytes: 0 }),
-    reference(o) {
-      const parameters = Array.from(o.parameters.data)
-      for (let b = 0; b < o.x.shape[0]; b++) {
-        o.out.data[b] = value(parameters, o.x.data[b], o.t.data[b], o.condition?.data[b] ?? 0)
-      }
-    },
-  }
-  ;(kernels as Map<string, unknown>).set(name, made)
-  return made
-}
-
-const P = 64
-const partial = { dimension: 1, parameterLength: P } as const
-
 /** A network whose parameters are m, v and θ, and whose velocity is that of such a stage. */
-const field = {
-  ...partial,
-  condition: 0,
-  addVelocity: (builder, on) =>
-    builder.add(
-      kernel('gaussian_field', ([m, v, theta], x, t) => velocityAt({ m, v, theta }, x, t)),
-      { ...on },
-      {},
-    ),
-} as Pick<Network, 'addVelocity'> as Network
+const field = closedFormNetwork(({ parameters: [m, v, theta], x, t }) => velocityAt({ m, v, theta }, x, t), 0)
+const P = CLOSED_FORM_PARAMETERS
 
 /** One whose average velocity is that of a map X_s. */
-const averageOf = (map: (x: number, s: number) => number) => {
-  const u = (x: number, s: number): number => (x - map(x, s)) / (1 - s)
-  const h = 1e-5
-  return {
-    ...partial,
-    condition: 1,
-    addDerivative(builder, { x, t, condition, out, derivative, parameters }) {
-      const on = { parameters, x, t, condition }
-      builder.add(
-        kernel('map', (_, x, __, s) => u(x, s)),
-        { ...on, out },
-        {},
-      )
-      builder.add(
-        kernel('map_rate', (_, x, __, s) => (u(x, s + h) - u(x, s - h)) / (2 * h)),
-        { ...on, out: derivative },
-        {},
-      )
-    },
-  } as Pick<Network, 'addDerivative'> as Network
-}
+const averageOf = (map: (x: number, s: number) => number) =>
+  closedFormNetwork(({ x, s }) => (x - map(x, s)) / (1 - s), 1)
 
 const kinds = [
   { of: 'a single flow', gammas: [null], into: 1 },

@@ -420,6 +420,17 @@ const others: readonly Case[] = [
       operands: { v: v.normal([B, D]), target: v.normal([B, D]), delta: written([B, D]), row_loss: written([R]) },
     })),
   ),
+  ...[
+    { B: 1, D: 1 },
+    { B: 203, D: 2 },
+    { B: 67, D: 43 },
+    { B: 5, D: 3072 },
+  ].map(({ B, D }) =>
+    testCase('adaptive_target', `B ${B}, D ${D}`, 2e-6, (v) => ({
+      attributes: { offset: 1e-3 },
+      operands: { v: v.normal([B, D]), target: v.normal([B, D]), out: written([B, D]), row_loss: written([B]) },
+    })),
+  ),
   ...[1, 257, 70_001].map((P) =>
     testCase('accumulate', `P ${P}`, 1e-6, (v) => ({ operands: { part: v.normal([P]), total: v.normal([P]) } })),
   ),

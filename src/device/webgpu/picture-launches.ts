@@ -1,6 +1,7 @@
 /** Launches of the kernels on pictures, convolutions and normalisations aside: attention, pooling, embeddings and losses. */
 
 import { invalid } from '../../errors.js'
+import type { AdaptiveTargetAttributes } from '../../kernels/adaptive_target.js'
 import type { AttentionAttributes } from '../../kernels/attention.js'
 import { type Shape, size } from '../../kernels/contract.js'
 import type { FlowLossAttributes } from '../../kernels/flow_loss.js'
@@ -151,6 +152,13 @@ export const picturePlanners: Readonly<Record<string, Planner>> = {
       weight: 1 / (columns * scale * scale),
     }
     return { launches: [{ shader: 'flow_loss', constants: {}, uniforms, groups: groupsFor(rows, 1) }] }
+  },
+
+  adaptive_target: (operation) => {
+    const [rows, columns] = shapesOf(operation).v
+    const { offset } = attributesOf<AdaptiveTargetAttributes>(operation)
+    const uniforms = { rows, columns, offset }
+    return { launches: [{ shader: 'adaptive_target', constants: {}, uniforms, groups: groupsFor(rows, 1) }] }
   },
 
   attention: (operation, target) => {

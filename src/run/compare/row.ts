@@ -103,13 +103,14 @@ const digest = (value: unknown): string => createHash('sha256').update(JSON.stri
 /** What a row's training depends on. */
 export function trainedWith({ config }: PlannedRow): string {
   const { data, model, flow, train, ode, seed } = config
-  const { validateEvery, patience, ...own } = train
+  const { validateEvery, patience, objective, ...own } = train
   const stops = patience > 0 ? { validateEvery, patience } : {}
   return digest({
     data,
     model,
     flow,
-    train: { ...own, ...stops, checkpointEvery: 0, logEvery: 0 },
+    // left out where it is what it was before there were others
+    train: { ...own, ...stops, checkpointEvery: 0, logEvery: 0, ...(objective !== 'flow-matching' && { objective }) },
     push: ode.push,
     seed,
   })
