@@ -68,9 +68,17 @@ const wordsForAllKinds = {
   'data.testPath': 'A folder or file of test pictures. Left out: the test rows are split off.',
   'data.labels': 'Classes of the rows: an IDX file, or a .npy file of whole numbers.',
   'data.testLabels': 'Classes of the test pictures.',
+  'data.columns':
+    'The columns to take, in this order; left out: all. Of a table: what columns are, where that is told wrongly from their values.',
 }
 const part = 'a count of rows; of a file also a fraction below 1'
-const valuesForAllKinds = { 'data.train': part, 'data.validation': part, 'data.test': part }
+const valuesForAllKinds = {
+  'data.train': part,
+  'data.validation': part,
+  'data.test': part,
+  'data.columns':
+    "a list of names or numbers from 0; of a table a mapping from names to number, integer, category, boolean, date, { date: '%Y-%m-%d' } or ignore",
+}
 
 const cell = (text) => text.replaceAll('|', '\\|')
 const code = (value) => `\`${typeof value === 'string' ? value : JSON.stringify(value).replaceAll(',', ', ')}\``

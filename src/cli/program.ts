@@ -90,6 +90,16 @@ program
   })
 
 program
+  .command('columns')
+  .description('what each column of a table is taken for and why, and how it will be encoded; nothing is trained')
+  .argument(
+    '<data>',
+    'a table of text (.csv, .tsv, .csv.gz …; - is standard input), .parquet, or a YAML config of the kind table',
+  )
+  .addOption(json())
+  .action(async (data, options) => (await import('./columns.js')).columns(data, options))
+
+program
   .command('distill')
   .description('make students of a trained run, which take one evaluation each, into a run folder of their own')
   .argument('<run>', 'run folder of the teacher')
@@ -121,7 +131,7 @@ program
   .requiredOption('-n <count>', 'number of samples', wholeNumber(1))
   .requiredOption(
     '-o, --output <file>',
-    '.csv, .npy or .png, - for CSV on standard output; of pictures .npy, .png (a grid) or a folder',
+    '.csv, .npy or .png, - for CSV on standard output; of pictures .npy, .png (a grid) or a folder; of a table of mixed columns .csv or .parquet',
   )
   .option('--seed <number>', 'seed (default: the config’s)', wholeNumber(0))
   .addOption(solver('the samples'))
@@ -138,7 +148,10 @@ program
   .command('score')
   .description('log-likelihood of each row of a file, in nats')
   .argument('<run>', 'run folder')
-  .argument('<data>', 'a table of text (.csv, .tsv, .csv.gz …; - is standard input), .npy, or a folder of pictures')
+  .argument(
+    '<data>',
+    'a table of text (.csv, .tsv, .csv.gz …; - is standard input), .npy, .parquet for a table of mixed columns, or a folder of pictures',
+  )
   .option('-o, --output <file>', 'write the scores here, .csv or .npy, - for standard output')
   .addOption(solver('the likelihood'))
   .addOption(steps())

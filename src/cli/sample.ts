@@ -1,8 +1,13 @@
-/** `lfm sample`: draws samples of a run into a .csv, .npy or .png file; pictures also into a folder of PNG files. */
+/**
+ * `lfm sample`: draws samples of a run into a .csv, .npy or .png file; pictures also into a folder of PNG files, tables of mixed
+ * columns into .csv or .parquet.
+ */
 
 import { extname, join } from 'node:path'
 import { writeFileAtomic } from '../checkpoint/index.js'
-import { csvText, writeCsv, writeNpy } from '../data/index.js'
+import { csvText, tableText, writeCsv, writeMixedTable, writeNpy } from '../data/index.js'
+import { type Encoding, openEncoding } from '../data/tables/encoding.js'
+import type { Table } from '../data/tables/table.js'
 import { blockProfile } from '../device/profile.js'
 import { makeFolder } from '../files/folders.js'
 import { missingForFigures } from '../files/native-parts.js'
@@ -59,6 +64,10 @@ async function writeFolder(folder: string, samples: Samples): Promise<void> {
   }
 }
 
+/** The table that samples of an encoding are. */
+const tableOf = (encoding: Encoding, { values }: Samples, seed: number): Table =>
+  openEncoding(encoding).decode(values, seed)
+
 type Writer = (path: string, samples: Samples, columns: string[] | null) => Promise<void>
 const writers: Readonly<Record<string, Writer>> = {
   '.csv': (path, samples, columns) => writeCsv(path, samples, columns),
@@ -67,17 +76,33 @@ const writers: Readonly<Record<string, Writer>> = {
   [STANDARD_OUTPUT]: (_, samples, columns) => writeOut(csvText(samples, columns)),
 }
 
+type TableWriter = (path: string, table: Table) => Promise<void>
+const tableWriters: Readonly<Record<string, TableWriter>> = {
+  '.csv': writeMixedTable,
+  '.parquet': writeMixedTable,
+  [STANDARD_OUTPUT]: (_, table) => writeOut(tableText(table)),
+}
+
 const pictureWriters: typeof writers = { '.npy': writers['.npy'], '.png': writeGrid, '': writeFolder }
 
 /** Extensions of what takes a figure or PNG files. */
 const drawn = ['.png', '']
 const isDrawn = (path: string): boolean => path !== STANDARD_OUTPUT && drawn.includes(extname(path).toLowerCase())
 
+/** Writes samples as the table that they are of. */
+async function tableWriter(output: string, encoding: Encoding, seed: number): Promise<Writer> {
+  const write = await writerFor(output, tableWriters)
+  return (path, samples) => write(path, tableOf(encoding, samples, seed))
+}
+
 export async function sample(folder: string, options: SampleCommandOptions): Promise<void> {
   checkOutput(options.output, options.json)
   const run = await openRun(folder)
   const pictured = rowKindOf(run) === 'pictures'
-  const write = await writerFor(options.output, pictured ? pictureWriters : writers)
+  const { encoding, columns } = run.extra
+  const write = encoding
+    ? await tableWriter(options.output, encoding, options.seed ?? run.options.seed)
+    : await writerFor(options.output, pictured ? pictureWriters : writers)
   if (isDrawn(options.output)) {
     const missing = await missingForFigures()
     if (missing) throw missing
@@ -96,7 +121,7 @@ export async function sample(folder: string, options: SampleCommandOptions): Pro
       })
       .finally(progress.end)
     const seconds = (performance.now() - began) / 1000
-    await write(options.output, samples, run.extra.columns)
+    await write(options.output, samples, columns)
     const { mean, max } = flow.evaluations!
     const profile = options.profile ? await readProfile(device, blockProfile) : null
     if (options.json) {

@@ -4,6 +4,8 @@ import { stat } from 'node:fs/promises'
 import { selectColumns } from '../data/csv.js'
 import { readImageFolder } from '../data/image-folder.js'
 import { csvText, readTable, writeCsv, writeNpy } from '../data/index.js'
+import { asKnown, type Encoding, openEncoding } from '../data/tables/encoding.js'
+import { type ReadTableOptions, readMixedTable } from '../data/tables/read.js'
 import { holdsPixels, type Tensor } from '../data/tensor.js'
 import { nameOf } from '../data/text-file.js'
 import { DataError, list, show } from '../errors.js'
@@ -49,6 +51,7 @@ async function readRows(path: string, run: Run): Promise<Tensor> {
     return tensor
   }
   const { data } = run.manifest.config.raw as { data?: { header?: boolean } }
+  if (run.extra.encoding) return readEncoded(path, run, run.extra.encoding)
   const byName = (header: readonly string[] | null, width: number): number[] => modelColumns(path, run, header, width)
   const { tensor, remarks } = await readTable(path, columns && byName, { header: data?.header })
   remarks.forEach(note)
@@ -61,6 +64,29 @@ async function readRows(path: string, run: Run): Promise<Tensor> {
     )
   }
   return tensor
+}
+
+/** The rows of a table of mixed columns as its model's numbers: columns by name, each of the kind that the model knows. */
+async function readEncoded(path: string, run: Run, encoding: Encoding): Promise<Tensor> {
+  const { data } = run.manifest.config.raw as { data?: ReadTableOptions }
+  const columns = Object.fromEntries(encoding.columns.map((column) => [column.name, asKnown(column)]))
+  const { table } = await readMixedTable(path, {
+    header: data?.header,
+    decimal: data?.decimal,
+    missing: data?.missing,
+    known: columns,
+  })
+  const { conform, encode, width } = openEncoding(encoding)
+  const others = table.columns.filter(({ name }) => !Object.hasOwn(columns, name))
+  if (others.length > 0) {
+    note(`Columns that the model does not have are left out: ${list(others.map(({ name }) => show(name)))}.`)
+  }
+  note(
+    'The scores are log-densities of the rows as the model learns them, numbers by their quantiles and categories as columns ' +
+      'of their own: they put rows in an order, and are no likelihoods of the table.',
+  )
+  const own = conform(table, nameOf(path))
+  return { values: encode(own, run.options.seed), shape: [own.rows, width] }
 }
 
 /** Where the columns of a model stand in a file: by name where there is a header, else by place. */

@@ -19,6 +19,7 @@ import type { DataConfig } from './schema.js'
 import type { ConfigOf, LoadedData, Source } from './source.js'
 import { isSpace, space, spaceSets } from './spaces.js'
 import { split } from './split.js'
+import { loadMixedTable } from './tables/load.js'
 import { checkTensor, rowLength, type Tensor } from './tensor.js'
 import { toy, toySets } from './toy.js'
 
@@ -169,6 +170,7 @@ const sources: {
     const source = await splitTable(async (_, columns) => tableOf(path, read, columns), config, seed, baseDir)
     return { ...source, remarks: [...(source.remarks ?? []), ...greyRemark(config.path, shape)] }
   },
+  table: loadMixedTable,
   images: loadImageFolder,
   idx: loadIdx,
   cifar10: loadCifar10,
@@ -194,7 +196,7 @@ export async function loadData(
     const remarks = [
       ...(source.remarks ?? []),
       ...(ofFile ? columnRemarks(source.train, source.columns) : []),
-      ...(source.rowKind === 'pictures' ? [] : scaleRemarks(source.train, scaled, source.columns)),
+      ...(source.rowKind === 'pictures' || source.table ? [] : scaleRemarks(source.train, scaled, source.columns)),
     ]
     return {
       labels: null,

@@ -80,7 +80,7 @@ export interface CsvDataOptions {
   shuffle?: boolean
   /** Scale each column to mean 0 and standard deviation 1 of the training rows. Default: true. */
   standardise?: boolean
-  /** Whether the first line holds the names of the columns. Left out: where any of its fields is no number. */
+  /** Whether the first line holds the names of the columns. Left out: it is told from the values. */
   header?: boolean
 }
 
@@ -127,6 +127,64 @@ export interface NpyDataOptions {
   flips?: boolean
   /** Read only so many pictures, evenly spaced in their order. Left out: all. Takes a whole number from 1 on. */
   limit?: number
+}
+
+/** A table of mixed columns (numbers, categories, dates, holes) in CSV or Parquet. */
+export interface TableDataOptions {
+  /** A table of mixed columns (numbers, categories, dates, holes) in CSV or Parquet. */
+  kind: 'table'
+  /** The file, relative to the config file. */
+  path: string
+  /**
+   * What columns are, by name, where that is told wrongly from their values; ignore leaves one out. Takes a list of
+   * columns; of a table a mapping from names to kinds.
+   */
+  columns?: Readonly<
+    Record<
+      string,
+      | 'number'
+      | 'integer'
+      | 'category'
+      | 'boolean'
+      | 'date'
+      | 'ignore'
+      | {
+          /** How a date is written, as strptime has it. */
+          date: string
+        }
+    >
+  >
+  /**
+   * How columns of numbers are learnt: as normals by their quantiles, or with mean 0 and standard deviation 1. Default:
+   * quantile.
+   */
+  numbers?: 'quantile' | 'standardise'
+  /** Whether the first line holds the names of the columns. Left out: it is told from the values. */
+  header?: boolean
+  /** The decimal sign in a table of text. Left out: points, and commas where commas do not separate columns. */
+  decimal?: 'point' | 'comma'
+  /**
+   * Texts that stand for a missing value. Takes a list of texts. Default: ["", "NA", "N/A", "NaN", "nan", "null",
+   * "NULL"].
+   */
+  missing?: readonly string[]
+  /**
+   * Training rows: a count, or a fraction of all. Left out: all that the other parts leave. Takes a count of rows (a
+   * whole number) or a fraction of them (below 1).
+   */
+  train?: number
+  /**
+   * Validation rows: a count, a fraction of all, or 0 for none. Takes a count of rows (a whole number) or a fraction of
+   * them (below 1), or 0 for none. Default: 0.
+   */
+  validation?: number
+  /**
+   * Test rows: a count, a fraction of all, or 0 for none. Takes a count of rows (a whole number) or a fraction of them
+   * (below 1), or 0 for none. Default: 0.1.
+   */
+  test?: number
+  /** Shuffle the rows by the seed before they are split; else train comes first and test last. Default: true. */
+  shuffle?: boolean
 }
 
 /** A folder of PNG, JPEG and WebP files. */
@@ -256,6 +314,7 @@ export type DataOptions =
   | ToyDataOptions
   | CsvDataOptions
   | NpyDataOptions
+  | TableDataOptions
   | ImagesDataOptions
   | IdxDataOptions
   | Cifar10DataOptions

@@ -17,6 +17,8 @@ export function plannedRow(data: DataConfig): { rowShape: number[]; pixels: bool
     case 'csv':
     case 'npy':
       return data.columns ? { rowShape: [data.columns.length], pixels: false } : null
+    case 'table':
+      return null
     case 'images':
       return squares(data.channels === 'rgb' ? 3 : 1, data.size)
     case 'idx':

@@ -4,6 +4,8 @@ import * as z from 'zod'
 import { choice, count, either, flag, key, listOf, positive, text } from '../schema/words.js'
 import { rowKindNames } from './kinds.js'
 import { spaceNames, spaceSets } from './spaces.js'
+import { numberEncodings } from './tables/encoding.js'
+import { columnKinds, missingTexts } from './tables/kinds.js'
 import { toyNames } from './toy.js'
 
 const partExpects = 'a count of rows (a whole number) or a fraction of them (below 1)'
@@ -47,6 +49,10 @@ const fileParts = {
   ),
   standardise: flag('Scale each column to mean 0 and standard deviation 1 of the training rows.').default(true),
 }
+
+const headerKey = flag(
+  'Whether the first line holds the names of the columns. Left out: it is told from the values.',
+).optional()
 
 const pictureParts = {
   size: count(
@@ -98,9 +104,7 @@ export const dataSchema = z.discriminatedUnion('kind', [
   z.strictObject({
     kind: z.literal('csv').meta({ description: 'A table of numbers as text, packed by gzip or not.' }),
     ...fileParts,
-    header: flag(
-      'Whether the first line holds the names of the columns. Left out: where any of its fields is no number.',
-    ).optional(),
+    header: headerKey,
   }),
   z.strictObject({
     kind: z.literal('npy').meta({ description: "An array in NumPy's format; [n, C, H, W] are pictures." }),
@@ -113,6 +117,41 @@ export const dataSchema = z.discriminatedUnion('kind', [
     size: pictureParts.size,
     flips: pictureParts.flips,
     limit: pictureParts.limit,
+  }),
+  z.strictObject({
+    kind: z
+      .literal('table')
+      .meta({ description: 'A table of mixed columns (numbers, categories, dates, holes) in CSV or Parquet.' }),
+    path: fileParts.path,
+    columns: key(
+      z.record(
+        z.string(),
+        key(
+          z.union([z.enum(columnKinds), z.strictObject({ date: text('How a date is written, as strptime has it.') })]),
+          `${either(columnKinds)}, or { date: '%Y-%m-%d' }`,
+        ),
+      ),
+      'a list of columns; of a table a mapping from names to kinds',
+      'What columns are, by name, where that is told wrongly from their values; ignore leaves one out.',
+    ).optional(),
+    numbers: choice(
+      numberEncodings,
+      'How columns of numbers are learnt: as normals by their quantiles, or with mean 0 and standard deviation 1.',
+    ).default('quantile'),
+    header: headerKey,
+    decimal: choice(
+      ['point', 'comma'],
+      'The decimal sign in a table of text. Left out: points, and commas where commas do not separate columns.',
+    ).optional(),
+    missing: key(
+      z.array(key(z.string(), 'a text')).max(1000),
+      'a list of texts',
+      'Texts that stand for a missing value.',
+    ).default([...missingTexts]),
+    train: fileParts.train,
+    validation: fileParts.validation,
+    test: fileParts.test,
+    shuffle: fileParts.shuffle,
   }),
   z.strictObject({
     kind: z.literal('images').meta({ description: 'A folder of PNG, JPEG and WebP files.' }),

@@ -5,6 +5,9 @@ import type { RowKind } from './kinds.js'
 import type { Scaler } from './scaler.js'
 import type { DataConfig } from './schema.js'
 import type { Parts } from './split.js'
+import type { Encoding } from './tables/encoding.js'
+import type { ColumnFacts } from './tables/report.js'
+import type { Table } from './tables/table.js'
 
 /** A data set that was read or drawn: its parts in the units of the source, and what is known of it. */
 export interface LoadedData extends Parts {
@@ -24,6 +27,18 @@ export interface LoadedData extends Parts {
   description: string
   /** What a reader should know of the data and of how they were read; one sentence each. */
   remarks: string[]
+  /** A table of mixed columns, of which the parts above are the encoding; left out: rows are what they are. */
+  table?: LoadedTable
+}
+
+/** A table of mixed columns: its parts as they are, and how they are encoded. */
+export interface LoadedTable {
+  readonly encoding: Encoding
+  readonly train: Table
+  readonly validation: Table | null
+  readonly test: Table | null
+  /** what each column is, and how it is encoded; those that are left out too */
+  readonly columns: readonly ColumnFacts[]
 }
 
 /** Classes of the rows of each part, [n], numbered from 0; null for a part that has none. */

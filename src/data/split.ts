@@ -55,6 +55,31 @@ export function partCounts(rows: number, { train, validation = 0, test = 0 }: Pa
   return all
 }
 
+/** Numbers of the rows of each part, in the order that they come in; none for a part that there is not. */
+export type PartRows = { readonly [part in keyof Parts]: Uint32Array }
+
+/**
+ * Which rows each part has of n.
+ *
+ * @param seed order of the rows, where they are shuffled
+ * @param shuffle default true; false keeps the order of the file (train first, test last)
+ * @throws DataError as partCounts does
+ */
+export function partRows(
+  rows: number,
+  sizes: PartSizes,
+  { seed, shuffle = true }: { seed: number; shuffle?: boolean },
+): PartRows {
+  const { train, validation, test } = partCounts(rows, sizes)
+  const order = shuffle ? permutation(rows, seed) : Uint32Array.from({ length: rows }, (_, i) => i)
+  const testStart = rows - test
+  return {
+    train: order.subarray(0, train),
+    validation: order.subarray(testStart - validation, testStart),
+    test: order.subarray(testStart),
+  }
+}
+
 /**
  * Splits rows into parts.
  *
@@ -62,19 +87,12 @@ export function partCounts(rows: number, { train, validation = 0, test = 0 }: Pa
  * @param shuffle default true; false keeps the order of the file (train first, test last)
  * @throws DataError as partCounts does
  */
-export function split(
-  x: Tensor,
-  sizes: PartSizes,
-  { seed, shuffle = true }: { seed: number; shuffle?: boolean },
-): Parts {
-  const rows = x.shape[0]
-  const { train, validation, test } = partCounts(rows, sizes)
-  const order = shuffle ? permutation(rows, seed) : Uint32Array.from({ length: rows }, (_, i) => i)
-  const testStart = rows - test
-  const validationStart = testStart - validation
+export function split(x: Tensor, sizes: PartSizes, order: { seed: number; shuffle?: boolean }): Parts {
+  const rows = partRows(x.shape[0], sizes, order)
+  const part = (numbers: Uint32Array): Tensor => takeRows(x, numbers, 0, numbers.length)
   return {
-    train: takeRows(x, order, 0, train),
-    validation: validation ? takeRows(x, order, validationStart, testStart) : null,
-    test: test ? takeRows(x, order, testStart, rows) : null,
+    train: part(rows.train),
+    validation: rows.validation.length > 0 ? part(rows.validation) : null,
+    test: rows.test.length > 0 ? part(rows.test) : null,
   }
 }

@@ -93,8 +93,13 @@ export async function evaluate(folder: string, options: EvaluateOptions = {}): P
         'No likelihood: the stages of this model are maps, which have none; students of the kind reflow keep it.',
       )
     }
+    if (flow.encoding) {
+      options.onNote?.('No likelihood: categories and whole numbers of a table have no density.')
+    }
     const likelihood =
-      flow.isFlow && counted.shape[0] > 0 ? await likelihoodOf(flow, settings, counted, data.density, { signal }) : null
+      flow.isFlow && !flow.encoding && counted.shape[0] > 0
+        ? await likelihoodOf(flow, settings, counted, data.density, { signal })
+        : null
     const evaluation = likelihood && {
       ...likelihood,
       solver: describeSolver(settings),

@@ -3,6 +3,7 @@
 import type { ResolvedOptions } from '../config/index.js'
 import type { RowKind } from '../data/kinds.js'
 import type { Scaler } from '../data/scaler.js'
+import type { Encoding } from '../data/tables/encoding.js'
 import type { ModelFacts } from '../export/exporter.js'
 import type { FlowModel } from '../model/flow.js'
 import type { TrainedNetwork } from '../recipes/recipe.js'
@@ -19,6 +20,8 @@ export interface FlowContents {
   readonly scaler: Scaler | null
   /** networks of the model's stages, from the data's side to the noise's */
   readonly subFlows: readonly TrainedNetwork[]
+  /** of a table of mixed columns, how its rows are numbers; null or left out: rows are what they are */
+  readonly encoding?: Encoding | null
   /** left out: nothing is known */
   readonly facts?: ModelFacts
 }

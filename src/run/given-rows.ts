@@ -6,8 +6,11 @@ import { narrowed, scaleRemarks } from '../data/precision.js'
 import { type RowsLike, rowsOf } from '../data/rows.js'
 import { type Scaler, scalerOf } from '../data/scaler.js'
 import type { LoadedData } from '../data/source.js'
+import { fitEncoding, openEncoding } from '../data/tables/encoding.js'
+import { columnFacts } from '../data/tables/report.js'
+import { checkTable, isTable, type Table } from '../data/tables/table.js'
 import type { Tensor } from '../data/tensor.js'
-import { InvalidArgumentError, show } from '../errors.js'
+import { InvalidArgumentError, invalid, show } from '../errors.js'
 
 /** What is said of the rows beside them. */
 export interface GivenRows {
@@ -15,11 +18,11 @@ export interface GivenRows {
   standardise?: boolean | Scaler
   rowKind?: RowKind
   flips?: boolean
-  validation?: RowsLike
-  test?: RowsLike
+  validation?: RowsLike | Table
+  test?: RowsLike | Table
 }
 
-const isLoaded = (given: RowsLike | LoadedData): given is LoadedData =>
+const isLoaded = (given: RowsLike | Table | LoadedData): given is LoadedData =>
   typeof given === 'object' && given !== null && 'train' in given && 'scaler' in given
 
 /**
@@ -27,8 +30,9 @@ const isLoaded = (given: RowsLike | LoadedData): given is LoadedData =>
  *
  * @throws InvalidArgumentError and DataError as rowsOf does, for names that do not fit, and for parts of another shape
  */
-export function givenData(given: RowsLike | LoadedData, said: GivenRows): LoadedData {
+export function givenData(given: RowsLike | Table | LoadedData, said: GivenRows, seed: number): LoadedData {
   if (isLoaded(given)) return amended(given, said)
+  if (isTable(given)) return givenTable(given, said, seed)
   const { columns: about, standardise, rowKind, flips = false } = said
   const columns = typeof about === 'object' ? [...about] : null
   const width = typeof about === 'number' ? about : about?.length
@@ -53,11 +57,56 @@ export function givenData(given: RowsLike | LoadedData, said: GivenRows): Loaded
   }
 }
 
+/** A table of mixed columns that a program has: every row is learnt from. */
+function givenTable(
+  table: Table,
+  { columns, standardise, rowKind, flips, ...parts }: GivenRows,
+  seed: number,
+): LoadedData {
+  const said = Object.entries({ columns, standardise, rowKind, flips }).find(([, value]) => value !== undefined)
+  if (said) throw invalid(said[0], 'left out: a table says itself what its columns are', said[1])
+  checkTable('x', table)
+  const rows = Uint32Array.from({ length: table.rows }, (_, i) => i)
+  const encoding = fitEncoding(table, rows)
+  const { names, width, encode, conform } = openEncoding(encoding)
+  const part = (name: string, given: RowsLike | Table | undefined): [Tensor, Table] | [null, null] => {
+    if (given === undefined) return [null, null]
+    if (!isTable(given)) throw invalid(name, 'a table, as x is', given)
+    checkTable(name, given)
+    const own = conform(given, name)
+    return [{ values: encode(own, seed), shape: [own.rows, width] }, own]
+  }
+  const [validation, validationTable] = part('validation', parts.validation)
+  const [test, testTable] = part('test', parts.test)
+  const known = table.columns.map((column) => ({ name: column.name, column, why: 'as the program says' }))
+  return {
+    train: { values: encode(table, seed), shape: [table.rows, width] },
+    validation,
+    test,
+    scaler: null,
+    density: null,
+    columns: names,
+    labels: null,
+    rowKind: 'points',
+    flips: false,
+    description: `${table.rows} rows of ${table.columns.length} columns of a program, learnt as ${width} numbers`,
+    remarks: [],
+    table: {
+      encoding,
+      train: table,
+      validation: validationTable,
+      test: testTable,
+      columns: columnFacts(known, encoding),
+    },
+  }
+}
+
 /** Validation and test rows, of the shape of the training rows. */
 function partsOf({ validation, test }: GivenRows, { shape }: Tensor): Pick<LoadedData, 'validation' | 'test'> {
   const rowShape = shape.slice(1)
-  const part = (name: string, rows: RowsLike | undefined): Tensor | null => {
+  const part = (name: string, rows: RowsLike | Table | undefined): Tensor | null => {
     if (rows === undefined) return null
+    if (isTable(rows)) throw invalid(name, 'rows as x has them', 'a table')
     const x = rowsOf(name, rows, rowShape)
     if (x.shape.slice(1).join() === rowShape.join()) return x
     throw new InvalidArgumentError(

@@ -8,13 +8,16 @@ import type { RowKind } from '../data/kinds.js'
 import { type RowsLike, rowsOf } from '../data/rows.js'
 import type { Scaler } from '../data/scaler.js'
 import type { LoadedData } from '../data/source.js'
+import { type Encoding, openEncoding } from '../data/tables/encoding.js'
+import type { Table } from '../data/tables/table.js'
 import type { Tensor } from '../data/tensor.js'
 import type { Device, DeviceKind } from '../device/device.js'
 import { openDevice } from '../device/node/select.js'
+import { InvalidArgumentError } from '../errors.js'
 import type { ExportOptions, ModelFacts } from '../export/exporter.js'
 import type { ExportForm } from '../export/registry.js'
 import { type WrittenExport, writeExport } from '../export/write.js'
-import { Flow, type LogProbOptions, refuseCondition } from '../model/flow.js'
+import { Flow, type LogProbOptions, refuseCondition, type SampleOptions } from '../model/flow.js'
 import { overridden } from '../ode/solver.js'
 import type { TrainedNetwork } from '../recipes/recipe.js'
 import type { Progress } from '../recipes/run-recipe.js'
@@ -64,9 +67,9 @@ export interface TrainArguments extends TrainOptions, TrainingCalls {
   /** what a row is. Default: pictures where rows are [C, H, W] of one or three channels, else points */
   rowKind?: RowKind
   /** rows that are not learnt from: their loss is measured along the training. Default: none, or those of the loaded data */
-  validation?: RowsLike
+  validation?: RowsLike | Table
   /** rows that nothing is chosen by, for the report. Default: none, or those of the loaded data */
-  test?: RowsLike
+  test?: RowsLike | Table
 }
 
 /** How a flow is written for use elsewhere. */
@@ -107,6 +110,8 @@ export class LocalFlow extends Flow {
   readonly subFlows: readonly TrainedNetwork[]
   /** what a row is */
   readonly rowKind: RowKind
+  /** of a table of mixed columns, how its rows are numbers; null where rows are what they are */
+  readonly encoding: Encoding | null
   /** what is known of it beside the model, for who exports it */
   readonly facts: ModelFacts | undefined
 
@@ -118,12 +123,13 @@ export class LocalFlow extends Flow {
    * @param training of a flow that was trained just now: the device is the flow's
    */
   constructor(contents: FlowContents, device: Device | null = null, training: TrainingRecord | null = null) {
-    const { options, raw, rowKind, subFlows, facts } = contents
+    const { options, raw, rowKind, encoding, subFlows, facts } = contents
     super(flowModel(contents), device, () => openDeviceOf(options))
     this.options = options
     this.raw = raw
     this.subFlows = subFlows
     this.rowKind = rowKind
+    this.encoding = encoding ?? null
     this.facts = facts
     this.training = training
     if (training) this.ownsDevice = true
@@ -137,23 +143,24 @@ export class LocalFlow extends Flow {
   /**
    * Trains a Local Flow (Xu, Cheng and Xie 2024) on rows of data.
    *
-   * @param given rows in any unit (see standardise): { values, shape: [n, …dims] }, a list of rows, a flat list with `columns`,
-   *   or what `data.loadData` gave. Bytes in rows of more than one dimension are pixels b, learnt as (b − 127.5)/127.5; samples
+   * @param given rows in any unit (see standardise): { values, shape: [n, …dims] }, a list of rows, a flat list with `columns`, a
+   *   table of mixed columns (`data.readMixedTable`), or what `data.loadData` gave. Bytes in rows of more than one dimension are pixels b, learnt as (b − 127.5)/127.5; samples
    *   of them lie in [−1, 1] too. Columns for which float32 is too coarse are standardised before they are rounded to it. Rows
    *   are copied when this is called, as arrays are everywhere in this class: the caller may change them afterwards
    * @throws ConfigError for options, DataError for values that are not finite and for constant columns, CheckpointError for
    *   the folder, TrainingError where the loss is not finite
    */
-  static async train(given: RowsLike | LoadedData, settings: TrainArguments = {}): Promise<LocalFlow> {
+  static async train(given: RowsLike | Table | LoadedData, settings: TrainArguments = {}): Promise<LocalFlow> {
     const { cond, columns, standardise, flips, rowKind, validation, test, ...others } = settings
     const { out, tensorboard, resume, force, signal, onProgress, onValidation, onCheckpoint, onWarning, ...rest } =
       others
-    const data = givenData(given, { columns, standardise, flips, rowKind, validation, test })
+    const options = resolveOptions(rest)
+    const data = givenData(given, { columns, standardise, flips, rowKind, validation, test }, options.seed)
     refuseCondition(cond)
     const { contents, device, training } = await trainAsCalled(
       {
         raw: structuredClone(rest),
-        options: resolveOptions(rest),
+        options,
         load: async () => data,
         data: null,
         configPath: null,
@@ -173,6 +180,21 @@ export class LocalFlow extends Flow {
     const configured = this.options.ode.evaluate
     const settings = { ...configured, ...overridden(configured, { solver, steps, evaluations, clock }) }
     return likelihoodOf(this, settings, rowsOf('x', x, this.rowShape), null, { signal, trace, probes })
+  }
+
+  /**
+   * n rows of the table of mixed columns that the model was trained on: the same columns, kinds and formats (docs/tables.md).
+   *
+   * @throws InvalidArgumentError of a model of other rows
+   */
+  async sampleTable(n: number, options: SampleOptions = {}): Promise<Table> {
+    if (!this.encoding) {
+      throw new InvalidArgumentError(
+        'The model was not trained on a table of mixed columns; flow.sample draws its rows.',
+      )
+    }
+    const { values } = await this.sample(n, options)
+    return openEncoding(this.encoding).decode(values, options.seed ?? this.settings.seed)
   }
 
   /**

@@ -7,6 +7,7 @@ import * as z from 'zod'
 import { manifestName, type RunManifest } from '../checkpoint/manifest.js'
 import { type ResolvedOptions, resolveOptions } from '../config/resolve.js'
 import { kindOfShape, type RowKind, rowKindNames } from '../data/kinds.js'
+import { encodingSchema, openEncoding } from '../data/tables/encoding.js'
 import { CheckpointError } from '../errors.js'
 import type { Safetensors } from '../files/safetensors.js'
 import type { NamedTensor, Network } from '../networks/network.js'
@@ -33,6 +34,8 @@ const extraSchema = z.object({
   scaler: z.object({ mean: z.array(z.number()), std: z.array(aboveZero) }).nullable(),
   /** names of the columns, where there are any */
   columns: z.array(z.string()).nullable(),
+  /** of a table of mixed columns, how its rows are numbers */
+  encoding: encodingSchema.optional(),
   /** where the config was read, for the files it names; null for a run saved by a program */
   configPath: z.string().nullable(),
   /** SHA-256 of the training rows; null for a run saved by a program */
@@ -97,6 +100,9 @@ export function runOf(manifest: RunManifest, folder: string): Run {
   const { scaler, columns, scales } = extra
   if (scaler && (scaler.mean.length !== dimension || scaler.std.length !== dimension)) {
     throw damaged(`its scaler is not one of rows of ${dimension} values`)
+  }
+  if (extra.encoding && openEncoding(extra.encoding).width !== dimension) {
+    throw damaged(`the encoding of its table is not one of rows of ${dimension} values`)
   }
   if (columns && columns.length !== dimension) throw damaged(`it names ${columns.length} columns of ${dimension}`)
   const { steps } = options.train
@@ -171,6 +177,7 @@ export async function flowOf(run: Run, read: ReadTensors): Promise<FlowContents>
     rowShape: extra.rowShape,
     rowKind: rowKindOf(run),
     scaler: extra.scaler,
+    encoding: extra.encoding ?? null,
     subFlows: stages.map((fit) => networks[fit]),
   }
 }

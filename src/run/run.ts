@@ -21,6 +21,7 @@ import {
 import type { ResolvedOptions } from '../config/index.js'
 import type { RowKind } from '../data/kinds.js'
 import type { Scaler } from '../data/scaler.js'
+import type { Encoding } from '../data/tables/encoding.js'
 import type { DeviceInfo, VariantsByDevice } from '../device/device.js'
 import { CheckpointError, LocalFlowError, TAKEN_FROM_ITS_FOLDER } from '../errors.js'
 import { takeFloat32 } from '../files/safetensors.js'
@@ -90,6 +91,8 @@ export interface RunIdentity {
   readonly rowKind: RowKind
   readonly scaler: Scaler | null
   readonly columns: string[] | null
+  /** of a table of mixed columns; null or left out: rows are what they are */
+  readonly encoding?: Encoding | null
   readonly configPath: string | null
   readonly dataSha256: string | null
   readonly teacherSha256?: string | null
@@ -167,6 +170,7 @@ export class RunWriter {
       rowKind: identity.rowKind,
       scaler: identity.scaler,
       columns: identity.columns,
+      encoding: identity.encoding ?? undefined,
       configPath: identity.configPath,
       dataSha256: identity.dataSha256,
       stages: stageKindsOf(identity.options),
@@ -268,7 +272,7 @@ export async function saveFlow(
   const words = { ...programWords, resume: null }
   await findRun(folder, { force, words })
   await makeRunFolder(folder)
-  const { raw, options, rowShape, rowKind, scaler, subFlows, facts } = parts
+  const { raw, options, rowShape, rowKind, scaler, encoding, subFlows, facts } = parts
   const field = modelNetwork(options, rowShape)
   const created = new Date().toISOString()
   // fits that only led to the model were not kept
@@ -282,6 +286,7 @@ export async function saveFlow(
     rowKind,
     scaler,
     columns: facts?.columns ? [...facts.columns] : null,
+    encoding,
     configPath: null,
     dataSha256: null,
     device,

@@ -163,7 +163,8 @@ export class Session {
       : await trainFlow(device, data.train, data.scaler, options, raw, training)
     hooks.onTrained?.()
     const description = `${data.description}, ${data.train.shape[0]} rows`
-    const contents = { ...parts, facts: { columns: data.columns, data: description, metrics: [] } }
+    const { encoding } = this.identity
+    const contents = { ...parts, encoding, facts: { columns: data.columns, data: description, metrics: [] } }
     timings = addTimings(this.before, trained)
     const state: RecipeState = latest ?? start!.chain
     const losses = this.log.until(state)

@@ -17,6 +17,7 @@ import type { ResolvedOptions } from '../config/index.js'
 import { scalerOf } from '../data/scaler.js'
 import type { DataConfig } from '../data/schema.js'
 import type { LoadedData } from '../data/source.js'
+import { factsLines } from '../data/tables/report.js'
 import type { Tensor } from '../data/tensor.js'
 import type { Device } from '../device/device.js'
 import { openDevice } from '../device/node/select.js'
@@ -134,6 +135,7 @@ async function trainInto(
   }
   const loaded = await request.load()
   loaded.remarks.forEach(onWarning)
+  for (const line of loaded.table ? factsLines(loaded.table.columns) : []) onNote?.(line)
   const [rows, ...rowShape] = loaded.train.shape
   if (!teacher) checkBatch(options, rows)
   const { data, sha256: dataSha256 } = teacher ? { data: loaded, sha256: null } : sameRows(loaded, run)
@@ -159,6 +161,7 @@ async function trainInto(
       rowKind: data.rowKind,
       scaler: data.scaler,
       columns: data.columns,
+      encoding: data.table?.encoding ?? null,
       configPath,
       dataSha256,
       teacherSha256: teacher?.sha256 ?? null,

@@ -10,7 +10,7 @@ import type { ColumnAs } from '../../src/data/tables/kinds.js'
 import { type ReadTable, type ReadTableOptions, readMixedTable } from '../../src/data/tables/read.js'
 import { isCategory, type TableColumn } from '../../src/data/tables/table.js'
 import { tableText } from '../../src/data/tables/texts.js'
-import { encodeParquet, writeTableText } from '../../src/data/tables/write.js'
+import { encodeParquet, writeMixedTable } from '../../src/data/tables/write.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'lfm-tables-'))
 afterAll(() => rmSync(folder, { recursive: true }))
@@ -236,6 +236,6 @@ describe('Parquet', () => {
 
 test('a file is written at once, as it was read', async () => {
   const path = join(folder, 'out.csv')
-  await writeTableText(path, (await read(mixed)).table)
+  await writeMixedTable(path, (await read(mixed)).table)
   expect(readFileSync(path, 'utf8')).toBe(mixed.replace('NA', ''))
 })

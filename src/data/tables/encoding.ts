@@ -6,7 +6,7 @@
  * is drawn from N(0, 1), which is what a flow starts from, so that nothing is learnt there.
  */
 
-import { z } from 'zod'
+import * as z from 'zod'
 import { DataError, list, show } from '../../errors.js'
 import { RandomStream, streams } from '../../random/stream.js'
 import { dateFormat } from './dates.js'
@@ -20,6 +20,7 @@ import {
   fittedSchema,
   openEncoder,
 } from './encoders/registry.js'
+import type { ColumnAs } from './kinds.js'
 import { decimalsOf, unitOf } from './numbers.js'
 import {
   type CategoryColumn,
@@ -266,6 +267,10 @@ export function describeEncoding({ columns }: Encoding): string[] {
     return [what, ...(apart.length > 0 ? [`${apart.join(' and ')} apart`] : [])].join(', ')
   })
 }
+
+/** What a file is told that a column is, whose encoding this is. */
+export const asKnown = ({ kind, ...column }: Encoded): ColumnAs =>
+  'format' in column && column.format?.date ? { date: column.format.date } : kind
 
 /** Columns of an encoding that belong together: one number, or the levels or the code of one choice. */
 export interface Segment {

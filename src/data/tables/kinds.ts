@@ -237,7 +237,11 @@ function guessed(file: string, column: TextColumn, present: Present, { comma }: 
     const made = numberColumn(column, present, way)
     const { decimals } = made.format ?? {}
     const written = [
-      made.kind === 'integer' ? 'whole numbers' : decimals ? `numbers with up to ${decimals} decimals` : 'numbers',
+      made.kind === 'integer'
+        ? 'whole numbers'
+        : decimals
+          ? `numbers with ${made.format?.padded ? '' : 'up to '}${decimals} decimal${decimals > 1 ? 's' : ''}`
+          : 'numbers',
       ...(way.comma ? ['decimal commas'] : []),
       ...(way.thousands ? [`thousands apart by ${show(way.thousands)}`] : []),
     ]

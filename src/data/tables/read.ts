@@ -14,6 +14,8 @@ import { textOf } from './texts.js'
 export interface ReadTableOptions {
   /** what columns are, by name; left out: told from their texts or types */
   readonly columns?: Readonly<Record<string, ColumnAs>>
+  /** the same, of columns that the file need not have */
+  readonly known?: Readonly<Record<string, ColumnAs>>
   /** whether the first line holds names; left out: told from it and the lines after it */
   readonly header?: boolean
   /** the decimal sign; left out: points, and commas where commas do not separate columns */
@@ -39,14 +41,15 @@ export interface ReadTable {
  */
 export async function readMixedTable(path: string, options: ReadTableOptions = {}): Promise<ReadTable> {
   const name = nameOf(path)
-  const said = options.columns ?? {}
+  const { columns: asked = {}, known: expected = {} } = options
+  const said = { ...expected, ...asked }
   const missing = options.missing ?? missingTexts
   const parquet = path !== STANDARD_INPUT && extname(path).toLowerCase() === '.parquet'
   const { rows, known, remarks } = parquet
     ? await fromParquet(path, { comma: false, missing, said })
     : await fromText(path, name, options, { missing, said })
   const names = known.map((column) => column.name)
-  const absent = Object.keys(said).filter((column) => !names.includes(column))
+  const absent = Object.keys(asked).filter((column) => !names.includes(column))
   if (absent.length > 0) {
     throw new DataError(
       `${name} has no column ${list(absent.map(show))}, which data.columns names; its columns are ${list(names.map(show))}.`,

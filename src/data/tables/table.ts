@@ -2,6 +2,8 @@
  * A table of mixed columns in memory: what a reader of files makes, encoders turn into numbers, and metrics compare.
  */
 
+import { DataError, invalid, show } from '../../errors.js'
+
 /** How the values of a column of numbers are written in a file. */
 export interface NumberFormat {
   /** digits after the decimal sign; left out: as many as tell a value from its neighbours */
@@ -57,4 +59,44 @@ export function takeTableRows(table: Table, order: ArrayLike<number>): Table {
         : { ...column, values: Float64Array.from(order, (i) => column.values[i]) },
   )
   return { rows: order.length, columns }
+}
+
+/** Whether a value looks like a table of mixed columns, and not like rows of numbers. */
+export const isTable = (value: unknown): value is Table =>
+  typeof value === 'object' && value !== null && 'rows' in value && 'columns' in value && !('values' in value)
+
+/**
+ * Checks a table that a program made.
+ *
+ * @throws InvalidArgumentError for columns of other lengths than it has rows, codes that are no levels, and names that occur twice;
+ *   DataError for no rows and for infinite numbers
+ */
+export function checkTable(name: string, { rows, columns }: Table): void {
+  if (!Number.isSafeInteger(rows) || rows < 0) throw invalid(`${name}.rows`, 'a whole number of rows', rows)
+  if (!Array.isArray(columns) || columns.length === 0) throw invalid(`${name}.columns`, 'a list of columns', columns)
+  if (rows === 0) throw new DataError(`${name} has zero rows; at least one is needed.`)
+  const names = new Set<string>()
+  columns.forEach((column: TableColumn, j) => {
+    const at = `${name}.columns[${j}]`
+    if (typeof column?.name !== 'string') throw invalid(`${at}.name`, 'a text', column?.name)
+    if (names.has(column.name)) throw invalid(`${at}.name`, 'a name that no other column has', column.name)
+    names.add(column.name)
+    const values: unknown = isCategory(column) ? column.codes : column.values
+    const type = isCategory(column) ? Int32Array : Float64Array
+    const [key, what] = isCategory(column) ? ['codes', 'an Int32Array'] : ['values', 'a Float64Array']
+    if (!(values instanceof type) || values.length !== rows) {
+      throw invalid(`${at}.${key}`, `${what} of ${rows} values, one for each row`, values)
+    }
+    if (!isCategory(column)) {
+      const row = column.values.findIndex((value) => value === Infinity || value === -Infinity)
+      if (row >= 0) throw new DataError(`${name} has ${column.values[row]} in column ${show(column.name)}, row ${row}.`)
+      return
+    }
+    const { codes, levels } = column
+    if (!Array.isArray(levels) || !levels.every((level) => typeof level === 'string')) {
+      throw invalid(`${at}.levels`, 'a list of texts', levels)
+    }
+    const row = codes.findIndex((code) => code < -1 || code >= levels.length)
+    if (row >= 0) throw invalid(`${at}.codes[${row}]`, `-1 or a number of its ${levels.length} levels`, codes[row])
+  })
 }

@@ -1,5 +1,6 @@
 /** Writes tables of mixed columns: CSV, and Parquet with the types that the columns have. */
 
+import { extname } from 'node:path'
 import { parquetWriteBuffer } from 'hyparquet-writer'
 import { writeFileAtomic } from '../../files/atomic.js'
 import { cannotWrite } from '../../files/reasons.js'
@@ -52,14 +53,18 @@ export function encodeParquet(table: Table): Uint8Array {
 }
 
 /** Writes a table as Parquet, atomically. Throws DataError where it cannot be written. */
-export async function writeParquet(path: string, table: Table): Promise<void> {
+async function writeParquet(path: string, table: Table): Promise<void> {
   await writeFileAtomic(path, encodeParquet(table)).catch((error) => {
     throw cannotWrite(path, error)
   })
 }
 
-/** Writes a table as CSV, atomically; each value as its column was written. Throws DataError where it cannot be written. */
-export async function writeTableText(path: string, table: Table): Promise<void> {
+/**
+ * Writes a table of mixed columns: Parquet where the name ends in .parquet, else CSV, each value as its column was written.
+ * Throws DataError where it cannot be written.
+ */
+export async function writeMixedTable(path: string, table: Table): Promise<void> {
+  if (extname(path).toLowerCase() === '.parquet') return writeParquet(path, table)
   await writeFileAtomic(path, tableText(table)).catch((error) => {
     throw cannotWrite(path, error)
   })

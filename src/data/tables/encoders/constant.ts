@@ -1,6 +1,6 @@
 /** A column of one value: nothing to learn, no numbers. */
 
-import { z } from 'zod'
+import * as z from 'zod'
 import type { Encoder } from './encoder.js'
 
 const schema = z.object({ value: z.number() })

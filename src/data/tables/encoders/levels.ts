@@ -3,7 +3,7 @@
  * centred on the training rows' shares and scaled, so that a level is as far from another as the noise is wide.
  */
 
-import { z } from 'zod'
+import * as z from 'zod'
 import type { Encoder, Sample } from './encoder.js'
 
 /** Levels up to which each has a column of its own. */

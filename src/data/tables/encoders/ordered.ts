@@ -3,7 +3,7 @@
  * it at random, and its number is Φ⁻¹ of that: normal over all rows, and a level again whatever is in its stretch.
  */
 
-import { z } from 'zod'
+import * as z from 'zod'
 import { normalQuantile, normalShare } from '../../../random/normal.js'
 import { type Encoder, firstFrom, within } from './encoder.js'
 

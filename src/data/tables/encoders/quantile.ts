@@ -4,7 +4,7 @@
  * random, and what comes back is rounded to the unit. Values of which many are the same keep a stretch of F for themselves.
  */
 
-import { z } from 'zod'
+import * as z from 'zod'
 import { normalQuantile, normalShare } from '../../../random/normal.js'
 import { type Encoder, firstFrom, roundTo, within } from './encoder.js'
 

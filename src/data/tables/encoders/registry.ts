@@ -1,6 +1,6 @@
 /** The encoders of columns, a row each. */
 
-import { z } from 'zod'
+import * as z from 'zod'
 import { constant } from './constant.js'
 import type { Encoder, OpenEncoder, Sample } from './encoder.js'
 import { code, oneHot } from './levels.js'

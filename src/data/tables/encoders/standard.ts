@@ -3,7 +3,7 @@
  * a unit has a place in the cell around it at random; what comes back is rounded, and kept within the training rows' range.
  */
 
-import { z } from 'zod'
+import * as z from 'zod'
 import { type Encoder, roundTo, within } from './encoder.js'
 
 const schema = z.object({

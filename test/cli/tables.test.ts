@@ -1,0 +1,203 @@
+/** A table of mixed columns from the file to a file of the same columns, on the command line and in a program. */
+
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { beforeAll, describe, expect, it } from 'vitest'
+import { readMixedTable } from '../../src/data/tables/read.js'
+import { isCategory, type Table } from '../../src/data/tables/table.js'
+import { writeMixedTable } from '../../src/data/tables/write.js'
+import { loadData } from '../../src/run/data.js'
+import { LocalFlow } from '../../src/run/local-flow.js'
+import { built, engine, json, lfm, workFolder } from './lfm.js'
+
+const colours = ['red', 'green', 'blue']
+/** Two of the three colours cost nothing; ages are missing where the colour is blue. */
+const lines = Array.from({ length: 400 }, (_, i) => {
+  const colour = colours[i % 3]
+  const age = colour === 'blue' ? '' : 20 + ((7 * i) % 50)
+  const cost = colour === 'red' ? (10 + ((13 * i) % 90) / 4).toFixed(2) : '0.00'
+  const day = String(1 + (i % 28)).padStart(2, '0')
+  return [`row ${i}`, colour, age, cost, `${day}/0${1 + (i % 9)}/2020`, i % 2 ? 'yes' : 'no'].join()
+})
+const header = 'id,colour,age,cost,when,member'
+const work = workFolder({
+  'table.csv': `${header}\n${lines.join('\n')}\n`,
+  'run.yaml': `
+data:  { kind: table, path: table.csv, test: 100, validation: 50, columns: { when: { date: '%d/%m/%Y' } } }
+model: { hidden: [32], activation: silu }
+flow:  { gammas: [0.2, null] }
+train: { batch: 64, steps: 60 }
+ode:   { steps: 2 }
+device: ${engine}
+`,
+})
+const at = (name: string): string => join(work, name)
+const run = (args: readonly string[]) => lfm(args, { cwd: work })
+
+let stderr = ''
+beforeAll(async () => {
+  built()
+  const ended = await run(['train', 'run.yaml', '--out', 'run'])
+  stderr = ended.stderr
+  if (ended.code !== 0) throw new Error(stderr)
+}, 120_000)
+
+describe('lfm train and lfm columns', () => {
+  it('say what each column is before anything is learnt', async () => {
+    const facts = [
+      /^id\s+ignore\s+400 texts in 400 rows name the rows; left out$/m,
+      /^colour\s+category\s+3 texts → 3 columns, one a level$/m,
+      /^age\s+integer\s+whole numbers; 33\.\d % missing; 50 distinct from 20 to 69 → .* missing apart$/m,
+      /^cost\s+number\s+numbers with 2 decimals; 31 distinct from 0\.00 to \d\d\.\d\d; atoms '0\.00' in 66\.\d % → .*1 atom apart$/m,
+      /^when\s+date\s+as data\.columns says; .* from 01\/01\/2020 to 28\/09\/2020/m,
+      /^member\s+boolean\s+only 'no' and 'yes' → 2 columns, one a level$/m,
+    ]
+    const { stdout } = await run(['columns', 'run.yaml'])
+    for (const fact of facts) {
+      expect(stdout).toMatch(fact)
+      expect(stderr).toMatch(fact)
+    }
+    expect(stderr.indexOf('→')).toBeLessThan(stderr.indexOf('sub-flow'))
+    const found = json<{ rows: number; columns: { name: string; atoms: object[] }[] }>(
+      await run(['columns', 'table.csv', '--json']),
+    )
+    expect(found.rows).toBe(400)
+    expect(found.columns[3]).toMatchObject({ name: 'cost', atoms: [{ value: '0.00' }] })
+  })
+})
+
+describe('lfm sample', () => {
+  it('makes the same columns, kinds and formats, in text and Parquet', async () => {
+    for (const name of ['out.csv', 'out.parquet']) {
+      const { code, stderr: said } = await run(['sample', 'run', '-n', '200', '-o', name])
+      expect(said.includes('lfm:'), said).toBe(false)
+      expect(code).toBe(0)
+    }
+    const text = readFileSync(at('out.csv'), 'utf8').trimEnd().split('\n')
+    expect(text[0]).toBe('colour,age,cost,when,member')
+    expect(text).toHaveLength(201)
+    for (const line of text.slice(1)) {
+      expect(line).toMatch(/^(red|green|blue),([2-6]\d)?,(0\.00|\d\d\.\d\d),\d\d\/0[1-9]\/2020,(yes|no)$/)
+    }
+    const { table } = await readMixedTable(at('out.parquet'))
+    expect(table.columns.map(({ name, kind }) => `${name} ${kind}`)).toEqual([
+      'colour category',
+      'age integer',
+      'cost number',
+      'when date',
+      'member boolean',
+    ])
+    await writeMixedTable(at('again.csv'), {
+      ...table,
+      columns: (await readMixedTable(at('out.csv'), { columns: { when: { date: '%d/%m/%Y' } } })).table.columns,
+    })
+    expect(readFileSync(at('again.csv'), 'utf8').trimEnd().split('\n')).toEqual(text)
+    const { stdout } = await run(['sample', 'run', '-n', '200', '-o', '-'])
+    expect(stdout.trimEnd().split('\n')).toEqual(text)
+    const refused = await run(['sample', 'run', '-n', '2', '-o', 'out.npy'])
+    expect(refused.stderr).toContain('ends in .csv or .parquet')
+  })
+
+  it('keeps what hangs together: costs and holes go with colours', async () => {
+    const flow = await LocalFlow.load(at('run'))
+    const { columns } = await flow.sampleTable(2000, { seed: 3 })
+    await flow.dispose()
+    const [colour, age, cost] = columns
+    if (!isCategory(colour) || isCategory(age) || isCategory(cost)) throw new Error('they are of other kinds')
+    const rows = Array.from(colour.codes, (code, i) => ({
+      colour: colour.levels[code],
+      hole: Number.isNaN(age.values[i]),
+      free: cost.values[i] === 0,
+    }))
+    const share = (of: string, what: 'hole' | 'free'): number => {
+      const own = rows.filter((row) => row.colour === of)
+      return own.filter((row) => row[what]).length / own.length
+    }
+    expect(share('blue', 'hole') - share('green', 'hole')).toBeGreaterThan(0.4)
+    expect(share('green', 'free') - share('red', 'free')).toBeGreaterThan(0.4)
+  })
+})
+
+describe('lfm score and lfm evaluate', () => {
+  const score = async (name: string) => run(['score', 'run', name, '--json'])
+
+  it('takes columns in any order and beside others; what is absent or new is named', async () => {
+    const expected = json<{ logProb: number; n: number }>(await score('table.csv'))
+    expect(expected.n).toBe(400)
+    const turned = `${lines.map((line) => line.split(',').toReversed().join()).join('\n')}\n`
+    writeFileSync(at('turned.csv'), `${header.split(',').toReversed().join()}\n${turned}`)
+    const ended = await score('turned.csv')
+    expect(json<{ logProb: number }>(ended).logProb).toBe(expected.logProb)
+    writeFileSync(at('without.csv'), 'colour,age\nred,30\n')
+    expect((await score('without.csv')).stderr).toContain("does not have the model's column 'cost', 'when', 'member'")
+    writeFileSync(at('pink.csv'), `${header}\n${lines[0]}\n${lines[1].replace('green', 'pink')}\n`)
+    expect((await score('pink.csv')).stderr).toContain(
+      "column 'colour' has 'pink' in row 2, a level that the model's table never had",
+    )
+    writeFileSync(at('word.csv'), `${header}\n${lines[0]}\n${lines[1].replace(/,\d+,/, ',old,')}\n`)
+    expect((await score('word.csv')).stderr).toContain("column 'age' is said to be an integer")
+  })
+
+  it('an evaluation has no likelihood, and goes on', async () => {
+    const ended = await run(['evaluate', 'run', '--samples', '200', '--json'])
+    expect(ended.stderr).toContain('No likelihood: categories and whole numbers of a table have no density.')
+    expect(json<{ nll?: number; curve: { points: object[] } }>(ended)).not.toHaveProperty('nll')
+  })
+})
+
+describe('a program', () => {
+  it('trains on a table, saves it and reads it again', async () => {
+    const { table } = await readMixedTable(at('table.csv'))
+    const flow = await LocalFlow.train(table, {
+      model: { hidden: [16] },
+      flow: { plain: true },
+      train: { batch: 64, steps: 20 },
+      test: table,
+      device: engine,
+    })
+    const made = await flow.sampleTable(50, { seed: 1 })
+    await flow.save(at('saved'))
+    await flow.dispose()
+    const again = await LocalFlow.load(at('saved'))
+    expect(await again.sampleTable(50, { seed: 1 })).toEqual(made)
+    await again.dispose()
+    expect(made.columns.map(({ name }) => name)).toEqual(['colour', 'age', 'cost', 'when', 'member'])
+  })
+
+  it('refuses tables that are none, and rows of a table where there is no table', async () => {
+    const { table } = await readMixedTable(at('table.csv'))
+    const short: Table = { rows: 3, columns: table.columns }
+    await expect(LocalFlow.train(short)).rejects.toThrow('x.columns[0].codes must be an Int32Array of 3 values')
+    await expect(LocalFlow.train(table, { columns: ['a'] })).rejects.toThrow(
+      'columns must be left out: a table says itself',
+    )
+    await expect(
+      LocalFlow.train(
+        [
+          [1, 2],
+          [3, 5],
+        ],
+        { validation: table },
+      ),
+    ).rejects.toThrow('validation must be rows as x has them')
+    const flow = await LocalFlow.train(
+      [
+        [1, 2],
+        [3, 5],
+      ],
+      { model: { hidden: [4] }, train: { batch: 2, steps: 1 }, device: 'reference' },
+    )
+    await expect(flow.sampleTable(2)).rejects.toThrow('not trained on a table')
+    await flow.dispose()
+  })
+
+  it('loads a table with its parts beside their encoding', async () => {
+    const data = await loadData(
+      { kind: 'table', path: 'table.csv', test: 100, validation: 50 },
+      { seed: 1, baseDir: work },
+    )
+    expect([data.train.shape[0], data.validation?.shape[0], data.test?.shape[0]]).toEqual([250, 50, 100])
+    expect([data.table?.train.rows, data.table?.validation?.rows, data.table?.test?.rows]).toEqual([250, 50, 100])
+    expect(data.columns).toContain('age: missing')
+  })
+})
