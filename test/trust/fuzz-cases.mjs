@@ -244,6 +244,22 @@ const csvTexts = [
   '\u0000',
 ]
 
+const tableTexts = [
+  '1',
+  '2.50',
+  '-3',
+  'red',
+  'blue',
+  '2024-02-29',
+  '2024-02-30',
+  '29.02.2024 10:00',
+  'true',
+  'false',
+  '',
+  'NA',
+  '1,5',
+]
+
 /**
  * Builders of lying files: kind → (dice, corpus) → bytes. `corpus[kind]` are right files.
  */
@@ -294,6 +310,43 @@ export const liars = {
       ).join(delimiter),
     )
     return Buffer.from((dice.chance(0.1) ? '\ufeff' : '') + lines.join(dice.pick(['\n', '\r\n', '\r'])))
+  },
+  table: (dice) => {
+    const delimiter = dice.pick([',', ';', '\t'])
+    const columns = 1 + dice.below(5)
+    const lines = Array.from({ length: 1 + dice.below(8) }, () =>
+      Array.from({ length: dice.chance(0.1) ? dice.below(9) : columns }, () =>
+        dice.pick(dice.chance(0.7) ? tableTexts : csvTexts),
+      ).join(delimiter),
+    )
+    const text = Buffer.from((dice.chance(0.1) ? '\ufeff' : '') + lines.join(dice.pick(['\n', '\r\n'])))
+    if (dice.chance(0.8)) return text
+    const packed = gzipSync(dice.chance(0.3) ? Buffer.concat([text, Buffer.alloc(dice.below(1 << 22), 49)]) : text)
+    return dice.chance(0.5) ? mutate(packed, dice) : packed
+  },
+  parquet: (dice, corpus) => {
+    const bytes = Buffer.from(dice.pick(corpus.parquet))
+    const footer = bytes.readUInt32LE(bytes.length - 8)
+    const ends = bytes.length - 8 - footer
+    // numbers of its headers are varints: a few of them anywhere, or in the metadata at its end, become large or small
+    for (let times = 1 + dice.below(3); times > 0; times--) {
+      const at = dice.chance(0.5) ? ends + dice.below(footer) : 4 + dice.below(ends - 4)
+      const lie = dice.pick([
+        '00',
+        '01',
+        '7f',
+        '8001',
+        'ffff03',
+        'feffffff0f',
+        'ffffffff0f',
+        'ffffffff07',
+        '8080808001',
+      ])
+      Buffer.from(lie, 'hex').copy(bytes, at)
+    }
+    if (dice.chance(0.1)) bytes.writeUInt32LE(dice.pick([0, 1, 0x7fffffff, 0xffffffff]), bytes.length - 8)
+    Buffer.from('PAR1').copy(bytes, bytes.length - 4)
+    return bytes
   },
   npy: (dice) => {
     const shape = dice.pick([
@@ -358,7 +411,7 @@ function crc32(bytes) {
 
 export const kinds = Object.keys(liars)
 
-/** Right files of each kind. @param made pictures, the manifest and an exported config, which this file cannot make */
+/** Right files of each kind. @param made pictures, Parquet, the manifest and an exported config, which this file cannot make */
 export const corpusOf = (made) => ({
   safetensors: [safetensors(tensorsHeader)],
   yaml: [Buffer.from(yamlOf(config).trimStart()), Buffer.from(JSON.stringify(config))],
@@ -367,6 +420,10 @@ export const corpusOf = (made) => ({
     npy(npyHeader('<f4', 'False', '(2, 3)')),
     npy(npyHeader('|u1', 'False', '(24,)')),
     npy(npyHeader('<i8', 'False', '(3,)')),
+  ],
+  table: [
+    Buffer.from('a,b,c\n1,red,2024-02-29\n2.5,blue,2024-03-01\n,red,NA\n'),
+    gzipSync(Buffer.from('a;b\n1,5;true\n2,5;false\n')),
   ],
   idx: [idx(8, [2, 3, 4], 24), gzipSync(idx(8, [2, 3, 4], 24))],
   cifar10: [Buffer.alloc(3073, 1)],

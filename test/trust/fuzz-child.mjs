@@ -8,6 +8,8 @@ import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync, wr
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
+import { brotliCompressSync, gzipSync } from 'node:zlib'
+import { parquetWriteBuffer } from 'hyparquet-writer'
 import sharp from 'sharp'
 import { readManifest } from '../../dist/checkpoint/index.js'
 import { parseConfig, resolveConfig } from '../../dist/config/index.js'
@@ -17,6 +19,7 @@ import { readIdxPictures } from '../../dist/data/idx.js'
 import { loadImageDensity } from '../../dist/data/image-density.js'
 import { readImageFolder } from '../../dist/data/image-folder.js'
 import { decodeNpy } from '../../dist/data/npy.js'
+import { readMixedTable } from '../../dist/data/tables/read.js'
 import { LocalFlowError, printable } from '../../dist/errors.js'
 import { decodeSafetensors } from '../../dist/files/safetensors.js'
 import { readExported } from '../../dist/run/exporting.js'
@@ -32,7 +35,38 @@ mkdirSync(join(folder, 'set'))
 if (exportedPath) cpSync(exportedPath, join(folder, 'exported'), { recursive: true })
 
 const square = () => sharp({ create: { width: 12, height: 9, channels: 3, background: '#147' } })
+/** A table of every type, packed in this way, its columns in the encodings that writers choose. */
+function parquet(codec, encodings = {}) {
+  const rows = Array.from({ length: 40 }, (_, i) => i)
+  const of = (name, type, value) => ({ name, type, data: rows.map(value), encoding: encodings[name] })
+  const columnData = [
+    of('whole', 'INT32', (i) => (i % 7 === 0 ? null : i)),
+    of('long', 'INT64', (i) => BigInt(i)),
+    of('number', 'DOUBLE', (i) => i / 4),
+    of('single', 'FLOAT', (i) => i / 8),
+    of('word', 'STRING', (i) => ['red', 'green', 'blue'][i % 3]),
+    of('truth', 'BOOLEAN', (i) => i % 2 === 0),
+    of('day', 'TIMESTAMP', (i) => new Date(86_400_000 * i)),
+  ]
+  const compressors = { GZIP: (bytes) => gzipSync(bytes), BROTLI: (bytes) => brotliCompressSync(bytes) }
+  return Buffer.from(parquetWriteBuffer({ columnData, codec, compressors, rowGroupSize: 25 }))
+}
+const encoded = {
+  whole: 'DELTA_BINARY_PACKED',
+  long: 'DELTA_BINARY_PACKED',
+  number: 'BYTE_STREAM_SPLIT',
+  word: 'DELTA_BYTE_ARRAY',
+}
+
 const corpus = corpusOf({
+  parquet: [
+    parquet('UNCOMPRESSED'),
+    parquet('SNAPPY'),
+    parquet('GZIP'),
+    parquet('BROTLI'),
+    parquet('UNCOMPRESSED', encoded),
+    parquet('UNCOMPRESSED', { whole: 'PLAIN', word: 'DELTA_LENGTH_BYTE_ARRAY' }),
+  ],
   png: [await square().png().toBuffer(), await square().greyscale().png({ palette: true }).toBuffer()],
   jpeg: [await square().jpeg().toBuffer(), await square().jpeg({ progressive: true }).toBuffer()],
   webp: [await square().webp().toBuffer(), await square().webp({ lossless: true }).toBuffer()],
@@ -64,6 +98,12 @@ const loaders = {
   csv: async (bytes) => {
     const path = put('a.csv', bytes)
     await readCsv(path)
+  },
+  table: async (bytes) => {
+    await readMixedTable(put('a.csv', bytes))
+  },
+  parquet: async (bytes) => {
+    await readMixedTable(put('a.parquet', bytes))
   },
   npy: (bytes) => decodeNpy(new Uint8Array(bytes), 'a.npy'),
   idx: (bytes) => readIdxPictures(put('a.idx', bytes)),

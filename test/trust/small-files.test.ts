@@ -6,7 +6,8 @@
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { gzipSync } from 'node:zlib'
+import { brotliCompressSync, gzipSync } from 'node:zlib'
+import { parquetWriteBuffer } from 'hyparquet-writer'
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { decodeSafetensors } from '../../src/checkpoint/index.js'
@@ -16,6 +17,7 @@ import { readIdxPictures } from '../../src/data/idx.js'
 import { loadImageDensity } from '../../src/data/image-density.js'
 import { readImageFolder } from '../../src/data/image-folder.js'
 import { decodeNpy } from '../../src/data/npy.js'
+import { readMixedTable } from '../../src/data/tables/read.js'
 import { CheckpointError, ConfigError, DataError, LocalFlowError, printable, show } from '../../src/errors.js'
 import { makeFolder } from '../../src/files/folders.js'
 
@@ -162,6 +164,54 @@ describe('a config', () => {
     ['model: { kind: unet, multipliers: [1, 1e9] }', 'model.multipliers[1] must be a whole number from 1 to 1024'],
   ])('%s asks for too much', async (text, expected) => {
     expect((await soon(parse(data + text))).message).toContain(expected)
+  })
+})
+
+describe('a Parquet file', () => {
+  const compressors = { GZIP: (bytes: Uint8Array) => gzipSync(bytes), BROTLI: (b: Uint8Array) => brotliCompressSync(b) }
+  const words = (i: number): string | null => (i % 5 === 0 ? null : `word ${i % 11}`)
+  const write = (rows: number, how: Partial<Parameters<typeof parquetWriteBuffer>[0]>, encodings: string[] = []) => {
+    const all = Array.from({ length: rows }, (_, i) => i)
+    const [whole, long, word] = encodings as never[]
+    const columnData = [
+      { name: 'whole', type: 'INT32' as const, data: all.map((i) => (i % 7 === 0 ? null : i)), encoding: whole },
+      { name: 'long', type: 'INT64' as const, data: all.map(BigInt), encoding: long },
+      { name: 'word', type: 'STRING' as const, data: all.map(words), encoding: word },
+      { name: 'truth', type: 'BOOLEAN' as const, data: all.map((i) => i % 3 === 0) },
+    ]
+    return new Uint8Array(parquetWriteBuffer({ columnData, compressors, ...how }))
+  }
+
+  it.each([
+    ['plain', { codec: 'UNCOMPRESSED' as const }, []],
+    ['packed by Snappy', { codec: 'SNAPPY' as const }, []],
+    ['packed by gzip', { codec: 'GZIP' as const, rowGroupSize: 300 }, []],
+    ['packed by Brotli', { codec: 'BROTLI' as const }, []],
+    ['of differences', {}, ['DELTA_BINARY_PACKED', 'DELTA_BINARY_PACKED', 'DELTA_BYTE_ARRAY']],
+    ['of lengths and split bytes', {}, ['BYTE_STREAM_SPLIT', 'BYTE_STREAM_SPLIT', 'DELTA_LENGTH_BYTE_ARRAY']],
+  ])('%s is read as it is', async (name, how, encodings) => {
+    const path = file(`${name}.parquet`, write(1000, how, encodings))
+    const { whole, long, word, truth } = Object.fromEntries(
+      (await readMixedTable(path)).table.columns.map((column) => [
+        column.name,
+        'levels' in column
+          ? Array.from(column.codes, (code) => column.levels[code] ?? null)
+          : Array.from(column.values, (value) => (Number.isNaN(value) ? null : value)),
+      ]),
+    )
+    const all = Array.from({ length: 1000 }, (_, i) => i)
+    expect(whole).toEqual(all.map((i) => (i % 7 === 0 ? null : i)))
+    expect(long).toEqual(all)
+    expect(word).toEqual(all.map(words))
+    expect(truth).toEqual(all.map((i) => String(i % 3 === 0)))
+  })
+
+  it('that claims more values than a file of its size is given is refused', async () => {
+    const data = new Array(3_000_000).fill(1)
+    const bytes = parquetWriteBuffer({ columnData: [{ name: 'x', type: 'INT32', data }], rowGroupSize: 3_000_000 })
+    expect(bytes.byteLength).toBeLessThan(10_000)
+    const error = await soon(() => readMixedTable(file('claims.parquet', new Uint8Array(bytes))))
+    expect(error.message).toMatch(/claims 3000000 values and more/)
   })
 })
 

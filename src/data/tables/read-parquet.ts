@@ -10,6 +10,7 @@ import { cut, DataError, show } from '../../errors.js'
 import { expectRegular } from '../../files/reading.js'
 import { cannotRead, isOfSystem } from '../../files/reasons.js'
 import { decimalsOf } from './numbers.js'
+import { expectDescription, expectPages } from './parquet-pages.js'
 import { MOST_COLUMNS } from './read-text.js'
 import type { NumberColumn, TableColumn } from './table.js'
 import { GrowingValues, type TextColumn, TextColumnBuilder } from './text-column.js'
@@ -169,6 +170,7 @@ export async function readParquet(
   await expectParquet(path)
   try {
     const file: AsyncBuffer = await asyncBufferFromFile(path)
+    await expectDescription(file)
     const metadata = await parquetMetadataAsync(file)
     const elements = topColumns(metadata)
     if (elements.length > MOST_COLUMNS) {
@@ -180,10 +182,12 @@ export async function readParquet(
     const takers = new Map(
       elements.filter(({ name }) => !ignored(name)).map((element) => [element.name, takerOf(element)]),
     )
+    const taken = elements.filter(({ name }) => takers.has(name))
+    await expectPages(file, metadata, taken)
     let rows = 0
     for (const group of metadata.row_groups) {
       const count = Number(group.num_rows)
-      const taken = new Map<string, number>()
+      const seen = new Map<string, number>()
       // what a callback throws would go nowhere
       let failed: unknown
       await parquetRead({
@@ -201,15 +205,13 @@ export async function readParquet(
           } catch (error) {
             failed = error
           }
-          taken.set(columnName, (taken.get(columnName) ?? 0) + columnData.length)
+          seen.set(columnName, (seen.get(columnName) ?? 0) + columnData.length)
         },
       })
       if (failed) throw failed
       for (const name of takers.keys()) {
-        if (taken.get(name) !== count) {
-          throw new DataError(
-            `Column ${show(name)} has ${taken.get(name) ?? 0} values where ${count} rows are claimed.`,
-          )
+        if (seen.get(name) !== count) {
+          throw new DataError(`Column ${show(name)} has ${seen.get(name) ?? 0} values where ${count} rows are claimed.`)
         }
       }
       rows += count

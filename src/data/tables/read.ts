@@ -4,7 +4,6 @@ import { extname } from 'node:path'
 import { DataError, list, show } from '../../errors.js'
 import { nameOf, STANDARD_INPUT } from '../text-file.js'
 import { type ColumnAs, type KindOptions, type KnownColumn, missingTexts, understand } from './kinds.js'
-import { readParquet } from './read-parquet.js'
 import { readTextTable } from './read-text.js'
 import { isCategory, type Table, type TableColumn } from './table.js'
 import { type TextColumn, TextColumnBuilder } from './text-column.js'
@@ -86,6 +85,8 @@ async function fromText(
 async function fromParquet(path: string, options: KindOptions): Promise<Known> {
   const { said } = options
   const saidOf = (name: string): ColumnAs | undefined => (Object.hasOwn(said, name) ? said[name] : undefined)
+  // what unpacks it takes gigabytes of addresses, which a process may have been denied
+  const { readParquet } = await import('./read-parquet.js')
   const { rows, columns } = await readParquet(path, (name) => saidOf(name) === 'ignore')
   const known = columns.map((column): KnownColumn => {
     if ('ignored' in column) return { name: column.ignored, column: null, why: 'as data.columns says' }
