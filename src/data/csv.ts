@@ -12,7 +12,7 @@ import { cannotRead, cannotWrite, isOfSystem } from '../files/reasons.js'
 import { narrowed } from './precision.js'
 import { delimiterOf, hasRowNames, isHeader, isNonFinite, named, numberOf } from './table-text.js'
 import { rowLength, type Tensor } from './tensor.js'
-import { LONGEST_LINE, nameOf, openText, tooLong } from './text-file.js'
+import { LINE_ENDS, LONGEST_LINE, nameOf, openText, tooLong } from './text-file.js'
 
 /** A table of numbers as it was read. */
 export interface Table {
@@ -266,6 +266,7 @@ export async function readCsv(
   const delimiter = delimiterOf(firstLine)
   const records = parse({
     delimiter,
+    record_delimiter: LINE_ENDS,
     max_record_size: LONGEST_LINE,
     bom: true,
     trim: true,

@@ -13,6 +13,9 @@ import { cannotRead, isOfSystem } from '../files/reasons.js'
 /** Characters of a line, at most: 2^20 columns of numbers have room. */
 export const LONGEST_LINE = 1 << 24
 
+/** Ends of lines. Left to itself, csv-parse looks for them in every byte of a first line as if it were the first one. */
+export const LINE_ENDS = ['\r\n', '\n', '\r']
+
 export const tooLong = (name: string): DataError =>
   new DataError(`${name} is no table: a line of it has more than ${LONGEST_LINE} characters.`)
 

@@ -8,7 +8,7 @@ import { parse } from 'csv-parse'
 import { cut, DataError, show } from '../../errors.js'
 import { cannotRead, isOfSystem } from '../../files/reasons.js'
 import { delimiterOf, hasRowNames, named } from '../table-text.js'
-import { LONGEST_LINE, nameOf, openText, tooLong } from '../text-file.js'
+import { LINE_ENDS, LONGEST_LINE, nameOf, openText, tooLong } from '../text-file.js'
 import { formatsOf } from './dates.js'
 import { numberWay } from './numbers.js'
 import { type TextColumn, TextColumnBuilder } from './text-column.js'
@@ -99,6 +99,7 @@ export async function readTextTable(path: string, options: TextOptions): Promise
   const comma = options.comma ?? delimiter !== ','
   const records = parse({
     delimiter,
+    record_delimiter: LINE_ENDS,
     max_record_size: LONGEST_LINE,
     bom: true,
     trim: true,
