@@ -23,6 +23,7 @@ export type {
   ImageDensityDataOptions,
   ImagesDataOptions,
   NpyDataOptions,
+  TableDataOptions,
   ToyDataOptions,
 } from './data/options.js'
 export type { Tensor } from './data/tensor.js'

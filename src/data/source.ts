@@ -33,9 +33,13 @@ export interface LoadedData extends Parts {
 
 /** A table of mixed columns: its parts as they are, and how they are encoded. */
 export interface LoadedTable {
+  /** fitted on the training rows */
   readonly encoding: Encoding
+  /** the rows that are learnt from */
   readonly train: Table
+  /** what settings are chosen by; null where there is none */
   readonly validation: Table | null
+  /** what a finished model is measured on; null where there is none */
   readonly test: Table | null
   /** what each column is, and how it is encoded; those that are left out too */
   readonly columns: readonly ColumnFacts[]

@@ -93,7 +93,7 @@ type NumberEncoded = z.output<typeof numberSchema>
 type CategoryEncoded = z.output<typeof categorySchema>
 
 /** A table's encoding as a run keeps it. */
-export const encodingSchema = z.object({
+const schema = z.object({
   columns: z
     .array(z.discriminatedUnion('kind', [numberSchema, categorySchema]))
     .min(1)
@@ -102,8 +102,14 @@ export const encodingSchema = z.object({
       if (bad) context.addIssue({ code: 'custom', message: `its column ${show(bad.name)} does not fit together` })
     }),
 })
-export type Encoding = z.output<typeof encodingSchema>
-type Encoded = Encoding['columns'][number]
+type Encoded = NumberEncoded | CategoryEncoded
+
+/** How a table's rows are numbers: plain data, which a run keeps as JSON. */
+export interface Encoding {
+  /** of each column, in the table's order: its name and kind, its encoder and what that was fitted to */
+  readonly columns: readonly Encoded[]
+}
+export const encodingSchema: z.ZodType<Encoding> = schema
 
 /** Whether the parts of a column's encoding are of one another. */
 function fits(column: Encoded): boolean {

@@ -12,9 +12,15 @@ import type { TextColumn } from './text-column.js'
 
 /** What a column can be said to be; `ignore` leaves it out. */
 export const columnKinds = ['number', 'integer', 'category', 'boolean', 'date', 'ignore'] as const
+/** What a column is, or is said to be. */
 export type ColumnKind = (typeof columnKinds)[number]
 /** A kind, or a date in a format of its own. */
-export type ColumnAs = ColumnKind | { readonly date: string }
+export type ColumnAs =
+  | ColumnKind
+  | {
+      /** how a date is written, as strptime has it: '%d.%m.%Y' */
+      readonly date: string
+    }
 
 /** Texts that stand for a missing value where nothing else is said. */
 export const missingTexts = ['', 'NA', 'N/A', 'NaN', 'nan', 'null', 'NULL'] as const
@@ -30,6 +36,7 @@ export interface KindOptions {
 
 /** A column with what is known of how it was understood. */
 export interface KnownColumn {
+  /** as the header has it */
   readonly name: string
   /** null: it is left out */
   readonly column: TableColumn | null

@@ -25,6 +25,7 @@ export interface ReadTableOptions {
 
 /** A table with what is known of how it was read. */
 export interface ReadTable {
+  /** the columns that are not left out, in the file's order */
   readonly table: Table
   /** every column of the file, those that are left out too */
   readonly columns: readonly KnownColumn[]

@@ -6,9 +6,19 @@ import type { ColumnKind, KnownColumn } from './kinds.js'
 import { isCategory, type TableColumn } from './table.js'
 import { textOf } from './texts.js'
 
+/** A value that many rows hold. */
+export interface Atom {
+  /** as it is written */
+  readonly value: string
+  /** of the rows */
+  readonly share: number
+}
+
 /** A column in a report; numbers are of all rows that were given. */
 export interface ColumnFacts {
+  /** as the header has it */
   readonly name: string
+  /** what it is taken for; ignore: it is left out */
   readonly kind: ColumnKind
   /** why it is taken for that */
   readonly why: string
@@ -21,7 +31,7 @@ export interface ColumnFacts {
   /** digits after the decimal sign; null where there is no such number */
   readonly decimals: number | null
   /** values that over 5 % of the rows hold, as they are written, and their share; of numbers and dates */
-  readonly atoms: readonly { readonly value: string; readonly share: number }[]
+  readonly atoms: readonly Atom[]
   /** how it is learnt; '' where it is left out */
   readonly encoding: string
 }

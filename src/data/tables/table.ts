@@ -20,7 +20,9 @@ export interface NumberFormat {
 
 /** A column of numbers. Dates are seconds since 1970-01-01 (UTC). A missing value is NaN. */
 export interface NumberColumn {
+  /** no other column of a table has it */
   name: string
+  /** integers are whole numbers; dates are seconds */
   kind: 'number' | 'integer' | 'date'
   /** [rows] */
   values: Float64Array
@@ -30,18 +32,24 @@ export interface NumberColumn {
 
 /** A column that holds one of a list of levels in each row; a boolean has two. A missing value is −1. */
 export interface CategoryColumn {
+  /** no other column of a table has it */
   name: string
+  /** a boolean has two levels, the false one first */
   kind: 'category' | 'boolean'
   /** [rows], indices into `levels`, or −1 */
   codes: Int32Array
+  /** texts that are all distinct */
   levels: readonly string[]
 }
 
+/** A column of numbers or of levels. */
 export type TableColumn = NumberColumn | CategoryColumn
 
 /** Columns of equal length, in the order of their file. */
 export interface Table {
+  /** the length of every column */
   rows: number
+  /** in the order of the file */
   columns: readonly TableColumn[]
 }
 
