@@ -1,5 +1,6 @@
 /** `lfm evaluate`: prints what src/run/evaluation.ts measures of a run. */
 
+import { comparisonTable, type TableComparison } from '../metrics/tables/index.js'
 import type { ReportCurve, ReportQuality } from '../plot/index.js'
 import { type EvaluateOptions, evaluate as evaluateRun, type Part } from '../run/evaluation.js'
 import type { Likelihood } from '../run/likelihood.js'
@@ -8,28 +9,39 @@ import { interruptSignal } from './interrupt.js'
 import { clock, note, print, printJson } from './terminal.js'
 import { usage } from './usage.js'
 
-export interface EvaluateCommandOptions extends EvaluateOptions {
+export interface EvaluateCommandOptions extends Omit<EvaluateOptions, 'targets'> {
+  target?: string[]
   json?: boolean
 }
 
-export async function evaluate(folder: string, { json, ...options }: EvaluateCommandOptions): Promise<void> {
+export async function evaluate(folder: string, { json, target, ...options }: EvaluateCommandOptions): Promise<void> {
   const { part = 'test' } = options
   if (rowKindOf(await openRun(folder)) !== 'pictures') refusePictureOptions(options, part)
   const { signal, release } = interruptSignal('Interrupted: the report was left as it was.')
   try {
-    const { likelihood, quality, curve, report, device, trace } = await evaluateRun(folder, {
+    const { likelihood, quality, table, curve, report, device, trace } = await evaluateRun(folder, {
       ...options,
+      targets: target,
       signal,
       onNote: note,
     })
     if (json) {
       const likely = likelihood ? { ...likelihood, trace } : {}
-      printJson({ part, ...quality, ...likely, ...(curve && { curve }), device: device.kind, report })
+      printJson({
+        part,
+        ...quality,
+        ...likely,
+        ...(curve && { curve }),
+        ...(table && { table }),
+        device: device.kind,
+        report,
+      })
       return
     }
     const lines = [
       ...(quality ? qualityLines(quality) : []),
       ...(likelihood ? likelihoodLines(likelihood, part, device.name) : []),
+      ...(table ? tableLines(table) : []),
       ...(curve ? curveLines(curve) : []),
     ]
     if (report) lines.push(`Report: ${report}`)
@@ -37,6 +49,14 @@ export async function evaluate(folder: string, { json, ...options }: EvaluateCom
   } finally {
     release()
   }
+}
+
+function tableLines(table: TableComparison): string[] {
+  const { training, heldOut, synthetic } = table.rows
+  return [
+    `${synthetic} samples beside ${heldOut} rows that were not learnt from (${training} were), and what else is measured so:`,
+    comparisonTable(table),
+  ]
 }
 
 /** What people read of it. */

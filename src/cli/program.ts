@@ -173,7 +173,17 @@ program
       .choices(['test', 'validation', 'train'])
       .default('test'),
   )
-  .option('--samples <count>', 'samples to draw, 0 for none (default: 5000 pictures, 10000 points)', wholeNumber(0))
+  .option(
+    '--samples <count>',
+    'samples to draw, 0 for none (default: 5000 pictures, 10000 points, of a table as many as the part has rows)',
+    wholeNumber(0),
+  )
+  .option(
+    '--target <column>',
+    'of a run on a table: what learns from samples predicts this column of the part; may be repeated',
+    collect,
+    [],
+  )
   .option('--features <name>', 'of a run on pictures: digits, or an ONNX file (default: digits for grey squares)')
   .addOption(
     new Option(

@@ -11,6 +11,7 @@ import { loadData } from '../data/load.js'
 import type { LoadedData } from '../data/source.js'
 import { CheckpointError, DataError, invalid } from '../errors.js'
 import { missingForFigures } from '../files/native-parts.js'
+import { compareTables, type TableComparison } from '../metrics/tables/index.js'
 import { describeSolver, overridden } from '../ode/solver.js'
 import type { ReportCurve, ReportQuality } from '../plot/report.js'
 import { type PictureOptions, pictureQuality, someRows } from './evaluate-pictures.js'
@@ -32,6 +33,8 @@ export interface EvaluateOptions extends RunDevice, PictureOptions {
   part?: Part
   /** of a run on pictures: how many pictures to score. Default 0 */
   likelihood?: number
+  /** of a run on a table: columns that are predicted by what learnt from synthetic rows, and from real ones. Default none */
+  targets?: readonly string[]
   /** the data, for a run that a program trained on rows of its own. Default: those of the run's config */
   data?: LoadedData
   /** aborting leaves the report as it was, and rejects with signal.reason */
@@ -48,7 +51,9 @@ export interface Evaluated {
   readonly likelihood: Likelihood | null
   /** FID, precision and recall; null of points */
   readonly quality: ReportQuality | null
-  /** distance of samples against function evaluations; null of pictures */
+  /** how alike samples and rows of the table are; null of other runs, and where no samples are asked for */
+  readonly table: TableComparison | null
+  /** distance of samples against function evaluations; null of pictures and tables */
   readonly curve: ReportCurve | null
   /** path of the report that it went into; null where it went into none */
   readonly report: string | null
@@ -75,6 +80,9 @@ export async function evaluate(folder: string, options: EvaluateOptions = {}): P
   const run = await openRun(folder)
   const pictured = rowKindOf(run) === 'pictures'
   if (!pictured) refusePictureOptions(options, part)
+  if (options.targets?.length && !run.extra.encoding) {
+    throw invalid('targets', 'left out: it is for runs on tables of mixed columns', options.targets)
+  }
   const data = given ?? (await dataOf(run, part))
   const rows = data[part]
   if (!rows) throw new DataError(`There is no ${part} part (data.${part} is 0); there is nothing to evaluate on.`)
@@ -106,7 +114,8 @@ export async function evaluate(folder: string, options: EvaluateOptions = {}): P
       trace: settings.trace === 'exact' ? 'exact' : `Hutchinson, ${settings.probes} probes`,
       device: device.info.name,
     }
-    const curve = pictured ? null : await pointQuality(flow, data, part, options)
+    const table = flow.encoding ? await tableQuality(flow, data, part, options) : null
+    const curve = pictured || flow.encoding ? null : await pointQuality(flow, data, part, options)
     signal?.throwIfAborted()
     if (curve && part === 'test' && curve.points.length > 0) {
       await drawCurve(folder, undrawn ? null : curve)
@@ -122,6 +131,7 @@ export async function evaluate(folder: string, options: EvaluateOptions = {}): P
       part,
       likelihood,
       quality,
+      table,
       curve,
       report,
       device: { kind, name: info.name },
@@ -130,6 +140,23 @@ export async function evaluate(folder: string, options: EvaluateOptions = {}): P
   } finally {
     await close()
   }
+}
+
+/**
+ * As many samples as the part has rows, beside the table's training rows and the part; null where none are asked for.
+ * @throws DataError where the data are no table, as those of a program that gives only rows of numbers
+ */
+async function tableQuality(
+  flow: LocalFlow,
+  { table }: LoadedData,
+  part: Part,
+  { samples, targets, evaluations, signal }: EvaluateOptions,
+): Promise<TableComparison | null> {
+  const heldOut = table?.[part]
+  if (!table || !heldOut) throw new DataError('The data are no table of mixed columns, which the model was trained on.')
+  if (samples === 0) return null
+  const synthetic = await flow.sampleTable(samples ?? heldOut.rows, { evaluations, signal })
+  return compareTables({ training: table.train, heldOut, synthetic }, { targets, seed: flow.settings.seed })
 }
 
 /** Samples of a point of the curve. */

@@ -138,10 +138,19 @@ describe('lfm score and lfm evaluate', () => {
     expect((await score('word.csv')).stderr).toContain("column 'age' is said to be an integer")
   })
 
-  it('an evaluation has no likelihood, and goes on', async () => {
-    const ended = await run(['evaluate', 'run', '--samples', '200', '--json'])
+  it('an evaluation has no likelihood, and says how alike samples and rows are', async () => {
+    const ended = await run(['evaluate', 'run', '--target', 'colour', '--json'])
     expect(ended.stderr).toContain('No likelihood: categories and whole numbers of a table have no density.')
-    expect(json<{ nll?: number; curve: { points: object[] } }>(ended)).not.toHaveProperty('nll')
+    const { nll, table } = json<{
+      nll?: number
+      table: { figures: { name: string; synthetic: number; real: number }[]; rows: object }
+    }>(ended)
+    expect(nll).toBeUndefined()
+    expect(table.rows).toEqual({ training: 250, heldOut: 100, synthetic: 100 })
+    expect(table.figures[0]).toMatchObject({ name: 'column shapes' })
+    expect(table.figures[0].synthetic).toBeGreaterThan(0.8)
+    expect(table.figures.some(({ name }) => name.startsWith('colour: accuracy'))).toBe(true)
+    expect((await run(['evaluate', 'run', '--samples', '0'])).code).toBe(0)
   })
 })
 
