@@ -115,6 +115,15 @@ test('all figures: a copy is caught by the closest records, independent columns 
   }
   expect(of('x: R², linear').copula).toBeGreaterThan(of('x: R², linear').independent + 0.3)
   expect(of('z: accuracy, boosting').copula).toBeLessThan(of('z: accuracy, boosting').real)
+  // against the rows that it gives back a copy is perfect
+  const against = await tables.compareTables(
+    { training, heldOut, synthetic: training },
+    { against: 'training', mostRows: 100 },
+  )
+  expect(against.rows).toEqual({ training: 100, heldOut: 100, synthetic: 100 })
+  const shapes = against.figures[0]
+  expect([shapes.name, shapes.independent]).toEqual(['column shapes', 1])
+  expect(shapes.real).toBeLessThan(1)
   const lines = tables.comparisonTable(comparison).trimEnd().split('\n')
   expect(lines).toHaveLength(2 + comparison.figures.length)
   expect(new Set(lines.map((line) => line.length)).size).toBe(1)

@@ -10,7 +10,7 @@
 
 import type { TableColumn } from '../../data/tables/table.js'
 import { invalid } from '../../errors.js'
-import { type Binning, binning } from './bins.js'
+import { type Binning, binning, MOST_BINS } from './bins.js'
 import type { Loss, Predictor } from './predictor.js'
 
 /** How many trees, and how they are kept from learning rows by heart. */
@@ -123,6 +123,8 @@ class Grower {
   #g: Float64Array = new Float64Array(0)
   #h: Float64Array = new Float64Array(0)
   #leastGain = 0
+  readonly #levels = new Int32Array(MOST_BINS + 1)
+  readonly #slopes = new Float64Array(MOST_BINS + 1)
 
   constructor(
     private readonly binnings: readonly Binning[],
@@ -146,13 +148,24 @@ class Grower {
     for (let i = 0; i < this.#order.length; i++) this.#order[i] = i
     this.#leastGain = LEAST_GAIN * g.reduce((sum, slope) => sum + slope * slope, 0)
     const all = this.#order.length
-    return this.#node(0, all, this.#histogram(0, all), this.options.depth, sums)
+    return this.#node(
+      0,
+      all,
+      this.#splits(all, this.options.depth) ? this.#histogram(0, all) : null,
+      this.options.depth,
+      sums,
+    )
   }
 
-  /** The node of rows order[from … to − 1]. */
-  #node(from: number, to: number, histogram: Histogram, depth: number, sums: Float64Array): Node {
+  /** Whether a node of so many rows may be split. */
+  #splits(rows: number, depth: number): boolean {
+    return depth > 0 && rows >= 2 * this.options.leastRows
+  }
+
+  /** The node of rows order[from … to − 1]; without a histogram it is a leaf. */
+  #node(from: number, to: number, histogram: Histogram | null, depth: number, sums: Float64Array): Node {
     const [G, H] = this.#totals(from, to)
-    const split = depth > 0 && to - from >= 2 * this.options.leastRows ? this.#best(histogram, G, H, to - from) : null
+    const split = histogram && this.#best(histogram, G, H, to - from)
     if (!split) {
       const curvature = H + this.options.ridge
       const value = curvature > 0 ? (-this.options.rate * G) / curvature : 0
@@ -160,14 +173,20 @@ class Grower {
       return { feature: 0, left: new Uint8Array(0), children: null, value }
     }
     const middle = this.#partition(from, to, split)
-    // the smaller side is counted, and the other is what is left of the parent
-    const small = middle - from <= to - middle ? 0 : 1
-    const counted = small === 0 ? this.#histogram(from, middle) : this.#histogram(middle, to)
-    for (let i = 0; i < histogram.length; i++) histogram[i] -= counted[i]
-    const [left, right] = small === 0 ? [counted, histogram] : [histogram, counted]
+    const rows = [middle - from, to - middle]
+    const [left, right] = rows.map((count) => this.#splits(count, depth - 1))
+    const histograms: [Histogram | null, Histogram | null] = [null, null]
+    if (left || right) {
+      // the smaller side is counted, and the other is what is left of the parent
+      const small = rows[0] <= rows[1] ? 0 : 1
+      const counted = small === 0 ? this.#histogram(from, middle) : this.#histogram(middle, to)
+      for (let i = 0; i < histogram.length; i++) histogram[i] -= counted[i]
+      if (small === 0 ? left : right) histograms[small] = counted
+      if (small === 0 ? right : left) histograms[1 - small] = histogram
+    }
     const children: [Node, Node] = [
-      this.#node(from, middle, left, depth - 1, sums),
-      this.#node(middle, to, right, depth - 1, sums),
+      this.#node(from, middle, histograms[0], depth - 1, sums),
+      this.#node(middle, to, histograms[1], depth - 1, sums),
     ]
     return { feature: split.feature, left: split.left, children, value: 0 }
   }
@@ -251,11 +270,10 @@ class Grower {
 
   /** The levels of least slope on one side; the missing are one of them. */
   #levelSplit(own: Histogram, G: number, H: number, n: number): Omit<Split, 'feature'> | null {
-    const filled: number[] = []
-    for (let bin = 0; 3 * bin < own.length; bin++) if (own[3 * bin + 2] > 0) filled.push(bin)
-    const ridge = this.options.ridge + (filled.length > FEW_LEVELS ? LEVELS_RIDGE : 0)
-    const slope = (bin: number): number => own[3 * bin] / (own[3 * bin + 1] + ridge)
-    filled.sort((a, b) => slope(a) - slope(b) || a - b)
+    let levels = 0
+    for (let at = 2; at < own.length; at += 3) if (own[at] > 0) levels++
+    const ridge = this.options.ridge + (levels > FEW_LEVELS ? LEVELS_RIDGE : 0)
+    const filled = this.#bySlope(own, ridge).subarray(0, levels)
     let [gain, last, rowsLeft] = [0, -1, 0]
     let [g, h, count] = [0, 0, 0]
     for (let i = 0; i < filled.length - 1; i++) {
@@ -274,6 +292,24 @@ class Grower {
       left[bin] = i <= last ? 1 : 0
     })
     return { gain, left }
+  }
+
+  /** The bins that have rows by Σg/(Σh + ridge), the least first: inserted one by one, since they are few. */
+  #bySlope(own: Histogram, ridge: number): Int32Array {
+    const [order, slopes] = [this.#levels, this.#slopes]
+    let count = 0
+    for (let bin = 0; 3 * bin < own.length; bin++) {
+      if (own[3 * bin + 2] === 0) continue
+      const slope = own[3 * bin] / (own[3 * bin + 1] + ridge)
+      let at = count++
+      for (; at > 0 && slopes[at - 1] > slope; at--) {
+        slopes[at] = slopes[at - 1]
+        order[at] = order[at - 1]
+      }
+      slopes[at] = slope
+      order[at] = bin
+    }
+    return order
   }
 
   /** What a division gains; 0 where a side has too few rows. */

@@ -18,6 +18,11 @@ import { predictiveSkill, type Skill } from './skill.js'
 export interface TableComparisonOptions {
   /** names of columns that are predicted after learning from each table; default none */
   targets?: readonly string[]
+  /**
+   * which real rows shapes, trends, missing values, coverages and detection are against; default 'heldOut', by which a model gains
+   * nothing from giving back its training rows. SDMetrics' reports are against 'training'
+   */
+  against?: 'heldOut' | 'training'
   /** rows of each table, at most: a larger one is thinned; default 10 000 */
   mostRows?: number
   /** of the thinning, the folds and the baselines; default 0 */
@@ -30,7 +35,10 @@ export interface TableFigure {
   /** what it would be of perfect rows, null where that depends on the data (then it is `real`) */
   ideal: number | null
   synthetic: number
-  /** training rows in the synthetic rows' place; of the closest records one half of the held-out rows, beside the other */
+  /**
+   * real rows in the synthetic rows' place: training rows, or held-out ones where the figure is against training rows; of the
+   * closest records one half of the held-out rows, beside the other
+   */
   real: number
   /** the training rows with each column shuffled by itself */
   independent: number
@@ -51,6 +59,8 @@ export interface TableComparison {
 interface Parts {
   training: Table
   heldOut: Table
+  /** what synthetic rows should be like */
+  reference: Table
   synthetic: Table
 }
 
@@ -58,13 +68,12 @@ interface Measure {
   name: string
   ideal: number | null
   of(parts: Parts): number | Promise<number>
-  /** rows in the synthetic rows' place may not be those that it is asked whether they were copied */
-  apart?: boolean
+  /** the parts with real rows in the synthetic rows' place */
+  real(parts: Parts): Parts
 }
 
 /**
- * The figures of a synthetic table: shapes, trends, missing values and coverages against the held-out rows; detection against the
- * held-out rows; for each target what is predicted on held-out rows; the share of rows nearer to training rows than to held-out
+ * The figures of a synthetic table: shapes, trends, missing values, coverages and detection against real rows; for each target what is predicted on held-out rows; the share of rows nearer to training rows than to held-out
  * ones. With 5000 rows of 14 columns it takes some seconds for each target and the rest.
  *
  * @param tables real rows that a model was trained on, real rows that it did not see, and rows that it made
@@ -74,7 +83,7 @@ export async function compareTables(
   tables: { training: Table; heldOut: Table; synthetic: Table },
   options: TableComparisonOptions = {},
 ): Promise<TableComparison> {
-  const { targets = [], mostRows = 10_000, seed = 0 } = options
+  const { targets = [], against = 'heldOut', mostRows = 10_000, seed = 0 } = options
   if (!Number.isInteger(mostRows) || mostRows < FEWEST) {
     throw invalid('mostRows', `a whole number, at least ${FEWEST}`, mostRows)
   }
@@ -86,35 +95,26 @@ export async function compareTables(
   const training = thin(aligned.training, mostRows, seed)
   const heldOut = thin(aligned['held-out'], mostRows, seed + 1)
   const synthetic = thin(aligned.synthetic, mostRows, seed + 2)
-  const of = (made: Table): Parts => ({ training, heldOut, synthetic: made })
-  const half = heldOut.rows >> 1
-  const halves = [
-    { from: 0, to: half },
-    { from: half, to: heldOut.rows },
-  ].map(({ from, to }) =>
-    takeTableRows(
-      heldOut,
-      Array.from({ length: to - from }, (_, i) => from + i),
-    ),
-  )
+  const reference = against === 'training' ? training : heldOut
+  const of = (made: Table): Parts => ({ training, heldOut, reference, synthetic: made })
+  const parts = of(synthetic)
   const independent = of(independentColumns(training, { seed }))
   const copula = of(gaussianCopula(training, { rows: synthetic.rows, seed }))
   const figures: TableFigure[] = []
-  for (const measure of measures(training, targets, seed)) {
-    const real = measure.apart ? { training, heldOut: halves[1], synthetic: halves[0] } : of(training)
+  for (const { name, ideal, of: measure, real } of measures(training, targets, seed)) {
     figures.push({
-      name: measure.name,
-      ideal: measure.ideal,
-      synthetic: await measure.of(of(synthetic)),
-      real: await measure.of(real),
-      independent: await measure.of(independent),
-      copula: await measure.of(copula),
+      name,
+      ideal,
+      synthetic: await measure(parts),
+      real: await measure(real(parts)),
+      independent: await measure(independent),
+      copula: await measure(copula),
     })
   }
   return {
     figures,
-    shapes: columnShapes(heldOut, synthetic),
-    trends: pairTrends(heldOut, synthetic),
+    shapes: columnShapes(reference, synthetic),
+    trends: pairTrends(reference, synthetic),
     rows: { training: training.rows, heldOut: heldOut.rows, synthetic: synthetic.rows },
   }
 }
@@ -122,10 +122,15 @@ export async function compareTables(
 const FEWEST = 8
 
 function measures(table: Table, targets: readonly string[], seed: number): Measure[] {
+  const other = (parts: Parts): Parts => ({
+    ...parts,
+    synthetic: parts.reference === parts.training ? parts.heldOut : parts.training,
+  })
   const scored = (name: string, figure: (real: Table, synthetic: Table) => { score: number }): Measure => ({
     name,
     ideal: 1,
-    of: ({ heldOut, synthetic }) => figure(heldOut, synthetic).score,
+    of: ({ reference, synthetic }) => figure(reference, synthetic).score,
+    real: other,
   })
   return [
     scored('column shapes', columnShapes),
@@ -137,18 +142,29 @@ function measures(table: Table, targets: readonly string[], seed: number): Measu
       (learner): Measure => ({
         name: `two-sample test, ${learners[learner].title.logistic}`,
         ideal: 1,
-        of: async ({ heldOut, synthetic }) => (await detection(heldOut, synthetic, { learner, seed })).score,
+        of: async ({ reference, synthetic }) => (await detection(reference, synthetic, { learner, seed })).score,
+        real: other,
       }),
     ),
     ...targets.flatMap((target) => skills(table, target)),
     {
       name: 'nearer to training rows',
       ideal: 0.5,
-      apart: true,
       of: async ({ training, heldOut, synthetic }) =>
         (await closestRecords(synthetic, training, heldOut, { seed })).nearerToTraining,
+      // neither those that were learnt from nor those that they are beside
+      real: (parts) => {
+        const [synthetic, heldOut] = halves(parts.heldOut)
+        return { ...parts, synthetic, heldOut }
+      },
     },
   ]
+}
+
+function halves(table: Table): [Table, Table] {
+  const half = table.rows >> 1
+  const rows = Array.from({ length: table.rows }, (_, i) => i)
+  return [takeTableRows(table, rows.slice(0, half)), takeTableRows(table, rows.slice(half))]
 }
 
 /** What a target is scored by, with each learner. */
@@ -168,6 +184,7 @@ function skills(table: Table, target: string): Measure[] {
         name: `${oneLine(target)}: ${skillTitles[score]}, ${learners[learner].title[score === 'r2' ? 'squared' : 'logistic']}`,
         ideal: null,
         of: async (parts) => (await skillOf(parts))[score] ?? NaN,
+        real: (parts) => ({ ...parts, synthetic: parts.training }),
       }),
     )
   })
