@@ -1,7 +1,8 @@
 /**
  * `npm run quality:chains`: what chain to train where nothing is said, against plain flow matching at equal width and equal
  * training steps. Candidates are tried on four sets with one seed (choose); the chosen one and the best of plain on others, with
- * three (try). Each set is one `lfm compare`; what has ended is not run again. docs/method.md has the tables.
+ * three (try); then on all with as many parameters in all (small). Each set is one `lfm compare`; what has ended is not run again.
+ * docs/method.md has the tables.
  */
 
 import { spawnSync } from 'node:child_process'
@@ -14,7 +15,7 @@ import { stringify } from 'yaml'
 import { type MethodRow, methodRows, spread, writeLines } from './gathered.js'
 import { digits } from './tables.js'
 
-const help = `npm run quality:chains -- [--part choose|try] [--set NAME ...] [--out FOLDER] [--gather]
+const help = `npm run quality:chains -- [--part choose|try|small] [--set NAME ...] [--out FOLDER] [--gather]
 
 Compares chains and plain flow matching: 4000 steps of 1000 rows in all, width 64. Comparisons are kept under FOLDER (default:
 runs/chains), their figures in bench/results/quality/chains.json. --gather makes that file and the tables from what has ended.`
@@ -50,16 +51,32 @@ const plains = {
   'plain-trig-lean': plain('trig', 'plain, trig, Beta(.5, 1) times', leaned),
 }
 
+const rule = { label: 'Local Flow, n: auto', flow: { n: 'auto' }, train: { steps: { total: 4000 } } }
+const twoCoarse = chain('Local Flow, .05 and free', [0.05, null], ['linear', 'arc'], [2400, 1600])
+
+/** Sets that settings were chosen on. */
+const chosenOn = {
+  checkerboard: { data: { name: 'checkerboard' }, likelihood: 4000 },
+  rings: { data: { name: 'rings' }, likelihood: 4000 },
+  'eight-gaussians': { data: { name: 'eight-gaussians' }, likelihood: 4000 },
+  moons: { data: { name: 'moons' }, likelihood: 4000 },
+}
+/** Sets that were not looked at while choosing. */
+const others = {
+  pinwheel: { data: { name: 'pinwheel' }, likelihood: 4000 },
+  spirals: { data: { name: 'spirals' }, likelihood: 4000 },
+  'mixture-6': { data: { name: 'mixture', dimension: 6 }, likelihood: 3000 },
+  'sheet-8': { data: { name: 'sheet', dimension: 8 }, likelihood: 2000 },
+  'sheet-4': { data: { name: 'sheet', dimension: 4 }, likelihood: 3000 },
+  'mixture-16': { data: { name: 'mixture', dimension: 16 }, likelihood: 1000 },
+}
+
 const parts = {
   choose: {
+    block: 'width',
     seeds: [1],
     evaluations: [4, 6, 8, 16, 32, 64],
-    sets: {
-      checkerboard: { data: { name: 'checkerboard' }, likelihood: 4000 },
-      rings: { data: { name: 'rings' }, likelihood: 4000 },
-      'eight-gaussians': { data: { name: 'eight-gaussians' }, likelihood: 4000 },
-      moons: { data: { name: 'moons' }, likelihood: 4000 },
-    },
+    sets: chosenOn,
     methods: {
       ...plains,
       'plain-linear-lean': plain('linear', 'plain, linear, Beta(.5, 1) times', leaned),
@@ -92,21 +109,18 @@ const parts = {
     },
   },
   try: {
+    block: 'width',
     seeds: [1, 2, 3],
     evaluations: [4, 8, 16, 64],
-    sets: {
-      pinwheel: { data: { name: 'pinwheel' }, likelihood: 4000 },
-      spirals: { data: { name: 'spirals' }, likelihood: 4000 },
-      'mixture-6': { data: { name: 'mixture', dimension: 6 }, likelihood: 3000 },
-      'sheet-8': { data: { name: 'sheet', dimension: 8 }, likelihood: 2000 },
-      'sheet-4': { data: { name: 'sheet', dimension: 4 }, likelihood: 3000 },
-      'mixture-16': { data: { name: 'mixture', dimension: 16 }, likelihood: 1000 },
-    },
-    methods: {
-      rule: { label: 'Local Flow, n: auto', flow: { n: 'auto' }, train: { steps: { total: 4000 } } },
-      'two-coarse': chain('Local Flow, .05 and free', [0.05, null], ['linear', 'arc'], [2400, 1600]),
-      ...plains,
-    },
+    sets: others,
+    methods: { rule, 'two-coarse': twoCoarse, ...plains },
+  },
+  small: {
+    block: 'parameters',
+    seeds: [1, 2, 3],
+    evaluations: [4, 8, 16],
+    sets: { ...others, ...chosenOn },
+    methods: { rule, 'two-coarse': twoCoarse, ...plains },
   },
 } as const
 type PartName = keyof typeof parts
@@ -118,14 +132,14 @@ interface Compared {
 }
 
 function comparison(part: PartName, { data, likelihood }: Compared): object {
-  const { seeds, evaluations, methods } = parts[part]
+  const { block, seeds, evaluations, methods } = parts[part]
   return {
     data: { kind: 'toy', ...data, train: 20_000, validation: 4000, test: 4000 },
     model: { hidden: [64, 64, 64], activation: 'softplus20' },
     train: { batch: 1000, lr: 0.008, schedule: 'cosine', warmup: 100 },
     ode: { evaluate: { steps: 12 } },
     device: 'native',
-    compare: { seeds, evaluations, samples: 4000, likelihood, blocks: ['width'] },
+    compare: { seeds, evaluations, samples: 4000, likelihood, blocks: [block] },
     methods,
   }
 }
