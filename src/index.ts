@@ -72,4 +72,11 @@ export {
   type ValidationLoss,
   type WrittenExport,
 } from './run/local-flow.js'
-export { type ReadConfig, type RunArguments, readConfig, run } from './run/run-config.js'
+export {
+  type ReadConfig,
+  type RunArguments,
+  readConfig,
+  run,
+  type SubFlowArguments,
+  trainSubFlow,
+} from './run/run-config.js'

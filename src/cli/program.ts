@@ -81,6 +81,17 @@ program
   .option('--tensorboard <folder>', 'write losses and learning rates for TensorBoard there, while they come')
   .option('--resume', 'go on from the last checkpoint of the run folder')
   .option('--force', 'replace the run that the folder holds, once the new one has its first checkpoint')
+  .addOption(
+    new Option('--sub-flow <n>', 'train this sub-flow alone, into RUN/sub-flow-n; for flow.push: simulated').argParser(
+      wholeNumber(1),
+    ),
+  )
+  .addOption(
+    new Option('--join', 'make the run of sub-flows that were each trained by --sub-flow').conflicts([
+      'subFlow',
+      'resume',
+    ]),
+  )
   .addOption(profile('a training step'))
   .addOption(json())
   .action(async (config, options, command: Command) => {

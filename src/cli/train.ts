@@ -8,6 +8,7 @@ import type { DeviceKind } from '../device/device.js'
 import { stepProfile } from '../device/profile.js'
 import { bytesText } from '../learn/estimate.js'
 import { refuseDistillation } from '../run/distilling.js'
+import { partConfig, partFolder } from '../run/parts.js'
 import { finalLosses, validationLosses } from '../run/report.js'
 import { stepMs } from '../run/session.js'
 import { placeOf, type TrainedRun, type TrainRequest, trainRun } from '../run/train-run.js'
@@ -26,6 +27,10 @@ export interface TrainCommandOptions {
   fast?: boolean
   profile?: boolean
   json?: boolean
+  /** train this sub-flow alone */
+  subFlow?: number
+  /** join sub-flows that were trained alone */
+  join?: boolean
 }
 
 /** A word as a shell reads it. */
@@ -33,29 +38,35 @@ const quoted = (word: string): string => (/^[\w./:=,+@%-]+$/.test(word) ? word :
 
 /** The command that was given, but for --resume, --force, --profile and --json. */
 export function commandLine(words: readonly string[], options: TrainCommandOptions): string {
-  const { out, device, fast, tensorboard, set } = options
+  const { out, device, fast, tensorboard, set, subFlow, join } = options
   const rest = ['--out', out, ...(device ? ['--device', device] : []), ...(fast ? ['--fast'] : [])]
   if (tensorboard) rest.push('--tensorboard', tensorboard)
+  if (subFlow) rest.push('--sub-flow', String(subFlow))
+  if (join) rest.push('--join')
   return ['lfm', ...words, ...rest, ...set.flatMap((assignment) => ['--set', assignment])].map(quoted).join(' ')
 }
 
 export async function train(configPath: string, options: TrainCommandOptions): Promise<void> {
   const overrides = options.device ? [...options.set, `device.kind=${options.device}`] : options.set
-  const raw = applyOverrides(await readConfig(configPath), overrides)
-  const config = resolveConfig(raw, configPath)
-  refuseDistillation(config)
+  const { subFlow, join, out } = options
+  const whole = applyOverrides(await readConfig(configPath), overrides)
+  const chain = resolveConfig(whole, configPath)
+  refuseDistillation(chain)
+  const raw = subFlow ? partConfig(whole, chain, subFlow, '--sub-flow') : whole
+  const config = subFlow ? resolveConfig(raw, configPath) : chain
   const work = {
     raw,
     options: config,
     data: config.data,
     load: () => loadData(config.data, { seed: config.seed, baseDir: dirname(resolve(configPath)) }),
     configPath: resolve(configPath),
+    ...(join && { join: '--join' }),
   }
   await runTraining(
     work,
     basename(configPath, extname(configPath)),
     commandLine(['train', configPath], options),
-    options,
+    subFlow ? { ...options, out: partFolder(out, subFlow) } : options,
   )
 }
 
@@ -83,7 +94,8 @@ export async function runTraining(
           title,
           reproduce: [command],
           words: commandWords,
-          goOn: `${command} --resume`,
+          // a run that was joined is a run like any other
+          goOn: `${command.replace(' --join', '')} --resume`,
         },
         tensorboard,
         fast,

@@ -191,6 +191,15 @@ export interface FlowOptions {
    * with the noise of the steps before, drawn anew for every batch. Default: learned.
    */
   push?: 'learned' | 'simulated'
+  /** Which sub-flow of a longer chain this is, where one is trained alone; lfm train --sub-flow writes it. */
+  part?: {
+    /** Its number, from 1. Takes a whole number from 1 to 1000. */
+    number: number
+    /** Sub-flows of the chain. Takes a whole number from 1 to 1000. */
+    of: number
+    /** Γ, the time of the process at its left end. Takes a number from 0 on. */
+    before: number
+  }
   /** How noise is paired with rows where the coupling is optimal. */
   assignment?: {
     /**

@@ -18,7 +18,7 @@ import { isAdaptive, planEvaluations, type SolverSettings } from '../ode/solver.
 import { anglesOf } from '../recipes/angles.js'
 import type { PairSettings } from '../recipes/optimal-pairs.js'
 import { areMaps, type DistillKind, distillKinds, PATH_STATES, studentsOf, teacherChain } from '../recipes/pieces.js'
-import type { NamedRecipe, Push } from '../recipes/recipe.js'
+import type { ChainPart, NamedRecipe, Push } from '../recipes/recipe.js'
 import { type OwnSections, type RecipeName, recipeSections, recipes } from '../recipes/registry.js'
 import { type Gammas, scheduleGammas } from '../recipes/schedule.js'
 import { ownSection } from '../recipes/settings.js'
@@ -44,6 +44,8 @@ export interface ResolvedOptions {
     outputScale: boolean
     plain: boolean
     push: Push
+    /** which sub-flow of a longer chain this is; left out: the chain is whole */
+    part?: ChainPart
     /** how noise is paired with rows where the coupling is optimal */
     assignment: PairSettings
   }
@@ -117,6 +119,12 @@ function crossCheck(
     issues.push(
       `flow.push: simulated goes with flow.coupling: dependent, not with ${flow.coupling}: its left ends have noise of their ` +
         'own, which another row does not share.',
+    )
+  }
+  if (flow.part && (gammas.length !== 1 || flow.push !== 'simulated' || flow.part.number > flow.part.of)) {
+    issues.push(
+      'flow.part is of one sub-flow of a chain with flow.push: simulated: it goes with one entry of flow.gammas, and part.number is ' +
+        'at most part.of. lfm train --sub-flow makes such a config.',
     )
   }
   if (train.batch % flow.timesPerPair !== 0) {
@@ -286,6 +294,7 @@ function expand(options: z.output<typeof optionsSchema>, origin: string, dataIss
       outputScale: flow.outputScale,
       plain: recipe === 'plain',
       push: flow.push,
+      ...(flow.part && { part: flow.part }),
       assignment: flow.assignment,
       ...sectionsOf(flow),
     },

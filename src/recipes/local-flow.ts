@@ -19,17 +19,25 @@ interface ConfiguredKind extends Omit<SubFlowKind, 'coupling'> {
   readonly coupling: Coupling
 }
 
-/** The fit of a sub-flow. */
+interface PlannedSubFlow {
+  /** the stream of its draws; default: its place among the fits, from 1 */
+  readonly number?: number
+  readonly name: string
+  readonly kind: ConfiguredKind
+  readonly left?: OuStep
+}
+
+/** The fit of a sub-flow. @param index of the settings that lists have for it, from 0 */
 export function subFlowFit(
   settings: RecipeSettings,
-  number: number,
-  { name, kind: { gamma, path, coupling }, left }: { name: string; kind: ConfiguredKind; left?: OuStep },
+  index: number,
+  { number = index + 1, name, kind: { gamma, path, coupling }, left }: PlannedSubFlow,
 ): PlannedFit {
   const { timesPerPair, sampling, steps, fit } = settings
   const { task, averages } = objectives[settings.objective]
-  const common = { path, left, timesPerPair, quantiles: settings.quantiles[number - 1], sampling }
+  const common = { path, left, timesPerPair, quantiles: settings.quantiles[index], sampling }
   const described = {
-    settings: { ...fit, name, number, steps: steps[number - 1] } satisfies FitSettings,
+    settings: { ...fit, name, number, steps: steps[index] } satisfies FitSettings,
     note: noteOf(gamma),
   }
   if (coupling === 'optimal' && gamma === null) {
@@ -50,14 +58,16 @@ export const localFlow: NamedRecipe = {
   fits: (gammas) => gammas.length,
   arrange: (configured) => configured,
   plan(settings) {
-    const { gammas, paths, coupling, push } = settings
-    let before = 0
+    const { gammas, paths, coupling, push, part } = settings
+    let before = part?.before ?? 0
     const fits = gammas.map((gamma, i) => {
+      const number = i + (part?.number ?? 1)
       // where the process stands after the steps before: the identity at the first
-      const left = push === 'simulated' && i > 0 ? ouStep(before) : undefined
+      const left = push === 'simulated' && number > 1 ? ouStep(before) : undefined
       before += gamma ?? 0
-      return subFlowFit(settings, i + 1, {
-        name: `sub-flow ${i + 1}`,
+      return subFlowFit(settings, i, {
+        number,
+        name: `sub-flow ${number}`,
         kind: { gamma, path: paths[i], coupling },
         left,
       })

@@ -18,7 +18,7 @@ export const plain: NamedRecipe = {
   arrange: oneFree,
   plan(settings) {
     const kind = { gamma: null, path: settings.paths[0], coupling: settings.coupling }
-    return { fits: [subFlowFit(settings, 1, { name: 'the flow', kind })], stages: [0] }
+    return { fits: [subFlowFit(settings, 0, { name: 'the flow', kind })], stages: [0] }
   },
   nextPool: async () => null,
 }

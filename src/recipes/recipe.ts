@@ -23,6 +23,16 @@ import type { PairSettings } from './optimal-pairs.js'
 export const pushes = ['learned', 'simulated'] as const
 export type Push = (typeof pushes)[number]
 
+/** One sub-flow of a longer chain, which is trained alone. */
+export interface ChainPart {
+  /** from 1 */
+  readonly number: number
+  /** sub-flows of the chain */
+  readonly of: number
+  /** Γ, the time of the process at its left end */
+  readonly before: number
+}
+
 /** Everything that recipes know of a config. Lists have one entry for each fit, except `gammas`. */
 export interface RecipeSettings<Own = unknown> {
   /** step sizes of the model's stages; null, only ever the last, is the free one */
@@ -45,6 +55,8 @@ export interface RecipeSettings<Own = unknown> {
   /** width of pictures that are mirrored at random while the pool is the data; 0: none */
   readonly mirror: number
   readonly push: Push
+  /** which sub-flow of a longer chain this is; left out: the chain is whole */
+  readonly part?: ChainPart
   /** how noise is paired with rows where the coupling is optimal */
   readonly assignment: PairSettings
   /** solver of pushes and of pairs */

@@ -35,7 +35,7 @@ export const reflow = {
     const { paths, coupling, timesPerPair, sampling, steps, fit } = settings
     const { rounds, time } = settings.own
     const quantiles = timeQuantiles(time)
-    const first = subFlowFit(settings, 1, {
+    const first = subFlowFit(settings, 0, {
       name: 'the first flow',
       kind: { gamma: null, path: paths[0], coupling },
     })

@@ -155,7 +155,9 @@ export async function* runRecipe(
         const previous = finished[number - 2]
         return {
           parameters:
-            previous && settings.warmStart ? previous.parameters.slice() : network.initialise(fitted.seed, number),
+            previous && settings.warmStart
+              ? previous.parameters.slice()
+              : network.initialise(fitted.seed, fitted.number),
           outputScale: settings.outputScale && left ? targetSpread(kind ?? free, meanVariance(left, D)) : 1,
         }
       }

@@ -15,7 +15,7 @@ import { anglesOf } from './angles.js'
 import { distillation } from './distillation.js'
 import type { PairSettings } from './optimal-pairs.js'
 import { type DistillKind, type DistillSettings, distillKinds, jumpOf, piecesOf, teacherChain } from './pieces.js'
-import type { Push, Recipe, RecipeSettings } from './recipe.js'
+import type { ChainPart, Push, Recipe, RecipeSettings } from './recipe.js'
 import { type OwnSections, type RecipeName, recipes } from './registry.js'
 
 /** The sections of a config that recipes take. */
@@ -30,6 +30,7 @@ export interface RecipeOptions {
     readonly warmStart: boolean
     readonly outputScale: boolean
     readonly push: Push
+    readonly part?: ChainPart
     readonly assignment: PairSettings
   }
   readonly train: OptimizerSettings &
@@ -108,6 +109,7 @@ export function recipeSettings(options: RecipeOptions, mirror = 0): RecipeSettin
     outputScale: flow.outputScale,
     mirror,
     push: flow.push,
+    part: flow.part,
     assignment: flow.assignment,
     pushSolver: ode.push,
     own: distillSettings(options) ?? ownSection(flow),

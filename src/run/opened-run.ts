@@ -169,6 +169,12 @@ export async function flowOf(run: Run, read: ReadTensors): Promise<FlowContents>
         `${manifest.progress.subFlow} of ${options.train.steps.length}. Go on with it by lfm train --resume, in a program by resume: true.`,
     )
   }
+  const { part } = options.flow
+  if (part) {
+    throw new CheckpointError(
+      `${folder} holds sub-flow ${part.number} of ${part.of} alone, which is no model. Join all of them by lfm train --join.`,
+    )
+  }
   const { fits, stages } = planOf(options)
   const networks = await readFinished(run, fits.length, read)
   return {

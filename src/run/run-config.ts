@@ -5,9 +5,11 @@ import { type Config, configFile, readConfig as read, resolveConfig, resolveData
 import { loadData as load } from '../data/load.js'
 import type { DataOptions } from '../data/options.js'
 import type { LoadedData } from '../data/source.js'
+import { invalid } from '../errors.js'
 import { trainAsCalled } from './calls.js'
 import { LocalFlow } from './local-flow.js'
-import type { TrainingCalls } from './training-calls.js'
+import { partConfig, partFolder } from './parts.js'
+import type { TrainingCalls, TrainingRecord } from './training-calls.js'
 
 /** A config that may know, under a symbol, the file it was read from; copies by { ...config } know it too. */
 export type ReadConfig = Config & {
@@ -27,6 +29,14 @@ export const readConfig = async (path: string): Promise<ReadConfig> => (await re
 export interface RunArguments extends TrainingCalls {
   /** folder that relative paths of the config start from. Default: that of the file it was read from, else the current one */
   baseDir?: string
+  /** take the sub-flows that `trainSubFlow` put into `out` together as the run there, instead of training. Default false */
+  join?: boolean
+}
+
+/** What `trainSubFlow` takes beside the config and the number. */
+export interface SubFlowArguments extends Omit<RunArguments, 'join'> {
+  /** folder of the whole run */
+  out: string
 }
 
 /**
@@ -36,22 +46,50 @@ export interface RunArguments extends TrainingCalls {
  * @returns the trained flow, on an open device; `training` tells what it cost and where its report is
  * @throws ConfigError, DataError, DeviceError, CheckpointError or TrainingError; the message says what is kept in the folder
  */
-export async function run(config: ReadConfig, { baseDir, ...calls }: RunArguments = {}): Promise<LocalFlow> {
-  const path = config?.[configFile] ?? null
-  const resolved = resolveConfig(config, path ?? 'config')
-  const base = baseDir ?? (path === null ? '.' : dirname(path))
-  const { contents, device, training } = await trainAsCalled(
-    {
-      raw: structuredClone(config),
-      options: resolved,
-      load: () => load(resolved.data, { seed: resolved.seed, baseDir: base }),
-      data: resolved.data,
-      // what is evaluated later finds its files from here
-      configPath: baseDir === undefined && path !== null ? path : resolve(base, 'config'),
-    },
-    calls,
-  )
+export async function run(config: ReadConfig, { baseDir, join, ...calls }: RunArguments = {}): Promise<LocalFlow> {
+  if (join && !calls.out) throw invalid('out', 'the run folder whose sub-flows are joined', calls.out)
+  const request = { ...requestOf(config, config, baseDir), ...(join && { join: 'join' }) }
+  const { contents, device, training } = await trainAsCalled(request, calls)
   return new LocalFlow(contents, device, training)
+}
+
+/**
+ * Trains one sub-flow of a chain alone, into `OUT/sub-flow-N`, a run folder of its own: in any order, and several processes at the
+ * same time. `run(config, { out, join: true })` then makes the run of all, to the bit what one training of the chain makes.
+ *
+ * @param config as `run` takes it, with flow.push: simulated and flow.warmStart: false
+ * @param number from 1
+ * @returns what the training cost
+ * @throws ConfigError where the chain's sub-flows cannot be trained alone, and as `run` does
+ */
+export async function trainSubFlow(
+  config: ReadConfig,
+  number: number,
+  { baseDir, out, ...calls }: SubFlowArguments,
+): Promise<TrainingRecord> {
+  if (!(Number.isInteger(number) && number >= 1)) throw invalid('number', 'a whole number from 1 on', number)
+  const part = partConfig(config, resolveConfig(config, nameOf(config)), number, 'trainSubFlow')
+  const request = requestOf(config, part, baseDir)
+  const { device, training } = await trainAsCalled(request, { ...calls, out: partFolder(out, number) })
+  await device.dispose()
+  return training
+}
+
+const nameOf = (config: ReadConfig): string => config?.[configFile] ?? 'config'
+
+/** @param config that was read @param trained what is trained of it */
+function requestOf(config: ReadConfig, trained: ReadConfig, baseDir: string | undefined) {
+  const path = config?.[configFile] ?? null
+  const resolved = resolveConfig(trained, nameOf(config))
+  const base = baseDir ?? (path === null ? '.' : dirname(path))
+  return {
+    raw: structuredClone(trained),
+    options: resolved,
+    load: () => load(resolved.data, { seed: resolved.seed, baseDir: base }),
+    data: resolved.data,
+    // what is evaluated later finds its files from here
+    configPath: baseDir === undefined && path !== null ? path : resolve(base, 'config'),
+  }
 }
 
 /**

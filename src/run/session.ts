@@ -239,7 +239,7 @@ export class Session {
     const { info } = device
     const rows = (part: { shape: readonly number[] } | null): number => part?.shape[0] ?? 0
     const remarks = [...data.remarks, ...(identity.changes ?? [])]
-    if (this.start) remarks.push('The run was interrupted and resumed.')
+    if (this.resumed) remarks.push('The run was interrupted and resumed.')
     if (chain.skipped > 0) remarks.push(`${chain.skipped} steps with a gradient that was not finite were skipped.`)
     if (info.type === 'software') remarks.push('The WebGPU adapter is a software one.')
     if (folder.undrawn) remarks.push(`There are no pictures: ${folder.undrawn}`)

@@ -24,6 +24,7 @@ import { openDevice } from '../device/node/select.js'
 import { CheckpointError, DataError, LocalFlowError, TrainingError } from '../errors.js'
 import type { Lock } from '../files/lock.js'
 import { missingForFigures } from '../files/native-parts.js'
+import { joinParts } from './parts.js'
 import { rowsSha256 } from './recording.js'
 import { type Resumption, resumeWith } from './resuming.js'
 import { openRun, type Run, type RunIdentity, readState } from './run.js'
@@ -57,6 +58,8 @@ export interface TrainRequest {
   readonly data: DataConfig | null
   /** where the config was read, for the files that it names; null: not from a file */
   readonly configPath: string | null
+  /** take the sub-flows that were trained alone into this folder (parts.ts) as what is trained; how messages call that */
+  readonly join?: string
   /** null: nothing is written */
   readonly folder: TrainFolder | null
   /** a folder that TensorBoard reads, for losses while they come; default: none */
@@ -141,7 +144,14 @@ async function trainInto(
   const { data, sha256: dataSha256 } = teacher ? { data: loaded, sha256: null } : sameRows(loaded, run)
   const longer =
     run?.manifest.progress.phase === 'done' && options.train.steps.at(-1)! > run.options.train.steps.at(-1)!
-  const start = run && (await readState(run, longer))
+  const joined = request.join ? await joinParts(folder!.path, raw, options, request.join) : null
+  if (joined?.dataSha256.some((hash) => hash !== dataSha256)) {
+    throw new DataError(
+      `The training rows (${loaded.description}) are not those that the sub-flows in ${folder!.path} were trained on. Join them ` +
+        'with these, or train the sub-flows anew.',
+    )
+  }
+  const start = joined?.state ?? (run && (await readState(run, longer)))
   if (change) onNote?.(change)
   const device = await openDevice(options.device.kind, {
     variants: options.device.variants,
@@ -168,8 +178,11 @@ async function trainInto(
       device: device.info,
       changes: [...(run?.extra.changes ?? []), ...(change ? [change] : [])],
     }
-    const undrawn = folder && ((await missingForFigures())?.message ?? null)
-    if (undrawn) onWarning(`The report will have no pictures. ${undrawn}`)
+    const { part } = options.flow
+    const undrawn = part
+      ? `This is sub-flow ${part.number} of ${part.of} alone.`
+      : folder && ((await missingForFigures())?.message ?? null)
+    if (undrawn && !part) onWarning(`The report will have no pictures. ${undrawn}`)
     const into = folder && { ...folder, force: force ?? false, config: stringify(raw), undrawn }
     session = new Session(
       device,
@@ -197,7 +210,8 @@ async function trainInto(
       },
       request.tensorboard ?? null,
     )
-    if (start) {
+    if (joined) onNote?.(`Joining the ${options.train.steps.length} sub-flows in ${folder!.path}.`)
+    else if (start) {
       const { fit: subFlow, training } = start.chain
       const N = options.train.steps.length
       onNote?.(
