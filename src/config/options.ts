@@ -129,7 +129,8 @@ export interface FlowOptions {
   coupling?: 'dependent' | 'shuffled' | 'independent' | 'optimal'
   /**
    * Distribution of the training times t; one for all or a list. Takes uniform, { beta: [α, β] }, { logitNormal: [mean,
-   * standard deviation] } or { uShaped: [a] }, or a list of these with one for each sub-flow. Default: uniform.
+   * standard deviation] }, { uShaped: [a] } or { cosine: [p] }, or a list of these with one for each sub-flow. Default:
+   * uniform.
    */
   time?:
     | 'uniform'
@@ -151,6 +152,13 @@ export interface FlowOptions {
          */
         uShaped: readonly [number]
       }
+    | {
+        /**
+         * Numbers of this law: density in proportion to cos(πt/2)^p, which leans to the data; with p = 2 the loss of a
+         * plain flow on the arc is that of predicting the noise (Ho et al. 2020; Salimans and Ho 2022). Takes [p].
+         */
+        cosine: readonly [number]
+      }
     | readonly (
         | 'uniform'
         | {
@@ -170,6 +178,13 @@ export interface FlowOptions {
              * with a = 4). Takes [a].
              */
             uShaped: readonly [number]
+          }
+        | {
+            /**
+             * Numbers of this law: density in proportion to cos(πt/2)^p, which leans to the data; with p = 2 the loss of a
+             * plain flow on the arc is that of predicting the noise (Ho et al. 2020; Salimans and Ho 2022). Takes [p].
+             */
+            cosine: readonly [number]
           }
       )[]
   /** Times drawn for each pair of ends; must divide train.batch. Takes a whole number from 1 on. Default: 1. */
@@ -226,7 +241,7 @@ export interface FlowOptions {
     pairs?: number
     /**
      * Distribution of the training times of these fits. Takes uniform, { beta: [α, β] }, { logitNormal: [mean, standard
-     * deviation] } or { uShaped: [a] }. Default: uniform.
+     * deviation] }, { uShaped: [a] } or { cosine: [p] }. Default: uniform.
      */
     time?:
       | 'uniform'
@@ -247,6 +262,13 @@ export interface FlowOptions {
            * 2024, with a = 4). Takes [a].
            */
           uShaped: readonly [number]
+        }
+      | {
+          /**
+           * Numbers of this law: density in proportion to cos(πt/2)^p, which leans to the data; with p = 2 the loss of a
+           * plain flow on the arc is that of predicting the noise (Ho et al. 2020; Salimans and Ho 2022). Takes [p].
+           */
+          cosine: readonly [number]
         }
   }
 }
@@ -358,10 +380,11 @@ export interface OdeOptions {
   /**
    * The integrator. euler: one evaluation a step, order 1; midpoint: two evaluations a step, order 2; heun: two
    * evaluations a step, order 2, at both ends of the step; rk4: four evaluations a step, order 4; ab2: two-step
-   * Adams–Bashforth: one evaluation a step, order 2; remembers across sub-flows with clock angle; dopri5: order 5,
-   * steps controlled by rtol and atol.
+   * Adams–Bashforth: one evaluation a step, order 2; remembers across sub-flows with clock angle; ddim: one evaluation
+   * a step, order 1, exact while the denoised point stays (Song et al. 2021); needs clock angle; dopri5: order 5, steps
+   * controlled by rtol and atol.
    */
-  solver?: 'euler' | 'midpoint' | 'heun' | 'rk4' | 'ab2' | 'dopri5'
+  solver?: 'euler' | 'midpoint' | 'heun' | 'rk4' | 'ab2' | 'ddim' | 'dopri5'
   /**
    * Steps through each sub-flow; with clock: angle a number is their mean. Not for dopri5. Takes a whole number from 1
    * to 100000, or a list of these with one for each sub-flow.
@@ -381,10 +404,11 @@ export interface OdeOptions {
     /**
      * The integrator. euler: one evaluation a step, order 1; midpoint: two evaluations a step, order 2; heun: two
      * evaluations a step, order 2, at both ends of the step; rk4: four evaluations a step, order 4; ab2: two-step
-     * Adams–Bashforth: one evaluation a step, order 2; remembers across sub-flows with clock angle; dopri5: order 5,
-     * steps controlled by rtol and atol.
+     * Adams–Bashforth: one evaluation a step, order 2; remembers across sub-flows with clock angle; ddim: one
+     * evaluation a step, order 1, exact while the denoised point stays (Song et al. 2021); needs clock angle; dopri5:
+     * order 5, steps controlled by rtol and atol.
      */
-    solver?: 'euler' | 'midpoint' | 'heun' | 'rk4' | 'ab2' | 'dopri5'
+    solver?: 'euler' | 'midpoint' | 'heun' | 'rk4' | 'ab2' | 'ddim' | 'dopri5'
     /**
      * Steps through each sub-flow; with clock: angle a number is their mean. Not for dopri5. Takes a whole number from
      * 1 to 100000, or a list of these with one for each sub-flow.
@@ -405,10 +429,11 @@ export interface OdeOptions {
     /**
      * The integrator. euler: one evaluation a step, order 1; midpoint: two evaluations a step, order 2; heun: two
      * evaluations a step, order 2, at both ends of the step; rk4: four evaluations a step, order 4; ab2: two-step
-     * Adams–Bashforth: one evaluation a step, order 2; remembers across sub-flows with clock angle; dopri5: order 5,
-     * steps controlled by rtol and atol.
+     * Adams–Bashforth: one evaluation a step, order 2; remembers across sub-flows with clock angle; ddim: one
+     * evaluation a step, order 1, exact while the denoised point stays (Song et al. 2021); needs clock angle; dopri5:
+     * order 5, steps controlled by rtol and atol.
      */
-    solver?: 'euler' | 'midpoint' | 'heun' | 'rk4' | 'ab2' | 'dopri5'
+    solver?: 'euler' | 'midpoint' | 'heun' | 'rk4' | 'ab2' | 'ddim' | 'dopri5'
     /**
      * Steps through each sub-flow; with clock: angle a number is their mean. Not for dopri5. Takes a whole number from
      * 1 to 100000, or a list of these with one for each sub-flow.
@@ -434,10 +459,11 @@ export interface OdeOptions {
     /**
      * The integrator. euler: one evaluation a step, order 1; midpoint: two evaluations a step, order 2; heun: two
      * evaluations a step, order 2, at both ends of the step; rk4: four evaluations a step, order 4; ab2: two-step
-     * Adams–Bashforth: one evaluation a step, order 2; remembers across sub-flows with clock angle; dopri5: order 5,
-     * steps controlled by rtol and atol.
+     * Adams–Bashforth: one evaluation a step, order 2; remembers across sub-flows with clock angle; ddim: one
+     * evaluation a step, order 1, exact while the denoised point stays (Song et al. 2021); needs clock angle; dopri5:
+     * order 5, steps controlled by rtol and atol.
      */
-    solver?: 'euler' | 'midpoint' | 'heun' | 'rk4' | 'ab2' | 'dopri5'
+    solver?: 'euler' | 'midpoint' | 'heun' | 'rk4' | 'ab2' | 'ddim' | 'dopri5'
     /**
      * Steps through each sub-flow; with clock: angle a number is their mean. Not for dopri5. Takes a whole number from
      * 1 to 100000, or a list of these with one for each sub-flow.
@@ -484,7 +510,7 @@ export interface DistillOptions {
    */
   every?: number
   /** The solver of the teacher's states. Default: midpoint. */
-  solver?: 'euler' | 'midpoint' | 'heun' | 'rk4' | 'ab2'
+  solver?: 'euler' | 'midpoint' | 'heun' | 'rk4' | 'ab2' | 'ddim'
   /**
    * Evaluations of the teacher for its states, in all. Left out: 16, or 4 a sub-flow; of any-step 32, 2 for each of 16
    * states. Takes a whole number from 1 to 100000.

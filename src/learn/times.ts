@@ -41,6 +41,14 @@ export const timeLaws = {
     positive: [true],
     quantiles: uShapedQuantiles,
   },
+  cosine: {
+    description:
+      'density in proportion to cos(πt/2)^p, which leans to the data; with p = 2 the loss of a plain flow on the arc is that of ' +
+      'predicting the noise (Ho et al. 2020; Salimans and Ho 2022)',
+    form: '[p]',
+    positive: [true],
+    quantiles: cosineQuantiles,
+  },
 } as const satisfies Record<string, Law>
 
 export type TimeLawName = keyof typeof timeLaws
@@ -105,6 +113,11 @@ function logitNormalQuantiles(mean: number, deviation: number): Float32Array {
 /** F(t) = ½ + sinh(a(t − ½))/(2 sinh(a/2)), solved for t. */
 function uShapedQuantiles(a: number): Float32Array {
   return atKnots((u) => 0.5 + Math.asinh((2 * u - 1) * Math.sinh(a / 2)) / a)
+}
+
+function cosineQuantiles(power: number): Float32Array {
+  const all = cumulative(1, (t) => Math.max(0, Math.cos((Math.PI * t) / 2)) ** power)
+  return atKnots((u) => (u === 1 ? 1 : invert(all, u * all.sums[POINTS])))
 }
 
 const atKnots = (quantile: (u: number) => number): Float32Array =>

@@ -1,7 +1,8 @@
 /**
  * The solvers as one table: a new one is a row here, and its name is known to configs, messages, the command line and the
  * documentation. Runge–Kutta methods are tableaus, `adaptive` ones with an error estimate that controls every row's step;
- * multistep methods remember the velocity of the step before.
+ * multistep methods remember the velocity of the step before; a rotation is exact where what the velocity says of data and noise
+ * does not change.
  */
 
 import { dopri5, euler, heun, midpoint, rk4, type Tableau } from './tableaus.js'
@@ -9,6 +10,7 @@ import { dopri5, euler, heun, midpoint, rk4, type Tableau } from './tableaus.js'
 export type Method =
   | { readonly kind: 'runge-kutta'; readonly tableau: Tableau; readonly summary: string }
   | { readonly kind: 'multistep'; readonly order: 2; readonly summary: string }
+  | { readonly kind: 'rotation'; readonly summary: string }
   | { readonly kind: 'adaptive'; readonly tableau: Tableau; readonly summary: string }
 
 const rungeKutta = (tableau: Tableau, summary: string): Method => ({ kind: 'runge-kutta', tableau, summary })
@@ -22,6 +24,10 @@ export const methods = {
     kind: 'multistep',
     order: 2,
     summary: 'two-step Adams–Bashforth: one evaluation a step, order 2; remembers across sub-flows with clock angle',
+  },
+  ddim: {
+    kind: 'rotation',
+    summary: 'one evaluation a step, order 1, exact while the denoised point stays (Song et al. 2021); needs clock angle',
   },
   dopri5: { kind: 'adaptive', tableau: dopri5, summary: 'order 5, steps controlled by rtol and atol' },
 } as const satisfies Record<string, Method>
@@ -48,6 +54,7 @@ export const stagesOf = (solver: SolverName): number => {
     case 'runge-kutta':
       return method.tableau.nodes.length
     case 'multistep':
+    case 'rotation':
       return 1
     case 'adaptive':
       // the last stage is the next step's first

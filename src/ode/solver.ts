@@ -79,6 +79,7 @@ export function checkSolver(name: string, settings: SolverSettings, subFlows?: n
     }
     return
   }
+  expectClock(solver, clock, `${name}.`)
   if (evaluations !== undefined) {
     if (!isCount(evaluations)) throw invalid(`${name}.evaluations`, 'a whole number from 1 on', evaluations)
     return
@@ -89,6 +90,12 @@ export function checkSolver(name: string, settings: SolverSettings, subFlows?: n
   if (Array.isArray(steps) && subFlows !== undefined && steps.length !== subFlows) {
     throw invalid(`${name}.steps`, `a number, or a list of one for each of the ${subFlows} sub-flows`, steps)
   }
+}
+
+/** Throws InvalidArgumentError for a rotation of the chain's angle by another clock. */
+function expectClock(solver: SolverName, clock: Clock, where = ''): void {
+  if (methodOf(solver).kind !== 'rotation' || clock === 'angle') return
+  throw invalid(`${where}clock`, `angle, of which the steps of ${solver} are rotations`, clock)
 }
 
 /** The same solver working twice as hard: twice the steps, or tolerances a hundredth as large. */
@@ -128,6 +135,7 @@ export function planEvaluations(
   chain: readonly (AngleRange | null)[],
   passages: readonly Passage[],
 ): Evaluation[][] {
+  expectClock(settings.solver, settings.clock ?? 'local')
   const dials = chain.map((range) => dialOf(settings, range))
   const counts = stepsOfEach(settings, dials)
   return evaluationsOf(methodOf(settings.solver), stretchesOf(dials, counts, passages))

@@ -32,6 +32,8 @@ export function evaluationsOf(method: Method, stretches: readonly Stretch[]): Ev
       return stretches.map((stretch) => rungeKuttaSteps(method.tableau, stretch))
     case 'multistep':
       return adamsBashforth(stretches)
+    case 'rotation':
+      return stretches.map(rotations)
     case 'adaptive':
       throw new LocalFlowError('An adaptive method finds its steps while it goes; it has no list of evaluations.')
   }
@@ -91,6 +93,29 @@ function rungeKuttaStep({ name, nodes, a, weights }: Tableau, network: number, {
     }
     const reach = ends ? 0 : next[s] * width
     return { ...evaluationAt(network, at(node)), share: weights[s] * width, reach, ends, carry: 0 }
+  })
+}
+
+/**
+ * DDIM (Song, Meng and Ermon 2021). By the chain's angle the state is u = cos Θ x̂ + sin Θ ẑ, and du/dΘ = −sin Θ x̂ + cos Θ ẑ, with
+ * the denoised point x̂ and the noise ẑ that the velocity implies. While they stay, a step of width w is a rotation:
+ * u cos w + (du/dΘ) sin w. A step that begins where the clock's rate is infinite is a midpoint step by the sub-flow's own angle,
+ * and so are steps that do not go by the angle, inside a sub-flow.
+ */
+function rotations(stretch: Stretch): Evaluation[] {
+  const { network, dial, readings } = stretch
+  return readings.slice(0, -1).flatMap((_, k): Evaluation[] => {
+    const { width, at } = byDial(stretch, k)
+    const instant = at(0)
+    if (!dial.own) return rungeKuttaStep(midpoint, network, byDial(stretch, k))
+    if (!Number.isFinite(instant.rate)) return rungeKuttaStep(midpoint, network, byOwn(stretch, k))
+    const evaluation = evaluationAt(network, instant)
+    const sine = Math.sin(width) / width
+    // (cos w − 1)/w, without cancellation
+    const turn = (-2 * Math.sin(width / 2) ** 2) / width
+    const factor = evaluation.factor * sine
+    const own = evaluation.own * sine + turn / evaluation.place
+    return [{ ...evaluation, factor, own, share: width, reach: 0, ends: true, carry: 0 }]
   })
 }
 

@@ -5,7 +5,7 @@
  */
 
 import { describe, expect, test } from 'vitest'
-import { type AngleRange, angleDial, angleOf, angleRanges, type SignalNoise } from '../../src/ode/clock.js'
+import { type AngleRange, angleDial, angleOf, angleRanges, type Clock, type SignalNoise } from '../../src/ode/clock.js'
 import type { Evaluation } from '../../src/ode/evaluations.js'
 import { methods, type SolverName, solverNames } from '../../src/ode/methods.js'
 import { checkSolver, planEvaluations, type SolverSettings } from '../../src/ode/solver.js'
@@ -56,11 +56,20 @@ const paths = { arc, linear, trig }
 
 const chainOf = (path: PathOf): AngleRange[] => angleRanges(gammas.map((gamma) => ({ gamma, path: path(gamma) })))
 
+/** DDIM goes by the angle alone. */
+const clocksOf = (name: SolverName): readonly Clock[] => (name === 'ddim' ? ['angle'] : ['local', 'angle'])
+
 /** Variances of the data's axes; the pools are their Ornstein–Uhlenbeck images. */
 const variances = [0.04, 1.7]
 
 /** The velocity of a Gaussian along a path: (A A′ S + B B′)/(A² S + B²)·x for a pool of variance S. */
-function velocity(chain: readonly AngleRange[], network: number, time: number, x: readonly number[]): number[] {
+function velocity(
+  chain: readonly AngleRange[],
+  network: number,
+  time: number,
+  x: readonly number[],
+  variances: readonly number[],
+): number[] {
   const { from, path } = chain[network]
   const { signal: A, noise: B, signalRate: dA, noiseRate: dB } = path(time)
   return x.map((value, d) => {
@@ -70,13 +79,18 @@ function velocity(chain: readonly AngleRange[], network: number, time: number, x
 }
 
 /** Runs evaluations in float64, as the contract of integrate says. */
-function run(evaluations: readonly Evaluation[], chain: readonly AngleRange[], from: readonly number[]): number[] {
+function run(
+  evaluations: readonly Evaluation[],
+  chain: readonly AngleRange[],
+  from: readonly number[],
+  of: readonly number[] = variances,
+): number[] {
   let [y, p, sum] = [from, from, from]
   const along = (base: readonly number[], factor: number, k: readonly number[]): number[] =>
     base.map((value, d) => value + factor * k[d])
   for (const { network, time, factor, own, place, share, reach, ends, carry } of evaluations) {
     const x = p.map((value) => place * value)
-    const k = velocity(chain, network, time, x).map((v, d) => factor * v + own * x[d])
+    const k = velocity(chain, network, time, x, of).map((v, d) => factor * v + own * x[d])
     sum = along(sum, share, k)
     if (ends) {
       y = p = sum
@@ -187,10 +201,11 @@ describe('convergence on a Gaussian through three sub-flows', () => {
     ['heun', 2],
     ['ab2', 2],
     ['rk4', 4],
+    ['ddim', 1],
   ]
   const cases = orders.flatMap(([name, order]) =>
     (['decode', 'encode'] as const).flatMap((direction) =>
-      (['local', 'angle'] as const).flatMap((clock) =>
+      clocksOf(name).flatMap((clock) =>
         Object.entries(paths).map(([path, of]) => ({ name, order, direction, clock, path, of })),
       ),
     ),
@@ -215,11 +230,27 @@ describe('convergence on a Gaussian through three sub-flows', () => {
   })
 
   test('every path costs by the angle what the arc costs', () => {
-    for (const name of ['euler', 'midpoint', 'heun', 'ab2', 'rk4'] as const) {
+    for (const name of ['euler', 'midpoint', 'heun', 'ab2', 'rk4', 'ddim'] as const) {
       const [onArc, ...others] = Object.values(paths).map((path) =>
         errorOf(path, 'decode', settings(name, { evaluations: 16, clock: 'angle' })),
       )
       for (const error of others) expect(error).toBeCloseTo(onArc, 8)
+    }
+  })
+
+  test('DDIM is exact with a step for each sub-flow where the data are one point, on every path', () => {
+    for (const path of Object.values(paths)) {
+      const chain = chainOf(path)
+      const steps = (name: SolverName) => {
+        const evaluations = planEvaluations(
+          settings(name, { steps: [1, 1, 1], clock: 'angle' }),
+          chain,
+          passages('decode'),
+        )
+        return Math.abs(run(evaluations.flat(), chain, [1, 1], [1e-18, 1e-18])[0])
+      }
+      expect(steps('ddim')).toBeLessThan(1e-8)
+      expect(steps('euler')).toBeGreaterThan(0.01)
     }
   })
 
@@ -254,7 +285,7 @@ describe('evaluations shared out', () => {
 
   test('never more than asked for, and all of them where steps allow', () => {
     for (const name of solverNames.filter((one) => methods[one].kind !== 'adaptive')) {
-      for (const clock of ['local', 'angle'] as const) {
+      for (const clock of clocksOf(name)) {
         for (let evaluations = 12; evaluations < 40; evaluations++) {
           const spent = planned(settings(name, { evaluations, clock })).reduce((a, b) => a + b)
           expect(spent).toBeLessThanOrEqual(evaluations)
@@ -288,12 +319,16 @@ describe('evaluations shared out', () => {
     expect(() => planned(settings('rk4', { evaluations: 11 }))).toThrow(/at least 12, .*rk4.* 3 sub-flows, but is 11/)
     expect(() => planned(settings('ab2', { evaluations: 2, clock: 'angle' }))).toThrow(/at least 3/)
     const check = (more: object) => () => checkSolver('solver', { ...settings('rk4'), ...more } as SolverSettings, 3)
-    expect(check({ solver: 'rk5' })).toThrow(/solver\.solver must be one of euler, .*ab2, dopri5, but is 'rk5'/)
+    expect(check({ solver: 'rk5' })).toThrow(/solver\.solver must be one of euler, .*ab2, ddim, dopri5, but is 'rk5'/)
     expect(check({ clock: 'sun' })).toThrow(/solver\.clock must be one of local, angle, but is 'sun'/)
     expect(check({ evaluations: 0 })).toThrow(/solver\.evaluations must be a whole number from 1 on, but is 0/)
     expect(check({ steps: [3, 3] })).toThrow(/one for each of the 3 sub-flows, but is \[3,3\]/)
     expect(check({ steps: [3, 0, 3] })).toThrow(/solver\.steps must be a whole number/)
     expect(check({ steps: [3, 2, 3] })).not.toThrow()
+    const rotations = /clock must be angle, of which the steps of ddim are rotations, but is 'local'/
+    expect(check({ solver: 'ddim' })).toThrow(rotations)
+    expect(() => planned(settings('ddim'))).toThrow(rotations)
+    expect(check({ solver: 'ddim', clock: 'angle' })).not.toThrow()
     expect(() => planEvaluations(settings('euler', { clock: 'angle' }), [null], [])).toThrow(/nothing says where/)
   })
 })

@@ -41,8 +41,17 @@ test('U-shaped: the differences of the quantiles are one over the density cosh(a
   expect([table[0], table[2048], table[4096]]).toEqual([0, 0.5, 1])
 })
 
+test('cosine: with p = 2 the distribution is t + sin(πt)/π, with p = 1 the sine of a quarter turn', () => {
+  const [square, plain] = [2, 1].map((p) => timeQuantiles({ cosine: [p] })!)
+  for (const k of knots) {
+    const t = square[k]
+    expect(t + Math.sin(Math.PI * t) / Math.PI).toBeCloseTo(k / 4096, 5)
+    expect(Math.sin((Math.PI * plain[k]) / 2)).toBeCloseTo(k / 4096, 5)
+  }
+})
+
 test('every law is monotone and ends at 0 and 1, and a config reaches it', () => {
-  for (const time of [{ beta: [0.5, 1] }, { logitNormal: [-1, 0.5] }, { uShaped: [4] }] as const) {
+  for (const time of [{ beta: [0.5, 1] }, { logitNormal: [-1, 0.5] }, { uShaped: [4] }, { cosine: [2] }] as const) {
     const settings = recipeSettings(resolveOptions({ flow: { recipe: 'reflow', time, reflow: { time } } }))
     expect(settings.quantiles).toEqual([timeQuantiles(time as TimeLaw), timeQuantiles(time as TimeLaw)])
     expect(settings.own).toMatchObject({ time })
@@ -56,7 +65,7 @@ test('every law is monotone and ends at 0 and 1, and a config reaches it', () =>
 test('a law that there is not, and numbers that it cannot take, are told with the forms that there are', () => {
   const time = (value: unknown) => () => resolveOptions({ flow: { time: value } })
   expect(time('u-shaped')).toThrow(
-    'flow.time must be uniform, { beta: [α, β] }, { logitNormal: [mean, standard deviation] } or { uShaped: [a] }',
+    'flow.time must be uniform, { beta: [α, β] }, { logitNormal: [mean, standard deviation] }, { uShaped: [a] } or { cosine: [p] }',
   )
   expect(time({ beta: [1] })).toThrow('flow.time')
   expect(time({ logitNormal: [0, -1] })).toThrow('a number above 0')
