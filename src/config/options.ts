@@ -206,7 +206,10 @@ export interface FlowOptions {
    * with the noise of the steps before, drawn anew for every batch. Default: learned.
    */
   push?: 'learned' | 'simulated'
-  /** Which sub-flow of a longer chain this is, where one is trained alone; lfm train --sub-flow writes it. */
+  /**
+   * Which sub-flow of a longer chain this is, where one is trained alone; lfm train --sub-flow writes it. Takes a
+   * mapping with number, of and before.
+   */
   part?: {
     /** Its number, from 1. Takes a whole number from 1 to 1000. */
     number: number

@@ -93,14 +93,15 @@ const flowSchema = z.strictObject({
     "Where a sub-flow's left ends come from. learned: the data, pushed through the sub-flows before; simulated: the data with " +
       'the noise of the steps before, drawn anew for every batch.',
   ).default('learned'),
-  part: z
-    .strictObject({
+  part: key(
+    z.strictObject({
       number: count('Its number, from 1.', MOST_SUB_FLOWS),
       of: count('Sub-flows of the chain.', MOST_SUB_FLOWS),
       before: notNegative('Γ, the time of the process at its left end.'),
-    })
-    .optional()
-    .describe('Which sub-flow of a longer chain this is, where one is trained alone; lfm train --sub-flow writes it.'),
+    }),
+    'a mapping with number, of and before',
+    'Which sub-flow of a longer chain this is, where one is trained alone; lfm train --sub-flow writes it.',
+  ).optional(),
   assignment: assignmentSchema,
   ...recipeSections,
 })

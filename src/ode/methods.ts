@@ -27,7 +27,8 @@ export const methods = {
   },
   ddim: {
     kind: 'rotation',
-    summary: 'one evaluation a step, order 1, exact while the denoised point stays (Song et al. 2021); needs clock angle',
+    summary:
+      'one evaluation a step, order 1, exact while the denoised point stays (Song et al. 2021); needs clock angle',
   },
   dopri5: { kind: 'adaptive', tableau: dopri5, summary: 'order 5, steps controlled by rtol and atol' },
 } as const satisfies Record<string, Method>

@@ -363,7 +363,7 @@ describe('what is wrong with a config is named with its path and what would be r
     [
       'a solver that there is not',
       { ode: { sample: { solver: 'rk5' } } },
-      "ode.sample.solver must be euler, midpoint, heun, rk4, ab2 or dopri5, but is 'rk5'; did you mean rk4?",
+      "ode.sample.solver must be euler, midpoint, heun, rk4, ab2, ddim or dopri5, but is 'rk5'; did you mean rk4?",
     ],
     ['a clock that there is not', { ode: { clock: 'sun' } }, "ode.clock must be local or angle, but is 'sun'."],
     [
