@@ -125,7 +125,7 @@ describe('a setting', () => {
     ],
     [
       ['sample', 'run', '-n', '9', '-o', 'a.csv', '--solver', 'rk5'],
-      /choices are euler, midpoint, heun, rk4, ab2, dopri5/,
+      /choices are euler, midpoint, heun, rk4, ab2, ddim, dopri5/,
     ],
     [['score', 'run', 'toy.csv', '--steps', '1,0'], /'1,0' is invalid\. It must be a whole number from 1 on\./],
     [['sample', 'run', '-n', '1e13', '-o', 'a.csv'], /10000000000000 rows of 2 values do not fit into memory/],

@@ -408,7 +408,7 @@ describe('what is wrong with a config is named with its path and what would be r
     [
       'no kind',
       { data: { path: 'a' } },
-      'data.kind is missing; it must be image-density, toy, csv, npy, images, idx or cifar10.',
+      'data.kind is missing; it must be image-density, toy, csv, npy, table, images, idx or cifar10.',
     ],
     ['no path', { data: { kind: 'csv' } }, 'data.path is missing; it must be a text.'],
     [
@@ -439,7 +439,7 @@ describe('what is wrong with a config is named with its path and what would be r
     [
       'rows of a toy set',
       { data: { ...toy, shuffle: false } },
-      "data.shuffle is a key for data.kind csv, npy, images, idx or cifar10, not for 'toy'.",
+      "data.shuffle is a key for data.kind csv, npy, table, images, idx or cifar10, not for 'toy'.",
     ],
   ])('%s', (_, config, message) => {
     expect(issuesOf(() => resolveConfig(config))).toEqual([message])
@@ -504,7 +504,7 @@ describe('the schema', () => {
       default: 1000,
       description: 'Rows in a batch.',
     })
-    expect(find('data.kind')?.expects).toBe('image-density, toy, csv, npy, images, idx, cifar10')
+    expect(find('data.kind')?.expects).toBe('image-density, toy, csv, npy, table, images, idx, cifar10')
     expect(find('train.ema')?.default).toBe('off')
   })
 })
