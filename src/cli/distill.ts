@@ -1,6 +1,5 @@
 /** `lfm distill`: from a run to a run of students, which take one evaluation each. */
 
-import { createHash } from 'node:crypto'
 import { basename, dirname, resolve } from 'node:path'
 import { applyOverrides, resolveData, resolveOptions } from '../config/index.js'
 import { loadData } from '../data/load.js'
@@ -9,7 +8,7 @@ import { DataError } from '../errors.js'
 import type { DistillKind } from '../recipes/pieces.js'
 import { studentOptions } from '../run/distilling.js'
 import { LocalFlow } from '../run/local-flow.js'
-import { openRun, type Run, readFlow } from '../run/run.js'
+import { openRun, type Run, readFlow, teacherSha256 } from '../run/run.js'
 import { note } from './terminal.js'
 import { commandLine, runTraining, type TrainCommandOptions } from './train.js'
 import { usage } from './usage.js'
@@ -17,15 +16,6 @@ import { usage } from './usage.js'
 export interface DistillCommandOptions extends TrainCommandOptions {
   into: number
   kind: DistillKind
-}
-
-/** What a teacher is: its parameters and its config. */
-function teacherSha256({ manifest }: Run): string {
-  const hash = createHash('sha256')
-  const parameters = manifest.files.filter(({ name }) => name.startsWith('subflow-'))
-  for (const { name, sha256 } of parameters.sort((a, b) => a.name.localeCompare(b.name)))
-    hash.update(`${name} ${sha256}`)
-  return hash.digest('hex')
 }
 
 export async function distill(folder: string, options: DistillCommandOptions): Promise<void> {

@@ -9,6 +9,7 @@ import * as z from 'zod'
 import { ConfigError } from '../errors.js'
 import { distanceNames, distances, usualDistance } from '../metrics/registry.js'
 import { fixedStepSolvers } from '../ode/methods.js'
+import { distillKindNames } from '../recipes/pieces.js'
 import { choice, count, key, listOf, text } from '../schema/words.js'
 import { check, failure } from './messages.js'
 import { readConfig } from './read.js'
@@ -50,6 +51,15 @@ const settingsSchema = z.strictObject({
   features: text('Of pictures: digits or an ONNX file, relative to this file. Left out: digits.').optional(),
 })
 
+const distilled = z.strictObject({
+  from: text('The method that is the teacher: one that stands above.'),
+  kind: choice(distillKindNames, 'What students are (docs/distillation.md).'),
+  into: count('Students K: evaluations of a sample.'),
+  solver: choice(fixedStepSolvers, "The solver of the teacher's states. Left out: as of lfm distill.").optional(),
+  evaluations: count("Evaluations of the teacher's states. Left out: as of lfm distill.").optional(),
+  every: count('Training steps between two blocks of fresh states. Left out: as of lfm distill.').optional(),
+})
+
 const section = key(z.record(z.string(), z.unknown()), 'a section of a config')
 const methodSchema = z.strictObject({
   label: text('What tables call it. Left out: its name.').optional(),
@@ -58,6 +68,7 @@ const methodSchema = z.strictObject({
     'a list of solvers',
     'Solvers of its samples. Left out: all that do not choose their own steps.',
   ).optional(),
+  distill: distilled.optional(),
   model: section.optional(),
   flow: section.optional(),
   train: section.optional(),
@@ -74,7 +85,10 @@ const fileSchema = z.strictObject({
   compare: settingsSchema.prefault({}),
   methods: key(
     z
-      .record(z.string(), key(methodSchema, 'a method: label, solvers, and the sections model, flow, train and ode'))
+      .record(
+        z.string(),
+        key(methodSchema, 'a method: label, solvers, distill, and the sections model, flow, train and ode'),
+      )
       .refine((methods) => Object.keys(methods).length > 0),
     'a mapping from names to methods',
   ),
@@ -83,13 +97,18 @@ const fileSchema = z.strictObject({
 export type ComparisonSettings = z.output<typeof settingsSchema>
 type MethodFile = z.output<typeof methodSchema>
 
-/** One method: a raw config, whose seed is yet to be set. */
+/** How students are made of another method's model. */
+export type ComparedStudents = z.output<typeof distilled>
+
+/** One method: a raw config, whose seed is yet to be set; of students what their training changes in their teacher's. */
 export interface ComparedMethod {
   /** a name for folders */
   readonly name: string
   /** what tables call it */
   readonly label: string
   readonly raw: Readonly<Record<string, unknown>>
+  /** left out: it is trained on the data */
+  readonly distill?: ComparedStudents
   /** solvers of its samples; null: all */
   readonly solvers: readonly string[] | null
   /** where the config was read */
@@ -144,11 +163,31 @@ function listed({ path, raw }: { path: string; raw: Record<string, unknown> }) {
       name,
       label: method.label ?? name,
       solvers: method.solvers ?? null,
-      raw: methodConfig(file, method),
+      ...(method.distill
+        ? { raw: { train: method.train ?? {} }, distill: method.distill }
+        : { raw: methodConfig(file, method) }),
       path,
     }
   })
+  const issues = Object.keys(file.methods).flatMap((name, i, names) =>
+    studentIssues(name, file.methods, names.slice(0, i)),
+  )
+  if (issues.length) throw failure(path, issues)
   return { settings: file.compare, methods }
+}
+
+/** What is wrong with students as a method. */
+function studentIssues(name: string, methods: Record<string, MethodFile>, above: readonly string[]): string[] {
+  const { distill, ...method } = methods[name]
+  if (!distill) return []
+  const issues = (['model', 'flow', 'ode'] as const)
+    .filter((section) => method[section] !== undefined)
+    .map((section) => `methods.${name}.${section} is not for students, who have their teacher's; only train is theirs.`)
+  if (!above.includes(distill.from)) {
+    const teachers = above.length > 0 ? `one of the methods above it (${above.join(', ')})` : 'a method above it'
+    issues.push(`methods.${name}.distill.from must be ${teachers}, but is '${distill.from}'.`)
+  }
+  return issues
 }
 
 /** The file's own sections with what a method says, key by key. */
@@ -175,16 +214,21 @@ function checkSettings({ aa, seeds }: ComparisonSettings, methods: readonly Comp
     const names = methods.map(({ name }) => name).join(', ')
     throw failure(path, [`compare.aa must be one of the methods (${names}), but is '${aa}'.`])
   }
+  if (methods.find(({ name }) => name === aa)?.distill) {
+    throw failure(path, [`compare.aa must be a method that is trained on the data, but ${aa} has a teacher.`])
+  }
   if (new Set(seeds).size < seeds.length) throw failure(path, ['compare.seeds names a seed twice.'])
 }
 
-/** The config of a method with a seed. Throws ConfigError, named by its method. */
+/** The config of a method that is trained on the data, with a seed. Throws ConfigError, named by its method. */
 export function resolveMethod({ name, raw, path }: ComparedMethod, seed: number): ResolvedConfig {
   return resolveConfig({ ...raw, seed }, `${path}, ${name}`)
 }
 
 function checkSameData(methods: readonly ComparedMethod[]): void {
-  const [first, ...others] = methods.map((method) => ({ method, data: dataOf(method) }))
+  const [first, ...others] = methods
+    .filter(({ distill }) => !distill)
+    .map((method) => ({ method, data: dataOf(method) }))
   const other = others.find(({ data }) => data !== first.data)
   if (other) {
     throw new ConfigError(

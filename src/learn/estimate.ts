@@ -104,7 +104,7 @@ export function estimateTraining(
   return {
     parameters: field.parameterCount,
     rowFlops: field.rowFlops,
-    stepFlops: field.stepFlops(settings.batch),
+    stepFlops: field.stepFlops(settings.batch) + (task.passes ?? 0) * settings.batch * field.rowFlops,
     memory: {
       optimizer,
       pool: poolBytes,

@@ -46,6 +46,8 @@ export interface Task {
   readonly readsSpan?: boolean
   /** how many of a teacher's stages it reads the velocities of; default 0 */
   readonly readsTeacher?: number
+  /** forward passes of a row, of the network or a like one, beside those of the regression; default 0 */
+  readonly passes?: number
   /** Adds the operations of one step: draws a batch and regresses on it. */
   addStep(builder: ProgramBuilder, on: StepContext): void
 }

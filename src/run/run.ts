@@ -6,6 +6,7 @@
  * over by name.
  */
 
+import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import {
   type CheckpointContent,
@@ -423,4 +424,13 @@ async function readPool({ folder, manifest, field: { dimension: D } }: Run): Pro
   const rows = file.tensors.get('pool')?.shape[0] ?? 0
   const left = takeFloat32(file, 'pool', [rows, D])
   return file.tensors.has('right') ? { left, right: takeFloat32(file, 'right', [rows, D]) } : { left }
+}
+
+/** What a teacher is: its parameters and its config. */
+export function teacherSha256({ manifest }: Pick<Run, 'manifest'>): string {
+  const hash = createHash('sha256')
+  const parameters = manifest.files.filter(({ name }) => name.startsWith('subflow-'))
+  for (const { name, sha256 } of parameters.sort((a, b) => a.name.localeCompare(b.name)))
+    hash.update(`${name} ${sha256}`)
+  return hash.digest('hex')
 }

@@ -154,3 +154,87 @@ describe('lfm compare', () => {
     writeFileSync(join(work, 'compare.yaml'), FILE)
   })
 })
+
+describe('lfm compare with students', () => {
+  const STUDENTS = `
+data: { kind: csv, path: points.csv, validation: 60, test: 60 }
+model: { hidden: [16, 16], activation: silu }
+train: { batch: 64, steps: 20, lr: 0.005, checkpointEvery: 10 }
+ode: { evaluate: { steps: 4 } }
+device: ${engine}
+compare: { seeds: [1], evaluations: [1, 2, 4], samples: 60, blocks: [width] }
+methods:
+  wild: { flow: { recipe: plain, gammas: [null] }, train: { lr: 1.0e+30 } }
+  plain: { flow: { recipe: plain, interpolant: arc, gammas: [null] } }
+  tame: { distill: { from: wild, kind: terminal, into: 1 } }
+  maps: { distill: { from: plain, kind: terminal, into: 2 }, train: { steps: 20, checkpointEvery: 5 } }
+  any: { distill: { from: plain, kind: any-step, into: 2 } }
+  straight: { distill: { from: plain, kind: reflow, into: 2 } }
+`
+  const students = (more: string[]) => lfm(['compare', 'students.yaml', ...more], { cwd: work })
+  let all: Comparison
+  beforeAll(async () => {
+    writeFileSync(join(work, 'students.yaml'), STUDENTS)
+    all = json<Comparison>(await students(['--out', 'taught', '--json']))
+  })
+
+  it('has rows for them, whose samples take the evaluations that they can', () => {
+    const [{ methods }] = all.blocks
+    const [, plain, , maps, any, straight] = methods
+    const taken = ({ points }: typeof plain) => points.map(({ best }) => best && [best.way, best.evaluations])
+    expect(taken(maps)).toEqual([null, ['maps', 2], ['maps', 2]])
+    expect(taken(any)).toEqual([1, 2, 4].map((evaluations) => ['jumps', evaluations]))
+    expect(taken(straight)[0]).toBeNull()
+    expect(taken(straight)[1]![1]).toBe(2)
+    expect(maps).toMatchObject({
+      student: { from: 'plain', kind: 'terminal', into: 2 },
+      jumps: 2,
+      steps: 40,
+      samplesSeen: 2560,
+      nll: null,
+      parameters: { networks: 2 },
+    })
+    expect(any).toMatchObject({ jumps: 'any', parameters: { networks: 1 } })
+    // a second time is a column of the first layer
+    expect(any.parameters.each).toBe(plain.parameters.each + 16)
+    expect([straight.nll!.n, straight.jumps, plain.student]).toEqual([1, null, null])
+    // of a step of the kind terminal: the network with its tangent and the teacher's velocity too
+    expect(maps.teraflop.training).toBeGreaterThan(1.5 * (plain.teraflop.training * 2))
+    const table = readText(work, 'taught', 'compare.md')
+    expect(table).toMatch(/\| method \| learnt from \| evaluations of a sample \|/)
+    expect(table).toMatch(/\| maps \| plain: terminal, 2 \| 2 \| /)
+    expect(table).toMatch(/\| any \| plain: any-step, 2 \| any number \| /)
+    expect(table).toMatch(/\| plain \| the data \| by its solver \| /)
+  })
+
+  it('says why there are none of a teacher that diverged', () => {
+    const { failures } = all.blocks[0].methods[2]
+    expect(failures.map(({ message }) => message)).toEqual([
+      'The teacher, wild-seed-1, was not trained to its end, so there are no students of it.',
+    ])
+  })
+
+  it('goes on with one that was interrupted, to the same numbers, and refuses those of another teacher', async () => {
+    const first = start(['compare', 'students.yaml', '--out', 'cut-taught'], { cwd: work })
+    await untilCheckpoint(
+      first,
+      join(work, 'cut-taught', 'maps-seed-1'),
+      ({ subFlow, step }) => subFlow > 1 || step >= 5,
+    )
+    first.child.kill('SIGINT')
+    await first.ended
+    const again = json<Comparison>(await students(['--out', 'cut-taught', '--json']))
+    // a block of states that was made twice was paid for twice
+    const pushless = (comparison: Comparison) => {
+      const { blocks, ...rest } = timeless(comparison)
+      const methods = blocks[0].methods.map(({ teraflop, ...method }) => ({ ...method, training: teraflop.training }))
+      return { ...rest, methods }
+    }
+    expect(pushless(again)).toEqual(pushless(all))
+    writeFileSync(
+      join(work, 'students.yaml'),
+      STUDENTS.replace('interpolant: arc, gammas', 'interpolant: linear, gammas'),
+    )
+    expect((await students(['--out', 'taught'])).stderr).toContain('was made with other settings of plain')
+  })
+})

@@ -134,6 +134,70 @@ describe('the plan', () => {
     )
   })
 
+  const STUDENTS = `${METHODS}
+  maps: { distill: { from: local, kind: terminal, into: 2 }, train: { steps: 3 } }
+  flows: { label: Straight, distill: { from: plain, kind: reflow, into: 2, evaluations: 8 } }
+  again: { distill: { from: flows, kind: pairs, into: 1 } }
+`
+
+  it('has students of each row of their teacher, with what a method says of their training', async () => {
+    const { rows, parameters } = await plan(STUDENTS)
+    const found = rows.filter(({ teacher }) => teacher)
+    expect(found.map(({ id, blocks, teacher }) => [id, blocks.join(), teacher!.id])).toEqual(
+      [1, 2].flatMap((seed) => [
+        [`maps-seed-${seed}`, 'width', `local-seed-${seed}`],
+        [`maps-fitted-seed-${seed}`, 'parameters', `local-fitted-seed-${seed}`],
+        [`flows-seed-${seed}`, 'width,parameters', `plain-seed-${seed}`],
+        [`again-seed-${seed}`, 'width,parameters', `flows-seed-${seed}`],
+      ]),
+    )
+    const [maps, fitted, flows, again] = found.map(({ config }) => config)
+    expect(maps.train).toMatchObject({ steps: [3, 3], batch: 100 })
+    expect(fitted.model).toEqual(rows.find(({ id }) => id === 'local-fitted-seed-1')!.config.model)
+    expect(flows.distill).toMatchObject({ kind: 'reflow', solver: { evaluations: 8 } })
+    expect(again.distill).toMatchObject({ kind: 'pairs', teacher: { kind: 'reflow', into: 2 } })
+    expect(found.map(({ config: { seed } }) => seed)).toEqual([1, 1, 1, 1, 2, 2, 2, 2])
+    // students have no say in how wide networks may be
+    expect(parameters).toBe((await plan()).parameters)
+    const other = await plan(STUDENTS.replace('steps: 5', 'steps: 6'))
+    const same = other.rows.map((row, i) => trainedWith(row) === trainedWith(rows[i]))
+    expect(rows.filter((_, i) => !same[i]).map(({ method }) => method.name)).toEqual(
+      [1, 2].flatMap(() => ['local', 'local', 'maps', 'maps']),
+    )
+  })
+
+  it('leaves students to the job of their teacher', async () => {
+    const { rows } = await plan(STUDENTS)
+    const jobs = [1, 2, 3].map((job) => rowsOfJob(rows, [job, 3]))
+    expect(jobs.flat().length).toBe(rows.length)
+    for (const job of jobs) {
+      for (const row of job) if (row.teacher) expect(job.indexOf(row.teacher)).toBeLessThan(job.indexOf(row))
+    }
+  })
+
+  it.each([
+    [
+      'from: local',
+      'from: again',
+      /methods\.maps\.distill\.from must be one of the methods above it \(local, plain\), but is 'again'\./,
+    ],
+    [
+      'train: { steps: 3 } }',
+      'flow: { gammas: [null] } }',
+      /methods\.maps\.flow is not for students, who have their teacher's; only train is theirs\./,
+    ],
+    ['into: 2 }, train', 'into: 0 }, train', /methods\.maps\.distill\.into must be a whole number from 1/],
+    ['kind: terminal', 'kind: lagrange', /methods\.maps\.distill\.kind must be/],
+    ['aa: plain', 'aa: maps', /compare\.aa must be a method that is trained on the data, but maps has a teacher\./],
+    [
+      'from: flows, kind: pairs',
+      'from: maps, kind: pairs',
+      /again: distill\.kind pairs learns from states inside a flow, but the teacher is a student of the kind terminal/,
+    ],
+  ])('refuses students with %s changed to %s', async (from, to, message) => {
+    await expect(plan(STUDENTS.replace(from, to))).rejects.toThrow(message)
+  })
+
   it('parts rows among jobs, each in one', async () => {
     const { rows } = await plan()
     const parts = [1, 2, 3].map((job) => rowsOfJob(rows, [job, 3]).map(({ id }) => id))

@@ -27,6 +27,8 @@ export function meanFlow(settings: FlowMatching): Task {
   const velocity = flowMatching(settings)
   return {
     readsRight: velocity.readsRight,
+    // the network with its tangent
+    passes: 2,
     tables: {
       ...velocity.tables,
       // s/t by a uniform number

@@ -57,6 +57,8 @@ export function terminalVelocity({ parts, time, fromNoise }: TerminalPiece): Tas
     }
   return {
     readsRight: false,
+    // the network with its tangent, and the teacher's stages
+    passes: 2 + parts.length,
     readsTeacher: 1 + Math.max(...parts.map(({ stage }) => stage)),
     tables: {
       ends: Float32Array.of(...(fromNoise ? [0, 1, 0, 0, 0, 1, 0, 0] : [1, 0, 0, 0, 1, 0, 0, 0])),

@@ -6,6 +6,7 @@
 
 import type { BlockName, ComparedMethods } from '../../config/index.js'
 import { ConfigError } from '../../errors.js'
+import { stagesOf } from '../../recipes/settings.js'
 import { spreadOf } from '../quality.js'
 import type { ComparisonPlan, PlannedRow } from './plan.js'
 import { checkRow, type RowResult, type RowSamples, readRow } from './row.js'
@@ -32,6 +33,10 @@ export interface GatheredPoint {
 export interface GatheredMethod {
   readonly name: string
   readonly label: string
+  /** what students learnt from, and how; null: the data */
+  readonly student: { readonly from: string; readonly kind: string; readonly into: number } | null
+  /** evaluations of a sample of a model that is no flow; null: a solver's */
+  readonly jumps: number | 'any' | null
   readonly seeds: readonly number[]
   readonly failures: readonly { readonly row: string; readonly seed: number; readonly message: string }[]
   readonly parameters: { readonly each: number; readonly networks: number; readonly all: number }
@@ -141,6 +146,8 @@ function gathered(name: string, label: string, made: readonly Made[], evaluation
   return {
     name,
     label,
+    student: studentOf(made[0].row),
+    jumps: jumpsOf(made[0].row),
     seeds: made.map(({ row }) => row.seed),
     failures: made.flatMap(({ row: { id, seed }, result: { failed } }) =>
       failed === null ? [] : [{ row: id, seed, message: failed }],
@@ -156,6 +163,14 @@ function gathered(name: string, label: string, made: readonly Made[], evaluation
     points: evaluations.map((allowed) => ({ allowed, best: bestOf(endedRows, allowed) })),
   }
 }
+
+function jumpsOf({ config }: PlannedRow): GatheredMethod['jumps'] {
+  const [{ jump }, ...others] = stagesOf(config)
+  return !jump ? null : jump.kind === 'average' ? 'any' : others.length + 1
+}
+
+const studentOf = ({ teacher, config: { distill } }: PlannedRow): GatheredMethod['student'] =>
+  teacher && distill ? { from: teacher.method.label, kind: distill.kind, into: distill.into } : null
 
 /** Of the ways whose samples are finite under every seed, the one that is nearest to the validation part in the mean. */
 function bestOf(ended: readonly Made[], allowed: number): GatheredPoint['best'] {

@@ -1,6 +1,7 @@
 /**
  * The rows of a comparison: a method in a block under a seed, each a run in a folder of its own. A method whose network is the
- * same in both blocks has one run for them. Rows are in the order in which they are made: the first seed of everything first.
+ * same in both blocks has one run for them. Rows are in the order in which they are made: the first seed of everything first, and
+ * teachers before their students, who have a row for each of their teacher's.
  */
 
 import {
@@ -8,8 +9,10 @@ import {
   type ComparedMethod,
   type ComparedMethods,
   type ResolvedConfig,
+  resolveConfig,
   resolveMethod,
 } from '../../config/index.js'
+import { type DistillRequest, studentOptions } from '../distilling.js'
 import { fittedKeys, networksOf, parametersOf } from './widths.js'
 
 export interface PlannedRow {
@@ -22,6 +25,8 @@ export interface PlannedRow {
   readonly seed: number
   readonly raw: Readonly<Record<string, unknown>>
   readonly config: ResolvedConfig
+  /** the row whose model these are students of; left out: it is trained on the data */
+  readonly teacher?: PlannedRow
 }
 
 export interface ComparisonPlan {
@@ -33,14 +38,15 @@ export interface ComparisonPlan {
 /** Throws ConfigError where a method's config is wrong, does not fit the rows, or cannot be made small enough. */
 export function planComparison({ settings, methods }: ComparedMethods, rowShape: readonly number[]): ComparisonPlan {
   const [seed] = settings.seeds
-  const sizes = methods.map((method) => {
+  const trained = methods.filter(({ distill }) => !distill)
+  const sizes = trained.map((method) => {
     const config = resolveMethod(method, seed)
-    return networksOf(config) * parametersOf(config.model, rowShape)
+    return networksOf(config) * parametersOf(config, rowShape)
   })
   const second = settings.blocks.includes('parameters')
   const parameters = second ? (settings.parameters ?? Math.min(...sizes)) : null
   const shrunk = methods.map((method): ComparedMethod => {
-    if (parameters === null) return method
+    if (parameters === null || method.distill) return method
     const config = resolveMethod(method, seed)
     const { model } = method.raw as { model?: object }
     return {
@@ -48,9 +54,13 @@ export function planComparison({ settings, methods }: ComparedMethods, rowShape:
       raw: { ...method.raw, model: { ...model, ...fittedKeys(method.name, config, rowShape, parameters) } },
     }
   })
-  const rows = settings.seeds.flatMap((seed) =>
-    methods.flatMap((method, i) => rowsOf(settings.blocks, method, shrunk[i], seed)),
-  )
+  const rows = settings.seeds.flatMap((seed) => {
+    const made: PlannedRow[] = []
+    methods.forEach((method, i) => {
+      made.push(...(method.distill ? studentRows(method, made) : rowsOf(settings.blocks, method, shrunk[i], seed)))
+    })
+    return made
+  })
   const again = methods.find(({ name }) => name === settings.aa)
   if (again) rows.push(...otherSeeds(settings.seeds).map((seed) => aaRow(again, seed)))
   return { rows, parameters }
@@ -88,6 +98,25 @@ const rowOf = (name: string, method: ComparedMethod, blocks: readonly BlockName[
   config: resolveMethod(method, seed),
 })
 
-/** The rows of job I of N, as `--job I/N` asks for them: every N-th. */
-export const rowsOfJob = (rows: readonly PlannedRow[], [job, jobs]: readonly [number, number]): PlannedRow[] =>
-  rows.filter((_, i) => i % jobs === job - 1)
+/** Students of each row of their teacher. @param made rows of the same seed */
+function studentRows(method: ComparedMethod, made: readonly PlannedRow[]): PlannedRow[] {
+  const { from, ...request } = method.distill!
+  const teachers = made.filter((row) => row.method.name === from)
+  return teachers.map((teacher) => {
+    const train = method.raw.train as DistillRequest['train']
+    const raw = studentOptions({ raw: teacher.raw, options: teacher.config }, { ...request, train })
+    const config = resolveConfig(raw, `${method.path}, ${method.name}`)
+    const fitted = !teacher.blocks.includes('width') ? '-fitted' : ''
+    const { blocks, seed } = teacher
+    return { id: `${method.name}${fitted}-seed-${seed}`, method, aa: false, blocks, seed, raw, config, teacher }
+  })
+}
+
+/** The row that is trained on the data, of which others are students. */
+const rootOf = (row: PlannedRow): PlannedRow => (row.teacher ? rootOf(row.teacher) : row)
+
+/** The rows of job I of N, as `--job I/N` asks for them: every N-th that is trained on the data, with its students. */
+export function rowsOfJob(rows: readonly PlannedRow[], [job, jobs]: readonly [number, number]): PlannedRow[] {
+  const roots = rows.filter(({ teacher }) => !teacher)
+  return rows.filter((row) => roots.indexOf(rootOf(row)) % jobs === job - 1)
+}

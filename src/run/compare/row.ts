@@ -15,10 +15,11 @@ import { type Device, mergeVariants } from '../../device/device.js'
 import { CheckpointError, TrainingError } from '../../errors.js'
 import { writeFileAtomic } from '../../files/atomic.js'
 import { reasonOf } from '../../files/reasons.js'
-import { networkFor } from '../../networks/registry.js'
 import { harder } from '../../ode/solver.js'
 import type { RecipeState } from '../../recipes/recipe.js'
 import type { Progress } from '../../recipes/run-recipe.js'
+import { modelNetwork } from '../../recipes/settings.js'
+import type { FlowContents } from '../flow-contents.js'
 import { LocalFlow } from '../local-flow.js'
 import type { Quality } from '../quality.js'
 import { LossLog, rowsSha256, ValidationLog } from '../recording.js'
@@ -31,8 +32,9 @@ import {
   readFlow,
   readState,
   type Timings,
+  teacherSha256,
 } from '../run.js'
-import { trainFlow } from '../training.js'
+import { distillFlow, estimateRun, type TrainFlowHooks, trainFlow } from '../training.js'
 import type { PlannedRow } from './plan.js'
 import { waysOf, waysThrough } from './ways.js'
 import { networksOf } from './widths.js'
@@ -101,8 +103,8 @@ const CHECKED_ROWS = 1000
 const digest = (value: unknown): string => createHash('sha256').update(JSON.stringify(value)).digest('hex').slice(0, 16)
 
 /** What a row's training depends on. */
-export function trainedWith({ config }: PlannedRow): string {
-  const { data, model, flow, train, ode, seed } = config
+export function trainedWith({ config, teacher }: PlannedRow): string {
+  const { data, model, flow, train, ode, seed, distill } = config
   const { validateEvery, patience, objective, ...own } = train
   const stops = patience > 0 ? { validateEvery, patience } : {}
   return digest({
@@ -113,6 +115,7 @@ export function trainedWith({ config }: PlannedRow): string {
     train: { ...own, ...stops, checkpointEvery: 0, logEvery: 0, ...(objective !== 'flow-matching' && { objective }) },
     push: ode.push,
     seed,
+    ...(teacher && { distill, teacher: trainedWith(teacher) }),
   })
 }
 
@@ -186,7 +189,8 @@ export async function makeRow(row: PlannedRow, context: RowContext): Promise<Row
 async function trainAndMeasure(row: PlannedRow, folder: string, context: RowContext): Promise<RowResult> {
   const { config } = row
   const { device, data, quality, settings, signal } = context
-  const network = networkFor(config.model, data.train.shape.slice(1))
+  const network = modelNetwork(config, data.train.shape.slice(1))
+  const { stepFlops } = estimateRun(network, config, { count: data.train.shape[0], pixels: false }, null)
   const steps = config.train.steps.reduce((sum, count) => sum + count, 0)
   const { info } = device
   const known = {
@@ -202,7 +206,7 @@ async function trainAndMeasure(row: PlannedRow, folder: string, context: RowCont
   }
   const costs = (timings: Timings) => ({
     teraflop: {
-      training: (timings.stepsTaken * network.stepFlops(config.train.batch)) / 1e12,
+      training: (timings.stepsTaken * stepFlops) / 1e12,
       push: (timings.pushRowEvaluations * network.rowFlops) / 1e12,
     },
     seconds: { training: timings.seconds, push: timings.pushSeconds },
@@ -249,6 +253,13 @@ class RowSession {
     const start = run && (await readState(run))
     this.timings = start?.timings ?? noTimings
     if (run && manifest.progress.phase === 'done') return new LocalFlow(await readFlow(run), device)
+    const teacher = row.teacher && (await this.teacherOf(row.teacher))
+    if (run && teacher && run.extra.teacherSha256 !== teacher.sha256) {
+      throw new CheckpointError(
+        `${folder} was distilled from another model than there is now in ${join(context.folder, row.teacher!.id)}. Remove it, or ` +
+          'compare into another folder.',
+      )
+    }
     const [, ...rowShape] = data.train.shape
     const identity: RunIdentity = {
       created: manifest?.created ?? new Date().toISOString(),
@@ -260,14 +271,15 @@ class RowSession {
       columns: data.columns,
       configPath: method.path,
       dataSha256,
+      teacherSha256: teacher?.sha256 ?? null,
       device: device.info,
     }
-    const writer = new RunWriter(folder, identity, networkFor(config.model, rowShape), manifest)
+    const writer = new RunWriter(folder, identity, modelNetwork(config, rowShape), manifest)
     const log = new LossLog(config.train.steps, start?.losses)
     const validation = new ValidationLog(config.train.steps.length, start?.validation)
     const before = this.timings
     const variants = start?.variants ?? {}
-    const { parts } = await trainFlow(device, data.train, data.scaler, config, raw, {
+    const hooks: TrainFlowHooks = {
       signal,
       flips: data.flips,
       rowKind: data.rowKind,
@@ -288,8 +300,21 @@ class RowSession {
           variants: chosen,
         })
       },
-    })
+    }
+    const { parts } = teacher
+      ? await distillFlow(device, teacher.contents, config, raw, hooks)
+      : await trainFlow(device, data.train, data.scaler, config, raw, hooks)
     return new LocalFlow(parts, device)
+  }
+
+  /** Throws TrainingError where the teacher has not been trained to its end. */
+  private async teacherOf({ id }: PlannedRow): Promise<{ contents: FlowContents; sha256: string }> {
+    const path = join(this.context.folder, id)
+    const run = await openRun(path)
+    if (run.manifest.progress.phase !== 'done') {
+      throw new TrainingError(`The teacher, ${id}, was not trained to its end, so there are no students of it.`)
+    }
+    return { contents: await readFlow(run), sha256: teacherSha256(run) }
   }
 }
 
@@ -306,7 +331,7 @@ async function likelihoodOf(
   { trace, probes, ...solver }: ResolvedConfig['ode']['evaluate'],
   { data, settings, signal, onMeasure }: RowContext,
 ): Promise<RowLikelihood | null> {
-  if (data.rowKind === 'pictures' || settings.likelihood === 0) return null
+  if (data.rowKind === 'pictures' || settings.likelihood === 0 || !flow.isFlow) return null
   onMeasure?.('likelihood')
   const test = data.test!
   const n = Math.min(settings.likelihood, test.shape[0])
@@ -340,6 +365,7 @@ async function samplesOf(flow: LocalFlow, { method }: PlannedRow, context: RowCo
   const { quality, settings, signal, onMeasure } = context
   const ways = waysOf(method.solvers)
   const found: RowSamples[] = []
+  if (!flow.isFlow) return jumpsOf(flow, context)
   for (const allowed of settings.evaluations) {
     for (const way of waysThrough(flow, ways, allowed)) {
       signal?.throwIfAborted()
@@ -349,6 +375,27 @@ async function samplesOf(flow: LocalFlow, { method }: PlannedRow, context: RowCo
       const { validation = null, test = null } = await quality.distances(samples)
       found.push({ way: way.name, allowed, evaluations: flow.evaluations!.mean, validation, test })
     }
+  }
+  return found
+}
+
+/** Samples of a model that is no flow: an average velocity takes all evaluations that are allowed, maps one each. */
+async function jumpsOf(flow: LocalFlow, { quality, settings, signal, onMeasure }: RowContext): Promise<RowSamples[]> {
+  const any = flow.stages[0].jump!.kind === 'average'
+  const found: RowSamples[] = []
+  for (const allowed of settings.evaluations) {
+    const evaluations = any ? allowed : flow.stages.length
+    if (evaluations > allowed) continue
+    const known = found.find((one) => one.evaluations === evaluations)
+    if (known) {
+      found.push({ ...known, allowed })
+      continue
+    }
+    signal?.throwIfAborted()
+    onMeasure?.(`${evaluations} evaluations`)
+    const samples = await flow.sample(quality.samples, { evaluations, signal })
+    const { validation = null, test = null } = await quality.distances(samples)
+    found.push({ way: any ? 'jumps' : 'maps', allowed, evaluations, validation, test })
   }
   return found
 }

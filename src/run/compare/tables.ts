@@ -29,11 +29,18 @@ export const blockTitle = ({ name }: Pick<GatheredBlock, 'name'>, parameters: nu
 const likelihoodName = (methods: readonly GatheredMethod[]): 'KL' | 'NLL' | null =>
   methods.some(({ kl }) => kl) ? 'KL' : methods.some(({ nll }) => nll) ? 'NLL' : null
 
+const learntFrom = ({ student, jumps }: GatheredMethod): [string, string] => [
+  student ? `${student.from}: ${student.kind}, ${student.into}` : 'the data',
+  jumps === null ? 'by its solver' : jumps === 'any' ? 'any number' : String(jumps),
+]
+
 /** What methods are, what they cost, and their likelihood. */
 export function costTable({ methods }: GatheredBlock): Table {
   const likelihood = likelihoodName(methods)
+  const students = methods.some(({ student }) => student)
   const head = [
     'method',
+    ...(students ? ['learnt from', 'evaluations of a sample'] : []),
     'parameters each, in all',
     'steps',
     'samples seen',
@@ -45,6 +52,7 @@ export function costTable({ methods }: GatheredBlock): Table {
     head,
     rows: methods.map((method) => [
       method.label,
+      ...(students ? learntFrom(method) : []),
       `${grouped(method.parameters.each)}, ${grouped(method.parameters.all)}`,
       grouped(method.steps),
       grouped(method.samplesSeen),

@@ -2,15 +2,17 @@
 
 import type { ResolvedConfig } from '../../config/index.js'
 import { ConfigError } from '../../errors.js'
-import { type Model, networkFor, resizedKeys, sizeOf } from '../../networks/registry.js'
-import { recipeOf, recipeSettings } from '../../recipes/settings.js'
+import { type Model, resizedKeys, sizeOf } from '../../networks/registry.js'
+import { modelNetwork, recipeOf, recipeSettings } from '../../recipes/settings.js'
 
 /** Networks that a method's model has: those that are kept, not those that only led to them. */
 export const networksOf = (config: ResolvedConfig): number =>
   recipeOf(config).plan(recipeSettings(config)).stages.length
 
-export const parametersOf = (model: Model, rowShape: readonly number[]): number =>
-  networkFor(model, rowShape).parameterCount
+export const parametersOf = (
+  config: Pick<ResolvedConfig, 'model' | 'distill' | 'train'>,
+  rowShape: readonly number[],
+): number => modelNetwork(config, rowShape).parameterCount
 
 /** Sizes are looked for up to so many times the configured one. */
 const LARGEST = 16
@@ -27,7 +29,7 @@ export function fittedKeys(name: string, config: ResolvedConfig, rowShape: reado
   let least = Number.POSITIVE_INFINITY
   for (let size = 1; size <= LARGEST * sizeOf(model); size++) {
     const keys = resizedKeys(model, size)
-    const parameters = parametersIfValid({ ...model, ...keys } as Model, rowShape)
+    const parameters = parametersIfValid({ ...config, model: { ...model, ...keys } as Model }, rowShape)
     if (parameters === null) continue
     least = Math.min(least, networks * parameters)
     if (networks * parameters > most) break
@@ -41,9 +43,9 @@ export function fittedKeys(name: string, config: ResolvedConfig, rowShape: reado
 }
 
 /** Null for a size that networks of this kind cannot have: a UNet's channels must be whole groups. */
-function parametersIfValid(model: Model, rowShape: readonly number[]): number | null {
+function parametersIfValid(config: ResolvedConfig, rowShape: readonly number[]): number | null {
   try {
-    return parametersOf(model, rowShape)
+    return parametersOf(config, rowShape)
   } catch (error) {
     if (error instanceof ConfigError) return null
     throw error
