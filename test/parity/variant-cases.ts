@@ -29,6 +29,7 @@ const labels: Readonly<Record<'any' | 'quads' | 'thin' | 'dots' | 'narrow' | 'de
 const kindOf = (variant: string): readonly (keyof typeof labels)[] => {
   if (variant in halfVariants) return ['any', 'quads']
   if (/^(tile|lanes)/.test(variant)) return ['quads', 'dense']
+  if (variant === 'quads8') return ['quads']
   if (variant === 'thin' || variant === 'dots' || variant === 'narrow') return [variant]
   return variant === 'storage' ? ['any', 'dense'] : ['any']
 }

@@ -72,6 +72,12 @@ describe('choices of variants', () => {
   })
 })
 
+test('a processor with four lanes, as SwiftShader has, takes the core without loops over an invocation’s rows', () => {
+  expect(chooseVariant(forward(64, 32), { ...target, lanes: 4 })).toBe('quads8')
+  expect(chooseVariant(forward(64, 32), target)).toBe('lanes16')
+  expect(chooseVariant(forward(64, 30), { ...target, lanes: 4 })).toBe('subgroup16')
+})
+
 describe('the operation that is measured', () => {
   const shapes = (operation: Operation): Record<string, readonly number[]> =>
     Object.fromEntries(Object.entries(operation.operands).map(([key, tensor]) => [key, tensor!.shape]))

@@ -95,6 +95,15 @@ export const variants: Readonly<Record<string, Row>> = {
   tile128: tile(16, 2, 16),
   lanes16: lanes(16),
   lanes32: lanes(32),
+  quads8: (lanes) => ({
+    product: 'quads',
+    elements: 'wide',
+    tile: [8, 4 * lanes],
+    constants: { LANES: lanes },
+    workgroupBytes: 0,
+    subgroups: true,
+    fits: (shape) => lanes % 4 === 0 && isWide(shape),
+  }),
   subgroup16: subgroup(16, 4),
   subgroup32: subgroup(32, 4),
   storage: () => ({
@@ -200,5 +209,7 @@ function suggestVariant(shape: ProductShape, { software, lanes }: AdapterTarget)
   if (columns <= FEW) return variants.dots(lanes).fits(shape) ? 'dots' : 'narrow'
   if (!software) return `${isWide(shape) ? 'tile' : 'workgroup'}${columns <= 32 ? 32 : 64}`
   if (lanes === 0) return 'storage'
+  // SwiftShader, whose compiler leaves loops and arrays as they are; llvmpipe has eight lanes or more on x64
+  if (lanes === 4 && variants.quads8(lanes).fits(shape)) return 'quads8'
   return variants.lanes16(lanes).fits(shape) ? 'lanes16' : 'subgroup16'
 }
