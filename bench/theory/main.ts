@@ -117,7 +117,7 @@ type Results = Awaited<ReturnType<typeof measure>>
 
 const { values } = parseArgs({ options: { draw: { type: 'boolean' } } })
 const path = fileURLToPath(new URL('../results/theory.json', import.meta.url))
-if (!values.draw) writeFileSync(path, `${JSON.stringify(await measure(), null, 1)}\n`)
+if (!values.draw) writeFileSync(path, `${JSON.stringify(await measure(), null, 2)}\n`)
 const results: Results = JSON.parse(readFileSync(path, 'utf8'))
 
 const image = (name: string): string => fileURLToPath(new URL(`../../docs/images/theory-${name}.png`, import.meta.url))
