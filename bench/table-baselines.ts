@@ -28,6 +28,7 @@ const works: [string, () => unknown][] = [
   ['columnShapes', () => tables.columnShapes(heldOut, synthetic)],
   ['pairTrends', () => tables.pairTrends(heldOut, synthetic)],
   ['missingValues', () => tables.missingValues(heldOut, synthetic)],
+  ['missingTrends', () => tables.missingTrends(heldOut, synthetic)],
   ['rangeCoverage', () => tables.rangeCoverage(heldOut, synthetic)],
   ['categoryCoverage', () => tables.categoryCoverage(heldOut, synthetic)],
   ...learners.map((learner): [string, () => unknown] => [

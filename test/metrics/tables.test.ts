@@ -100,6 +100,30 @@ describe('pairs', () => {
   })
 })
 
+test('what is missing hangs on other columns, or does not', () => {
+  const other = [1, 2, 3, 4]
+  const real = table(numbers('n', [1, 1, NaN, NaN]), numbers('other', other), categories('c', ['a', 'a', 'b', 'b']))
+  // missing where `other` is small, and at random
+  const turned = table(numbers('n', [NaN, NaN, 1, 1]), numbers('other', other), categories('c', ['a', 'a', 'b', 'b']))
+  const { score, pairs } = tables.missingTrends(real, turned)
+  const rho = 2 / Math.sqrt(5)
+  expect(pairs.map(({ first, second }) => [first, second])).toEqual([
+    ['n', 'other'],
+    ['n', 'c'],
+  ])
+  expect(pairs[0].correlations?.real).toBeCloseTo(rho, 12)
+  expect(pairs[0].correlations?.synthetic).toBeCloseTo(-rho, 12)
+  expect(pairs[0].score).toBeCloseTo(1 - rho, 12)
+  expect(pairs[1].score).toBe(0)
+  expect(score).toBeCloseTo((1 - rho) / 2, 12)
+  expect(tables.missingTrends(real, real).score).toBe(1)
+  // nothing is missing that a table could be like
+  const whole = table(numbers('n', other), numbers('other', other))
+  expect(tables.missingTrends(whole, whole)).toEqual({ score: NaN, pairs: [] })
+  const hole = table(categories('c', ['a', null]), numbers('other', [0, 1]))
+  expect(tables.missingTrends(hole, hole).pairs[0].correlations?.real).toBeCloseTo(1, 12)
+})
+
 describe('scores', () => {
   test('the area under the curve is the share of pairs in order, ties by halves', () => {
     expect(areaUnderCurve([1, 2, 3, 4], [0, 0, 1, 1])).toBe(1)

@@ -11,7 +11,7 @@ import { closestRecords } from './closest.js'
 import { type ColumnFigure, categoryCoverage, columnShapes, missingValues, rangeCoverage } from './columns.js'
 import { detection } from './detection.js'
 import { learnerNames, learners } from './learners.js'
-import { type PairFigure, pairTrends } from './pairs.js'
+import { missingTrends, type PairFigure, pairTrends } from './pairs.js'
 import { predictiveSkill, type Skill } from './skill.js'
 
 /** What is measured, and on how many rows. */
@@ -52,6 +52,8 @@ export interface TableComparison {
   /** shapes of each column and trends of each pair, of the synthetic rows against the held-out ones */
   shapes: ColumnFigure
   trends: PairFigure
+  /** and of what is missing with other columns */
+  missing: PairFigure
   /** rows that were compared */
   rows: { training: number; heldOut: number; synthetic: number }
 }
@@ -115,6 +117,7 @@ export async function compareTables(
     figures,
     shapes: columnShapes(reference, synthetic),
     trends: pairTrends(reference, synthetic),
+    missing: missingTrends(reference, synthetic),
     rows: { training: training.rows, heldOut: heldOut.rows, synthetic: synthetic.rows },
   }
 }
@@ -136,6 +139,7 @@ function measures(table: Table, targets: readonly string[], seed: number): Measu
     scored('column shapes', columnShapes),
     scored('pair trends', pairTrends),
     scored('missing values', missingValues),
+    scored('missing trends', missingTrends),
     scored('range coverage', rangeCoverage),
     scored('category coverage', categoryCoverage),
     ...learnerNames.map(

@@ -21,6 +21,6 @@ export {
 export { type Detection, type DetectionOptions, detection } from './detection.js'
 export type { LearnerName } from './learners.js'
 export { fitLinear } from './linear.js'
-export { type PairFigure, pairTrends } from './pairs.js'
+export { missingTrends, type PairFigure, pairTrends } from './pairs.js'
 export type { Loss, Predictor } from './predictor.js'
 export { predictiveSkill, type Skill } from './skill.js'

@@ -4,15 +4,15 @@
  */
 
 import { isCategory, type NumberColumn, type Table, type TableColumn } from '../../data/tables/table.js'
-import { alignTables } from './align.js'
+import { alignTables, missingRows } from './align.js'
 import { mean, present } from './columns.js'
 
 /** Pair trends of a table: the mean over pairs, and each pair's own. */
 export interface PairFigure {
   /** mean over the pairs that have the figure; NaN where none has */
   score: number
-  /** every pair (first, second) with first before second in the real table's order */
-  pairs: { first: string; second: string; score: number }[]
+  /** pairs (first, second) in the real table's order; of two numbers with their correlations in both tables */
+  pairs: { first: string; second: string; score: number; correlations?: { real: number; synthetic: number } }[]
 }
 
 /** Bins of equal width over the real range that a number is cut to beside a category. */
@@ -20,33 +20,72 @@ const BINS = 10
 
 /**
  * Two columns of numbers or dates: 1 − |ρ − σ|/2 of Pearson's correlations over the rows that have both values
- * (CorrelationSimilarity); the pair is left out where the real table's correlation is not defined (a constant column, fewer than two rows), and a synthetic one
- * that is not defined counts as 0. Other pairs: 1 − total variation of the shares of all combinations (ContingencySimilarity),
+ * (CorrelationSimilarity); the pair is left out where the real table's correlation is not defined (a constant column, fewer than
+ * two rows), and a synthetic one that is not defined counts as 0. Other pairs: 1 − total variation of the shares of all combinations (ContingencySimilarity),
  * numbers cut to 10 bins of equal width over the real range, two bins beyond it, and missing as a level.
  *
  * @throws InvalidArgumentError for tables of other columns, DataError for infinite numbers
  */
 export function pairTrends(real: Table, synthetic: Table): PairFigure {
+  const sides = sidesOf(real, synthetic)
+  return figure(sides.flatMap((second, j) => sides.slice(0, j).map((first) => [first, second] as const)))
+}
+
+/**
+ * Whether what is missing hangs on other columns as it does in the real table: `pairTrends` of the indicator of each column with
+ * missing real values (1 where it is missing, else 0), as a number, with each other column. SDMetrics has no such figure.
+ *
+ * @throws InvalidArgumentError for tables of other columns, DataError for infinite numbers
+ */
+export function missingTrends(real: Table, synthetic: Table): PairFigure {
+  const sides = sidesOf(real, synthetic)
+  return figure(
+    sides
+      .filter((side) => missingRows(side.real) > 0)
+      .flatMap((side) => {
+        const indicator = sideOf(indicatorOf(side.real), indicatorOf(side.synthetic))
+        return sides.filter((other) => other !== side).map((other) => [indicator, other] as const)
+      }),
+  )
+}
+
+/** A column of both tables, with the cell of each row. */
+interface Side {
+  real: TableColumn
+  synthetic: TableColumn
+  cells: { real: Int32Array; synthetic: Int32Array }
+}
+
+function sidesOf(real: Table, synthetic: Table): Side[] {
   const tables = alignTables({ real, synthetic })
-  const [a, b] = [tables.real.columns, tables.synthetic.columns]
-  const cells = a.map((column, j) => {
-    const edges = isCategory(column) ? null : range(column)
-    return [cellsOf(column, edges), cellsOf(b[j], edges)]
-  })
-  const pairs: PairFigure['pairs'] = []
-  a.forEach((second, j) => {
-    for (let i = 0; i < j; i++) {
-      const first = a[i]
-      let score: number | null
-      if (isCategory(first) || isCategory(second)) {
-        score = 1 - contingency(cells[i][0], cells[j][0], cells[i][1], cells[j][1])
-      } else {
-        const rho = correlation(first.values, second.values)
-        const sigma = correlation((b[i] as NumberColumn).values, (b[j] as NumberColumn).values) ?? 0
-        score = rho === null ? null : 1 - Math.abs(rho - sigma) / 2
-      }
-      if (score !== null) pairs.push({ first: first.name, second: second.name, score })
+  return tables.real.columns.map((column, j) => sideOf(column, tables.synthetic.columns[j]))
+}
+
+function sideOf(real: TableColumn, synthetic: TableColumn): Side {
+  const edges = isCategory(real) ? null : range(real)
+  return { real, synthetic, cells: { real: cellsOf(real, edges), synthetic: cellsOf(synthetic, edges) } }
+}
+
+const indicatorOf = (column: TableColumn): NumberColumn => ({
+  name: column.name,
+  kind: 'number',
+  values: Float64Array.from(isCategory(column) ? column.codes : column.values, (value) =>
+    (isCategory(column) ? value < 0 : Number.isNaN(value)) ? 1 : 0,
+  ),
+})
+
+function figure(of: readonly (readonly [Side, Side])[]): PairFigure {
+  const pairs = of.flatMap(([first, second]): PairFigure['pairs'] => {
+    const names = { first: first.real.name, second: second.real.name }
+    if (isCategory(first.real) || isCategory(second.real)) {
+      const apart = contingency(first.cells.real, second.cells.real, first.cells.synthetic, second.cells.synthetic)
+      return [{ ...names, score: 1 - apart }]
     }
+    const rho = correlation(first.real.values, second.real.values)
+    if (rho === null) return []
+    const [a, b] = [first.synthetic as NumberColumn, second.synthetic as NumberColumn]
+    const sigma = correlation(a.values, b.values) ?? 0
+    return [{ ...names, score: 1 - Math.abs(rho - sigma) / 2, correlations: { real: rho, synthetic: sigma } }]
   })
   return { score: mean(pairs.map((pair) => pair.score)), pairs }
 }
