@@ -5,6 +5,7 @@
  */
 import { escapeHtml, figure, grid, page, table, tile } from './page.js'
 import { chainLabel } from './points.js'
+import { mixedTable, type ReportTable } from './report-table.js'
 import { formatNumber } from './theme.js'
 
 /** One sub-flow, in the chain's order. */
@@ -149,6 +150,8 @@ export interface ReportInput {
     dimensions: number
     /** Whether a row is a picture; left out: a point. */
     pictures?: boolean
+    /** Whether rows are those of a table of mixed columns, which have no likelihood. */
+    mixed?: boolean
     /** Rows of each part; 0 where there is none. */
     train: number
     validation: number
@@ -201,6 +204,8 @@ export interface ReportInput {
   evaluation?: ReportEvaluation | null
   /** Of a run on pictures, once `lfm evaluate` has drawn samples. */
   quality?: ReportQuality | null
+  /** Of a run on a table of mixed columns, once `lfm evaluate` has drawn samples. */
+  table?: ReportTable | null
   /** Of a run on points, once `lfm evaluate` has drawn samples. */
   curve?: ReportCurve | null
   /** Of students: the run that they learnt from, and what the picture shows. */
@@ -220,6 +225,7 @@ export function renderReport(run: ReportInput): string {
   const sections = [
     summary(run),
     quality(run),
+    mixedTable(run),
     likelihood(run),
     curve(run),
     samples(run),
@@ -439,7 +445,7 @@ ${caution ? `<p class="remark">${escapeHtml(caution)}</p>\n` : ''}${table([
 }
 
 function likelihood({ evaluation, runFolder, data }: ReportInput): string {
-  if (!evaluation && data.pictures) return ''
+  if (!evaluation && (data.pictures || data.mixed)) return ''
   if (!evaluation) {
     return `<section>
 <h2>Likelihood</h2>

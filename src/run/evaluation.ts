@@ -14,6 +14,7 @@ import { missingForFigures } from '../files/native-parts.js'
 import { compareTables, type TableComparison } from '../metrics/tables/index.js'
 import { describeSolver, overridden } from '../ode/solver.js'
 import type { ReportCurve, ReportQuality } from '../plot/report.js'
+import type { ReportTable } from '../plot/report-table.js'
 import { type PictureOptions, pictureQuality, someRows } from './evaluate-pictures.js'
 import { type Likelihood, likelihoodOf } from './likelihood.js'
 import type { LocalFlow } from './local-flow.js'
@@ -124,6 +125,7 @@ export async function evaluate(folder: string, options: EvaluateOptions = {}): P
       ...(evaluation && part === 'test' && { evaluation }),
       ...(curve && part === 'test' && { curve }),
       ...(quality && { quality }),
+      ...(table && part === 'test' && { table: reported(table, part) }),
     })
     const report = facts && (quality || part === 'test') ? await writeReport(folder, facts) : null
     const { kind, info } = device
@@ -157,6 +159,24 @@ async function tableQuality(
   if (samples === 0) return null
   const synthetic = await flow.sampleTable(samples ?? heldOut.rows, { evaluations, signal })
   return compareTables({ training: table.train, heldOut, synthetic }, { targets, seed: flow.settings.seed })
+}
+
+/** What a report keeps of a comparison; JSON knows no NaN. */
+function reported({ figures, shapes, rows }: TableComparison, part: Part): ReportTable {
+  const number = (value: number): number | null => (Number.isFinite(value) ? value : null)
+  return {
+    figures: figures.map(({ name, ideal, synthetic, real, independent, copula }) => ({
+      name,
+      ideal,
+      synthetic: number(synthetic),
+      real: number(real),
+      independent: number(independent),
+      copula: number(copula),
+    })),
+    columns: shapes.columns.filter(({ score }) => Number.isFinite(score)),
+    rows: { heldOut: rows.heldOut, synthetic: rows.synthetic },
+    part,
+  }
 }
 
 /** Samples of a point of the curve. */

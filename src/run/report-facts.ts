@@ -51,6 +51,16 @@ const curve = z.looseObject({
   seconds: number,
 })
 
+const figure = number.nullable()
+const table = z.looseObject({
+  figures: z.array(
+    z.looseObject({ name: text, ideal: figure, synthetic: figure, real: figure, independent: figure, copula: figure }),
+  ),
+  columns: z.array(z.looseObject({ name: text, score: number })),
+  rows: z.looseObject({ heldOut: number, synthetic: number }),
+  part: text,
+})
+
 export const reportFacts: z.ZodType<ReportFacts> = z.looseObject({
   title: text,
   date: text,
@@ -60,6 +70,7 @@ export const reportFacts: z.ZodType<ReportFacts> = z.looseObject({
     description: text,
     dimensions: number,
     pictures: z.boolean().optional(),
+    mixed: z.boolean().optional(),
     train: number,
     validation: number,
     test: number,
@@ -89,6 +100,7 @@ export const reportFacts: z.ZodType<ReportFacts> = z.looseObject({
   evaluation: evaluation.nullable().optional(),
   quality: quality.nullable().optional(),
   curve: curve.nullable().optional(),
+  table: table.nullable().optional(),
   teacher: z
     .looseObject({ folder: text, kind: text, nfe: number, shown: z.array(text) })
     .nullable()

@@ -31,6 +31,7 @@ import type { PoolColumns } from '../learn/pool.js'
 import { isExhausted, noValidation } from '../learn/validation.js'
 import type { NamedTensor, Network } from '../networks/network.js'
 import type { ReportCurve, ReportEvaluation, ReportQuality } from '../plot/report.js'
+import type { ReportTable } from '../plot/report-table.js'
 import type { RecipeState } from '../recipes/recipe.js'
 import { modelNetwork } from '../recipes/settings.js'
 import type { FlowContents } from './flow-contents.js'
@@ -315,7 +316,7 @@ export async function saveFlow(
  */
 export async function addEvaluation(
   run: Run,
-  results: { evaluation?: ReportEvaluation; quality?: ReportQuality; curve?: ReportCurve },
+  results: { evaluation?: ReportEvaluation; quality?: ReportQuality; curve?: ReportCurve; table?: ReportTable },
 ): Promise<ReportFacts | null> {
   const { folder } = run
   const lock = await lockRun(folder)

@@ -1,5 +1,6 @@
 /** A table of mixed columns from the file to a file of the same columns, on the command line and in a program. */
 
+import { spawnSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, it } from 'vitest'
@@ -64,6 +65,15 @@ describe('lfm train and lfm columns', () => {
     expect(found.rows).toBe(400)
     expect(found.columns[3]).toMatchObject({ name: 'cost', atoms: [{ value: '0.00' }] })
   })
+})
+
+it('a table on standard input', () => {
+  const input = readFileSync(at('table.csv'))
+  const { stdout } = spawnSync(process.execPath, [join(built(), 'cli/main.js'), 'columns', '-'], {
+    input,
+    encoding: 'utf8',
+  })
+  expect(stdout).toContain('standard input: 400 rows of 5 columns')
 })
 
 describe('lfm sample', () => {
@@ -150,6 +160,9 @@ describe('lfm score and lfm evaluate', () => {
     expect(table.figures[0]).toMatchObject({ name: 'column shapes' })
     expect(table.figures[0].synthetic).toBeGreaterThan(0.8)
     expect(table.figures.some(({ name }) => name.startsWith('colour: accuracy'))).toBe(true)
+    const page = readFileSync(at('run/report.html'), 'utf8')
+    expect(page).toContain('<td>column shapes</td>')
+    expect(page).not.toContain('<h2>Likelihood</h2>')
     expect((await run(['evaluate', 'run', '--samples', '0'])).code).toBe(0)
   })
 })

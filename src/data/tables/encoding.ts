@@ -206,7 +206,10 @@ function fitCategory(column: CategoryColumn, rows: ArrayLike<number>): CategoryE
   const joined = scarce.reduce((sum, level) => sum + counts[level], 0)
   // one level alone is joined to nothing
   const rare = scarce.length > 1 && joined > 0 ? scarce : []
-  const kept = rare.length > 0 ? all.filter((level) => counts[level] >= few) : all.filter((level) => counts[level] > 0)
+  // the commonest first: the first digits of a code then tell common levels from scarce ones
+  const kept = all
+    .filter((level) => counts[level] >= (rare.length > 0 ? few : 1))
+    .sort((a, b) => counts[b] - counts[a] || a - b)
   const missing = codes.some((value) => value < 0)
   const count = Math.max(1, kept.length + (rare.length > 0 ? 1 : 0) + (missing ? 1 : 0))
   const numbers = numbersOf(levels.length, kept, rare)
