@@ -139,6 +139,7 @@ export const kernelWorks: Readonly<Record<string, KernelWork>> = {
       leftDecay: 1,
       leftSpread: 0,
       timesPerPair: 1,
+      drop: 0,
       values: 'floats',
       mirror: 0,
     },

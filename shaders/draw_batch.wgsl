@@ -30,6 +30,7 @@ struct Uniforms {
   spread: f32,
   left_decay: f32,
   left_spread: f32,
+  drop: f32,
 }
 
 const OWN = 0u;
@@ -115,14 +116,15 @@ fn main(
   let right = right_row(left, pair, step);
   let left_is_mirrored = (mirror_words(pair, step).x & 1u) == 1u;
   let right_is_mirrored = right_mirrored(left_is_mirrored, pair, step);
-  let time = time_of(uniform_from(draw(seed(), u.stream, PURPOSE_TIME, row, step, 0u).x));
+  let chances = draw(seed(), u.stream, PURPOSE_TIME, row, step, 0u);
+  let time = time_of(uniform_from(chances.x));
   let z = normals(draw(seed(), u.stream, PURPOSE_NOISE, pair, step, block));
   var z_left = vec4f();
   if (LEFT_NOISE) { z_left = normals(draw(seed(), u.stream, PURPOSE_LEFT_NOISE, pair, step, block)); }
   let at = path_at(time);
 
   if (block == 0u) { t[row] = time; }
-  copy_condition(row, left, block);
+  copy_condition(row, left, block, uniform_from(chances.y));
   for (var d = 4u * block; d < min(4u * block + 4u, u.columns); d++) {
     let noise = z[d % 4u];
     var x_left = pool_value(left, d, left_is_mirrored);

@@ -84,6 +84,7 @@ export const chain = (
     coupling: 'dependent',
     quantiles: gammas.map(() => null),
     timesPerPair: 1,
+    conditionDropout: 0,
     sampling: 'epochs',
     steps,
     objective: 'flow-matching',

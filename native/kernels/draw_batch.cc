@@ -23,6 +23,7 @@ enum {
   LEFT_DECAY,
   LEFT_SPREAD,
   TIMES_PER_PAIR,
+  DROP,
   VALUES,
   MIRROR
 };
@@ -84,6 +85,7 @@ void run(const Call& call, Workers& workers) {
   const int pairing = call.choice(PAIRING), path = call.choice(PATH);
   const bool epochs = call.choice(SAMPLING) == EPOCHS;
   const float decay = call.number(DECAY), spread = call.number(SPREAD);
+  const float drop = call.number(DROP);
   const float left_decay = call.number(LEFT_DECAY), left_spread = call.number(LEFT_SPREAD);
   const bool left_noise = left_decay != 1 || left_spread != 0;
   const uint32_t per_epoch = epochs ? n / pairs : 1;
@@ -136,8 +138,10 @@ void run(const Call& call, Workers& workers) {
         }
         for (int64_t m = 0; m < M; m++) {
           const U index = pair * static_cast<uint32_t>(M) + static_cast<uint32_t>(m);
-          float times[W], sines[W], cosines[W];
-          store(times, uniform(draw(seed, PURPOSE_TIME, index, set1_uint(step), 0).word[0]));
+          float times[W], drops[W], sines[W], cosines[W];
+          const Words chances = draw(seed, PURPOSE_TIME, index, set1_uint(step), 0);
+          store(times, uniform(chances.word[0]));
+          store(drops, uniform(chances.word[1]));
           for (int lane = 0; lane < lanes; lane++) times[lane] = time_of(times[lane], call[QUANTILES]);
           if (path == TRIG) {
             V sine, cosine;
@@ -184,8 +188,10 @@ void run(const Call& call, Workers& workers) {
               }
             }
             if (column > 0) continue;
+            const bool dropped = drops[lane] < drop;
             for (int64_t c = 0; c < C; c++) {
-              call[CONDITION].floats()[i * C + c] = call[POOL_CONDITION].floats()[int64_t{left[lane]} * C + c];
+              const float own = call[POOL_CONDITION].floats()[int64_t{left[lane]} * C + c];
+              call[CONDITION].floats()[i * C + c] = dropped ? 0 : own;
             }
           }
         }
@@ -210,6 +216,7 @@ extern const Kernel draw_batch = {
      {"leftDecay", nullptr},
      {"leftSpread", nullptr},
      {"timesPerPair", nullptr},
+     {"drop", nullptr},
      {"values", pool_values},
      {"mirror", nullptr}},
     run,

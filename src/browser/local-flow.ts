@@ -17,9 +17,8 @@ import { decodeSafetensors } from '../files/safetensors.js'
 import { Flow } from '../model/flow.js'
 import type { TrainedNetwork } from '../recipes/recipe.js'
 import type { Progress } from '../recipes/run-recipe.js'
-import { modelNetwork, stagesOf, usualJumps } from '../recipes/settings.js'
 import { exportedFlow } from '../run/exported-flow.js'
-import type { FlowContents } from '../run/flow-contents.js'
+import { type FlowContents, flowModel } from '../run/flow-contents.js'
 import { flowOf, type ReadTensors, runOf } from '../run/opened-run.js'
 import { trainFlow } from '../run/training.js'
 import { openDevice } from './device.js'
@@ -58,12 +57,9 @@ export class LocalFlow extends Flow {
   readonly rowKind: RowKind
 
   /** From what training or a folder gives; without a device, one is opened when it is first needed. */
-  constructor({ options, rowShape, rowKind, scaler, subFlows }: FlowContents, device: Device | null = null) {
-    const { ode, seed } = options
-    const stages = stagesOf(options).map((stage, i) => ({ ...subFlows[i], ...stage }))
-    const settings = { sample: ode.sample, evaluate: ode.evaluate, seed }
-    const network = modelNetwork(options, rowShape)
-    super({ network, stages, rowShape, scaler, settings, jumps: usualJumps(options) }, device, () => openDevice())
+  constructor(contents: FlowContents, device: Device | null = null) {
+    const { options, rowKind, subFlows } = contents
+    super(flowModel(contents), device, () => openDevice())
     this.options = options
     this.subFlows = subFlows
     this.rowKind = rowKind

@@ -69,6 +69,7 @@ async function shownData(run: Run, contents: Awaited<ReturnType<typeof readFlow>
       density: null,
       columns: run.extra.columns,
       labels: null,
+      condition: null,
       rowKind: contents.rowKind,
       flips: false,
       description: 'samples of the teacher',

@@ -9,10 +9,11 @@ import type { Device } from '../device/device.js'
 import { openDevice } from '../device/node/select.js'
 import { ConfigError, DataError, DeviceError } from '../errors.js'
 import { bytesText, checkMemory } from '../learn/estimate.js'
-import { checkTraining, describeModel, networkFor } from '../networks/registry.js'
+import { checkTraining, describeModel } from '../networks/registry.js'
 import { stagesOf } from '../ode/methods.js'
 import { isAdaptive } from '../ode/solver.js'
-import { ownSection, recipeOf } from '../recipes/settings.js'
+import { modelNetwork, ownSection, recipeOf } from '../recipes/settings.js'
+import { type Conditioned, conditionedData } from '../run/conditioning.js'
 import { machineBytes } from '../run/machine.js'
 import { checkBatch, estimateRun } from '../run/training.js'
 import { note, print, printJson } from './terminal.js'
@@ -23,6 +24,8 @@ interface Rows {
   readonly pixels: boolean
   /** n; null where the data are not there */
   readonly count: number | null
+  /** what the model is told; null where that is nothing, or not known */
+  readonly condition: Conditioned['condition'] | null
   readonly description: string
 }
 
@@ -40,7 +43,7 @@ export async function dryRun(configPath: string, options: TrainCommandOptions): 
   const config = resolveConfig(applyOverrides(await readConfig(configPath), overrides), configPath)
   const rows = await rowsOf(config, configPath)
   if (rows.count !== null) checkBatch(config, rows.count)
-  const field = networkFor(config.model, rows.rowShape)
+  const field = modelNetwork(config, rows.rowShape, rows.condition)
   checkTraining(config.model, config.train, rows.rowShape)
   const { kind, variants } = config.device
   const device: Device | null = await openDevice(kind, { variants }).catch((error: unknown) => {
@@ -94,15 +97,17 @@ function pushFlops({ ode, flow, train }: ResolvedConfig, count: number | null, r
 
 async function rowsOf(config: ResolvedConfig, configPath: string): Promise<Rows> {
   try {
-    const { train, scaler, description } = await loadData(config.data, {
+    const loaded = await loadData(config.data, {
       seed: config.seed,
       baseDir: dirname(resolve(configPath)),
     })
+    const { train, scaler, description } = loaded
     const [count, ...rowShape] = train.shape
     return {
       rowShape,
       count,
       pixels: holdsPixels(train) && !scaler,
+      condition: conditionedData(loaded, config)?.condition ?? null,
       description: `${description}, ${count} to train on`,
     }
   } catch (error) {
@@ -114,6 +119,11 @@ async function rowsOf(config: ResolvedConfig, configPath: string): Promise<Rows>
       )
     }
     const shape = planned.rowShape.join(', ')
-    return { ...planned, count: null, description: `not there (${error.message}); planned for rows [${shape}]` }
+    return {
+      ...planned,
+      count: null,
+      condition: null,
+      description: `not there (${error.message}); planned for rows [${shape}]`,
+    }
   }
 }

@@ -29,6 +29,22 @@ const wholeNumber =
       throw new InvalidOption(`It must be a whole number from ${least} on.`)
     return value
   }
+/** '2' or '1,3' → numbers from 0 on; the model says which it can take */
+const weights = (text: string): number[] =>
+  text.split(',').map((part) => {
+    const value = Number(part)
+    if (part.trim() === '' || Number.isNaN(value)) throw new InvalidOption('It must be a number, or some with commas.')
+    return value
+  })
+const cond = (): Option =>
+  new Option('--cond <file>', 'what a conditional model is told: a table or .npy, a row for each row, or one for all')
+const label = (): Option =>
+  new Option('--class <number>', 'the class of all rows, of a model of classes').argParser(wholeNumber(0))
+const guidance = (): Option =>
+  new Option(
+    '--guidance <weights>',
+    'weight of classifier-free guidance, or one for each sub-flow: 1 is none',
+  ).argParser(weights)
 const numbers =
   (least: number) =>
   (text: string): number[] =>
@@ -145,6 +161,9 @@ program
     '.csv, .npy or .png, - for CSV on standard output; of pictures .npy, .png (a grid) or a folder; of a table of mixed columns .csv or .parquet',
   )
   .option('--seed <number>', 'seed (default: the config’s)', wholeNumber(0))
+  .addOption(cond())
+  .addOption(label())
+  .addOption(guidance())
   .addOption(solver('the samples'))
   .addOption(steps())
   .addOption(evaluations())
@@ -164,6 +183,9 @@ program
     'a table of text (.csv, .tsv, .csv.gz …; - is standard input), .npy, .parquet for a table of mixed columns, or a folder of pictures',
   )
   .option('-o, --output <file>', 'write the scores here, .csv or .npy, - for standard output')
+  .addOption(cond())
+  .addOption(label())
+  .addOption(guidance())
   .addOption(solver('the likelihood'))
   .addOption(steps())
   .addOption(evaluations())

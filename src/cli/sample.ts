@@ -17,12 +17,13 @@ import { picturePng, pointsFigure, renderPng, tilesPng } from '../plot/index.js'
 import type { Samples } from '../run/local-flow.js'
 import { openFlow, type RunDevice } from '../run/open-flow.js'
 import { openRun, rowKindOf } from '../run/run.js'
+import { type ConditionCommandOptions, conditionsOf } from './conditions.js'
 import { printProfile, readProfile, type SolverOptions, solverOf } from './device.js'
 import { interruptSignal } from './interrupt.js'
 import { checkOutput, STANDARD_OUTPUT, writeOut, writerFor } from './output.js'
 import { note, print, printJson, rowsDisplay } from './terminal.js'
 
-export interface SampleCommandOptions extends RunDevice, SolverOptions {
+export interface SampleCommandOptions extends RunDevice, SolverOptions, ConditionCommandOptions {
   n: number
   output: string
   seed?: number
@@ -107,6 +108,7 @@ export async function sample(folder: string, options: SampleCommandOptions): Pro
     const missing = await missingForFigures()
     if (missing) throw missing
   }
+  const conditions = await conditionsOf(run, options)
   const { flow, device, close } = await openFlow(run, options)
   const { signal, release } = interruptSignal('Interrupted: nothing was written.')
   try {
@@ -115,6 +117,7 @@ export async function sample(folder: string, options: SampleCommandOptions): Pro
     const samples = await flow
       .sample(options.n, {
         ...solverOf(options),
+        ...conditions,
         seed: options.seed,
         signal,
         onProgress: (rows) => progress.show(rows, options.n),

@@ -12,12 +12,13 @@ import { DataError, list, show } from '../errors.js'
 import { bitsPerDimension, dequantise } from '../metrics/bits.js'
 import { openFlow, type RunDevice } from '../run/open-flow.js'
 import { openRun, type Run, rowKindOf } from '../run/run.js'
+import { type ConditionCommandOptions, conditionsOf } from './conditions.js'
 import { type SolverOptions, solverOf } from './device.js'
 import { interruptSignal } from './interrupt.js'
 import { checkOutput, STANDARD_OUTPUT, writeOut, writerFor } from './output.js'
 import { note, print, printJson, rowsDisplay } from './terminal.js'
 
-export interface ScoreCommandOptions extends RunDevice, SolverOptions {
+export interface ScoreCommandOptions extends RunDevice, SolverOptions, ConditionCommandOptions {
   output?: string
   json?: boolean
 }
@@ -97,7 +98,9 @@ function modelColumns(path: string, run: Run, header: readonly string[] | null, 
     return Array.from({ length: width }, (_, i) => i)
   }
   const missing = columns.filter((name) => !header.includes(name))
-  const others = header.filter((name) => !columns.includes(name))
+  const { condition } = run.extra
+  const told = condition?.kind === 'columns' ? (condition.names ?? []) : []
+  const others = header.filter((name) => !columns.includes(name) && !told.includes(name))
   if (missing.length > 0) {
     const beside = others.length > 0 ? `; it has ${list(others.map(show))}` : ''
     const absent = `${nameOf(path)} does not have the model's ${missing.length === 1 ? 'column' : 'columns'}`
@@ -117,6 +120,7 @@ export async function score(folder: string, dataPath: string, options: ScoreComm
   const write = options.output === undefined ? null : await writerFor(options.output, writers)
   const run = await openRun(folder)
   const tensor = await readRows(dataPath, run)
+  const conditions = await conditionsOf(run, options, dataPath)
   const { flow, close } = await openFlow(run, options)
   const { signal, release } = interruptSignal('Interrupted: nothing was written.')
   try {
@@ -125,6 +129,7 @@ export async function score(folder: string, dataPath: string, options: ScoreComm
     const scores = await flow
       .logProb(pixels ? dequantise(tensor, flow.options.seed) : tensor, {
         ...solverOf(options),
+        ...conditions,
         signal,
         onProgress: (rows) => progress.show(rows, tensor.shape[0]),
       })

@@ -222,7 +222,13 @@ function checkSettings({ aa, seeds }: ComparisonSettings, methods: readonly Comp
 
 /** The config of a method that is trained on the data, with a seed. Throws ConfigError, named by its method. */
 export function resolveMethod({ name, raw, path }: ComparedMethod, seed: number): ResolvedConfig {
-  return resolveConfig({ ...raw, seed }, `${path}, ${name}`)
+  const config = resolveConfig({ ...raw, seed }, `${path}, ${name}`)
+  if (config.model.classes || ('condition' in config.data && config.data.condition)) {
+    throw new ConfigError(
+      `${path}, ${name}: methods are compared by samples of all the data, without conditions; leave out model.classes and data.condition.`,
+    )
+  }
+  return config
 }
 
 function checkSameData(methods: readonly ComparedMethod[]): void {

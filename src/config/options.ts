@@ -24,6 +24,8 @@ export interface MlpModelOptions {
    * frequencies above 0. Default: [].
    */
   fourier?: readonly number[]
+  /** Learn the rows of each class apart, by the classes that the data have (docs/conditional.md). Default: false. */
+  classes?: boolean
 }
 
 /** A UNet, for pictures [C, H, W]. */
@@ -60,7 +62,8 @@ export interface UnetModelOptions {
    */
   dropout?: number
   /**
-   * The time scales and shifts the second normalisation of a block, instead of being added before it. Default: false.
+   * The time scales and shifts the second normalisation of a block, instead of being added before it; so does a
+   * condition, always. Default: false.
    */
   scaleShift?: boolean
   /**
@@ -68,6 +71,8 @@ export interface UnetModelOptions {
    * Default: false.
    */
   residualResampling?: boolean
+  /** Learn the rows of each class apart, by the classes that the data have (docs/conditional.md). Default: false. */
+  classes?: boolean
 }
 
 /** The velocity field v(x, t): an mlp for rows of columns, a unet for pictures. */
@@ -335,6 +340,11 @@ export interface TrainingOptions {
    * Default: float32.
    */
   precision?: 'float32' | 'mixed'
+  /**
+   * Probability that a row is learnt from without its condition (classes, or columns of data.condition), anew in every
+   * batch; above 0 samples can be guided (docs/conditional.md). Takes a number from 0 to below 1. Default: 0.1.
+   */
+  conditionDropout?: number
   /**
    * Steps of each sub-flow in which the rate rises linearly from 0. Left out: 0, but where lr is. Takes a whole number
    * from 0 on.

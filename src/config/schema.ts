@@ -159,6 +159,11 @@ export const trainSchema = z.strictObject({
     ['float32', 'mixed'],
     'mixed: activations and weights in float16 between kernels, float32 sums and master weights; WebGPU with shader-f16.',
   ).default('float32'),
+  conditionDropout: key(
+    z.number().min(0).lt(1),
+    'a number from 0 to below 1',
+    'Probability that a row is learnt from without its condition (classes, or columns of data.condition), anew in every batch; above 0 samples can be guided (docs/conditional.md).',
+  ).default(0.1),
   warmup: key(
     z.int().min(0),
     'a whole number from 0 on',

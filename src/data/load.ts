@@ -20,7 +20,7 @@ import type { ConfigOf, LoadedData, Source } from './source.js'
 import { isSpace, space, spaceSets } from './spaces.js'
 import { split } from './split.js'
 import { loadMixedTable } from './tables/load.js'
-import { checkTensor, rowLength, type Tensor } from './tensor.js'
+import { checkTensor, columnName, rowLength, type Tensor } from './tensor.js'
 import { toy, toySets } from './toy.js'
 
 /** An array as rows: one of one dimension is one column; columns of a matrix are selected by number. */
@@ -83,10 +83,14 @@ async function splitTable(
   seed: number,
   baseDir: string,
 ): Promise<Source> {
-  const { tensor, columns, remarks, headed } = await read(resolve(baseDir, config.path), config.columns ?? null)
+  const path = resolve(baseDir, config.path)
+  const told = config.condition ? await apart(read, path, config.columns ?? null, config.condition) : null
+  const { tensor, columns, remarks, headed } = told?.rows ?? (await read(path, config.columns ?? null))
   const rows = `${tensor.shape[0]} rows of ${rowLength(tensor.shape)} values${headed === false ? ', no header' : ''}`
+  const order = { seed, shuffle: config.shuffle }
   return {
-    ...split(tensor, config, { seed, shuffle: config.shuffle }),
+    ...split(tensor, config, order),
+    condition: told && { ...split(told.condition.tensor, config, order), names: told.condition.columns },
     density: null,
     columns,
     description: `${config.path}, ${rows}`,
@@ -100,6 +104,32 @@ async function splitTable(
 const unheaded = (path: string): string =>
   `${path} has no header: its first line is taken as a row, since all of its fields are numbers. If they are names, say ` +
   'data.header: true; false leaves this line out.'
+/** The rows of a table, and the columns of it that a model is told, read apart. */
+async function apart(
+  read: (path: string, columns: Columns | null) => Promise<Table>,
+  path: string,
+  columns: Columns | null,
+  condition: readonly (string | number)[],
+): Promise<{ rows: Table; condition: Table }> {
+  const others: Columns = (header, width) => {
+    const told = selectColumns(path, width, header, condition)
+    const made = columns ? selectColumns(path, width, header, columns) : allBut(told, width)
+    const both = made.find((column) => told.includes(column))
+    if (both !== undefined) {
+      throw new DataError(
+        `data.condition and data.columns both name ${columnName(both, header)} of ${path}: a column is either told or made.`,
+        'data.condition and data.columns both name the same column.',
+      )
+    }
+    if (made.length === 0)
+      throw new DataError(`data.condition names all ${width} columns of ${path}: none is left to make.`)
+    return made
+  }
+  return { rows: await read(path, others), condition: await read(path, condition) }
+}
+
+const allBut = (some: readonly number[], width: number): number[] =>
+  Array.from({ length: width }, (_, column) => column).filter((column) => !some.includes(column))
 
 /** Throws DataError for pictures whose channels come last, as most Python libraries have them. */
 function refuseChannelsLast(path: string, [, C, H, W]: readonly number[]): void {
@@ -200,6 +230,7 @@ export async function loadData(
     ]
     return {
       labels: null,
+      condition: null,
       flips: false,
       rowKind: 'points',
       ...source,

@@ -59,8 +59,16 @@ export interface CsvDataOptions {
   kind: 'csv'
   /** The file, relative to the config file. */
   path: string
-  /** The columns to take, in this order. Left out: all. Takes a non-empty list of columns, by name or number from 0. */
+  /**
+   * The columns to take, in this order. Left out: all, but those of condition. Takes a non-empty list of columns, by
+   * name or number from 0.
+   */
   columns?: readonly (string | number)[]
+  /**
+   * Columns that the model is told of each row, and does not make: samples are of given ones (docs/conditional.md).
+   * Takes a non-empty list of columns, by name or number from 0.
+   */
+  condition?: readonly (string | number)[]
   /**
    * Training rows: a count, or a fraction of all. Left out: all that the other parts leave. Takes a count of rows (a
    * whole number) or a fraction of them (below 1).
@@ -90,8 +98,16 @@ export interface NpyDataOptions {
   kind: 'npy'
   /** The file, relative to the config file. */
   path: string
-  /** The columns to take, in this order. Left out: all. Takes a non-empty list of columns, by name or number from 0. */
+  /**
+   * The columns to take, in this order. Left out: all, but those of condition. Takes a non-empty list of columns, by
+   * name or number from 0.
+   */
   columns?: readonly (string | number)[]
+  /**
+   * Columns that the model is told of each row, and does not make: samples are of given ones (docs/conditional.md).
+   * Takes a non-empty list of columns, by name or number from 0.
+   */
+  condition?: readonly (string | number)[]
   /**
    * Training rows: a count, or a fraction of all. Left out: all that the other parts leave. Takes a count of rows (a
    * whole number) or a fraction of them (below 1).

@@ -39,7 +39,12 @@ const fileParts = {
   columns: listOf(
     key(z.union([z.string().min(1), z.int().min(0)]), 'a name or a number from 0'),
     'a non-empty list of columns, by name or number from 0',
-    'The columns to take, in this order. Left out: all.',
+    'The columns to take, in this order. Left out: all, but those of condition.',
+  ).optional(),
+  condition: listOf(
+    key(z.union([z.string().min(1), z.int().min(0)]), 'a name or a number from 0'),
+    'a non-empty list of columns, by name or number from 0',
+    'Columns that the model is told of each row, and does not make: samples are of given ones (docs/conditional.md).',
   ).optional(),
   train: trainPart(),
   validation: part('Validation rows: a count, a fraction of all, or 0 for none.').default(0),

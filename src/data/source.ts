@@ -8,6 +8,7 @@ import type { Parts } from './split.js'
 import type { Encoding } from './tables/encoding.js'
 import type { ColumnFacts } from './tables/report.js'
 import type { Table } from './tables/table.js'
+import type { Tensor } from './tensor.js'
 
 /** A data set that was read or drawn: its parts in the units of the source, and what is known of it. */
 export interface LoadedData extends Parts {
@@ -17,8 +18,10 @@ export interface LoadedData extends Parts {
   density: Density | null
   /** Names of the columns, where there are any. */
   columns: string[] | null
-  /** Classes of the rows of each part, where there are any; kept for models that take a condition. */
+  /** Classes of the rows of each part, where there are any; of use where `model.classes` is true. */
   labels: PartLabels | null
+  /** Columns that a model is told of each row, in their own units; null: none. */
+  condition: PartConditions | null
   /** What a row is. */
   rowKind: RowKind
   /** Whether pictures are mirrored at random in the first sub-flow. */
@@ -48,6 +51,12 @@ export interface LoadedTable {
 /** Classes of the rows of each part, [n], numbered from 0; null for a part that has none. */
 export type PartLabels = { readonly [part in keyof Parts]: Uint16Array | null }
 
+/** Conditions of the rows of each part, [n, C]; null for a part that has none. */
+export type PartConditions = { readonly [part in keyof Parts]: Tensor | null } & {
+  /** names of the columns, where there are any */
+  readonly names: readonly string[] | null
+}
+
 export type ConfigOf<K extends DataConfig['kind']> = Extract<DataConfig, { kind: K }>
-export type Source = Omit<LoadedData, 'scaler' | 'labels' | 'flips' | 'rowKind' | 'remarks'> &
-  Partial<Pick<LoadedData, 'labels' | 'flips' | 'rowKind' | 'remarks'>>
+export type Source = Omit<LoadedData, 'scaler' | 'labels' | 'condition' | 'flips' | 'rowKind' | 'remarks'> &
+  Partial<Pick<LoadedData, 'labels' | 'condition' | 'flips' | 'rowKind' | 'remarks'>>

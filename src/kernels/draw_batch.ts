@@ -17,6 +17,8 @@
  * - x = A(t) x_l + B(t) x_r and the target is its derivative A′(t) x_l + B′(t) x_r. 'linear': A = 1 − t, B = t; 'trig':
  *   A = cos(πt/2), B = sin(πt/2); 'table': the rows (A, B, A′, B′) of `path_table` at times that are evenly spaced on
  *   [0, 1], linear between them. 4097 of them are as good as a closed form in float32.
+ * - the condition of row i is that of the pair's row of the pool, or zeros with probability `drop`, drawn for every row and
+ *   step: what a model without a condition is learnt from (Ho and Salimans 2022, classifier-free guidance).
  */
 
 import { InvalidArgumentError } from '../errors.js'
@@ -49,6 +51,8 @@ export interface DrawBatchAttributes extends DrawAttributes, PoolAttributes {
   readonly leftDecay: number
   readonly leftSpread: number
   readonly timesPerPair: number
+  /** probability that a row's condition is zeros; without a condition 0 */
+  readonly drop: number
 }
 
 /** Left ends that are rows of the pool, without noise. */
@@ -89,6 +93,11 @@ export const drawBatch: Kernel<DrawBatchAttributes> = {
       const [, C] = extents('draw_batch', 'condition', shapes.condition, 2)
       expectShape('draw_batch', 'condition', shapes.condition, [B, C])
       expectShape('draw_batch', 'pool_condition', shapes.pool_condition, [n, C])
+    }
+    if (!(a.drop >= 0 && a.drop < 1) || (a.drop > 0 && !shapes.condition)) {
+      throw new InvalidArgumentError(
+        `draw_batch: drop must be a probability from 0 to below 1, and 0 without a condition, but is ${a.drop}.`,
+      )
     }
     checkEnds(shapes, [n, D], a)
     if (!Number.isInteger(a.timesPerPair) || a.timesPerPair < 1 || B % a.timesPerPair !== 0) {
@@ -135,7 +144,8 @@ export const drawBatch: Kernel<DrawBatchAttributes> = {
       } else if (a.pairing === 'independent') {
         ;[right, rightMirrored] = [below(draw(a, 'row', p, step, 0)[1], n), mirrored(p, 1)]
       }
-      const t = timeOf(uniform(draw(a, 'time', i, step, 0)[0]), o.quantiles)
+      const [timeWord, dropWord] = draw(a, 'time', i, step, 0)
+      const t = timeOf(uniform(timeWord), o.quantiles)
       o.t.data[i] = t
       const at = pathAt(t, a.path, o.path_table)
       for (let d = 0; d < D; d++) {
@@ -150,7 +160,8 @@ export const drawBatch: Kernel<DrawBatchAttributes> = {
       }
       if (o.condition) {
         const C = o.condition.shape[1]
-        for (let c = 0; c < C; c++) o.condition.data[i * C + c] = o.pool_condition.data[left * C + c]
+        const dropped = uniform(dropWord) < Math.fround(a.drop)
+        for (let c = 0; c < C; c++) o.condition.data[i * C + c] = dropped ? 0 : o.pool_condition.data[left * C + c]
       }
     }
   },

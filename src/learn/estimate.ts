@@ -88,9 +88,12 @@ export function estimateTraining(
     ? { dtype: 'f32', length: rows * field.dimension }
     : undefined
   const column: StorageBuffer = { dtype: 'f32', length: rows }
+  const C = field.condition
+  const condition: StorageBuffer | undefined = C > 0 ? { dtype: 'f32', length: rows * C } : undefined
   const times = task.readsSpan ? { condition: column, span: { time: column, inverse: column } } : {}
   const teacher = task.readsTeacher ? standIn(field, task.readsTeacher) : undefined
-  const program = trainingProgram(field, task, { left, right, ...times, teacher, rows, reading }, 1, settings, on)
+  const pool = { left, right, condition, ...times, teacher, rows, reading }
+  const program = trainingProgram(field, task, pool, 1, settings, on)
   const { slots, constants } = device?.memoryFor(program.build()) ?? memoryOf(program.build())
   const activations = sum(slots) + constants
   const buffersOf = {
@@ -98,8 +101,8 @@ export function estimateTraining(
     table: 4 * on.table.length,
     activations: Math.max(0, ...slots),
   }
-  const columns =
-    left.length + (right?.length ?? 0) + (task.readsSpan ? 3 * rows : 0) + (teacher?.parameters.length ?? 0)
+  const told = task.readsSpan ? 3 * rows : (condition?.length ?? 0)
+  const columns = left.length + (right?.length ?? 0) + told + (teacher?.parameters.length ?? 0)
   const poolBytes = count === null ? 0 : 4 * columns
   return {
     parameters: field.parameterCount,

@@ -19,6 +19,9 @@ export interface PoolColumns {
   readonly right?: Float32Array
 }
 
+/** Conditions of a pool's rows on the host, [n, C]; they stay with the rows when these are pushed. */
+export type PoolConditions = Float32Array
+
 /** A pool as a program sees it. */
 export interface PoolBuffers {
   /** [n, D], or [n, ⌈D/4⌉] of pixels */
@@ -60,12 +63,14 @@ export const plainReading: PoolAttributes = { values: 'floats', mirror: 0 }
 /**
  * Uploads rows of D values.
  * @param mirror width of pictures that are mirrored at random; 0: none
+ * @param conditions of the rows, where there are any
  */
 export function uploadPool(
   device: Device,
   { left: values, right: ends }: PoolColumns,
   D: number,
   mirror: number,
+  conditions: PoolConditions | null = null,
 ): Pool {
   const rows = values.length / D
   const pixels = values instanceof Uint8Array
@@ -74,7 +79,20 @@ export function uploadPool(
   left.write(pixels ? packPixels(values, D) : values)
   const right = ends && device.createBuffer(rows * D)
   if (ends) right!.write(ends)
-  return { left, right, rows, reading }
+  const condition = conditions ? device.createBuffer(conditions.length) : undefined
+  if (conditions) condition!.write(conditions)
+  return { left, right, condition, rows, reading }
+}
+
+/** A pool that was made of another's rows, which keep their conditions; the memory of the other's rest is freed. */
+export function replacePool(pool: Pool, made: Pool): Pool {
+  if (made.condition || !pool.condition) {
+    disposePool(pool)
+    return made
+  }
+  const { condition, ...rest } = pool
+  disposePool(rest)
+  return { ...made, condition }
 }
 
 /** Frees the memory of all columns. */

@@ -10,9 +10,11 @@ import { applyScaler, logDeterminant, type Scaler, undoScaler } from '../data/sc
 import type { RowValues, Tensor } from '../data/tensor.js'
 import type { Device, DeviceInfo } from '../device/device.js'
 import { InvalidArgumentError, invalid } from '../errors.js'
+import { guidedNetwork } from '../networks/guided/guided.js'
 import type { Network } from '../networks/network.js'
 import type { AngleRange } from '../ode/clock.js'
 import { checkSolver, type Evaluations, overridden, type SolverOverrides, type SolverSettings } from '../ode/solver.js'
+import { type Condition, type ConditionOptions, conditionRows, conditionWidth, guidanceWeights } from './condition.js'
 import {
   blockRows,
   type Jump,
@@ -65,9 +67,12 @@ export interface Samples {
 }
 
 /** How a call carries rows: the solver's settings override those of the config. */
-export interface CarryOptions extends SolverOverrides {
-  /** refused until a model takes a condition */
-  cond?: Tensor
+export interface CarryOptions extends SolverOverrides, ConditionOptions {
+  /**
+   * weight w of classifier-free guidance, v = v_∅ + w (v_c − v_∅), or one for each sub-flow from the data's side; 1 is no
+   * guidance, 0 no condition. A guided evaluation counts two. Default 1
+   */
+  guidance?: number | readonly number[]
   /** aborting stops between blocks of rows, and rejects with signal.reason */
   signal?: AbortSignal
   /** rows done so far */
@@ -111,6 +116,8 @@ export interface FlowModel {
   readonly settings: CarrySettings
   /** jumps of a sample through a stage that is an average velocity, by default; default 1 */
   readonly jumps?: number
+  /** what it was told of its rows; null or left out: nothing */
+  readonly condition?: Condition | null
 }
 
 /** Elements of the parameters of all stages that are kept in one buffer: 64 MiB, which every adapter has. */
@@ -119,19 +126,36 @@ const SHARED_ELEMENTS = 16 * 1024 * 1024
 /** Jumps of a sample, at most: more than a student is ever asked for. */
 const MOST_JUMPS = 1024
 
+/** Where a path stops: chain times in the order of travel, towards the noise or the data. */
+interface Stops {
+  readonly stops: readonly number[]
+  readonly forward: boolean
+}
+
+/** The links with their networks guided by these weights; equal weights share one network. */
+function guidedLinks(links: readonly Link[], weights: readonly number[]): readonly Link[] {
+  // without a condition there is one pass: that of zeros
+  if (weights.every((weight) => weight === 1) || weights.every((weight) => weight === 0)) return links
+  const guided = new Map<number, Network>()
+  return links.map((link, i) => {
+    const weight = weights[i]
+    if (weight === 1) return link
+    const field = guided.get(weight) ?? guidedNetwork(link.field, weight)
+    guided.set(weight, field)
+    return { ...link, field }
+  })
+}
+
+/** The field that needs most memory for a row. */
+const widestOf = (legs: readonly Leg[]): Network =>
+  legs.map(({ link }) => link.field).reduce((widest, field) => (field.widest > widest.widest ? field : widest))
+
 /** From noise to data: a leg for each map, or even legs through an average velocity. */
 function jumpsThrough(links: readonly Link[], jumps: number): Leg[] {
   if (links[0].jump?.kind === 'map') return wholePath(links, 'decode')
   return Array.from({ length: jumps }, (_, i) => {
     return { link: links[0], start: 1 - i / jumps, end: 1 - (i + 1) / jumps, keep: i === jumps - 1 }
   })
-}
-
-/** Refuses a condition: no model takes one yet. */
-export function refuseCondition(cond: Tensor | undefined): void {
-  if (cond !== undefined) {
-    throw new InvalidArgumentError('cond was given, but no model takes a condition yet; leave cond out.')
-  }
 }
 
 export class Flow {
@@ -142,6 +166,8 @@ export class Flow {
   /** function evaluations of the last call that carried rows */
   evaluations: Evaluations | null = null
   readonly settings: CarrySettings
+  /** what the model was told of its training rows, and a call tells it of its own; null: nothing */
+  readonly condition: Condition | null
   private readonly jumps: number
   /** whether the device is disposed of with the model */
   protected ownsDevice = false
@@ -152,13 +178,18 @@ export class Flow {
    * @param open opens one when it is first needed and none was given; it is the model's own then
    */
   constructor(
-    { network, stages, rowShape, scaler, settings, jumps = 1 }: FlowModel,
+    { network, stages, rowShape, scaler, settings, jumps = 1, condition = null }: FlowModel,
     private device: Device | null,
     private readonly open: () => Promise<Device>,
   ) {
-    // without one its operand would be read as zeros; that of a jump is its second time
-    if (network.condition > 0 && !stages.every(({ jump }) => takesSecondTime(jump)))
-      throw new InvalidArgumentError('This network takes a condition, which no model gives yet.')
+    // another operand would be read as zeros; that of jumps may be their second time
+    const width = stages.every(({ jump }) => takesSecondTime(jump)) ? 1 : conditionWidth(condition)
+    if (network.condition !== width) {
+      throw new InvalidArgumentError(
+        `This network takes a condition of ${network.condition} numbers, but the model's has ${width}.`,
+      )
+    }
+    this.condition = condition
     this.field = network
     this.stages = stages
     this.rowShape = rowShape
@@ -237,13 +268,11 @@ export class Flow {
     }
     const times = [...new Set(all)].sort((a, b) => (forward ? a - b : b - a))
     const origin = forward ? 0 : N
-    const legs = await this.cutPath(
-      times.filter((time) => time !== origin),
-      forward,
-    )
+    const stops = times.filter((time) => time !== origin)
     const states = times[0] === origin ? [this.restore(rows.slice())] : []
-    if (legs.length > 0) {
-      const carried = await this.carry(n, rows, options, this.settings.evaluate, null, legs)
+    if (stops.length > 0) {
+      const path = { stops, forward }
+      const carried = await this.carry(n, rows, options, this.settings.evaluate, null, path)
       states.push(...carried.states.map((state) => this.restore(state)))
     }
     return { times, states }
@@ -268,8 +297,7 @@ export class Flow {
   }
 
   /** Legs that stop at each of the times, in the order of travel. */
-  private async cutPath(stops: readonly number[], forward: boolean): Promise<Leg[]> {
-    const links = await this.links()
+  private cutPath(links: readonly Link[], { stops, forward }: Stops): Leg[] {
     const legs: Leg[] = []
     let at = forward ? 0 : links.length
     for (const stop of stops) {
@@ -289,26 +317,38 @@ export class Flow {
     options: CarryOptions,
     configured: SolverSettings,
     trace: Trace,
-    path: 'encode' | 'decode' | readonly Leg[],
+    path: 'encode' | 'decode' | Stops,
     source: RowSource = { kind: 'input' },
   ): Promise<{ states: Float32Array[]; logDet: Float32Array | null }> {
-    refuseCondition(options.cond)
+    const weights = guidanceWeights(options.guidance, this.condition, this.stages.length)
+    const untold = weights.every((weight) => weight === 0)
+    const missing = options.cond === undefined && options.class === undefined
+    const told = untold && missing ? null : conditionRows(this.condition, options, n)
+    // without a condition they are the zeros that the transport has
+    const conditions = untold ? null : told
     options.signal?.throwIfAborted()
     const solver = this.isFlow ? overridden(configured, options) : configured
     if (this.isFlow) checkSolver('solver', solver, this.stages.length)
     const jumps = this.jumpsOf(options)
-    const links = await this.links()
-    const legs = typeof path !== 'string' ? path : this.isFlow ? wholePath(links, path) : jumpsThrough(links, jumps)
+    const links = guidedLinks(await this.links(), weights)
+    const legs =
+      typeof path !== 'string'
+        ? this.cutPath(links, path)
+        : this.isFlow
+          ? wholePath(links, path)
+          : jumpsThrough(links, jumps)
     const D = this.field.dimension
     const transport = await Transport.open(this.device!, {
       legs,
       solver,
       trace,
-      rows: blockRows(n, this.field, trace, this.device!.info, plannedEvaluations(solver, legs)),
+      rows: blockRows(n, widestOf(legs), trace, this.device!.info, plannedEvaluations(solver, legs)),
       source,
     })
     try {
+      const C = this.field.condition
       const load = (first: number, count: number): void => {
+        if (conditions) transport.condition!.write(conditions.subarray(first * C, (first + count) * C))
         if (rows) transport.input.write(rows.subarray(first * D, (first + count) * D))
       }
       const { signal, onProgress } = options
@@ -331,7 +371,7 @@ export class Flow {
     stops: readonly number[],
     { n, solver, seed, stream }: { n: number; solver: SolverSettings; seed: number; stream: number },
   ): Promise<{ transport: Transport; rows: number }> {
-    const legs = await this.cutPath(stops, false)
+    const legs = this.cutPath(await this.links(), { stops, forward: false })
     const device = this.device!
     const rows = blockRows(n, this.field, null, device.info, plannedEvaluations(solver, legs))
     const source = { kind: 'noise', seed, stream, keep: true } as const

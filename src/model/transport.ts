@@ -97,7 +97,7 @@ export interface TransportResult {
   readonly states: Float32Array[]
   /** [rows], where a trace was asked for */
   readonly logDet: Float32Array | null
-  /** evaluations of each row, summed over the legs */
+  /** evaluations of each row, summed over the legs; one that is guided counts two */
   readonly evaluations: Evaluations
 }
 
@@ -145,7 +145,9 @@ export function blockRows(
   const binding = info?.details.maxStorageBufferBindingSize
   const elements = typeof binding === 'number' ? Math.min(BLOCK_ELEMENTS, Math.floor(binding / 4)) : BLOCK_ELEMENTS
   const heavy = field.rowFlops > HEAVY_ROW
-  const grain = heavy ? ALIGNMENT / divisorWith(ALIGNMENT, field.dimension) : ALIGNMENT
+  // times and divergences of the two halves of guided rows are windows too
+  const windowsOfRows = field.passes !== undefined && (trace !== null || evaluations === null)
+  const grain = heavy && !windowsOfRows ? ALIGNMENT / divisorWith(ALIGNMENT, field.dimension) : ALIGNMENT
   const affordable = info && info.type !== 'hardware' ? Math.floor(BLOCK_FLOPS / field.rowFlops) : MOST_BLOCK_ROWS
   const bounds = [MOST_BLOCK_ROWS, wanted, Math.floor(elements / (field.widest * tangents))]
   const most = Math.max(grain, Math.min(...bounds, ...(heavy ? [affordable] : [])))
@@ -159,7 +161,7 @@ const divisorWith = (power: number, n: number): number => (n % power === 0 ? pow
 export class Transport {
   /** [rows, D]; the caller writes or copies the block's rows here where the source is 'input' */
   readonly input: DeviceBuffer
-  /** [rows, C], for fields with a condition */
+  /** [rows, C], for fields with a condition; twice as many rows where one is guided, of which the caller leaves the second half */
   readonly condition: DeviceBuffer | null
   /** the kept states on the device, in the order of the legs, after the noise where that is kept */
   readonly outputs: DeviceBuffer[]
@@ -179,8 +181,9 @@ export class Transport {
     const { field } = options.legs[0].link
     const { rows, trace } = options
     this.input = this.buffer(rows * field.dimension)
-    this.condition =
-      field.condition > 0 && !takesSecondTime(options.legs[0].link.jump) ? this.buffer(rows * field.condition) : null
+    const passes = Math.max(...options.legs.map(passesOf))
+    const told = field.condition > 0 && !takesSecondTime(options.legs[0].link.jump)
+    this.condition = told ? this.buffer(rows * passes * field.condition) : null
     const kept = options.legs.filter((leg) => leg.keep).length + (keepsStart(options) ? 1 : 0)
     this.outputs = Array.from({ length: kept }, () => this.buffer(rows * field.dimension))
     this.first = this.buffer(1, 'u32')
@@ -278,7 +281,7 @@ export class Transport {
           y,
           condition: takesSecondTime(link.jump)
             ? builder.constant(new Float32Array(rows).fill(secondTimeOf(legs[last])), [rows, 1])
-            : this.conditionTensor(builder),
+            : this.conditionTensor(builder, legs[last]),
           probes,
           log_det: logDet,
           ahead,
@@ -294,7 +297,7 @@ export class Transport {
       ahead = aheadOut
     }
     const executable = await this.compile(builder)
-    const spent = planned.reduce((sum, { length }) => sum + length, 0)
+    const spent = planned.reduce((sum, { length }, i) => sum + length * passesOf(legs[i]), 0)
     return async (_count, signal) => {
       await executable.run(1, { signal })
       return { mean: spent, max: spent }
@@ -322,7 +325,7 @@ export class Transport {
         parameters: builder.tensor(leg.link.parameters, [leg.link.field.parameterLength], leg.link.offset),
         x,
         t: time,
-        condition: this.conditionTensor(builder),
+        condition: this.conditionTensor(builder, leg),
         out: builder.tensor(stages, [rows, dimension], s * aligned(rows * dimension)),
       }
       if (!rates) {
@@ -391,7 +394,7 @@ export class Transport {
             atol: solver.atol,
             start: leg.start,
             end: leg.end,
-            cost: S - 1,
+            cost: (S - 1) * passesOf(leg),
           },
         )
         pair = { begin: await this.compile(begin), attempt: await this.compile(attempt) }
@@ -407,7 +410,7 @@ export class Transport {
       if (keepsStart(this.options)) this.device.copy(y, 0, this.outputs[output++], 0, rows * dimension)
       this.logDet?.write(new Float32Array(rows))
       // every leg evaluates its first stage once
-      evaluations.write(new Uint32Array(rows).fill(legs.length))
+      evaluations.write(new Uint32Array(rows).fill(legs.reduce((sum, leg) => sum + passesOf(leg), 0)))
       for (const { leg, begin, attempt } of compiled) {
         t.write(new Float32Array(rows).fill(leg.start))
         // surplus rows of the block stay where they are
@@ -469,9 +472,9 @@ export class Transport {
     return builder.tensor(this.probes, [trace.probes * rows, legs[0].link.field.dimension])
   }
 
-  private conditionTensor(builder: ProgramBuilder): ProgramTensor | undefined {
-    const { rows, legs } = this.options
-    return this.condition ? builder.tensor(this.condition, [rows, legs[0].link.field.condition]) : undefined
+  private conditionTensor(builder: ProgramBuilder, leg: Leg): ProgramTensor | undefined {
+    const rows = this.options.rows * passesOf(leg)
+    return this.condition ? builder.tensor(this.condition, [rows, leg.link.field.condition]) : undefined
   }
 
   private async compile(builder: ProgramBuilder): Promise<Executable> {
@@ -496,6 +499,9 @@ function hostArray(n: number, width: number): Float32Array {
     throw new LocalFlowError(`${n} rows of ${width} values do not fit into memory; ask for fewer rows at a time.`)
   }
 }
+
+/** Evaluations of a network that one of a leg's field takes. */
+const passesOf = ({ link: { field } }: Leg): number => field.passes ?? 1
 
 const isAverage = ({ link: { jump } }: Leg): boolean => jump?.kind === 'average'
 
@@ -536,14 +542,15 @@ function evaluationsOfLegs(solver: SolverSettings, legs: readonly Leg[]): Evalua
 }
 
 /**
- * Legs, from `first` to `last`, after which nothing is kept but the last, and whose parameters lie in one buffer. An average
+ * Legs, from `first` to `last`, after which nothing is kept but the last, of one field, and whose parameters lie in one buffer. An average
  * velocity has a condition of its own in every leg.
  */
 function runsOf(legs: readonly Leg[]): { first: number; last: number }[] {
   const runs: { first: number; last: number }[] = []
   legs.forEach(({ link }, i) => {
     const before = legs[i - 1]
-    const joined = before && !before.keep && before.link.parameters === link.parameters
+    const joined =
+      before && !before.keep && before.link.parameters === link.parameters && before.link.field === link.field
     if (joined && !isAverage(before)) runs[runs.length - 1].last = i
     else runs.push({ first: i, last: i })
   })

@@ -93,6 +93,8 @@ export interface Network {
   readonly dimension: number
   /** C */
   readonly condition: number
+  /** rows that go through it for each row: 2 where it is guided, whose conditions are then [2B, C]. Default 1 */
+  readonly passes?: number
   /** elements of the flat parameter tensor on a device */
   readonly parameterLength: number
   /** values of one row in the widest tensor of a forward pass: the memory that a row of a block needs */

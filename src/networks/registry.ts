@@ -5,6 +5,7 @@
 
 import * as z from 'zod'
 import { ConfigError } from '../errors.js'
+import { guidedNetwork, isGuided } from './guided/guided.js'
 import { mlpNetwork, padded } from './mlp/mlp.js'
 import { type MlpModel, mlpSchema, resolveMlp } from './mlp/schema.js'
 import type { MlpSpec } from './mlp/spec.js'
@@ -51,6 +52,8 @@ interface NetworkKind<Written, M, Spec extends NetworkSpec> {
   resized(model: M, size: number): object
   /** the learning rate where none is given, and whether it wants to rise to that in a warm-up */
   usualRate(written: Written): { readonly lr: number; readonly warmup: boolean }
+  /** what a network with a condition has beside it, whatever its model says */
+  readonly conditioned?: Partial<Spec>
   /** one line for people */
   describe(model: M): string
 }
@@ -88,7 +91,7 @@ const mlp: NetworkKind<z.output<typeof mlpSchema>, MlpModel, MlpSpec> = {
 
 const unet: NetworkKind<UnetModel, UnetModel, UnetSpec> = {
   resolve: (written) => written,
-  specFor({ kind, ...model }, rowShape) {
+  specFor({ kind, classes: _, ...model }, rowShape) {
     if (rowShape.length !== 3) {
       throw new ConfigError(
         `model.kind unet is for pictures, rows [C, H, W], but the rows have the shape [${rowShape.join(', ')}]. ` +
@@ -108,6 +111,7 @@ const unet: NetworkKind<UnetModel, UnetModel, UnetSpec> = {
   size: ({ width }) => width,
   resized: (_, width) => ({ width }),
   usualRate: () => ({ lr: 0.001, warmup: false }),
+  conditioned: { scaleShift: true },
   describe({ width, multipliers, depth, attention, headChannels, dropout, scaleShift, residualResampling }) {
     const words = [
       `unet of width ${width} · (${multipliers.join(', ')})`,
@@ -142,13 +146,19 @@ export const traitsOf = ({ kind }: { readonly kind: string }): NetworkTraits => 
 
 /**
  * The network of a model for rows […dims].
+ * @param condition columns of its condition. Default 0: none
  * @param secondTime whether it takes a second time, as a condition of one column. Default false
  * @throws ConfigError where rows of this shape do not fit the model, named with the key
  */
-export function networkFor(model: Model, rowShape: readonly number[], { secondTime = false } = {}): Network {
+export function networkFor(
+  model: Model,
+  rowShape: readonly number[],
+  { secondTime = false, condition = 0 }: { secondTime?: boolean; condition?: number } = {},
+): Network {
   const kind = kindOf(model.kind)
   const spec = kind.specFor(model, rowShape)
-  return kind.forTraining(secondTime ? ({ ...spec, condition: 1 } as NetworkSpec) : spec)
+  const asked = secondTime ? { condition: 1, secondTime } : { condition, ...(condition > 0 && kind.conditioned) }
+  return kind.forTraining({ ...spec, ...asked } as NetworkSpec)
 }
 
 /**
@@ -180,7 +190,9 @@ const bySpec = new WeakMap<NetworkSpec, Network>()
 
 /** The network that a composite's attribute describes. */
 export function networkOf(spec: NetworkSpec): Network {
-  const known = bySpec.get(spec) ?? kindOf(spec.kind).ofSpec(spec)
+  const made = (): Network =>
+    isGuided(spec) ? guidedNetwork(networkOf(spec.net), spec.weight) : kindOf(spec.kind).ofSpec(spec)
+  const known = bySpec.get(spec) ?? made()
   bySpec.set(spec, known)
   return known
 }

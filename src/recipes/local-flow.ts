@@ -33,9 +33,9 @@ export function subFlowFit(
   index: number,
   { number = index + 1, name, kind: { gamma, path, coupling }, left }: PlannedSubFlow,
 ): PlannedFit {
-  const { timesPerPair, sampling, steps, fit } = settings
+  const { timesPerPair, sampling, steps, fit, conditionDropout: drop } = settings
   const { task, averages } = objectives[settings.objective]
-  const common = { path, left, timesPerPair, quantiles: settings.quantiles[index], sampling }
+  const common = { path, left, timesPerPair, quantiles: settings.quantiles[index], sampling, drop }
   const described = {
     settings: { ...fit, name, number, steps: steps[index] } satisfies FitSettings,
     note: noteOf(gamma),

@@ -20,20 +20,20 @@ export interface PushOptions {
   /** seed, and stream (number of the sub-flow), of the rows' orientations */
   readonly seed: number
   readonly stream: number
-  readonly condition?: DeviceBuffer
   readonly signal?: AbortSignal
   readonly onProgress?: (rowsDone: number) => void
 }
 
-/** The image of a pool, as floats [n, D]; the caller disposes of both. */
+/** The image of a pool, as floats [n, D], without its conditions, which stay with the rows; the caller disposes of both. */
 export async function pushForward(
   device: Device,
   link: Link,
   pool: Pool,
-  { solver, seed, stream, condition, signal, onProgress }: PushOptions,
+  { solver, seed, stream, signal, onProgress }: PushOptions,
 ): Promise<MadePool> {
   const n = pool.rows
   const { dimension: D, condition: C } = link.field
+  const { condition } = pool
   if (C > 0 && !condition)
     throw new InvalidArgumentError(`A push through a network with ${C} conditions needs those of the rows.`)
   const legs = [{ link, start: 0, end: 1, keep: true }]

@@ -11,7 +11,7 @@ import type { Coupling } from '../learn/couplings.js'
 import type { FitSettings, TrainingState } from '../learn/fit.js'
 import type { Objective } from '../learn/objectives.js'
 import type { PathName } from '../learn/paths/registry.js'
-import type { Pool, PoolColumns, PoolValues } from '../learn/pool.js'
+import type { Pool, PoolColumns, PoolConditions, PoolValues } from '../learn/pool.js'
 import type { Task } from '../learn/task.js'
 import type { TimeLaw } from '../learn/times.js'
 import type { Flow } from '../model/flow.js'
@@ -42,6 +42,8 @@ export interface RecipeSettings<Own = unknown> {
   /** quantile functions of the training times; null: uniform */
   readonly quantiles: readonly (Float32Array | null)[]
   readonly timesPerPair: number
+  /** probability that a row's condition is left out of a batch, where rows have one */
+  readonly conditionDropout: number
   readonly sampling: Sampling
   readonly steps: readonly number[]
   /** what is learnt from data */
@@ -133,6 +135,8 @@ export interface RecipeContext<Own = unknown> {
   readonly data: PoolValues | null
   /** rows that are not learnt from, as the data are; null or left out: none */
   readonly validation?: PoolValues | null
+  /** conditions of the rows of both, [n, C], where the network takes one; null or left out: none */
+  readonly conditions?: { readonly data: PoolConditions; readonly validation: PoolConditions | null } | null
   /** the model that students learn from, on the same device */
   readonly teacher?: Flow
   readonly settings: RecipeSettings<Own>
@@ -163,7 +167,7 @@ export interface Recipe<Own = unknown> {
   madeRows?(n: number, own: Own): number
   /**
    * The pool of the fit after the last finished one, on the device. Null: the one that is there stays.
-   * @param pool of the fit that has just ended; the caller disposes of it
+   * @param pool of the fit that has just ended; the caller disposes of it, and hands on the conditions of its rows
    */
   nextPool(context: RecipeContext<Own>, pool: Pool, finished: readonly TrainedNetwork[]): Promise<MadePool | null>
   /** parameters and output scale that a fit, numbered from 1, begins from. Left out: fresh ones, or those of the fit before */

@@ -15,7 +15,7 @@ import {
   type StepsSpent,
   type TrainingState,
 } from '../learn/fit.js'
-import { disposePool, type Pool, type PoolColumns, type PoolValues, uploadPool } from '../learn/pool.js'
+import { disposePool, type Pool, type PoolColumns, type PoolValues, replacePool, uploadPool } from '../learn/pool.js'
 import type { Evaluations } from '../ode/solver.js'
 import { optimalPairs, PairRenewal, type PairSettings } from './optimal-pairs.js'
 import type { Recipe, RecipeContext, RecipeState, RowStream, TrainedNetwork } from './recipe.js'
@@ -118,9 +118,12 @@ export async function* runRecipe(
   // the host's copy, for checkpoints; null while the pool is the data
   let columns: PoolColumns | null = start?.pool ?? null
   const stored = columns ?? (data && { left: data })
-  let pool: Pool | null = stored && uploadPool(device, stored, D, columns ? 0 : settings.mirror)
+  const { conditions } = context
+  let pool: Pool | null = stored && uploadPool(device, stored, D, columns ? 0 : settings.mirror, conditions?.data)
   let unseen: Pool | null =
-    context.validation && every > 0 ? uploadPool(device, { left: context.validation }, D, 0) : null
+    context.validation && every > 0
+      ? uploadPool(device, { left: context.validation }, D, 0, conditions?.validation)
+      : null
   const totals = { seconds: 0, stepsTaken: 0, pushSeconds: 0, pushRowEvaluations: 0, skipped: 0 }
   const pushEvaluations: Evaluations[] = []
   let variants: Readonly<Record<string, string>> = {}
@@ -138,8 +141,7 @@ export async function* runRecipe(
       if (pool && !start.pool) {
         const made = await recipe.nextPool(context, pool, before)
         if (made) {
-          disposePool(pool)
-          pool = made.pool
+          pool = replacePool(pool, made.pool)
           columns = await columnsOf(made.pool)
         }
       }
@@ -218,8 +220,7 @@ export async function* runRecipe(
           hooks.onProgress?.({ phase: 'push', subFlow: number, subFlows: F, rows, of })
         const made = await recipe.nextPool({ ...context, onRows }, pool, finished)
         if (made) {
-          disposePool(pool)
-          pool = made.pool
+          pool = replacePool(pool, made.pool)
           columns = await columnsOf(made.pool)
           pushEvaluations.push(made.evaluations)
           totals.pushRowEvaluations += made.evaluations.mean * made.pool.rows
@@ -262,9 +263,7 @@ async function pushed(
     return null
   }
   const made = await recipe.nextPool({ ...context, onRows: undefined }, rows, finished)
-  if (!made) return rows
-  disposePool(rows)
-  return made.pool
+  return made ? replacePool(rows, made.pool) : rows
 }
 
 /** Right ends of validation rows, where those of training are assigned: the same all along a fit. */

@@ -7,6 +7,7 @@ import { type Objective, objectives } from '../learn/objectives.js'
 import type { OptimizerSettings } from '../learn/optimizer.js'
 import type { PathName } from '../learn/paths/registry.js'
 import { type TimeLaw, timeQuantiles } from '../learn/times.js'
+import { type Condition, conditionWidth } from '../model/condition.js'
 import type { Stage } from '../model/flow.js'
 import type { Network } from '../networks/network.js'
 import { type Model, networkFor } from '../networks/registry.js'
@@ -39,6 +40,7 @@ export interface RecipeOptions {
       readonly objective: Objective
       readonly sampling: Sampling
       readonly checkpointEvery: number
+      readonly conditionDropout: number
       readonly validateEvery: number
       readonly patience: number
     }
@@ -94,6 +96,7 @@ export function recipeSettings(options: RecipeOptions, mirror = 0): RecipeSettin
     coupling: flow.coupling,
     quantiles: flow.time.map(timeQuantiles),
     timesPerPair: flow.timesPerPair,
+    conditionDropout: train.conditionDropout,
     sampling: train.sampling,
     steps: train.steps,
     objective: train.objective,
@@ -118,13 +121,17 @@ export function recipeSettings(options: RecipeOptions, mirror = 0): RecipeSettin
   }
 }
 
-/** The network of the model's stages, for rows […dims]: average velocities and students of some kinds take a second time. */
+/**
+ * The network of the model's stages, for rows […dims]: average velocities and students of some kinds take a second time.
+ * @param condition what the model is told of its rows; null or left out: nothing
+ */
 export const modelNetwork = (
   { model, distill, train }: { readonly model: Model } & Pick<RecipeOptions, 'distill' | 'train'>,
   rowShape: readonly number[],
+  condition: Condition | null = null,
 ): Network => {
   const secondTime = distill ? distillKinds[distill.kind].secondTime : objectives[train.objective].averages
-  return networkFor(model, rowShape, { secondTime })
+  return networkFor(model, rowShape, { secondTime, condition: conditionWidth(condition) })
 }
 
 /** Jumps of a sample through an average velocity where a call says nothing. */

@@ -40,12 +40,17 @@ const emaFor = (steps: number): number =>
 
 /** The options of the students, as they would be written. */
 export function studentOptions(
-  teacher: { readonly raw: object; readonly options: ResolvedOptions },
+  teacher: { readonly raw: object; readonly options: ResolvedOptions; readonly condition?: unknown },
   { kind, into, solver, evaluations, every, train: given = {} }: DistillRequest,
 ): Record<string, unknown> {
   if (!distillKindNames.includes(kind)) throw invalid('kind', `one of ${distillKindNames.join(', ')}`, kind)
   if (!Number.isSafeInteger(into) || into < 1) {
     throw invalid('into', 'a whole number of students from 1 on, as many as a sample takes evaluations', into)
+  }
+  if (teacher.condition) {
+    throw new InvalidArgumentError(
+      'This model is told a condition, which students are not yet: sample it by few evaluations, or distil one without a condition.',
+    )
   }
   const { raw, options } = teacher
   const learnt = objectives[options.train.objective]

@@ -16,6 +16,7 @@ import { precisionRecall } from '../metrics/neighbours.js'
 import type { ResizeName } from '../metrics/resize.js'
 import { describeSolver, overridden, type SolverOverrides } from '../ode/solver.js'
 import type { ReportQuality } from '../plot/report.js'
+import { toldOf } from './conditioning.js'
 import type { LocalFlow } from './local-flow.js'
 
 /** The solver's options override the config's for samples. */
@@ -48,9 +49,10 @@ export async function pictureQuality(
   const features = await openFeatures(flow.rowShape, options)
   try {
     const began = performance.now()
+    const told = toldOf(flow.condition, data, part)
     const solver = overridden(flow.options.ode.sample, options)
     onNote?.(`Drawing ${n} samples.`)
-    const samples = quantise(await flow.sample(n, { solver, signal }))
+    const samples = quantise(await flow.sample(n, { ...told(n), solver, signal }))
     const { mean: nfe, max: nfeMax } = flow.evaluations!
     onNote?.('Comparing them.')
     const found = await features.extract(samples)
@@ -83,7 +85,7 @@ export async function pictureQuality(
 }
 
 /** n rows, or all where there are no more, evenly spaced in their order. */
-export function someRows(x: Tensor, n: number): Tensor {
+function someRows(x: Tensor, n: number): Tensor {
   const order = evenly(x.shape[0], n)
   return takeRows(x, order, 0, order.length)
 }

@@ -8,14 +8,17 @@
 import { dirname } from 'node:path'
 import { resolveData } from '../config/index.js'
 import { loadData } from '../data/load.js'
+import { evenly } from '../data/pictures.js'
 import type { LoadedData } from '../data/source.js'
+import { takeRows } from '../data/tensor.js'
 import { CheckpointError, DataError, invalid } from '../errors.js'
 import { missingForFigures } from '../files/native-parts.js'
 import { compareTables, type TableComparison } from '../metrics/tables/index.js'
 import { describeSolver, overridden } from '../ode/solver.js'
 import type { ReportCurve, ReportQuality } from '../plot/report.js'
 import type { ReportTable } from '../plot/report-table.js'
-import { type PictureOptions, pictureQuality, someRows } from './evaluate-pictures.js'
+import { toldOf } from './conditioning.js'
+import { type PictureOptions, pictureQuality } from './evaluate-pictures.js'
 import { type Likelihood, likelihoodOf } from './likelihood.js'
 import type { LocalFlow } from './local-flow.js'
 import { openFlow, type RunDevice } from './open-flow.js'
@@ -96,7 +99,9 @@ export async function evaluate(folder: string, options: EvaluateOptions = {}): P
     // of pictures the options are for samples
     const own = pictured ? {} : overridden(configured, { solver, steps, evaluations, clock })
     const settings = { ...configured, ...own }
-    const counted = pictured ? someRows(rows, options.likelihood ?? 0) : rows
+    const scored = pictured ? evenly(rows.shape[0], options.likelihood ?? 0) : null
+    const counted = scored ? takeRows(rows, scored, 0, scored.length) : rows
+    const conditions = toldOf(flow.condition, data, part)(counted.shape[0], scored ? (i) => scored[i] : undefined)
     if (!flow.isFlow) {
       options.onNote?.(
         'No likelihood: the stages of this model are maps, which have none; students of the kind reflow keep it.',
@@ -107,7 +112,7 @@ export async function evaluate(folder: string, options: EvaluateOptions = {}): P
     }
     const likelihood =
       flow.isFlow && !flow.encoding && counted.shape[0] > 0
-        ? await likelihoodOf(flow, settings, counted, data.density, { signal })
+        ? await likelihoodOf(flow, settings, counted, data.density, { ...conditions, signal })
         : null
     const evaluation = likelihood && {
       ...likelihood,

@@ -42,6 +42,11 @@ export function exportedModel(
   { options, raw, rowKind, facts }: Omit<FlowContents, 'subFlows'>,
 ): ExportedModel {
   const { field: network, stages, rowShape, scaler, settings } = flow
+  if (flow.condition) {
+    throw new InvalidArgumentError(
+      'This model is told a condition, which no form of export holds yet: keep its run folder, or train it without one.',
+    )
+  }
   const model = { network, stages, rowShape, scaler, settings, jumps: usualJumps(options) }
   // with the sampler that it has now: another version's defaults may be others
   const written = { ...raw, ode: { ...(raw as { ode?: object }).ode, sample: options.ode.sample } }

@@ -5,6 +5,7 @@ import type { RowKind } from '../data/kinds.js'
 import type { Scaler } from '../data/scaler.js'
 import type { Encoding } from '../data/tables/encoding.js'
 import type { ModelFacts } from '../export/exporter.js'
+import type { Condition } from '../model/condition.js'
 import type { FlowModel } from '../model/flow.js'
 import type { TrainedNetwork } from '../recipes/recipe.js'
 import { modelNetwork, stagesOf, usualJumps } from '../recipes/settings.js'
@@ -22,14 +23,17 @@ export interface FlowContents {
   readonly subFlows: readonly TrainedNetwork[]
   /** of a table of mixed columns, how its rows are numbers; null or left out: rows are what they are */
   readonly encoding?: Encoding | null
+  /** what the model is told of its rows; null or left out: nothing */
+  readonly condition?: Condition | null
   /** left out: nothing is known */
   readonly facts?: ModelFacts
 }
 
 /** The model that these make. */
-export function flowModel({ options, rowShape, scaler, subFlows }: FlowContents): FlowModel {
+export function flowModel({ options, rowShape, scaler, subFlows, condition = null }: FlowContents): FlowModel {
   const { ode, seed } = options
   const stages = stagesOf(options).map((stage, i) => ({ ...subFlows[i], ...stage }))
   const settings = { sample: ode.sample, evaluate: ode.evaluate, seed }
-  return { network: modelNetwork(options, rowShape), stages, rowShape, scaler, settings, jumps: usualJumps(options) }
+  const network = modelNetwork(options, rowShape, condition)
+  return { network, stages, rowShape, scaler, settings, jumps: usualJumps(options), condition }
 }

@@ -9,6 +9,7 @@ import type { LoadedData } from '../data/source.js'
 import { fitEncoding, openEncoding } from '../data/tables/encoding.js'
 import { columnFacts } from '../data/tables/report.js'
 import { checkTable, isTable, type Table } from '../data/tables/table.js'
+import type { Parts } from '../data/split.js'
 import type { Tensor } from '../data/tensor.js'
 import { InvalidArgumentError, invalid, show } from '../errors.js'
 
@@ -20,7 +21,12 @@ export interface GivenRows {
   flips?: boolean
   validation?: RowsLike | Table
   test?: RowsLike | Table
+  cond?: OfParts<RowsLike>
+  labels?: OfParts<ArrayLike<number>>
 }
+
+/** What is said of the training rows, or of the rows of each part. */
+export type OfParts<T> = T | { train: T; validation?: T; test?: T }
 
 const isLoaded = (given: RowsLike | Table | LoadedData): given is LoadedData =>
   typeof given === 'object' && given !== null && 'train' in given && 'scaler' in given
@@ -49,7 +55,7 @@ export function givenData(given: RowsLike | Table | LoadedData, said: GivenRows,
     scaler,
     density: null,
     columns,
-    labels: null,
+    ...saidOf({ train, ...parts }, said),
     rowKind: rowKind ?? kindOfShape(rowShape),
     flips,
     description: `${n} rows [${rowShape.join(', ')}] of a program`,
@@ -79,14 +85,13 @@ function givenTable(
   const [validation, validationTable] = part('validation', parts.validation)
   const [test, testTable] = part('test', parts.test)
   const known = table.columns.map((column) => ({ name: column.name, column, why: 'as the program says' }))
+  const train = { values: encode(table, seed), shape: [table.rows, width] }
   return {
-    train: { values: encode(table, seed), shape: [table.rows, width] },
-    validation,
-    test,
+    ...{ train, validation, test },
+    ...saidOf({ train, validation, test }, parts),
     scaler: null,
     density: null,
     columns: names,
-    labels: null,
     rowKind: 'points',
     flips: false,
     description: `${table.rows} rows of ${table.columns.length} columns of a program, learnt as ${width} numbers`,
@@ -116,14 +121,62 @@ function partsOf({ validation, test }: GivenRows, { shape }: Tensor): Pick<Loade
   return { validation: part('validation', validation), test: part('test', test) }
 }
 
-function amended(data: LoadedData, { columns, standardise, rowKind, flips, ...parts }: GivenRows): LoadedData {
+/** Largest class: they are held as 16-bit numbers. */
+const LAST_CLASS = 2 ** 16 - 1
+
+/** Conditions and classes of the rows of each part. */
+function saidOf(rows: Parts, { cond, labels }: GivenRows): Pick<LoadedData, 'condition' | 'labels'> {
+  const condition = parted('cond', cond, rows, (name, given, n) => {
+    const x = rowsOf(name, given, null, 'give { values, shape: [n, C] }, or a list of rows')
+    if (x.shape.length !== 2) throw invalid(`shape of ${name}`, 'that of rows of columns, [n, C]', x.shape)
+    if (x.shape[0] === n) return x
+    throw new InvalidArgumentError(`${name} has ${x.shape[0]} rows, but there are ${n} rows to be told of.`)
+  })
+  const classes = parted('labels', labels, rows, (name, given, n) => {
+    const all = Array.from(given)
+    if (all.length !== n) throw new InvalidArgumentError(`${name} has ${all.length} classes, but there are ${n} rows.`)
+    const bad = all.findIndex((label) => !Number.isInteger(label) || label < 0 || label > LAST_CLASS)
+    if (bad >= 0) throw invalid(`${name}[${bad}]`, `a class, a whole number from 0 to ${LAST_CLASS}`, all[bad])
+    return Uint16Array.from(all)
+  })
+  const widths = condition && [condition.train, condition.validation, condition.test].map((x) => x?.shape[1])
+  if (widths?.some((width) => width !== undefined && width !== widths[0])) {
+    throw new InvalidArgumentError(`cond has ${widths.join(', ')} columns in its parts; all must have as many.`)
+  }
+  return { condition: condition && { ...condition, names: null }, labels: classes }
+}
+
+/** What is said of each part there is; null where nothing is said. */
+function parted<T extends object, V>(
+  name: string,
+  said: OfParts<T> | undefined,
+  rows: Parts,
+  read: (name: string, given: T, n: number) => V,
+): { train: V; validation: V | null; test: V | null } | null {
+  if (said === undefined) return null
+  const given = 'train' in said ? said : { train: said }
+  const part = (of: 'train' | 'validation' | 'test'): V | null => {
+    const [x, own] = [rows[of], given[of]]
+    const called = given === said ? `${name}.${of}` : name
+    if (x && own !== undefined) return read(called, own, x.shape[0])
+    if (own !== undefined) throw new InvalidArgumentError(`${called} was given, but there are no ${of} rows.`)
+    return null
+  }
+  return { train: part('train')!, validation: part('validation'), test: part('test') }
+}
+
+function amended(data: LoadedData, said: GivenRows): LoadedData {
+  const { columns, standardise, rowKind, flips, cond, labels, ...parts } = said
   const names = typeof columns === 'object' ? [...columns] : data.columns
   checkColumns(names, data.train)
-  const { validation, test } = partsOf(parts, data.train)
+  const given = partsOf(parts, data.train)
+  const all = { train: data.train, validation: given.validation ?? data.validation, test: given.test ?? data.test }
+  const { condition, labels: classes } = saidOf(all, { cond, labels })
   return {
     ...data,
-    validation: validation ?? data.validation,
-    test: test ?? data.test,
+    ...all,
+    condition: condition ?? data.condition,
+    labels: classes ?? data.labels,
     columns: names,
     scaler: standardise === undefined ? data.scaler : scalerOf(data.train, standardise, names),
     rowKind: rowKind ?? data.rowKind,

@@ -41,7 +41,7 @@ export async function likelihoodOf(
   solver: CarrySettings['evaluate'],
   rows: Tensor,
   density: Density | null,
-  options: Pick<LogProbOptions, 'signal' | 'trace' | 'probes'> = {},
+  options: Pick<LogProbOptions, 'signal' | 'trace' | 'probes' | 'cond' | 'class' | 'guidance'> = {},
 ): Promise<Likelihood> {
   const pixels = holdsPixels(rows)
   const continuous = pixels ? dequantise(rows, flow.settings.seed) : rows

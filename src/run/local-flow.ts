@@ -10,14 +10,13 @@ import type { Scaler } from '../data/scaler.js'
 import type { LoadedData } from '../data/source.js'
 import { type Encoding, openEncoding } from '../data/tables/encoding.js'
 import type { Table } from '../data/tables/table.js'
-import type { Tensor } from '../data/tensor.js'
 import type { Device, DeviceKind } from '../device/device.js'
 import { openDevice } from '../device/node/select.js'
 import { InvalidArgumentError } from '../errors.js'
 import type { ExportOptions, ModelFacts } from '../export/exporter.js'
 import type { ExportForm } from '../export/registry.js'
 import { type WrittenExport, writeExport } from '../export/write.js'
-import { Flow, type LogProbOptions, refuseCondition, type SampleOptions } from '../model/flow.js'
+import { Flow, type LogProbOptions, type SampleOptions } from '../model/flow.js'
 import { overridden } from '../ode/solver.js'
 import type { TrainedNetwork } from '../recipes/recipe.js'
 import type { Progress } from '../recipes/run-recipe.js'
@@ -25,7 +24,7 @@ import { trainAsCalled } from './calls.js'
 import { type DistillRequest, studentOptions } from './distilling.js'
 import { exportedModel, factsOf, isExported, readExported } from './exporting.js'
 import { type FlowContents, flowModel } from './flow-contents.js'
-import { givenData } from './given-rows.js'
+import { givenData, type OfParts } from './given-rows.js'
 import { type Likelihood, likelihoodOf } from './likelihood.js'
 import { openRun, readFlow, saveFlow } from './run.js'
 import { distillFlow } from './training.js'
@@ -52,8 +51,13 @@ export type {
 
 /** Settings of `LocalFlow.train`; everything but the data may be left out (see docs/configuration.md). */
 export interface TrainArguments extends TrainOptions, TrainingCalls {
-  /** { values, shape: [n, C] }; refused until a model uses it */
-  cond?: Tensor
+  /**
+   * Columns that the model is told of each row, [n, C], in any unit; of validation and test rows too, where these are given:
+   * { train, validation, test }. Samples are then of given conditions (docs/conditional.md)
+   */
+  cond?: OfParts<RowsLike>
+  /** class of each row, a whole number from 0, in place of cond; of the parts as cond */
+  labels?: OfParts<ArrayLike<number>>
   /** mirror pictures left to right at random in the first sub-flow; what is pushed keeps one orientation. Default false */
   flips?: boolean
   /** names of the columns, or their number; a flat list of numbers needs it */
@@ -151,12 +155,13 @@ export class LocalFlow extends Flow {
    *   the folder, TrainingError where the loss is not finite
    */
   static async train(given: RowsLike | Table | LoadedData, settings: TrainArguments = {}): Promise<LocalFlow> {
-    const { cond, columns, standardise, flips, rowKind, validation, test, ...others } = settings
-    const { out, tensorboard, resume, force, signal, onProgress, onValidation, onCheckpoint, onWarning, ...rest } =
+    const { cond, labels, columns, standardise, flips, rowKind, validation, test, ...others } = settings
+    const { out, tensorboard, resume, force, signal, onProgress, onValidation, onCheckpoint, onWarning, ...said } =
       others
+    const rest = labels === undefined ? said : { ...said, model: { ...said.model, classes: true } }
     const options = resolveOptions(rest)
-    const data = givenData(given, { columns, standardise, flips, rowKind, validation, test }, options.seed)
-    refuseCondition(cond)
+    const about = { columns, standardise, flips, rowKind, validation, test, cond, labels }
+    const data = givenData(given, about, options.seed)
     const { contents, device, training } = await trainAsCalled(
       {
         raw: structuredClone(rest),
@@ -176,10 +181,14 @@ export class LocalFlow extends Flow {
    * @param x as in `logProb`; pixels are dequantised by the flow's seed
    */
   async evaluate(x: RowsLike, options: LogProbOptions = {}): Promise<Likelihood> {
-    const { solver, steps, evaluations, clock, signal, trace, probes } = options
+    const { solver, steps, evaluations, clock, ...others } = options
+    const { signal, trace, probes, cond, class: label, guidance } = others
     const configured = this.options.ode.evaluate
     const settings = { ...configured, ...overridden(configured, { solver, steps, evaluations, clock }) }
-    return likelihoodOf(this, settings, rowsOf('x', x, this.rowShape), null, { signal, trace, probes })
+    return likelihoodOf(this, settings, rowsOf('x', x, this.rowShape), null, {
+      ...{ signal, trace, probes, cond, guidance },
+      class: label,
+    })
   }
 
   /**

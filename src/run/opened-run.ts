@@ -10,6 +10,7 @@ import { kindOfShape, type RowKind, rowKindNames } from '../data/kinds.js'
 import { encodingSchema, openEncoding } from '../data/tables/encoding.js'
 import { CheckpointError } from '../errors.js'
 import type { Safetensors } from '../files/safetensors.js'
+import type { Condition } from '../model/condition.js'
 import type { NamedTensor, Network } from '../networks/network.js'
 import type { RecipePlan, TrainedNetwork } from '../recipes/recipe.js'
 import { modelNetwork, recipeOf, recipeSettings, stagesOf } from '../recipes/settings.js'
@@ -26,6 +27,22 @@ type StageKind = (typeof stageKinds)[number]
 
 const wholeNumber = z.int().min(0)
 const aboveZero = z.number().positive()
+const probability = z.number().min(0).lt(1)
+const conditionSchema: z.ZodType<Condition> = z
+  .discriminatedUnion('kind', [
+    z.object({
+      kind: z.literal('columns'),
+      names: z.array(z.string()).nullable(),
+      scaler: z.object({ mean: z.array(z.number()).min(1), std: z.array(aboveZero).min(1) }),
+      dropout: probability,
+    }),
+    z.object({ kind: z.literal('classes'), classes: z.array(wholeNumber).min(1), dropout: probability }),
+  ])
+  .refine((said) => {
+    if (said.kind === 'classes') return new Set(said.classes).size === said.classes.length
+    const { mean, std } = said.scaler
+    return mean.length === std.length && (said.names?.length ?? mean.length) === mean.length
+  }, 'its columns or classes do not fit together')
 const extraSchema = z.object({
   /** […dims] of one row */
   rowShape: z.array(z.int().min(1)).min(1),
@@ -36,6 +53,8 @@ const extraSchema = z.object({
   columns: z.array(z.string()).nullable(),
   /** of a table of mixed columns, how its rows are numbers */
   encoding: encodingSchema.optional(),
+  /** what the model is told of its rows; left out: nothing */
+  condition: conditionSchema.optional(),
   /** where the config was read, for the files it names; null for a run saved by a program */
   configPath: z.string().nullable(),
   /** SHA-256 of the training rows; null for a run saved by a program */
@@ -115,7 +134,7 @@ export function runOf(manifest: RunManifest, folder: string): Run {
     throw damaged(`its stages are ${extra.stages.join(', ')}, but its config makes ${stageKindsOf(options).join(', ')}`)
   }
   if (scales.length !== finished) throw damaged(`it has ${scales.length} output scales of ${finished}`)
-  return { folder, manifest, options, raw, extra, field: modelNetwork(options, extra.rowShape) }
+  return { folder, manifest, options, raw, extra, field: modelNetwork(options, extra.rowShape, extra.condition) }
 }
 
 /** Sub-flow n is in a file of its own. */
@@ -184,6 +203,7 @@ export async function flowOf(run: Run, read: ReadTensors): Promise<FlowContents>
     rowKind: rowKindOf(run),
     scaler: extra.scaler,
     encoding: extra.encoding ?? null,
+    condition: extra.condition ?? null,
     subFlows: stages.map((fit) => networks[fit]),
   }
 }

@@ -10,6 +10,7 @@ import type { Flow, Samples } from '../model/flow.js'
 import type { Evaluations } from '../ode/solver.js'
 import { chainLabel, tilesPng } from '../plot/index.js'
 import { RandomStream, streams } from '../random/stream.js'
+import type { Told } from './conditioning.js'
 import { type OnRows, rowsTogether } from './rows-together.js'
 
 /** Samples of the grid: eight rows of eight. */
@@ -106,11 +107,13 @@ function besideNeighbours(samples: PixelTensor, data: PixelTensor): PixelTensor 
 /**
  * Draws them all.
  * @param data [n, C, H, W], pixels or values in [−1, 1]: the training pictures
+ * @param told their conditions, which samples are drawn of
  * @returns the files' bytes, and the evaluations that a sample took
  */
 export async function drawPictureFiles(
   flow: Flow,
   data: Tensor,
+  told: Told,
   signal?: AbortSignal,
   onProgress?: OnRows,
 ): Promise<{ files: PictureFiles; evaluations: Evaluations }> {
@@ -118,16 +121,31 @@ export async function drawPictureFiles(
   const { seed } = flow.settings
   const some = firstRows(data, CHAIN_PICTURES)
   const part = rowsTogether(PICTURE_GRID + (flow.isFlow ? some.shape[0] : 0) + CHAIN_PICTURES + PAIRS * WAY, onProgress)
-  const samples = quantise(await flow.sample(PICTURE_GRID, { signal, onProgress: part(PICTURE_GRID) }))
+  const samples = quantise(
+    await flow.sample(PICTURE_GRID, { ...told(PICTURE_GRID), signal, onProgress: part(PICTURE_GRID) }),
+  )
   const evaluations = flow.evaluations!
   const forward = flow.isFlow
-    ? await flow.trajectory(some, { direction: 'encode', signal, onProgress: part(some.shape[0]) })
+    ? await flow.trajectory(some, {
+        ...told(some.shape[0]),
+        direction: 'encode',
+        signal,
+        onProgress: part(some.shape[0]),
+      })
     : null
   const backward = await flow.trajectory(noise(CHAIN_PICTURES, rowShape, seed), {
+    ...told(CHAIN_PICTURES),
     signal,
     onProgress: part(CHAIN_PICTURES),
   })
-  const between = quantise(await flow.decode(ways(rowShape, seed), { signal, onProgress: part(PAIRS * WAY) }))
+  const between = quantise(
+    await flow.decode(ways(rowShape, seed), {
+      // one condition all along a way
+      ...told(PAIRS * WAY, (i) => Math.floor(i / WAY)),
+      signal,
+      onProgress: part(PAIRS * WAY),
+    }),
+  )
   const shown = quantise(firstRows(samples, NEIGHBOUR_SAMPLES))
   const beside = besideNeighbours(shown, quantise(firstRows(data, MOST_SEARCHED)))
   const states = flow.stages.length + 1

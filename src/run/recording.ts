@@ -66,10 +66,13 @@ export class ValidationLog {
 /** Bytes that a hash takes at a time: it refuses more than 2 GiB. */
 const HASHED = 2 ** 30
 
-export function rowsSha256({ values: { buffer, byteOffset, byteLength } }: Tensor): string {
+/** The hash of rows, and of the conditions that a model is told of them. */
+export function rowsSha256({ values }: Tensor, conditions: ArrayBufferView | null = null): string {
   const hash = createHash('sha256')
-  for (let at = 0; at < byteLength; at += HASHED) {
-    hash.update(new Uint8Array(buffer, byteOffset + at, Math.min(HASHED, byteLength - at)))
+  for (const { buffer, byteOffset, byteLength } of conditions ? [values, conditions] : [values]) {
+    for (let at = 0; at < byteLength; at += HASHED) {
+      hash.update(new Uint8Array(buffer, byteOffset + at, Math.min(HASHED, byteLength - at)))
+    }
   }
   return hash.digest('hex')
 }

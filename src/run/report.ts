@@ -30,6 +30,7 @@ import {
 } from '../plot/index.js'
 import type { ReportCurve, ReportInput } from '../plot/report.js'
 import type { PlannedFit } from '../recipes/recipe.js'
+import type { Told } from './conditioning.js'
 import { drawPictureFiles, noise, PICTURE_GRID } from './picture-report.js'
 import { type OnRows, rowsTogether } from './rows-together.js'
 import type { ValidationCurve } from './training-calls.js'
@@ -175,6 +176,8 @@ export interface DrawOptions {
   draw?: boolean
   /** names of the columns, where there are any */
   columns?: readonly string[] | null
+  /** conditions of the training rows, which samples are drawn of; default: none */
+  told?: Told
   signal?: AbortSignal
   /** rows that were carried through the model so far, of all that the pictures need */
   onProgress?: OnRows
@@ -192,10 +195,10 @@ export async function drawPictures(
   history: LossHistory,
   validation: ValidationHistory,
   floors: readonly (number | null)[],
-  { draw = true, rowKind, columns = null, signal, onProgress }: DrawOptions,
+  { draw = true, rowKind, columns = null, told = () => ({}), signal, onProgress }: DrawOptions,
 ): Promise<Drawn> {
   if (!draw) {
-    await flow.sample(UNDRAWN_SAMPLES, { signal })
+    await flow.sample(UNDRAWN_SAMPLES, { ...told(UNDRAWN_SAMPLES), signal })
     return { n: 0, evaluations: flow.evaluations!, columns: null }
   }
   const save: Save = async (name, picture) => {
@@ -203,8 +206,8 @@ export async function drawPictures(
     await writeExtra(folder, pictureFiles[name], png)
   }
   await drawLosses(fits, history, validation, floors, save)
-  if (rowKind === 'points') return drawPoints(flow, data, columns, save, signal, onProgress)
-  const { files, evaluations } = await drawPictureFiles(flow, data, signal, onProgress)
+  if (rowKind === 'points') return drawPoints(flow, data, columns, told, save, signal, onProgress)
+  const { files, evaluations } = await drawPictureFiles(flow, data, told, signal, onProgress)
   for (const [name, png] of Object.entries(files)) await save(name as keyof typeof files, png)
   return { n: PICTURE_GRID, evaluations, columns: null }
 }
@@ -240,6 +243,7 @@ async function drawPoints(
   flow: Flow,
   data: Tensor,
   columns: readonly string[] | null,
+  told: Told,
   save: Save,
   signal?: AbortSignal,
   onProgress?: OnRows,
@@ -261,7 +265,11 @@ async function drawPoints(
   const start = takeRows(all, D, CHAIN_ROWS)
   const startRows = start.length / D
   const part = rowsTogether(PICTURE_SAMPLES + CHAIN_ROWS + (flow.isFlow ? startRows + CHAIN_ROWS : 0), onProgress)
-  const samples = await flow.sample(PICTURE_SAMPLES, { signal, onProgress: part(PICTURE_SAMPLES) })
+  const samples = await flow.sample(PICTURE_SAMPLES, {
+    ...told(PICTURE_SAMPLES),
+    signal,
+    onProgress: part(PICTURE_SAMPLES),
+  })
   const evaluations = flow.evaluations!
   const rows = takeRows(all, D, PICTURE_SAMPLES)
   const shown = chosenColumns(rows, samples.values, D)
@@ -286,7 +294,7 @@ async function drawPoints(
   if (flow.isFlow) {
     const forward = await flow.trajectory(
       { values: start, shape: [startRows, ...flow.rowShape] },
-      { direction: 'encode', signal, onProgress: part(startRows) },
+      { ...told(startRows), direction: 'encode', signal, onProgress: part(startRows) },
     )
     await save(
       'forward',
@@ -296,9 +304,9 @@ async function drawPoints(
       ),
     )
     const encoded = { values: samples.values.subarray(0, CHAIN_ROWS * D), shape: [CHAIN_ROWS, ...flow.rowShape] }
-    latent = await flow.encode(encoded, { signal, onProgress: part(CHAIN_ROWS) })
+    latent = await flow.encode(encoded, { ...told(CHAIN_ROWS), signal, onProgress: part(CHAIN_ROWS) })
   }
-  const backward = await flow.trajectory(latent, { signal, onProgress: part(CHAIN_ROWS) })
+  const backward = await flow.trajectory(latent, { ...told(CHAIN_ROWS), signal, onProgress: part(CHAIN_ROWS) })
   await save(
     'backward',
     await chainFigure(

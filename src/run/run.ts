@@ -29,6 +29,7 @@ import { takeFloat32 } from '../files/safetensors.js'
 import type { TrainingState } from '../learn/fit.js'
 import type { PoolColumns } from '../learn/pool.js'
 import { isExhausted, noValidation } from '../learn/validation.js'
+import type { Condition } from '../model/condition.js'
 import type { NamedTensor, Network } from '../networks/network.js'
 import type { ReportCurve, ReportEvaluation, ReportQuality } from '../plot/report.js'
 import type { ReportTable } from '../plot/report-table.js'
@@ -95,6 +96,8 @@ export interface RunIdentity {
   readonly columns: string[] | null
   /** of a table of mixed columns; null or left out: rows are what they are */
   readonly encoding?: Encoding | null
+  /** what the model is told of its rows; null or left out: nothing */
+  readonly condition?: Condition | null
   readonly configPath: string | null
   readonly dataSha256: string | null
   readonly teacherSha256?: string | null
@@ -173,6 +176,7 @@ export class RunWriter {
       scaler: identity.scaler,
       columns: identity.columns,
       encoding: identity.encoding ?? undefined,
+      condition: identity.condition ?? undefined,
       configPath: identity.configPath,
       dataSha256: identity.dataSha256,
       stages: stageKindsOf(identity.options),
@@ -274,8 +278,8 @@ export async function saveFlow(
   const words = { ...programWords, resume: null }
   await findRun(folder, { force, words })
   await makeRunFolder(folder)
-  const { raw, options, rowShape, rowKind, scaler, encoding, subFlows, facts } = parts
-  const field = modelNetwork(options, rowShape)
+  const { raw, options, rowShape, rowKind, scaler, encoding, subFlows, facts, condition = null } = parts
+  const field = modelNetwork(options, rowShape, condition)
   const created = new Date().toISOString()
   // fits that only led to the model were not kept
   const { fits, stages } = planOf(options)
@@ -289,6 +293,7 @@ export async function saveFlow(
     scaler,
     columns: facts?.columns ? [...facts.columns] : null,
     encoding,
+    condition,
     configPath: null,
     dataSha256: null,
     device,

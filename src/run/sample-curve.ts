@@ -5,6 +5,7 @@ import type { Flow } from '../model/flow.js'
 import { isAdaptive } from '../ode/solver.js'
 import type { ReportCurve } from '../plot/report.js'
 import { waysThrough } from './compare/ways.js'
+import { toldOf } from './conditioning.js'
 import { openQuality, type QualityPart } from './quality.js'
 
 /** Numbers of evaluations in all, each twice the one before; of students that take any number. */
@@ -28,13 +29,14 @@ export async function sampleCurve(
   const { steps: _, evaluations: __, ...settings } = flow.settings.sample
   if (flow.isFlow && isAdaptive(flow.settings.sample)) return null
   const began = performance.now()
+  const told = toldOf(flow.condition, data, part)
   const quality = await openQuality(data, { samples, parts: [part] })
   try {
     const points: ReportCurve['points'][number][] = []
     for (const allowed of flow.isFlow ? EVALUATIONS : jumpsOf(flow, JUMPS)) {
       if (flow.isFlow && waysThrough(flow, [{ name: settings.solver, settings }], allowed).length === 0) continue
       const ways = flow.isFlow ? { solver: { ...settings, evaluations: allowed } } : { evaluations: allowed }
-      const drawn = await flow.sample(quality.samples, { ...ways, signal })
+      const drawn = await flow.sample(quality.samples, { ...ways, ...told(quality.samples), signal })
       const value = (await quality.distances(drawn))[part]
       if (value != null) points.push({ evaluations: flow.evaluations!.mean, value })
     }

@@ -16,6 +16,7 @@ import type { RecipeState } from '../recipes/recipe.js'
 import type { Progress, TrainedRecipe } from '../recipes/run-recipe.js'
 import { modelNetwork, recipeOf, recipeSettings } from '../recipes/settings.js'
 import { drawBesideTeacher } from './beside-teacher.js'
+import { type Conditioned, toldOf } from './conditioning.js'
 import { type FlowContents, flowModel } from './flow-contents.js'
 import { LossLog, ValidationLog } from './recording.js'
 import {
@@ -107,6 +108,8 @@ export class Session {
     private readonly data: LoadedData,
     /** null: the model is learnt from the data */
     private readonly teacher: SessionTeacher | null,
+    /** conditions of the rows; null: none */
+    private readonly conditioned: Conditioned | null,
     private readonly identity: RunIdentity,
     private readonly folder: SessionFolder | null,
     /** the checkpoint that is gone on from */
@@ -138,6 +141,7 @@ export class Session {
       start: start?.chain ?? null,
       onProgress: hooks.onProgress,
       validation: data.validation,
+      conditioned: this.conditioned,
       onLosses: (subFlow, first, losses) => {
         this.log.add(subFlow, first, losses)
         events?.losses(subFlow, first, losses)
@@ -180,7 +184,7 @@ export class Session {
   /** Writes a checkpoint and the losses up to it. The first one of a new run takes the place of a run that is replaced. */
   private async write({ path, force }: SessionFolder, state: RunState): Promise<void> {
     const first = this.writer === null && this.resumed === null
-    const network = modelNetwork(this.options, this.data.train.shape.slice(1))
+    const network = modelNetwork(this.options, this.data.train.shape.slice(1), this.identity.condition)
     this.writer ??= new RunWriter(path, this.identity, network, this.resumed, force)
     this.saved = await this.writer.write(state)
     if (first) await removeReport(path)
@@ -226,6 +230,7 @@ export class Session {
       draw: folder.undrawn === null,
       rowKind: data.rowKind,
       columns: data.columns,
+      told: toldOf(contents.condition ?? null, data, 'train'),
       signal: hooks.signal,
       onProgress: hooks.onDrawing,
     }

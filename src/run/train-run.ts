@@ -24,6 +24,7 @@ import { openDevice } from '../device/node/select.js'
 import { CheckpointError, DataError, LocalFlowError, TrainingError } from '../errors.js'
 import type { Lock } from '../files/lock.js'
 import { missingForFigures } from '../files/native-parts.js'
+import { conditionedData } from './conditioning.js'
 import { joinParts } from './parts.js'
 import { rowsSha256 } from './recording.js'
 import { type Resumption, resumeWith } from './resuming.js'
@@ -141,7 +142,10 @@ async function trainInto(
   for (const line of loaded.table ? factsLines(loaded.table.columns) : []) onNote?.(line)
   const [rows, ...rowShape] = loaded.train.shape
   if (!teacher) checkBatch(options, rows)
-  const { data, sha256: dataSha256 } = teacher ? { data: loaded, sha256: null } : sameRows(loaded, run)
+  const conditioned = teacher ? null : conditionedData(loaded, options)
+  const { data, sha256: dataSha256 } = teacher
+    ? { data: loaded, sha256: null }
+    : sameRows(loaded, run, conditioned?.given ?? null)
   const longer =
     run?.manifest.progress.phase === 'done' && options.train.steps.at(-1)! > run.options.train.steps.at(-1)!
   const joined = request.join ? await joinParts(folder!.path, raw, options, request.join) : null
@@ -172,6 +176,7 @@ async function trainInto(
       scaler: data.scaler,
       columns: data.columns,
       encoding: data.table?.encoding ?? null,
+      condition: conditioned?.condition ?? null,
       configPath,
       dataSha256,
       teacherSha256: teacher?.sha256 ?? null,
@@ -188,6 +193,7 @@ async function trainInto(
       device,
       data,
       teacher ?? null,
+      conditioned,
       identity,
       into,
       manifest,
@@ -237,14 +243,18 @@ async function trainInto(
  * The rows, if they are those that a run was begun with. Runs of versions that read all numbers as float32 have the hash of
  * these: they go on with them.
  */
-function sameRows(data: LoadedData, run: Run | null): { data: LoadedData; sha256: string } {
-  const sha256 = rowsSha256(data.train)
+function sameRows(
+  data: LoadedData,
+  run: Run | null,
+  conditions: ArrayBufferView | null,
+): { data: LoadedData; sha256: string } {
+  const sha256 = rowsSha256(data.train, conditions)
   const before = run?.extra.dataSha256
   if (!before || before === sha256) return { data, sha256 }
   if (data.train.values instanceof Float64Array) {
     const rounded = (x: Tensor): Tensor => ({ values: Float32Array.from(x.values), shape: x.shape })
     const train = rounded(data.train)
-    if (rowsSha256(train) === before) {
+    if (rowsSha256(train, conditions) === before) {
       const part = (x: Tensor | null): Tensor | null => x && rounded(x)
       const scaler = scalerOf(train, data.scaler !== null, data.columns)
       const parts = { train, validation: part(data.validation), test: part(data.test) }

@@ -13,9 +13,10 @@ import { Flow } from '../model/flow.js'
 import { modelValues } from '../model/values.js'
 import type { Network } from '../networks/network.js'
 import { checkTraining } from '../networks/registry.js'
-import type { RecipeState } from '../recipes/recipe.js'
+import type { RecipeContext, RecipeState } from '../recipes/recipe.js'
 import { type RecipeHooks, type RecipeSpent, runRecipe, type TrainedRecipe } from '../recipes/run-recipe.js'
 import { modelNetwork, recipeOf, recipeSettings } from '../recipes/settings.js'
+import type { Conditioned } from './conditioning.js'
 import { refuseDistillation } from './distilling.js'
 import { type FlowContents, flowModel } from './flow-contents.js'
 import { machineBytes } from './machine.js'
@@ -60,6 +61,8 @@ export interface TrainFlowHooks extends RecipeHooks {
   readonly flips?: boolean
   /** rows that are not learnt from, in the units of the data; null or left out: none */
   readonly validation?: Tensor | null
+  /** conditions of the rows; null or left out: none */
+  readonly conditioned?: Conditioned | null
 }
 
 /** Rows of data as a fit takes them: pixels stay bytes, anything else is float32, standardised as the model's data are. */
@@ -100,10 +103,13 @@ export async function trainFlow(
   const data = poolRows(x, scaler)
   const rows = { count: n, pixels: data instanceof Uint8Array }
   const mirror = hooks.flips ? rowShape.at(-1) : 0
+  const { conditioned = null } = hooks
+  const conditions = conditioned && { data: conditioned.train, validation: conditioned.validation }
+  const condition = conditioned?.condition ?? null
   return fitModel(
     device,
-    { data, rows, mirror, validation: hooks.validation && poolRows(hooks.validation, scaler) },
-    { options, raw, rowShape, rowKind: hooks.rowKind ?? kindOfShape(rowShape), scaler },
+    { data, rows, mirror, validation: hooks.validation && poolRows(hooks.validation, scaler), conditions },
+    { options, raw, rowShape, rowKind: hooks.rowKind ?? kindOfShape(rowShape), scaler, condition },
     hooks,
   )
 }
@@ -136,24 +142,25 @@ interface Source {
   readonly rows: EstimatedRows | null
   readonly mirror?: number
   readonly validation?: PoolValues | null
+  readonly conditions?: RecipeContext['conditions']
   readonly teacher?: Flow
 }
 
 async function fitModel(
   device: Device,
-  { data, rows, mirror, validation, teacher }: Source,
+  { data, rows, mirror, validation, conditions, teacher }: Source,
   about: Omit<FlowContents, 'subFlows'>,
   hooks: TrainFlowHooks,
 ): Promise<{ parts: FlowContents; trained: TrainedRecipe }> {
-  const { options, rowShape } = about
-  const network = modelNetwork(options, rowShape)
+  const { options, rowShape, condition } = about
+  const network = modelNetwork(options, rowShape, condition)
   if (options.train.precision === 'mixed') expectMixed(device, network)
   const estimate = estimateRun(network, options, rows, device)
   checkMemory(estimate, options, device.info, machineBytes())
   hooks.onEstimate?.(estimate)
   const recipe = recipeOf(options)
   const settings = recipeSettings(options, mirror)
-  const context = { device, network, data, validation, teacher, settings, signal: hooks.signal }
+  const context = { device, network, data, validation, conditions, teacher, settings, signal: hooks.signal }
   const run = runRecipe(recipe, context, hooks, hooks.start ?? null)
   let step = await run.next()
   while (!step.done) {

@@ -145,6 +145,7 @@ export function studentOf(kind: 'map' | 'terminal' | 'average'): ExportedModel {
     kind: 'mlp',
     dimension: 3,
     condition: 1,
+    secondTime: true,
     hidden: [8],
     activation: 'tanh',
     beta: 1,

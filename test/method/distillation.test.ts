@@ -37,7 +37,7 @@ const spec: MlpSpec = {
   frequencies: [],
 }
 const network = mlpNetwork(spec)
-const twoTimes = mlpNetwork({ ...spec, condition: 1 })
+const twoTimes = mlpNetwork({ ...spec, condition: 1, secondTime: true })
 const gammas = [0.2, null]
 const chain = anglesOf(gammas.map((gamma) => ({ gamma, path: 'arc' })))
 const solver: SolverSettings = { solver: 'midpoint', steps: 4, evaluations: 24, clock: 'angle', rtol: 1e-5, atol: 1e-5 }

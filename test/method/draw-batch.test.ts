@@ -12,14 +12,15 @@ const tensor = (shape: number[], value: (i: number) => number = () => 0) => ({
 const plain: DrawBatchAttributes = {
   ...{ seedLow: 5, seedHigh: 0, stream: 1 },
   ...{ pairing: 'own', path: 'linear', sampling: 'epochs', decay: 0.8, spread: 0.6, ...cleanLeft },
-  ...{ timesPerPair: 1, values: 'floats', mirror: 0 },
+  ...{ timesPerPair: 1, drop: 0, values: 'floats', mirror: 0 },
 }
 /** x = x_l and target = x_r at every t. */
 const ends = tensor([2, 4], (i) => [1, 0, 0, 1][i % 4])
 
 function batch(B: number, operands: Record<string, ReferenceTensor>, attributes: Partial<DrawBatchAttributes>) {
   const D = operands.right?.shape[1] ?? operands.pool.shape[1]
-  const out = { x: tensor([B, D]), t: tensor([B]), target: tensor([B, D]) }
+  const told = operands.pool_condition && { condition: tensor([B, operands.pool_condition.shape[1]]) }
+  const out = { x: tensor([B, D]), t: tensor([B]), target: tensor([B, D]), ...told }
   const state = { data: new Uint32Array(8), shape: [8] }
   const all = { ...operands, ...out, state }
   const shapes = Object.fromEntries(Object.entries(all).map(([name, { shape }]) => [name, shape]))
@@ -117,4 +118,34 @@ test.each([
   [{ leftSpread: 0.1, pairing: 'stored' }, { right: tensor([9, 2]) }, 'the stored right ends belong to the rows'],
 ] as const)('%o is refused with %o', (attributes, operands: Record<string, ReferenceTensor>, message) => {
   expect(() => batch(5, { pool: tensor([9, 2]), ...operands }, attributes)).toThrow(message)
+})
+
+describe('conditions', () => {
+  const pool = tensor([2000, 1], (i) => i + 1)
+  const pool_condition = tensor([2000, 2], (i) => i + 1)
+
+  test('stay with their rows, and are all zeros for the share of rows that drops them, at every time of a pair anew', () => {
+    const { x, condition } = batch(
+      4000,
+      { pool, pool_condition, path_table: ends },
+      { path: 'table', drop: 0.25, timesPerPair: 2 },
+    )
+    const rows = [...x.data].map((row, i) => [row, condition!.data[2 * i], condition!.data[2 * i + 1]])
+    const dropped = rows.filter(([, first]) => first === 0)
+    expect(dropped.every(([, , second]) => second === 0)).toBe(true)
+    for (const [row, first, second] of rows.filter(([, first]) => first !== 0)) {
+      expect([first, second]).toEqual([2 * row - 1, 2 * row])
+    }
+    // five standard deviations of 4000 draws
+    expect(Math.abs(dropped.length / 4000 - 0.25)).toBeLessThan(5 * Math.sqrt((0.25 * 0.75) / 4000))
+    const of = (i: number): boolean => rows[i][1] === 0
+    expect(Array.from({ length: 2000 }, (_, pair) => of(2 * pair) !== of(2 * pair + 1)).some(Boolean)).toBe(true)
+  })
+
+  test('a share that is none, or is of no conditions, is refused', () => {
+    for (const drop of [-0.1, 1, Number.NaN]) {
+      expect(() => batch(4, { pool, pool_condition }, { drop })).toThrow('drop must be a probability')
+    }
+    expect(() => batch(4, { pool }, { drop: 0.1 })).toThrow('0 without a condition')
+  })
 })

@@ -25,7 +25,10 @@ const engines = ['native', 'webgpu'] as const
 
 const nets: Record<string, UnetSpec> = {
   plain: { ...smallUnet, dropout: 0.2 },
-  'scale and shift, residual resampling': { ...smallUnet, scaleShift: true, residualResampling: true, depth: 2 },
+  'scale and shift by the time and a condition, residual resampling': {
+    ...smallUnet,
+    ...{ scaleShift: true, condition: 3, residualResampling: true, depth: 2 },
+  },
 }
 
 const B = 4
@@ -82,6 +85,10 @@ async function runOn(
   for (const buffer of buffers) buffer.dispose()
   return read
 }
+/** The condition, for a network that takes one. */
+const told = (net: UnetSpec, given: (values: Float32Array, shape: number[]) => ProgramTensor) =>
+  net.condition > 0 ? { condition: given(wave(B * net.condition, 0.9), [B, net.condition]) } : {}
+
 type Result = (name: string, shape: number[]) => ProgramTensor
 
 const programs: Record<string, (net: UnetSpec) => Parameters<typeof runOn>[1]> = {
@@ -91,6 +98,7 @@ const programs: Record<string, (net: UnetSpec) => Parameters<typeof runOn>[1]> =
       builder,
       {
         parameters: given(parametersOf(net)),
+        ...told(net, given),
         x: given(wave(B * D, 1.3), [B, D]),
         t: given(Float32Array.from({ length: B }, (_, i) => (i + 0.5) / B)),
         target: given(wave(B * D, 2.1), [B, D]),
@@ -105,12 +113,13 @@ const programs: Record<string, (net: UnetSpec) => Parameters<typeof runOn>[1]> =
     const D = unetDimension(net)
     const x = given(wave(B * D, 1.3), [B, D])
     const t = builder.constant([0.3])
-    unetNetwork(net).addVelocity(builder, { parameters: given(parametersOf(net)), x, t, out: result('v', [B, D]) }, 0.7)
+    const operands = { parameters: given(parametersOf(net)), ...told(net, given), x, t, out: result('v', [B, D]) }
+    unetNetwork(net).addVelocity(builder, operands, 0.7)
   },
   integration: (net) => (builder, given, result) => {
     const D = unetDimension(net)
     const y = given(wave(B * D, 1.3), [B, D])
-    const operands = { parameters: given(parametersOf(net)), y, out: result('y', [B, D]) }
+    const operands = { parameters: given(parametersOf(net)), ...told(net, given), y, out: result('y', [B, D]) }
     addIntegration(builder, unetNetwork(net), operands, [1], localSteps(methods.rk4, 1, 0.5, 1))
   },
   divergence: (net) => (builder, given, result) => {
@@ -119,6 +128,7 @@ const programs: Record<string, (net: UnetSpec) => Parameters<typeof runOn>[1]> =
       builder,
       {
         parameters: given(parametersOf(net)),
+        ...told(net, given),
         x: given(wave(B * D, 1.3), [B, D]),
         t: given(Float32Array.from({ length: B }, (_, i) => (i + 0.5) / B)),
         probes: given(wave(2 * B * D, 5.1).map(Math.sign), [2 * B, D]),

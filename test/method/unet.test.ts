@@ -96,7 +96,8 @@ const nets: Record<string, UnetSpec> = {
   plain: small,
   'scale and shift, residual resampling': { ...small, scaleShift: true, residualResampling: true },
   'dropout, one block more, not square': { ...small, depth: 2, dropout: 0.3, attention: [2], breadth: 6 },
-  'a second time': { ...small, condition: 1 },
+  'a second time': { ...small, condition: 1, secondTime: true },
+  'a condition of three columns, by scale and shift': { ...small, condition: 3, scaleShift: true },
   'three levels': { ...small, multipliers: [1, 1, 2], height: 8, breadth: 4, attention: [] },
 }
 
@@ -151,7 +152,9 @@ function gradientOf(net: UnetSpec, mode: Partial<TrainingMode> = {}, rows = B): 
       parameters: builder.tensor(make(parameters)),
       x: builder.tensor(make(wave(rows * D, 1.3)), [rows, D]),
       t: builder.tensor(make(Float64Array.from({ length: rows }, (_, i) => (i + 0.5) / rows))),
-      ...(net.condition > 0 && { condition: builder.tensor(make(wave(rows, 0.9)), [rows, 1]) }),
+      ...(net.condition > 0 && {
+        condition: builder.tensor(make(wave(rows * net.condition, 0.9)), [rows, net.condition]),
+      }),
       target: builder.tensor(make(wave(rows * D, 2.1)), [rows, D]),
       gradient: builder.tensor(make(gradient)),
       row_loss: builder.tensor(make(rowLoss), [rows]),
@@ -216,7 +219,7 @@ describe.each(Object.entries(nets))('gradient: %s', (_, net) => {
 })
 
 describe('a second time', () => {
-  const net: UnetSpec = { ...small, condition: 1 }
+  const net: UnetSpec = { ...small, condition: 1, secondTime: true }
   const [field, D] = [unetNetwork(net), unetDimension(net)]
   const velocity = (parameters: Float64Array, t: number[], s: number[], of = field): Float64Array => {
     const { memory, make } = memoryOf()

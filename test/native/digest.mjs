@@ -97,7 +97,17 @@ await run(
     t: [buffer(999), [999]],
     target: [buffer(999 * 3), [999, 3]],
   },
-  { ...draw, decay: 0.9, spread: 0.43, leftDecay: 1, leftSpread: 0, timesPerPair: 1, values: 'floats', mirror: 0 },
+  {
+    ...draw,
+    decay: 0.9,
+    spread: 0.43,
+    leftDecay: 1,
+    leftSpread: 0,
+    timesPerPair: 1,
+    drop: 0,
+    values: 'floats',
+    mirror: 0,
+  },
   ['x', 't', 'target'],
 )
 console.log(hash.digest('hex'))

@@ -178,6 +178,7 @@ const planners: Readonly<Record<string, Planner>> = {
         spread: a.spread,
         left_decay: a.leftDecay,
         left_spread: a.leftSpread,
+        drop: a.drop,
         seed_low: a.seedLow,
         seed_high: a.seedHigh,
         stream: a.stream,

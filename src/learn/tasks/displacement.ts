@@ -24,6 +24,7 @@ const drawn = ({ seed, stream }: StepContext) =>
     path: 'table',
     sampling: 'epochs',
     timesPerPair: 1,
+    drop: 0,
     values: 'floats',
     mirror: 0,
   }) as const

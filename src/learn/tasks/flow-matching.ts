@@ -24,6 +24,8 @@ export interface FlowMatching {
   /** quantile function of t; null: uniform */
   readonly quantiles: Float32Array | null
   readonly sampling: Sampling
+  /** probability that a row's condition is left out, for networks that take one; default 0 */
+  readonly drop?: number
 }
 
 /** Knots of a path's table: linear between them, its error is below float32's. */
@@ -67,6 +69,7 @@ export function flowMatching(settings: FlowMatching): Task {
     timesPerPair,
     quantiles,
     sampling,
+    drop = 0,
   } = settings
   const { pairing, path, table, step } = drawn(settings)
   return {
@@ -103,6 +106,7 @@ export function flowMatching(settings: FlowMatching): Task {
           path,
           sampling,
           timesPerPair,
+          drop: C > 0 ? drop : 0,
           values,
           mirror,
         },

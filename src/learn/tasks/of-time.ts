@@ -33,6 +33,7 @@ export const drawnBy = ({ seed, stream }: Pick<StepContext, 'seed' | 'stream'>) 
     spread: 1,
     path: 'table',
     timesPerPair: 1,
+    drop: 0,
     values: 'floats',
     mirror: 0,
   }) as const

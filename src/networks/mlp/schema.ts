@@ -3,6 +3,7 @@
 import * as z from 'zod'
 import { type ActivationName, activationNames } from '../../kernels/activations.js'
 import { choice, count, key, listOf, positive } from '../../schema/words.js'
+import { classesKey } from '../classes-key.js'
 
 /** Activations of hidden layers; with the identity the network would be a linear map. */
 const hiddenActivations = activationNames.filter((name) => name !== 'identity')
@@ -31,6 +32,7 @@ export const mlpSchema = z.strictObject({
     'a list of at most 1000 frequencies above 0',
     'Frequencies f: sin(f·x) and cos(f·x) of each coordinate enter beside x. Empty: none.',
   ).default([]),
+  classes: classesKey(),
 })
 
 export interface MlpModel {
@@ -41,6 +43,8 @@ export interface MlpModel {
   beta: number
   time: 'first' | 'every'
   fourier: number[]
+  /** Whether it is told the class of each row. */
+  classes: boolean
 }
 
 /** softplus20 is softplus with β = 20. */

@@ -16,6 +16,8 @@ export interface MlpSpec {
   readonly dimension: number
   /** C, columns of the condition; 0 without one */
   readonly condition: number
+  /** whether the condition is a second time (C = 1). Default false */
+  readonly secondTime?: boolean
   /** widths of the hidden layers, at least one */
   readonly hidden: readonly number[]
   readonly activation: ActivationName

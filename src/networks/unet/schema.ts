@@ -2,6 +2,7 @@
 
 import * as z from 'zod'
 import { count, flag, key, listOf } from '../../schema/words.js'
+import { classesKey } from '../classes-key.js'
 
 export const unetSchema = z.strictObject({
   kind: z.literal('unet').meta({ description: 'A UNet, for pictures [C, H, W].' }),
@@ -26,11 +27,12 @@ export const unetSchema = z.strictObject({
     'Dropout probability of the activations before the second convolution of a block.',
   ).default(0),
   scaleShift: flag(
-    'The time scales and shifts the second normalisation of a block, instead of being added before it.',
+    'The time scales and shifts the second normalisation of a block, instead of being added before it; so does a condition, always.',
   ).default(false),
   residualResampling: flag(
     'Change the size inside residual blocks, by pooling and nearest neighbours, instead of by convolutions between them.',
   ).default(false),
+  classes: classesKey(),
 })
 
 export type UnetModel = z.output<typeof unetSchema>

@@ -17,8 +17,10 @@ export interface UnetSpec {
   readonly channels: number
   readonly height: number
   readonly breadth: number
-  /** C, columns of the condition: 1 is a second time, which is embedded as the first and stands beside it; 0: none */
-  readonly condition: 0 | 1
+  /** C, columns of the condition, which stand beside the time's sinusoids; 0: none */
+  readonly condition: number
+  /** the condition is a second time (C = 1): its sinusoids stand there, as those of the first do. Default false */
+  readonly secondTime?: boolean
   /** channels of the first level for a multiplier of 1 */
   readonly width: number
   /** channels of each level, as multiples of width */
@@ -197,10 +199,10 @@ export function unetLayout(net: UnetSpec): UnetLayout {
 }
 
 function makeLayout(net: UnetSpec): UnetLayout {
-  const { width, multipliers, depth, scaleShift, residualResampling, condition } = net
+  const { width, multipliers, depth, scaleShift, residualResampling, condition, secondTime } = net
   const builder = new LayoutBuilder()
   const E = 4 * width
-  const time1 = builder.linear('time_embed.0', width * (1 + condition), E)
+  const time1 = builder.linear('time_embed.0', width + (secondTime ? width : condition), E)
   const time2 = builder.linear('time_embed.2', E, E)
   const named: { name: string; first: number; columns: number }[] = []
   let M = 0

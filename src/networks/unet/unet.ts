@@ -44,7 +44,7 @@ export function unetNetwork(net: UnetSpec): Network {
       })
       return flat
     },
-    ...(net.condition > 0 && { secondTime: { tensor: 'time_embed.0.weight', first: net.width } }),
+    ...(net.secondTime && { secondTime: { tensor: 'time_embed.0.weight', first: net.width } }),
     addGradient(builder, operands, scale, { draws, recompute, microBatches }) {
       const drops = net.dropout > 0 ? draws : null
       const { state, part, ...others } = operands

@@ -180,7 +180,7 @@ export const unetBackward: Composite<UnetBackwardAttributes> = {
     parameters: { access: 'read' }, // [P]
     x: { access: 'read' }, // [B, D]
     t: { access: 'read' }, // [B]
-    condition: { access: 'read', optional: true }, // [B, 1]
+    condition: { access: 'read', optional: true }, // [B, C]
     state: { access: 'read', dtype: 'u32', optional: true },
     target: { access: 'read' }, // [B, D]
     gradient: { access: 'write' }, // [P]

@@ -34,7 +34,7 @@ export const unetDivergence: Composite<UnetAttributes> = {
     parameters: { access: 'read' }, // [P]
     x: { access: 'read' }, // [B, D]
     t: { access: 'read' }, // [B] or [1]
-    condition: { access: 'read', optional: true }, // [B, 1]
+    condition: { access: 'read', optional: true }, // [B, C]
     probes: { access: 'read', optional: true }, // [T·B, D]
     out: { access: 'write' }, // [B, D]
     divergence: { access: 'write' }, // [B]

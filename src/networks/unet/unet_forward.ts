@@ -45,7 +45,7 @@ export interface UnetForwardAttributes extends UnetAttributes {
   readonly outputCoefficients: readonly number[]
 }
 
-/** Checks parameters [P], x [B, D], t [B] or [1] and condition [B, 1] against the network; returns B. */
+/** Checks parameters [P], x [B, D], t [B] or [1] and condition [B, C] against the network; returns B. */
 export function checkUnetInputs(composite: string, shapes: Shapes, net: UnetSpec): number {
   const [B] = extents(composite, 'x', shapes.x, 2)
   expectShape(composite, 'x', shapes.x, [B, unetDimension(net)])
@@ -66,8 +66,8 @@ export interface EmbeddingKept {
 }
 
 /**
- * embedding = W₃ silu(W₂ silu(W₁ sinusoids(t))), biases included: the shifts of all residual blocks. With a second time,
- * condition [B, 1], its sinusoids stand behind those of the first.
+ * embedding = W₃ silu(W₂ silu(W₁ sinusoids(t))), biases included: the shifts of all residual blocks. A condition [B, C] stands
+ * behind the sinusoids; of a second time, condition [B, 1], it is the sinusoids of that.
  */
 export function addEmbedding(
   builder: ProgramBuilder,
@@ -88,7 +88,7 @@ export function addEmbedding(
   }
   const { sinusoids, z1, h1, z2, h2, embedding } = kept
   const silu = { activation: 'silu', beta: 1, scale: 1 } as const
-  addSinusoids(builder, t, condition, sinusoids)
+  addSinusoids(builder, layout.net, t, condition, sinusoids)
   builder.add(linearForward, { x: sinusoids, ...linearTensors(builder, parameters, time1), y: h1, z: z1 }, silu)
   builder.add(linearForward, { x: h1, ...linearTensors(builder, parameters, time2), y: h2, z: z2 }, silu)
   builder.add(
@@ -99,9 +99,10 @@ export function addEmbedding(
   return kept
 }
 
-/** sinusoids(t), and behind them those of a second time, condition [R, 1]. */
+/** sinusoids(t), and behind them the condition [R, C], or the sinusoids of a second time. */
 function addSinusoids(
   builder: ProgramBuilder,
+  { width, secondTime, condition: C }: UnetSpec,
   t: ProgramTensor,
   condition: ProgramTensor | undefined,
   out: ProgramTensor,
@@ -110,22 +111,23 @@ function addSinusoids(
     builder.add(timeEmbedding, { t, y: out }, {})
     return
   }
-  const [R, both] = out.shape
+  const [R] = out.shape
   const embed = (time: ProgramTensor): ProgramTensor => {
-    const y = builder.temporary([R, both / 2])
+    const y = builder.temporary([R, width])
     builder.add(timeEmbedding, { t: time, y }, {})
     return y
   }
   let first = t
   if (t.shape[0] !== R) {
-    // one t for all rows, beside a second time of each: 0·condition + t
+    // one t for all rows, beside a condition of each: 0·condition + t
     const spread = builder.temporary([R, 1])
     const zero = builder.constant([0])
+    const zeros = builder.constant(new Float32Array(C))
     builder.add(
       linearForward,
       {
         x: condition,
-        weight: builder.view(zero, [1, 1]),
+        weight: builder.view(zeros, [1, C]),
         bias: zero,
         t,
         time_weight: builder.constant([1]),
@@ -135,7 +137,8 @@ function addSinusoids(
     )
     first = builder.view(spread, [R])
   }
-  builder.add(inputFeatures, { x: embed(first), condition: embed(builder.view(condition, [R])), y: out }, {})
+  const behind = secondTime ? embed(builder.view(condition, [R])) : condition
+  builder.add(inputFeatures, { x: embed(first), condition: behind, y: out }, {})
 }
 
 /** One module of a forward pass, with what its backward pass needs. */
@@ -305,7 +308,7 @@ export const unetForward: Composite<UnetForwardAttributes> = {
     parameters: { access: 'read' }, // [P]
     x: { access: 'read' }, // [B, D]
     t: { access: 'read' }, // [B] or [1]
-    condition: { access: 'read', optional: true }, // [B, 1]
+    condition: { access: 'read', optional: true }, // [B, C]
     stages: { access: 'read', optional: true }, // [S, stride]
     base: { access: 'read', optional: true }, // [B, D]
     out: { access: 'write' }, // [B, D]
