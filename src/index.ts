@@ -52,9 +52,11 @@ export {
   type ReportCurve,
   type ReportQuality,
 } from './run/evaluation.js'
+export type { OfParts } from './run/given-rows.js'
 export {
   type CarryOptions,
   type Checkpoint,
+  type Condition,
   type DistillArguments,
   type ExportArguments,
   type Latents,

@@ -31,6 +31,7 @@ import { distillFlow } from './training.js'
 import type { TrainingCalls, TrainingRecord } from './training-calls.js'
 
 export type { WrittenExport } from '../export/write.js'
+export type { Condition } from '../model/condition.js'
 export type {
   CarryOptions,
   Latents,

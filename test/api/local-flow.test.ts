@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { CheckpointError, DataError, InvalidArgumentError, LocalFlow, type TrainArguments } from '../../src/index.js'
+import { CheckpointError, DataError, LocalFlow, type TrainArguments } from '../../src/index.js'
 import { built, engine, startProcess } from '../cli/lfm.js'
 import { describeOn } from '../devices.js'
 
@@ -245,21 +245,6 @@ describe('a call with something wrong', () => {
     flow = await LocalFlow.train(x, { ...settings, train: short, device: engine })
   })
   afterAll(() => flow.dispose())
-  const cond = { values: new Float32Array(400), shape: [400, 1] }
-
-  it('says that a model without a condition takes none', async () => {
-    const calls = [
-      flow.sample(5, { cond }),
-      flow.sample(5, { cond, guidance: 0 }),
-      flow.logProb(x, { cond }),
-      flow.encode(x, { cond }),
-    ]
-    for (const call of calls) {
-      const error = await rejection(call)
-      expect(error).toBeInstanceOf(InvalidArgumentError)
-      expect(error).toMatchObject({ message: expect.stringContaining('cond was given') })
-    }
-  })
 
   it('says what is wrong with the rows', async () => {
     const three = { values: new Float32Array(6), shape: [2, 3] }

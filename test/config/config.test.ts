@@ -54,6 +54,7 @@ seed: 1103
       beta: 20,
       time: 'first',
       fourier: [],
+      classes: false,
     })
     expect(config.flow.gammas).toEqual([0.025, 0.031, 0.039, 0.049, 0.061, null])
     expect(config.flow.interpolant).toEqual(Array(6).fill('linear'))
@@ -223,6 +224,7 @@ seed: 1103
       dropout: 0,
       scaleShift: false,
       residualResampling: false,
+      classes: false,
     })
     const refused = (model: object): string => {
       try {
