@@ -40,6 +40,7 @@ const said: Readonly<Record<string, RegExp[]>> = {
     /20 steps in all; the report is .*report\.html/,
     /the same samples as after one session: true/,
   ],
+  bayes: [/classes told right: \d+\.\d %/, /from the truth: \d\.\d+/],
   outliers: [/threshold -?\d+\.\d+ nats/, /of 100 outliers found, \d+ false alarms of 900/],
   kernels: [
     /softplus20 of -1, 0, 1: 0\.0000, 0\.0347, 1\.0000/,
@@ -48,6 +49,19 @@ const said: Readonly<Record<string, RegExp[]>> = {
   ],
   worker: [/answer 1: samples \[10000, 2\], all finite: true/, /answer 3: samples \[1, 2\]/, /free meanwhile: true/],
 }
+
+test('fork: a flow passes the post on either side, where regression goes into it', () => {
+  // its own number of steps
+  const env = { ...options.env, STEPS: undefined }
+  const args = [tsx, join(examples, 'fork.ts')]
+  const printed = execFileSync(process.execPath, args, { ...options, env, encoding: 'utf8' })
+  const shares = (name: string): number[] =>
+    (new RegExp(`${name}: (.*)`).exec(printed)?.[1].match(/[\d.]+(?= %)/g) ?? []).map(Number)
+  const [clear, below, above] = shares('flow')
+  expect(clear).toBeGreaterThanOrEqual(98)
+  expect(Math.min(below, above)).toBeGreaterThanOrEqual(35)
+  expect(shares('regression')[0]).toBeLessThanOrEqual(60)
+})
 
 test.each(Object.keys(said))('%s', (name) => {
   const printed = run(name, ...(name === 'kernels' ? ['64'] : []))
