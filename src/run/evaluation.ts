@@ -155,14 +155,16 @@ export async function evaluate(folder: string, options: EvaluateOptions = {}): P
  */
 async function tableQuality(
   flow: LocalFlow,
-  { table }: LoadedData,
+  { table, labels, condition }: LoadedData,
   part: Part,
   { samples, targets, evaluations, signal }: EvaluateOptions,
 ): Promise<TableComparison | null> {
   const heldOut = table?.[part]
   if (!table || !heldOut) throw new DataError('The data are no table of mixed columns, which the model was trained on.')
   if (samples === 0) return null
-  const synthetic = await flow.sampleTable(samples ?? heldOut.rows, { evaluations, signal })
+  const n = samples ?? heldOut.rows
+  const told = toldOf(flow.condition, { labels, condition }, part)(n)
+  const synthetic = await flow.sampleTable(n, { ...told, evaluations, signal })
   return compareTables({ training: table.train, heldOut, synthetic }, { targets, seed: flow.settings.seed })
 }
 
