@@ -69,7 +69,9 @@ export function conditionedData(data: LoadedData, options: ResolvedOptions): Con
 /** Throws ConfigError for right ends that are made without regard to the condition of the left ones. */
 function refuseRecipes({ flow: { recipe, coupling }, train: { objective } }: ResolvedOptions): void {
   if (objective !== 'flow-matching') {
-    throw new ConfigError(`train.objective: ${objective} is not learnt with conditions; a conditional model takes flow-matching.`)
+    throw new ConfigError(
+      `train.objective: ${objective} is not learnt with conditions; a conditional model takes flow-matching.`,
+    )
   }
   if (recipe === 'reflow') {
     throw new ConfigError(
