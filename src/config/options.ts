@@ -522,11 +522,11 @@ export interface DistillOptions {
    * whole number from 1 to 100000. Default: 16.
    */
   every?: number
-  /** The solver of the teacher's states. Default: midpoint. */
+  /** The solver of the teacher's states. Left out: midpoint; ab2 of up to four maps of a single flow. */
   solver?: 'euler' | 'midpoint' | 'heun' | 'rk4' | 'ab2' | 'ddim'
   /**
-   * Evaluations of the teacher for its states, in all. Left out: 16, or 4 a sub-flow; of any-step 32, 2 for each of 16
-   * states. Takes a whole number from 1 to 100000.
+   * Evaluations of the teacher for its states, in all. Left out: 16, or 4 a sub-flow; 8 of up to four maps of a single
+   * flow; of any-step 32, 2 for each of 16 states. Takes a whole number from 1 to 100000.
    */
   evaluations?: number
   /** What the teacher is, where it is a student itself. */

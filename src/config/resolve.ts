@@ -328,16 +328,21 @@ function studentRefusal(
 
 /** Evaluations of a teacher for its states by default, in all or, where that is more, for each sub-flow. */
 const [TEACHER_EVALUATIONS, EVALUATIONS_EACH] = [16, 4]
+/** The same of a single flow with at most so many pieces, by the two-step method: each piece still has two of them. */
+const [SINGLE_EVALUATIONS, SINGLE_PIECES] = [8, 4]
 
 /** @param trained the stages of the model that was trained on data */
 function resolveDistillation(
-  { kind, into, every, solver, evaluations, teacher }: NonNullable<z.output<typeof optionsSchema>['distill']>,
+  { kind, into, every, solver: given, evaluations, teacher }: NonNullable<z.output<typeof optionsSchema>['distill']>,
   trained: readonly (AngleRange | null)[],
   { train, ode }: z.output<typeof optionsSchema>,
   origin: string,
 ): NonNullable<ResolvedOptions['distill']> {
   const chain = teacherChain(trained, teacher)
-  const least = kind === 'any-step' ? 2 * PATH_STATES : TEACHER_EVALUATIONS
+  const single = chain.length === 1 && chain[0] !== null && areMaps(kind) && into <= SINGLE_PIECES
+  const quick = single && given === undefined && evaluations === undefined
+  const solver = given ?? (quick ? 'ab2' : 'midpoint')
+  const least = kind === 'any-step' ? 2 * PATH_STATES : quick ? SINGLE_EVALUATIONS : TEACHER_EVALUATIONS
   const inAll = evaluations ?? Math.max(least, EVALUATIONS_EACH * chain.length)
   const { steps = defaultSolver.steps, rtol, atol } = ode
   const clock = chain.includes(null) ? 'local' : 'angle'

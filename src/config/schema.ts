@@ -269,9 +269,12 @@ const distillSchema = z.strictObject({
     "Training steps between two blocks of the teacher's states, of which each is used once and none is stored.",
     100_000,
   ).default(16),
-  solver: choice(fixedStepSolvers, "The solver of the teacher's states.").default('midpoint'),
+  solver: choice(
+    fixedStepSolvers,
+    "The solver of the teacher's states. Left out: midpoint; ab2 of up to four maps of a single flow.",
+  ).optional(),
   evaluations: count(
-    'Evaluations of the teacher for its states, in all. Left out: 16, or 4 a sub-flow; of any-step 32, 2 for each of 16 states.',
+    'Evaluations of the teacher for its states, in all. Left out: 16, or 4 a sub-flow; 8 of up to four maps of a single flow; of any-step 32, 2 for each of 16 states.',
     MOST_SOLVER_STEPS,
   ).optional(),
   teacher: z.strictObject(studentKeys).optional(),

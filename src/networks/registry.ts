@@ -34,6 +34,8 @@ export interface NetworkTraits {
   readonly savesMemory: boolean
   /** how likelihoods compute the divergence by default */
   readonly trace: 'exact' | 'hutchinson'
+  /** learning rate of students, times that of a teacher trained on data */
+  readonly studentRate: number
 }
 
 interface NetworkKind<Written, M, Spec extends NetworkSpec> {
@@ -73,7 +75,8 @@ const mlp: NetworkKind<z.output<typeof mlpSchema>, MlpModel, MlpSpec> = {
   forTraining: (spec) => mlpNetwork(spec, padded(spec)),
   ofSpec: (spec) => mlpNetwork(spec),
   batchProblem: () => null,
-  traits: { sizeKey: 'model.hidden', savesMemory: false, trace: 'exact' },
+  // students begin near where they end: of rates of 1, 2 and 4 times, two was best or near it (docs/distillation.md)
+  traits: { sizeKey: 'model.hidden', savesMemory: false, trace: 'exact', studentRate: 2 },
   size: ({ hidden }) => hidden[0],
   resized: ({ hidden }, size) => ({
     hidden: hidden.map((width) => Math.max(1, Math.round((width * size) / hidden[0]))),
@@ -107,7 +110,7 @@ const unet: NetworkKind<UnetModel, UnetModel, UnetSpec> = {
   forTraining: unetNetwork,
   ofSpec: unetNetwork,
   batchProblem: (spec, { batch, microBatches }) => microBatchProblem(spec, batch, microBatches),
-  traits: { sizeKey: 'model.width', savesMemory: true, trace: 'hutchinson' },
+  traits: { sizeKey: 'model.width', savesMemory: true, trace: 'hutchinson', studentRate: 1 },
   size: ({ width }) => width,
   resized: (_, width) => ({ width }),
   usualRate: () => ({ lr: 0.001, warmup: false }),

@@ -20,6 +20,12 @@ const picked = (from: Mapping, keys: readonly string[]): Mapping =>
 const chainKeys = { flow: ['gammas', 'interpolant', 'time'], train: ['steps'] } as const
 const otherKeys = { train: ['lr', 'warmup'], ode: ['sample'] } as const
 
+/** What a student's states were made by. */
+function statesOf(had: Mapping): Mapping {
+  const solver = section(section(had, 'distill'), 'solver')
+  return picked(solver, ['solver', 'evaluations'])
+}
+
 /** The config of a run as it was resolved in what defaults have changed of: its own words may mean something else by now. */
 export function asResolved(raw: Mapping, { config }: RunManifest): object {
   const had = config.resolved as Mapping
@@ -33,6 +39,7 @@ export function asResolved(raw: Mapping, { config }: RunManifest): object {
     flow: { ...flow, ...others, ...(scheduled || gammas === undefined ? { schedule } : { gammas }) },
     train: { ...section(raw, 'train'), ...picked(resolved('train'), [...chainKeys.train, ...otherKeys.train]) },
     ode: { ...section(raw, 'ode'), ...picked(resolved('ode'), otherKeys.ode) },
+    ...(raw.distill !== undefined && { distill: { ...section(raw, 'distill'), ...statesOf(had) } }),
   }
 }
 
@@ -56,5 +63,6 @@ export function withItsDefaults(raw: Mapping, { config }: RunManifest, recipe: s
     flow: whole('flow', usual ? flow : said('flow')),
     train: whole('train', said('train')),
     ode: whole('ode', said('ode')),
+    ...(raw.distill !== undefined && { distill: { ...statesOf(had), ...said('distill') } }),
   }
 }

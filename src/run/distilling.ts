@@ -3,6 +3,7 @@
 import type { ResolvedOptions, TrainOptions } from '../config/index.js'
 import { InvalidArgumentError, invalid } from '../errors.js'
 import { objectives } from '../learn/objectives.js'
+import { traitsOf } from '../networks/registry.js'
 import type { FixedStepSolver } from '../ode/methods.js'
 import { type DistillKind, distillKindNames, distillKinds } from '../recipes/pieces.js'
 
@@ -12,21 +13,24 @@ export interface DistillRequest {
   kind: DistillKind
   /** students K: evaluations of a sample */
   into: number
-  /** solver of the teacher's states; default midpoint */
+  /** solver of the teacher's states; default midpoint, of up to four maps of a single flow ab2 */
   solver?: FixedStepSolver
-  /** evaluations of the teacher for its states; default 16 (32 of any-step), or 4 a sub-flow where that is more */
+  /**
+   * evaluations of the teacher for its states; default 16 (32 of any-step), or 4 a sub-flow where that is more; 8 of up to four maps
+   * of a single flow
+   */
   evaluations?: number
   /** training steps between two blocks of fresh states; default 16 */
   every?: number
   /**
-   * Of the students' training. Default: the teacher's, with an eighth of its steps in all, and an average of the parameters over the
-   * last twentieth of them (ema 1 − 20/steps, at most .999)
+   * Of the students' training. Default: the teacher's, with a sixth of its steps in all, of MLPs twice its learning rate where it was
+   * trained on data, and an average of the parameters over the last twentieth of them (ema 1 − 20/steps, at most .999)
    */
   train?: TrainOptions['train']
 }
 
 /** Share of the teacher's training steps that all students together get by default. */
-const STEPS_SHARE = 1 / 8
+const STEPS_SHARE = 1 / 6
 /** Share of a student's steps that its average reaches back over, and the longest average. */
 const EMA_SHARE = 1 / 20
 const LONGEST_EMA = 0.999
@@ -68,6 +72,7 @@ export function studentOptions(
     train: {
       ...training,
       steps: each,
+      lr: Number((options.train.lr * (options.distill ? 1 : traitsOf(options.model).studentRate)).toPrecision(6)),
       ema: emaFor(mostSteps(given.steps ?? each, into)),
       ...given,
     },

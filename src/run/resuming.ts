@@ -66,8 +66,8 @@ function differences(before: Leaves, now: Leaves): string[] {
 export function resumeWith(run: Run, asked: ResolvedOptions, raw: object, data: DataConfig | null): Resumption {
   const { manifest, folder } = run
   const { data: _, ...said } = raw as { data?: unknown }
-  const { flow, train, ode } = resolveOptions(withItsDefaults(said, manifest, asked.flow.recipe))
-  const options = { ...asked, flow, train, ode }
+  const { flow, train, ode, distill } = resolveOptions(withItsDefaults(said, manifest, asked.flow.recipe))
+  const options = { ...asked, flow, train, ode, ...(distill && { distill }) }
   const written = manifest.config.raw as { data?: unknown }
   const ofData = (config: DataConfig | null): { data: DataConfig } | null => config && { data: config }
   const { data: __, ...own } = options as ResolvedOptions & { data?: unknown }

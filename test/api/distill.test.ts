@@ -42,7 +42,7 @@ await describeOn(['webgpu', 'native', 'reference'], 'a student', (_, kind) => {
     })
     expect(new Set(progress)).toEqual(new Set([1, 2]))
     expect(student.isFlow).toBe(false)
-    expect(student.options.train).toMatchObject({ ema: 0.5, batch: 32, lr: 0.01, steps: [20, 20] })
+    expect(student.options.train).toMatchObject({ ema: 0.5, batch: 32, lr: 0.02, steps: [20, 20] })
     const samples = await student.sample(50)
     expect(student.evaluations).toEqual({ mean: 2, max: 2 })
     expect(samples.values.every(Number.isFinite)).toBe(true)
@@ -126,7 +126,7 @@ await describeOn(['native', 'reference'], 'what a student cannot do', (_, kind) 
   ])('%s says why, and which kind keeps it', async (what, call) => {
     await expect(call()).rejects.toThrow(
       `${what} needs a flow, but this model's stages are maps from noise to data, which have no inverse and no divergence; ` +
-        'take the teacher, or distil by the kind reflow, whose students stay flows.',
+        'take the teacher, or distil by the kind reflow, whose students stay flows (of mean-flow: train.objective flow-matching).',
     )
   })
 

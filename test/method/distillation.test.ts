@@ -469,6 +469,15 @@ describe('a distillation that cannot be', () => {
     expect(distill).toMatchObject({ every: 16, solver: { solver: 'midpoint', evaluations: 16, clock: 'local' } })
     const of = { kind: 'reflow', into: 1, teacher: { kind: 'pairs', into: 2 } } as const
     expect(resolveOptions({ flow: { gammas: [0.1, null] }, distill: of }).distill).toMatchObject(of)
+    const single = { gammas: [null] }
+    const statesOf = (flow: object, asked: object): object =>
+      resolveOptions({ flow, distill: { kind: 'pairs', into: 4, ...asked } } as never).distill!.solver
+    // few pieces of a single flow by the two-step method, unless something is said
+    expect(statesOf(single, {})).toMatchObject({ solver: 'ab2', evaluations: 8, clock: 'angle' })
+    expect(statesOf(single, { kind: 'terminal' })).toMatchObject({ solver: 'ab2', evaluations: 8 })
+    for (const asked of [{ solver: 'midpoint' }, { into: 5 }, { kind: 'reflow' }]) {
+      expect(statesOf(single, asked)).toMatchObject({ solver: 'midpoint', evaluations: 16 })
+    }
     const long = { gammas: [...new Array<number>(11).fill(0.1), null] }
     expect(resolveOptions({ flow: long, distill: { kind: 'pairs', into: 2 } }).distill!.solver.evaluations).toBe(48)
   })

@@ -48,3 +48,23 @@ it('keeps what was left out then and is left out now, and takes what is said', a
     'other settings (flow.gammas, flow.interpolant)',
   )
 })
+
+it("keeps how a student's states are made, whatever is the default by now", async () => {
+  const raw = { model: { hidden: [4] }, flow: { recipe: 'plain' }, distill: { kind: 'pairs', into: 2 } }
+  const now = resolveOptions(raw)
+  expect(now.distill!.solver).toMatchObject({ solver: 'ab2', evaluations: 8 })
+  const solver = { ...now.distill!.solver, solver: 'midpoint', evaluations: 16 } as const
+  const before = { ...now, distill: { ...now.distill!, solver } }
+  const contents = { options: before, raw, rowShape: [2], rowKind: 'points', scaler: null } as unknown as FlowContents
+  const { field } = new LocalFlow({ ...contents, subFlows: [] })
+  const subFlows = [1, 2].map((stream) => ({ outputScale: 1, parameters: field.initialise(1, stream) }))
+  const folder = join(work, 'old-student')
+  await new LocalFlow({ ...contents, subFlows }).save(folder)
+  const run = await openRun(folder)
+  expect(run.options.distill!.solver).toEqual(solver)
+  const same = resumeWith(run, now, raw, null)
+  expect(same.change).toBeNull()
+  expect(same.options.distill!.solver).toEqual(solver)
+  const other = { ...raw, distill: { ...raw.distill, evaluations: 12 } }
+  expect(() => resumeWith(run, resolveOptions(other), other, null)).toThrow('other settings (distill.solver.evaluations)')
+})
