@@ -66,5 +66,7 @@ it("keeps how a student's states are made, whatever is the default by now", asyn
   expect(same.change).toBeNull()
   expect(same.options.distill!.solver).toEqual(solver)
   const other = { ...raw, distill: { ...raw.distill, evaluations: 12 } }
-  expect(() => resumeWith(run, resolveOptions(other), other, null)).toThrow('other settings (distill.solver.evaluations)')
+  expect(() => resumeWith(run, resolveOptions(other), other, null)).toThrow(
+    'other settings (distill.solver.evaluations)',
+  )
 })
