@@ -125,11 +125,11 @@ export async function distillFlow(
   raw: object,
   hooks: TrainFlowHooks = {},
 ): Promise<{ parts: FlowContents; trained: TrainedRecipe }> {
-  const { rowShape, rowKind, scaler, facts } = contents
+  const { rowShape, rowKind, scaler, encoding, facts } = contents
   checkTraining(options.model, options.train, rowShape)
   const teacher = new Flow(flowModel(contents), device, async () => device)
   try {
-    const about = { options, raw, rowShape, rowKind, scaler, facts }
+    const about = { options, raw, rowShape, rowKind, scaler, encoding, facts }
     return await fitModel(device, { data: null, rows: null, teacher }, about, hooks)
   } finally {
     await teacher.dispose()
