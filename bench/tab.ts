@@ -125,6 +125,7 @@ export class Tab {
       ArrowLeft: 37,
       ArrowUp: 38,
       ArrowRight: 39,
+      ArrowDown: 40,
       End: 35,
     }
     const text = key === 'Enter' ? '\r' : key.length === 1 ? key : undefined

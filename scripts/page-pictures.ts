@@ -43,12 +43,14 @@ const click = (id: string): string => `document.getElementById('${id}').click()`
 const setTime = (time: number): string =>
   `(() => { const time = document.getElementById('time'); time.value = ${time}; time.dispatchEvent(new Event('input')) })()`
 
-/** Stops at a chain time and asks for the point in the middle. */
+/** Stops at a chain time and asks for a point of the left leaf. */
 async function pickedAt(tab: Tab, time: number): Promise<void> {
   await tab.value(setTime(time))
   await tab.value("document.getElementById('chain-plane').focus()")
-  for (const key of ['ArrowRight', 'ArrowUp', 'Enter']) await tab.press(key)
+  for (const key of ['ArrowLeft', 'ArrowDown']) for (let i = 0; i < 20; i++) await tab.press(key)
+  await tab.press('Enter')
   await tab.until("/nats/.test(document.getElementById('reading').textContent)", PATIENCE)
+  await tab.value('document.activeElement.blur()')
 }
 
 if (chromium) {

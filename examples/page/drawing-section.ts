@@ -20,9 +20,9 @@ const SHOWN = 2000
 
 /** Three sub-flows that any drawing can be learnt with in some seconds. */
 const settings = {
-  model: { hidden: [64, 64, 64], activation: 'silu', fourier: [Math.PI / 4, Math.PI / 2, Math.PI] },
+  model: { hidden: [64, 64, 64], activation: 'silu', fourier: [Math.PI / 4, Math.PI / 2, Math.PI, 2 * Math.PI] },
   flow: { gammas: [0.03, 0.15, null], coupling: 'dependent' },
-  train: { batch: 512, steps: [700, 500, 500], lr: 0.006, warmup: 50, schedule: 'cosine' },
+  train: { batch: 512, steps: [1200, 800, 1000], lr: 0.012, warmup: 50, schedule: 'cosine' },
   ode: { push: { steps: 4 } },
   seed: FIRST_SEED,
 } satisfies TrainArguments

@@ -1,4 +1,7 @@
-/** Losses of a training as they come, on a canvas: a line for each sub-flow, borders between them. */
+/**
+ * Losses of a training as they come, on a canvas: a line for each sub-flow between two borders, from 0 to the largest of its own, since
+ * sub-flows' losses are of different sizes.
+ */
 
 export class LossCurve {
   private readonly places: { at: number; loss: number }[] = []
@@ -38,14 +41,16 @@ export class LossCurve {
       context.lineTo((n * width) / subFlows, height)
     }
     context.stroke()
-    const most = Math.max(...places.map(({ loss }) => loss), Number.MIN_VALUE)
+    const subFlowOf = ({ at }: { at: number }): number => Math.ceil(at) - 1
+    const most = new Array<number>(subFlows).fill(Number.MIN_VALUE)
+    for (const place of places) most[subFlowOf(place)] = Math.max(most[subFlowOf(place)], place.loss)
     context.strokeStyle = style.getPropertyValue('--accent')
     context.lineWidth = 1.5 * ratio
     context.beginPath()
     let before = -1
-    for (const { at, loss } of places) {
-      const [x, y] = [(at * width) / subFlows, height * (0.95 - (0.9 * loss) / most)]
-      const subFlow = Math.ceil(at) - 1
+    for (const place of places) {
+      const subFlow = subFlowOf(place)
+      const [x, y] = [(place.at * width) / subFlows, height * (0.95 - (0.9 * place.loss) / most[subFlow])]
       if (subFlow === before) context.lineTo(x, y)
       else context.moveTo(x, y)
       before = subFlow
