@@ -5,30 +5,16 @@
  */
 
 import { spawnSync } from 'node:child_process'
-import { chmodSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 import { buildBrowser } from './build-browser.mjs'
+import { bundledLicences } from './bundled-licences.mjs'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
 const dist = join(root, 'dist')
-
-/** The licences of the packages that a bundle holds, each under its name and version. */
-function licences(inputs) {
-  const folders = new Set(
-    inputs.flatMap((path) => /^(.*node_modules\/(?:@[^/]+\/)?[^/]+)\//.exec(path.replaceAll('\\', '/'))?.[1] ?? []),
-  )
-  return [...folders].sort().map((folder) => {
-    const at = join(root, folder)
-    const { name, version, license } = JSON.parse(readFileSync(join(at, 'package.json'), 'utf8'))
-    const file = readdirSync(at).find((entry) => /^licen[cs]e/i.test(entry))
-    return `${name} ${version} (${license})\n\n${file ? readFileSync(join(at, file), 'utf8').trim() : ''}\n`
-  })
-}
-
-const separated = (texts) => texts.join(`\n${'-'.repeat(80)}\n\n`)
 
 async function bundleVega() {
   const { metafile } = await build({
@@ -46,7 +32,7 @@ async function bundleVega() {
     external: ['canvas'],
     logLevel: 'error',
   })
-  writeFileSync(join(dist, 'plot', 'vega.LICENSES.txt'), separated(licences(Object.keys(metafile.inputs))))
+  writeFileSync(join(dist, 'plot', 'vega.LICENSES.txt'), bundledLicences(Object.keys(metafile.inputs)))
 }
 
 const manifest = createRequire(import.meta.url).resolve('typescript/package.json')
@@ -56,6 +42,6 @@ const { status } = spawnSync(process.execPath, [tsc, '-p', 'tsconfig.build.json'
 if (existsSync(join(dist, 'cli', 'main.js'))) chmodSync(join(dist, 'cli', 'main.js'), 0o755)
 if (status === 0) {
   await bundleVega()
-  writeFileSync(join(dist, 'browser', 'index.LICENSES.txt'), separated(licences(await buildBrowser())))
+  writeFileSync(join(dist, 'browser', 'index.LICENSES.txt'), bundledLicences(await buildBrowser()))
 }
 process.exitCode = status ?? 1

@@ -12,8 +12,10 @@ import { pack } from '../examples/page/pack.js'
 import { RECORDED_POINTS, record } from '../examples/page/recorded.js'
 import type { LocalFlow } from '../src/index.js'
 import { bundleForBrowser } from './build-browser.mjs'
+import { bundledLicences } from './bundled-licences.mjs'
 
-const page = fileURLToPath(new URL('../examples/page/', import.meta.url))
+const root = fileURLToPath(new URL('..', import.meta.url))
+const page = join(root, 'examples/page')
 
 /** What the page shows. */
 export interface PageModels {
@@ -34,7 +36,8 @@ export interface PageFile {
  * @param rows of the data, [n, 2]: the page shows the first and measures samples against the others
  */
 export async function pageFile(models: PageModels, rows: Float32Array): Promise<PageFile> {
-  const [script, style, packed] = [await programText(), await styleText(), await packText(models, rows)]
+  const { script, licences } = await program()
+  const [style, packed] = [await styleText(), await packText(models, rows)]
   const hash = (text: string): string => `'sha256-${createHash('sha256').update(text).digest('base64')}'`
   const policy = [
     "default-src 'none'",
@@ -44,14 +47,17 @@ export async function pageFile(models: PageModels, rows: Float32Array): Promise<
     "base-uri 'none'",
     "form-action 'none'",
   ].join('; ')
-  const parts: Readonly<Record<string, string>> = { policy, style, script, pack: packed }
+  const parts: Readonly<Record<string, string>> = { policy, style, script, licences, pack: packed }
   const template = readFileSync(join(page, 'index.html'), 'utf8')
   return { html: template.replace(/\{\{(\w+)\}\}/g, (_, name: string) => parts[name]), packBytes: packed.length }
 }
 
-async function programText(): Promise<string> {
-  const { outputFiles } = await bundleForBrowser(join(page, 'page.ts'), { write: false })
-  return outputFiles![0].text.trim()
+/** The program, and the licences of what is in it. */
+async function program(): Promise<{ script: string; licences: string }> {
+  const { outputFiles, metafile } = await bundleForBrowser(join(page, 'page.ts'), { absWorkingDir: root, write: false })
+  const licences = [readFileSync(join(root, 'LICENSE'), 'utf8').trim(), bundledLicences(Object.keys(metafile!.inputs))]
+  // two hyphens would end the comment that they stand in
+  return { script: outputFiles![0].text.trim(), licences: licences.join('\n\n').replace(/-{2,}/g, '') }
 }
 
 async function styleText(): Promise<string> {

@@ -44,6 +44,11 @@ afterAll(async () => {
   for (const flow of Object.values(models ?? {})) await flow.dispose()
 })
 
+it('has the licences of what is in it', () => {
+  const comment = /<!--\n([\s\S]*)\n-->\n<\/body>/.exec(page.html)![1]
+  expect(comment).toMatch(/^MIT License[\s\S]*local-flow-matching[\s\S]*\bzod \d[\s\S]*MIT License/)
+})
+
 it('weighs at most 500 KiB beside its models, and names no address but that of the paper', () => {
   expect(Buffer.byteLength(page.html) - page.packBytes).toBeLessThan(500 * 1024)
   expect(page.html).toMatch(

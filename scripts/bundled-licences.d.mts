@@ -1,0 +1,1 @@
+export function bundledLicences(inputs: readonly string[]): string
