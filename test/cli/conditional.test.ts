@@ -1,0 +1,134 @@
+/** Conditional models from the command line: columns of a table, and classes of pictures, told and refused. */
+
+import { join } from 'node:path'
+import { beforeAll, describe, expect, it } from 'vitest'
+import { readNpy, writeNpy } from '../../src/data/npy.js'
+import { built, type Ended, engine, json, lfm, readText, workFolder } from './lfm.js'
+
+const rows = Array.from({ length: 200 }, (_, i) => [Math.sin(i), i % 10, 0.3 * (i % 10) + Math.cos(3 * i)])
+const table = (header: string, row: (r: number[]) => number[]): string =>
+  `${[header, ...rows.map((r) => row(r).join())].join('\n')}\n`
+
+const work = workFolder({
+  'table.csv': table('height,wind,speed', (r) => r),
+  'rows.csv': table('speed,height', ([height, , speed]) => [speed, height]),
+  'winds.csv': table('other,wind', ([, wind]) => [0, wind]),
+  'one.csv': 'wind\n4\n',
+  'two.csv': 'wind\n4\n5\n',
+  'table.yaml': `
+data:  { kind: csv, path: table.csv, condition: [wind] }
+model: { hidden: [16], activation: silu }
+flow:  { gammas: [0.1, null] }
+train: { batch: 64, steps: 30 }
+ode:   { steps: 2 }
+device: ${engine}
+`,
+  'pictures.yaml': `
+data:  { kind: npy, path: pictures.npy, labels: labels.npy }
+model: { kind: unet, width: 8, multipliers: [1, 2], attention: [], headChannels: 8, groups: 4, classes: true }
+flow:  { gammas: [null] }
+train: { batch: 16, steps: 4 }
+ode:   { solver: euler, steps: 2 }
+device: ${engine}
+`,
+})
+const run = (...args: string[]): Promise<Ended> => lfm(args, { cwd: work })
+
+beforeAll(async () => {
+  built()
+  const n = 60
+  const values = Uint8Array.from({ length: n * 64 }, (_, i) => (37 * i) % 256)
+  await writeNpy(join(work, 'pictures.npy'), { values, shape: [n, 1, 8, 8] })
+  const labels = Uint8Array.from({ length: n }, (_, i) => [2, 7][i % 2])
+  await writeNpy(join(work, 'labels.npy'), { values: labels, shape: [n] })
+  await writeNpy(join(work, 'short.npy'), { values: labels.slice(1), shape: [n - 1] })
+  for (const name of ['table', 'pictures']) {
+    const { code, stderr } = await run('train', `${name}.yaml`, '--out', name)
+    if (code !== 0) throw new Error(stderr)
+  }
+}, 300_000)
+
+describe('a table with columns that are told', () => {
+  it('is sampled under one row of conditions, or a row for each', async () => {
+    const drawn = json<{ nfe: number }>(
+      await run('sample', 'table', '-n', '5', '--cond', 'one.csv', '-o', 'a.csv', '--json'),
+    )
+    expect(readText(work, 'a.csv').split('\n')[0]).toBe('height,speed')
+    const guided = await run(
+      'sample',
+      'table',
+      '-n',
+      '200',
+      '--cond',
+      'winds.csv',
+      '--guidance',
+      '1,3',
+      '-o',
+      'b.csv',
+      '--json',
+    )
+    // guided in one of the two sub-flows
+    expect(json<{ nfe: number }>(guided).nfe).toBeGreaterThan(drawn.nfe)
+  })
+
+  it('is scored by the conditions beside the rows, or by those of a file', async () => {
+    const beside = json<{ logProb: number }>(await run('score', 'table', 'table.csv', '--json'))
+    const apart = json<{ logProb: number }>(await run('score', 'table', 'rows.csv', '--cond', 'winds.csv', '--json'))
+    expect(apart).toEqual(beside)
+    const other = json<{ logProb: number }>(await run('score', 'table', 'rows.csv', '--cond', 'one.csv', '--json'))
+    expect(other.logProb).not.toBe(beside.logProb)
+    expect((await run('evaluate', 'table', '--samples', '100')).code).toBe(0)
+  })
+
+  it.each([
+    [['sample', '-n', '5', '-o', '-'], 'none was given: give cond, 1 column (wind)'],
+    [['sample', '-n', '5', '-o', '-', '--cond', 'two.csv'], 'cond has 2 rows, but there are 5'],
+    [
+      ['sample', '-n', '5', '-o', '-', '--cond', 'rows.csv'],
+      "does not have the columns that the model is told: 'wind'",
+    ],
+    [
+      ['sample', '-n', '5', '-o', '-', '--class', '1'],
+      'class was given, but this model was trained with other conditions',
+    ],
+    [
+      ['sample', '-n', '5', '-o', '-', '--cond', 'one.csv', '--guidance', '-1'],
+      'guidance must be a finite number from 0',
+    ],
+    [['sample', '-n', '5', '-o', '-', '--cond', 'one.csv', '--guidance', 'x'], 'It must be a number'],
+  ])('refuses %j', async ([command, ...rest], message) => {
+    const { code, stderr } = await run(command, 'table', ...rest)
+    expect(code).not.toBe(0)
+    expect(stderr).toContain(message)
+  })
+})
+
+describe('pictures with classes', () => {
+  it('are drawn of one class, guided or not', async () => {
+    const sample = (...more: string[]): Promise<Ended> =>
+      run('sample', 'pictures', '-n', '4', '--seed', '3', '--json', ...more)
+    expect(json<{ nfe: number }>(await sample('--class', '7', '-o', 'c.npy')).nfe).toBe(2)
+    expect(json<{ nfe: number }>(await sample('--class', '7', '--guidance', '2', '-o', 'd.npy')).nfe).toBe(4)
+    const [plain, guided] = [await readNpy(join(work, 'c.npy')), await readNpy(join(work, 'd.npy'))]
+    expect(plain.shape).toEqual([4, 1, 8, 8])
+    expect(guided.values).not.toEqual(plain.values)
+  })
+
+  it.each([
+    [['sample', 'pictures', '-n', '4', '-o', 'e.npy'], 'give class, one of 2, 7'],
+    [
+      ['sample', 'pictures', '-n', '4', '-o', 'e.npy', '--class', '3'],
+      'class must be one that the training rows have (2, 7), but is 3',
+    ],
+    [['train', 'pictures.yaml', '--out', 'short', '--set', 'data.labels=short.npy'], '59'],
+    [['train', 'table.yaml', '--out', 'none', '--set', 'model.classes=true'], 'leave one of them out'],
+    [['train', 'table.yaml', '--out', 'both', '--set', 'data.columns=[wind,height]'], "both name column 1 ('wind')"],
+    [['compare', 'table.yaml', '--out', 'compared'], 'leave out model.classes and data.condition'],
+    [['distill', 'table', '--kind', 'pairs', '--into', '2', '--out', 'student'], 'told a condition'],
+    [['export', 'table', '--to', 'pytorch', '--out', 'exported'], 'told a condition'],
+  ])('refuse %j', async (args, message) => {
+    const { code, stderr } = await run(...args)
+    expect(code).not.toBe(0)
+    expect(stderr).toContain(message)
+  })
+})
