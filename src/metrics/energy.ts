@@ -7,7 +7,7 @@
  * discrepancy, squared, of the kernel −|x − y|. SciPy's `energy_distance` is the root of it.
  */
 
-import { squaredDistances, TOGETHER } from './distances.js'
+import { type CentredRows, centred, squaredDistances, TOGETHER } from './distances.js'
 import { type Rows, rowCount, turn } from './rows.js'
 
 /** Which form of the energy distance is taken. */
@@ -30,7 +30,8 @@ export async function energyDistance(a: Rows, b: Rows, d: number, options: Energ
   const { unbiased = true } = options
   const fewest = unbiased ? 2 : 1
   const [n, m] = [rowCount('a', a, d, fewest), rowCount('b', b, d, fewest)]
-  const [between, inA, inB] = [await distanceSum(a, b, d), await distanceSum(a, a, d), await distanceSum(b, b, d)]
+  const [x, y] = centred([a, b], d)
+  const [between, inA, inB] = [await distanceSum(x, y, d), await distanceSum(x, x, d), await distanceSum(y, y, d)]
   return (2 * between) / (n * m) - inA / (n * (unbiased ? n - 1 : n)) - inB / (m * (unbiased ? m - 1 : m))
 }
 
@@ -38,9 +39,9 @@ export async function energyDistance(a: Rows, b: Rows, d: number, options: Energ
 const BLOCK = 1024
 const ROWS_A_TURN = 64
 
-/** Σ |x − y| over all pairs; over all ordered pairs where both sets are one array. */
-async function distanceSum(a: Rows, b: Rows, d: number): Promise<number> {
-  const [n, m] = [a.length / d, b.length / d]
+/** Σ |x − y| over all pairs; over all ordered pairs where both sets are one. */
+async function distanceSum(a: CentredRows, b: CentredRows, d: number): Promise<number> {
+  const [n, m] = [a.squares.length, b.squares.length]
   const within = a === b
   const squares = new Float64Array(TOGETHER * BLOCK)
   let sum = 0

@@ -6,7 +6,7 @@
  */
 
 import { RandomStream, streams } from '../random/stream.js'
-import { squaredDistances, TOGETHER } from './distances.js'
+import { centred, squaredDifference, squaredDistances, TOGETHER } from './distances.js'
 import { type Rows, rowCount, turn } from './rows.js'
 
 /** Columns up to which distances are computed at once. */
@@ -29,8 +29,11 @@ export async function nearestDistances(queries: Rows, rows: Rows, d: number): Pr
   const q = rowCount('the queries', queries, d)
   const n = rowCount('the rows', rows, d)
   const projection = d > FEW ? new Projection(rows, d) : null
-  const [low, short] = [queries, rows].map((set) => projection?.of(set) ?? Float64Array.from(set))
   const width = projection ? DIRECTIONS + 1 : d
+  const [low, short] = centred(
+    [queries, rows].map((set) => projection?.of(set) ?? set),
+    width,
+  )
   const slack = projection ? SLACK * (projection.longest(queries) + projection.longest(rows)) : 0
   const bounds = new Float64Array(TOGETHER * n)
   const result = new Float64Array(q)
@@ -44,29 +47,13 @@ export async function nearestDistances(queries: Rows, rows: Rows, d: number): Pr
       result[i] = Math.sqrt(own[nearest])
       continue
     }
-    let least = squaredDistance(queries, i, rows, nearest, d, Infinity)
+    let least = squaredDifference(queries, i, rows, nearest, d, Infinity)
     for (let j = 0; j < n; j++) {
-      if (own[j] - slack < least) least = Math.min(least, squaredDistance(queries, i, rows, j, d, least))
+      if (own[j] - slack < least) least = Math.min(least, squaredDifference(queries, i, rows, j, d, least))
     }
     result[i] = Math.sqrt(least)
   }
   return result
-}
-
-/** Columns after which a distance that is too long already is left. */
-const STRIDE = 32
-
-/** |aᵢ − bⱼ|²; anything of at least `enough` where it is no less than that. */
-function squaredDistance(a: Rows, i: number, b: Rows, j: number, d: number, enough: number): number {
-  let sum = 0
-  for (let first = 0; first < d && sum < enough; first += STRIDE) {
-    const end = Math.min(d, first + STRIDE)
-    for (let k = first; k < end; k++) {
-      const apart = a[i * d + k] - b[j * d + k]
-      sum += apart * apart
-    }
-  }
-  return sum
 }
 
 /** Coordinates along DIRECTIONS orthonormal directions through the rows' mean, and the length of what these leave. */
