@@ -26,6 +26,8 @@ interface Rows {
   readonly count: number | null
   /** what the model is told; null where that is nothing, or not known */
   readonly condition: Conditioned['condition'] | null
+  /** validation rows */
+  readonly unseen: number
   readonly description: string
 }
 
@@ -52,7 +54,7 @@ export async function dryRun(configPath: string, options: TrainCommandOptions): 
     return null
   })
   try {
-    const estimate = estimateRun(field, config, rows, device)
+    const estimate = estimateRun(field, config, rows, device, rows.unseen)
     const { memory, rowFlops, stepFlops, parameters } = estimate
     const steps = config.train.steps.reduce((sum, count) => sum + count, 0)
     const N = config.train.steps.length
@@ -75,7 +77,8 @@ export async function dryRun(configPath: string, options: TrainCommandOptions): 
         `training step of ${config.train.batch} rows: ${flopsText(stepFlops)}; all ${grouped(steps)} steps: ${flopsText(steps * stepFlops)}`,
         ...(push === null ? [] : [`pushes: ${flopsText(push)}`]),
         `peak memory of training: ${bytesText(memory.peak)} (activations ${bytesText(memory.activations)}, parameters and ` +
-          `optimizer ${bytesText(memory.optimizer)}, ${rows.count === null ? 'the data not counted' : `data ${bytesText(memory.pool)}`})`,
+          `optimizer ${bytesText(memory.optimizer)}, ${rows.count === null ? 'the data not counted' : `data ${bytesText(memory.pool)}`}` +
+          `${memory.validation > 0 ? `, validation ${bytesText(memory.validation)}` : ''})`,
       ]
       print(...lines)
     }
@@ -101,13 +104,15 @@ async function rowsOf(config: ResolvedConfig, configPath: string): Promise<Rows>
       seed: config.seed,
       baseDir: dirname(resolve(configPath)),
     })
-    const { train, scaler, description } = loaded
+    const { train, validation, scaler, description, remarks } = loaded
+    remarks.forEach(note)
     const [count, ...rowShape] = train.shape
     return {
       rowShape,
       count,
       pixels: holdsPixels(train) && !scaler,
       condition: conditionedData(loaded, config)?.condition ?? null,
+      unseen: validation?.shape[0] ?? 0,
       description: `${description}, ${count} to train on`,
     }
   } catch (error) {
@@ -123,6 +128,7 @@ async function rowsOf(config: ResolvedConfig, configPath: string): Promise<Rows>
       ...planned,
       count: null,
       condition: null,
+      unseen: 0,
       description: `not there (${error.message}); planned for rows [${shape}]`,
     }
   }

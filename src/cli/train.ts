@@ -105,11 +105,11 @@ export async function runTraining(
         signal,
         onWarning: note,
         onNote: note,
-        onEstimate: ({ memory: { peak, activations, optimizer, pool } }) => {
+        onEstimate: ({ memory: { peak, activations, optimizer, pool, validation } }) => {
           began = performance.now()
           note(
             `Memory for training: ${bytesText(peak)} (data ${bytesText(pool)}, network ${bytesText(optimizer)}, ` +
-              `a step ${bytesText(activations)}).`,
+              `a step ${bytesText(activations)}${validation > 0 ? `, validation ${bytesText(validation)}` : ''}).`,
           )
         },
         onProgress: (progress) => display.show(progress),

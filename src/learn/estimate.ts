@@ -16,6 +16,7 @@ import { type FitSettings, trainingProgram } from './fit.js'
 import type { TeacherField } from './pool.js'
 import { LOSS_RING } from './step-runs.js'
 import type { Task } from './task.js'
+import { validationProgram } from './validation.js'
 
 export interface TrainingEstimate {
   /** trainable parameters of one sub-flow */
@@ -30,6 +31,8 @@ export interface TrainingEstimate {
     readonly pool: number
     /** bytes of the temporaries' shared slots and of constants */
     readonly activations: number
+    /** bytes of the rows that are validated on, and of what a measurement computes; 0 where there are none */
+    readonly validation: number
     /** the largest single buffer, bytes, the training rows aside */
     readonly largest: number
     /** the same for each kind: parameters, the table of learning rates, what a step computes */
@@ -43,6 +46,8 @@ export interface EstimatedRows {
   /** n; null where the data are not there */
   readonly count: number | null
   readonly pixels: boolean
+  /** rows that are validated on, 1 or more, and draws of a row that stay together; left out: none */
+  readonly validation?: { readonly rows: number; readonly timesPerPair: number }
 }
 
 const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0)
@@ -52,7 +57,7 @@ export function estimateTraining(
   field: Network,
   task: Task,
   settings: FitSettings,
-  { count, pixels }: EstimatedRows,
+  { count, pixels, validation }: EstimatedRows,
   device: Pick<Device, 'memoryFor'> | null,
 ): TrainingEstimate {
   const buffers: StorageBuffer[] = []
@@ -80,22 +85,29 @@ export function estimateTraining(
   // without data, as many rows as a batch needs make the program
   const rows = count ?? settings.batch
   const reading = { values: pixels ? 'pixels' : 'floats', mirror: 0 } as const
-  const left: StorageBuffer = {
-    dtype: pixels ? 'u32' : 'f32',
-    length: rows * poolWords(field.dimension, reading.values),
-  }
-  const right: StorageBuffer | undefined = task.readsRight
-    ? { dtype: 'f32', length: rows * field.dimension }
-    : undefined
-  const column: StorageBuffer = { dtype: 'f32', length: rows }
   const C = field.condition
-  const condition: StorageBuffer | undefined = C > 0 ? { dtype: 'f32', length: rows * C } : undefined
+  const poolOf = (rows: number): { left: StorageBuffer; right?: StorageBuffer; condition?: StorageBuffer } => ({
+    left: { dtype: pixels ? 'u32' : 'f32', length: rows * poolWords(field.dimension, reading.values) },
+    ...(task.readsRight && { right: { dtype: 'f32', length: rows * field.dimension } }),
+    ...(C > 0 && { condition: { dtype: 'f32', length: rows * C } }),
+  })
+  const { left, right, condition } = poolOf(rows)
+  const measuring = ({ rows, timesPerPair }: NonNullable<EstimatedRows['validation']>): number => {
+    const unseen = poolOf(rows)
+    const fit = { ...settings, batch: settings.batch / parts, timesPerPair }
+    const program = validationProgram(field, task, { ...unseen, rows, reading }, 1, fit, on).build()
+    const { slots, constants } = device?.memoryFor(program) ?? memoryOf(program)
+    const columns = Object.values(unseen).map(({ length }) => length)
+    return 4 * (sum(columns) + LOSS_RING + STATE_LENGTH) + sum(slots) + constants
+  }
+  const column: StorageBuffer = { dtype: 'f32', length: rows }
   const times = task.readsSpan ? { condition: column, span: { time: column, inverse: column } } : {}
   const teacher = task.readsTeacher ? standIn(field, task.readsTeacher) : undefined
   const pool = { left, right, condition, ...times, teacher, rows, reading }
   const program = trainingProgram(field, task, pool, 1, settings, on)
   const { slots, constants } = device?.memoryFor(program.build()) ?? memoryOf(program.build())
   const activations = sum(slots) + constants
+  const validationBytes = validation ? measuring(validation) : 0
   const buffersOf = {
     parameters: 4 * P,
     table: 4 * on.table.length,
@@ -112,9 +124,10 @@ export function estimateTraining(
       optimizer,
       pool: poolBytes,
       activations,
+      validation: validationBytes,
       largest: Math.max(buffersOf.parameters, buffersOf.table, buffersOf.activations),
       buffers: buffersOf,
-      peak: optimizer + poolBytes + activations,
+      peak: optimizer + poolBytes + activations + validationBytes,
     },
   }
 }

@@ -10,7 +10,7 @@ import { flowLoss } from '../kernels/flow_loss.js'
 import { gradientNorm, normBlocks } from '../kernels/gradient_norm.js'
 import { STATE_LENGTH } from '../kernels/state.js'
 import type { Network } from '../networks/network.js'
-import { ProgramBuilder } from '../program/program.js'
+import { ProgramBuilder, type StorageBuffer } from '../program/program.js'
 import type { PoolBuffers } from './pool.js'
 import { LOSS_RING, readRing } from './step-runs.js'
 import type { Task } from './task.js'
@@ -72,34 +72,33 @@ export interface Validator {
   dispose(): void
 }
 
-/** @param parameters [P], on the device: what is measured is what they are then */
-export async function openValidator(
-  device: Device,
+/** What a measurement draws with: rows of a step's micro-batch, and whose stream. */
+interface ValidatedFit {
+  readonly batch: number
+  readonly timesPerPair: number
+  readonly seed: number
+  readonly number: number
+}
+
+/** The program of one batch of a measurement. */
+export function validationProgram(
   network: Network,
   task: Task,
   pool: PoolBuffers,
   outputScale: number,
-  fit: { readonly batch: number; readonly timesPerPair: number; readonly seed: number; readonly number: number },
-  parameters: DeviceBuffer,
-): Promise<Validator> {
-  const { rows: batch, count } = batchesOf(pool.rows, fit)
+  fit: ValidatedFit,
+  on: {
+    readonly parameters: StorageBuffer
+    readonly ring: StorageBuffer
+    readonly state: StorageBuffer
+    readonly tables: Readonly<Record<string, StorageBuffer>>
+  },
+): ProgramBuilder {
+  const { rows: batch } = batchesOf(pool.rows, fit)
   const D = network.dimension
-  const buffers: DeviceBuffer[] = []
-  const make = (length: number, dtype: 'f32' | 'u32' = 'f32'): DeviceBuffer => {
-    const made = device.createBuffer(length, dtype)
-    buffers.push(made)
-    return made
-  }
-  const [ring, state] = [make(LOSS_RING), make(STATE_LENGTH, 'u32')]
   const builder = new ProgramBuilder()
-  const tables = Object.fromEntries(
-    Object.entries(task.tables).map(([name, values]) => {
-      const table = make(values.length)
-      table.write(values)
-      return [name, builder.tensor(table)]
-    }),
-  )
-  const stateWords = builder.tensor(state)
+  const tables = Object.fromEntries(Object.entries(on.tables).map(([name, table]) => [name, builder.tensor(table)]))
+  const stateWords = builder.tensor(on.state)
   const rowLoss = builder.temporary([batch])
   task.addStep(builder, {
     network,
@@ -111,20 +110,49 @@ export async function openValidator(
     state: stateWords,
     inputs: 'f32',
     differentiate: (operands) =>
-      network.addDerivative(builder, { parameters: builder.tensor(parameters), ...operands }, outputScale),
+      network.addDerivative(builder, { parameters: builder.tensor(on.parameters), ...operands }, outputScale),
     regress({ target, rowLoss: reported, ...inputs }) {
       const [v, delta] = [builder.temporary([batch, D]), builder.temporary([batch, D])]
-      network.addVelocity(builder, { parameters: builder.tensor(parameters), ...inputs, out: v }, outputScale)
+      network.addVelocity(builder, { parameters: builder.tensor(on.parameters), ...inputs, out: v }, outputScale)
       builder.add(flowLoss, { v, target, delta, row_loss: rowLoss }, { scale: outputScale, firstRow: 0 })
       const partials = builder.temporary([normBlocks(batch * D)])
       const gradient = builder.view(delta, [batch * D])
       builder.add(
         gradientNorm,
-        { gradient, row_loss: reported ?? rowLoss, state: stateWords, partials, loss_ring: builder.tensor(ring) },
+        { gradient, row_loss: reported ?? rowLoss, state: stateWords, partials, loss_ring: builder.tensor(on.ring) },
         {},
       )
     },
   })
+  return builder
+}
+
+/** @param parameters [P], on the device: what is measured is what they are then */
+export async function openValidator(
+  device: Device,
+  network: Network,
+  task: Task,
+  pool: PoolBuffers,
+  outputScale: number,
+  fit: ValidatedFit,
+  parameters: DeviceBuffer,
+): Promise<Validator> {
+  const { count } = batchesOf(pool.rows, fit)
+  const buffers: DeviceBuffer[] = []
+  const make = (length: number, dtype: 'f32' | 'u32' = 'f32'): DeviceBuffer => {
+    const made = device.createBuffer(length, dtype)
+    buffers.push(made)
+    return made
+  }
+  const [ring, state] = [make(LOSS_RING), make(STATE_LENGTH, 'u32')]
+  const tables = Object.fromEntries(
+    Object.entries(task.tables).map(([name, values]) => {
+      const table = make(values.length)
+      table.write(values)
+      return [name, table]
+    }),
+  )
+  const builder = validationProgram(network, task, pool, outputScale, fit, { parameters, ring, state, tables })
   let executable: Executable
   try {
     executable = await device.compile(builder.build())

@@ -170,6 +170,12 @@ export interface Recipe<Own = unknown> {
    * @param pool of the fit that has just ended; the caller disposes of it, and hands on the conditions of its rows
    */
   nextPool(context: RecipeContext<Own>, pool: Pool, finished: readonly TrainedNetwork[]): Promise<MadePool | null>
+  /** The same of rows to validate on. Left out: nextPool */
+  nextValidation?(
+    context: RecipeContext<Own>,
+    pool: Pool,
+    finished: readonly TrainedNetwork[],
+  ): Promise<MadePool | null>
   /** parameters and output scale that a fit, numbered from 1, begins from. Left out: fresh ones, or those of the fit before */
   begin?(context: RecipeContext<Own>, number: number): TrainedNetwork
 }

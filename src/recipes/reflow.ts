@@ -12,7 +12,7 @@ import { Flow } from '../model/flow.js'
 import { count } from '../schema/words.js'
 import { anglesOf } from './angles.js'
 import { subFlowFit } from './local-flow.js'
-import type { NamedRecipe } from './recipe.js'
+import type { MadePool, NamedRecipe, RecipeContext, TrainedNetwork } from './recipe.js'
 import { openPairs } from './teacher-states.js'
 
 const section = z
@@ -24,6 +24,41 @@ const section = z
   .prefault({})
 
 export type ReflowSettings = z.output<typeof section>
+
+/** Streams of the noise of pairs to validate on: those to learn from have the numbers of fits. */
+const UNSEEN = 2 ** 20
+/** Pairs to validate on, at most: a measurement draws no more (validation.ts). */
+const MOST_UNSEEN = 8192
+
+/** Noise and what the last of the finished flows makes of it, n pairs. */
+async function pairsOf(
+  { device, network, settings, signal, onRows }: RecipeContext<ReflowSettings>,
+  n: number,
+  finished: readonly TrainedNetwork[],
+  stream: number,
+): Promise<MadePool> {
+  const { pushSolver: solver, fit, paths } = settings
+  const last = finished[finished.length - 1]
+  const [angle] = anglesOf([{ gamma: null, path: paths[finished.length - 1] }])
+  const stages = [{ ...last, gamma: null, angle }]
+  const carried = { sample: solver, evaluate: { ...solver, trace: 'exact' as const, probes: 1 }, seed: fit.seed }
+  const rowShape = [network.dimension]
+  const model = new Flow({ network, stages, rowShape, scaler: null, settings: carried }, device, async () => device)
+  try {
+    const pairs = await openPairs(device, model, { from: 0, to: 1, n, solver, seed: fit.seed, stream })
+    try {
+      const evaluations = await pairs.fill(0, signal, (rows) => onRows?.(rows, n))
+      return { pool: pairs.pool, evaluations, variants: pairs.variants }
+    } catch (error) {
+      disposePool(pairs.pool)
+      throw error
+    } finally {
+      pairs.close()
+    }
+  } finally {
+    await model.dispose()
+  }
+}
 
 export const reflow = {
   description: 'rectified flow: plain flow matching, then fits on pairs of noise and what the model makes of it',
@@ -48,28 +83,9 @@ export const reflow = {
     return { fits: [first, ...rest], stages: [rounds] }
   },
   madeRows: (n, { pairs }) => pairs ?? n,
-  async nextPool({ device, network, settings, signal, onRows }, pool, finished) {
-    const { pushSolver: solver, fit, paths } = settings
-    const [angle] = anglesOf([{ gamma: null, path: paths[finished.length - 1] }])
-    const stages = [{ ...finished[finished.length - 1], gamma: null, angle }]
-    const carried = { sample: solver, evaluate: { ...solver, trace: 'exact' as const, probes: 1 }, seed: fit.seed }
-    const rowShape = [network.dimension]
-    const model = new Flow({ network, stages, rowShape, scaler: null, settings: carried }, device, async () => device)
-    const n = settings.own.pairs ?? pool.rows
-    const stream = finished.length // samples of a model have stream 0
-    try {
-      const pairs = await openPairs(device, model, { from: 0, to: 1, n, solver, seed: fit.seed, stream })
-      try {
-        const evaluations = await pairs.fill(0, signal, (rows) => onRows?.(rows, n))
-        return { pool: pairs.pool, evaluations, variants: pairs.variants }
-      } catch (error) {
-        disposePool(pairs.pool)
-        throw error
-      } finally {
-        pairs.close()
-      }
-    } finally {
-      await model.dispose()
-    }
-  },
+  // samples of a model have stream 0
+  nextPool: (context, pool, finished) =>
+    pairsOf(context, context.settings.own.pairs ?? pool.rows, finished, finished.length),
+  nextValidation: (context, pool, finished) =>
+    pairsOf(context, Math.min(pool.rows, MOST_UNSEEN), finished, UNSEEN + finished.length),
 } satisfies NamedRecipe<ReflowSettings>

@@ -174,7 +174,7 @@ export async function* runRecipe(
       const { seed, steps: taken } = fitted
       const assigned = pairs && left && new PairRenewal(left, D, pool!.right!, { ...pairs, seed, steps: taken })
       const rows = (await stream?.open(context)) ?? null
-      const validated = unseen && (pairs || !task.readsRight) ? unseen : null
+      const validated = unseen && (pairs || unseen.right || !task.readsRight) ? unseen : null
       const ends = pairs && validated ? await validationEnds(context, validated, pairs, fitted.seed) : null
       let validationLoss = resumed?.training?.validation?.losses.at(-1) ?? null
       let step: IteratorResult<FitState, FitState>
@@ -255,14 +255,9 @@ async function pushed(
   context: RecipeContext,
   rows: Pool,
   finished: readonly TrainedNetwork[],
-): Promise<Pool | null> {
-  const next = recipe.plan(context.settings).fits[finished.length]
-  // pairs that a model makes are of no rows
-  if (next?.task.readsRight && !next.pairs) {
-    disposePool(rows)
-    return null
-  }
-  const made = await recipe.nextPool({ ...context, onRows: undefined }, rows, finished)
+): Promise<Pool> {
+  const next = recipe.nextValidation ?? recipe.nextPool
+  const made = await next({ ...context, onRows: undefined }, rows, finished)
   return made ? replacePool(rows, made.pool) : rows
 }
 

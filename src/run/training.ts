@@ -35,17 +35,22 @@ export function checkBatch({ train, flow }: ResolvedOptions, n: number): void {
 /**
  * What the longest fit of a recipe takes; device null: on any GPU.
  * @param rows of the data; null where the fits make theirs
+ * @param unseen validation rows
  */
 export function estimateRun(
   network: Network,
   options: ResolvedOptions,
-  rows: EstimatedRows | null,
+  rows: Omit<EstimatedRows, 'validation'> | null,
   device: Pick<Device, 'memoryFor'> | null,
+  unseen = 0,
 ): TrainingEstimate {
   const { fits } = recipeOf(options).plan(recipeSettings(options))
   const [longest] = [...fits].sort((a, b) => b.settings.steps - a.settings.steps)
   const made = { count: longest.stream?.rows ?? null, pixels: false }
-  return estimateTraining(network, longest.task, longest.settings, rows ?? made, device)
+  const { flow, train } = options
+  const validated = rows && unseen > 0 && train.validateEvery > 0
+  const validation = validated ? { rows: unseen, timesPerPair: flow.timesPerPair } : undefined
+  return estimateTraining(network, longest.task, longest.settings, { ...(rows ?? made), validation }, device)
 }
 
 export interface TrainFlowHooks extends RecipeHooks {
@@ -155,7 +160,8 @@ async function fitModel(
   const { options, rowShape, condition } = about
   const network = modelNetwork(options, rowShape, condition)
   if (options.train.precision === 'mixed') expectMixed(device, network)
-  const estimate = estimateRun(network, options, rows, device)
+  const unseen = validation ? validation.length / network.dimension : 0
+  const estimate = estimateRun(network, options, rows, device, unseen)
   checkMemory(estimate, options, device.info, machineBytes())
   hooks.onEstimate?.(estimate)
   const recipe = recipeOf(options)

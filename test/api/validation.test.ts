@@ -72,14 +72,43 @@ describe('every way of training', () => {
     ['a simulated push', { ...settings, train: few, flow: { gammas: [0.3, 0.5, null], push: 'simulated' } }, [2, 2, 2]],
     ['assigned pairs', { ...settings, train: few, flow: { gammas: [0.3, null], coupling: 'optimal' } }, [2, 2]],
     ['several times for a pair', { ...settings, train: few, flow: { gammas: [0.3, null], timesPerPair: 4 } }, [2, 2]],
-    // rounds are of pairs that a model makes, and of no rows
-    ['rectified flow', { ...settings, train: few, flow: { recipe: 'reflow' } }, [2, 0]],
-  ])('validates, or has nothing to: %s', async (_, given, counts) => {
+    ['rectified flow', { ...settings, train: few, flow: { recipe: 'reflow', reflow: { rounds: 2 } } }, [2, 2, 2]],
+  ])('validates: %s', async (_, given, counts) => {
     const flow = await LocalFlow.train(rows, { ...given, validation: unseen })
     const losses = flow.training!.validation.map((of) => of.losses)
     expect(losses.map(({ length }) => length)).toEqual(counts)
     for (const loss of losses.flat()) expect(loss).toBeGreaterThan(0)
     await flow.dispose()
+  })
+
+  it('validates rounds of rectified flow on pairs that it does not learn from', async () => {
+    const still = { ...few, steps: [4, 40], lr: 1e-30, validateEvery: 40 }
+    const given = { ...settings, train: still, flow: { recipe: 'reflow' as const } }
+    const flow = await LocalFlow.train(rows, { ...given, validation: unseen })
+    const [, [loss]] = flow.training!.validation.map(({ losses }) => losses)
+    // of one distribution, on other noise
+    expect(loss).not.toBe(mean(flow.training!.losses[1]))
+    expect(Math.abs(loss / mean(flow.training!.losses[1]) - 1)).toBeLessThan(0.15)
+    const alone = await LocalFlow.train(rows, given)
+    expect(flow.subFlows).toEqual(alone.subFlows)
+    await Promise.all([flow.dispose(), alone.dispose()])
+  })
+
+  it('makes the same pairs again where a round was interrupted', async () => {
+    const given = { ...settings, flow: { recipe: 'reflow' as const }, validation: unseen }
+    const whole = await LocalFlow.train(rows, given)
+    const stop = new AbortController()
+    const out = join(work, 'round')
+    const stopped = LocalFlow.train(rows, {
+      ...given,
+      out,
+      signal: stop.signal,
+      onCheckpoint: ({ subFlow, step }) => subFlow === 2 && step === 30 && stop.abort(),
+    })
+    await expect(stopped).rejects.toMatchObject({ name: 'AbortError' })
+    const resumed = await LocalFlow.train(rows, { ...given, out, resume: true })
+    expect(resumed.training!.validation).toEqual(whole.training!.validation)
+    await Promise.all([whole.dispose(), resumed.dispose()])
   })
 
   it.each([{}, { coupling: 'optimal' as const }])('validates on pictures, %j', async (more) => {

@@ -88,6 +88,21 @@ describe('the estimate of a training', () => {
     expect(poolOf({ recipe: 'plain', coupling: 'optimal' })).toBe(2 * 4 * 6 * 1000)
   })
 
+  test('counts the rows that are validated on, and what a measurement computes, unless none is made', () => {
+    const memoryOf = (train: object, unseen: number) => {
+      const options = resolveOptions({ model: { hidden: [64] }, train: { batch: 32, steps: 10, ...train } })
+      const rows = { count: 1000, pixels: false }
+      return estimateRun(networkFor(options.model, [6]), options, rows, null, unseen).memory
+    }
+    const without = memoryOf({}, 0)
+    expect(without.validation).toBe(0)
+    expect(memoryOf({ validateEvery: 'off' }, 200)).toEqual(without)
+    const few = memoryOf({}, 200)
+    expect(few.validation).toBeGreaterThan(4 * 6 * 200)
+    expect(few.peak).toBe(without.peak + few.validation)
+    expect(memoryOf({}, 500).validation - few.validation).toBeGreaterThanOrEqual(4 * 6 * 300)
+  })
+
   test('is held against the device', () => {
     const { options, ...whole } = estimate({})
     const cpu = { type: 'cpu', name: 'here', details: {} } as const
