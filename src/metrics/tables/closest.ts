@@ -17,8 +17,9 @@ export interface ClosestRecords {
   copies: number
   /** share that are held-out rows, which a table with few distinct rows has by itself */
   copiesOfHeldOut: number
-  /** distance of each synthetic row to the closest training row, and to the closest held-out row, [rows] */
+  /** distance of each synthetic row to the closest training row, [rows] */
   toTraining: Float64Array
+  /** and to the closest held-out row */
   toHeldOut: Float64Array
   /** rows of either part that were searched: the larger part is thinned to the smaller one's size */
   rows: number

@@ -12,12 +12,20 @@ import {
 } from '../../data/tables/table.js'
 import { alignTables, missingRows } from './align.js'
 
+/** The figure of one column. */
+export interface ColumnScore {
+  /** of the column */
+  name: string
+  /** 1 is best, 0 worst */
+  score: number
+}
+
 /** A figure of a table: the mean over columns, and each column's own. */
 export interface ColumnFigure {
   /** mean over the columns that have the figure; NaN where none has */
   score: number
   /** in the real table's order */
-  columns: { name: string; score: number }[]
+  columns: ColumnScore[]
 }
 
 /**

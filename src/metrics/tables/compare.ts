@@ -31,9 +31,11 @@ export interface TableComparisonOptions {
 
 /** One figure: of the synthetic rows, and of what stands beside them. NaN where a table has no such column. */
 export interface TableFigure {
+  /** such as 'pair trends' */
   name: string
   /** what it would be of perfect rows, null where that depends on the data (then it is `real`) */
   ideal: number | null
+  /** of the rows that are compared */
   synthetic: number
   /**
    * real rows in the synthetic rows' place: training rows, or held-out ones where the figure is against training rows; of the
@@ -48,14 +50,23 @@ export interface TableFigure {
 
 /** All figures of a synthetic table. */
 export interface TableComparison {
+  /** one a line, in the order of `comparisonTable` */
   figures: TableFigure[]
-  /** shapes of each column and trends of each pair, of the synthetic rows against the held-out ones */
+  /** shapes of each column, of the synthetic rows against the real ones */
   shapes: ColumnFigure
+  /** trends of each pair */
   trends: PairFigure
-  /** and of what is missing with other columns */
+  /** and of what is missing, with other columns */
   missing: PairFigure
   /** rows that were compared */
-  rows: { training: number; heldOut: number; synthetic: number }
+  rows: {
+    /** real ones that were learnt from */
+    training: number
+    /** real ones that were not */
+    heldOut: number
+    /** of the model */
+    synthetic: number
+  }
 }
 
 interface Parts {

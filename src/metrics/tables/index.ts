@@ -10,7 +10,14 @@ export type {
 export { gaussianCopula, independentColumns } from './baselines.js'
 export { type BoostingOptions, fitBoosting } from './boosting.js'
 export { type ClosestRecords, closestRecords } from './closest.js'
-export { type ColumnFigure, categoryCoverage, columnShapes, missingValues, rangeCoverage } from './columns.js'
+export {
+  type ColumnFigure,
+  type ColumnScore,
+  categoryCoverage,
+  columnShapes,
+  missingValues,
+  rangeCoverage,
+} from './columns.js'
 export {
   compareTables,
   comparisonTable,
@@ -21,6 +28,6 @@ export {
 export { type Detection, type DetectionOptions, detection } from './detection.js'
 export type { LearnerName } from './learners.js'
 export { fitLinear } from './linear.js'
-export { missingTrends, type PairFigure, pairTrends } from './pairs.js'
+export { missingTrends, type PairFigure, type PairScore, pairTrends } from './pairs.js'
 export type { Loss, Predictor } from './predictor.js'
 export { predictiveSkill, type Skill } from './skill.js'

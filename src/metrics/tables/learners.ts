@@ -15,13 +15,15 @@ export interface Learner {
   fit(columns: readonly TableColumn[], target: Float64Array, loss: Loss): Predictor
 }
 
+/** 'linear': logistic or linear regression; 'boosting': gradient boosting of trees. */
+export type LearnerName = 'linear' | 'boosting'
+
 export const learners = {
   linear: { title: { logistic: 'logistic', squared: 'linear' }, fit: fitLinear },
   boosting: {
     title: { logistic: 'boosting', squared: 'boosting' },
     fit: (columns, target, loss) => fitBoosting(columns, target, loss),
   },
-} as const satisfies Record<string, Learner>
+} as const satisfies Record<LearnerName, Learner>
 
-export type LearnerName = keyof typeof learners
 export const learnerNames = Object.keys(learners) as LearnerName[]

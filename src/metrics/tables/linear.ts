@@ -13,6 +13,8 @@ const STEPS = 100
 const MOST_LEVELS = 100
 
 /**
+ * Weights of logistic regression, or of linear regression under the squared loss.
+ *
  * @param columns features of the rows that are learnt from, n each
  * @param target [n]: 0 or 1 for the logistic loss, whose prediction is the probability of 1; any number for the squared one
  */

@@ -7,12 +7,29 @@ import { isCategory, type NumberColumn, type Table, type TableColumn } from '../
 import { alignTables, missingRows } from './align.js'
 import { mean, present } from './columns.js'
 
+/** The figure of two columns. */
+export interface PairScore {
+  /** name of a column */
+  first: string
+  /** and of another */
+  second: string
+  /** 1 is best, 0 worst */
+  score: number
+  /** Pearson's, of two numbers */
+  correlations?: {
+    /** of the real table */
+    real: number
+    /** of the synthetic one */
+    synthetic: number
+  }
+}
+
 /** Pair trends of a table: the mean over pairs, and each pair's own. */
 export interface PairFigure {
   /** mean over the pairs that have the figure; NaN where none has */
   score: number
-  /** pairs (first, second) in the real table's order; of two numbers with their correlations in both tables */
-  pairs: { first: string; second: string; score: number; correlations?: { real: number; synthetic: number } }[]
+  /** pairs (first, second) in the real table's order */
+  pairs: PairScore[]
 }
 
 /** Bins of equal width over the real range that a number is cut to beside a category. */
@@ -75,7 +92,7 @@ const indicatorOf = (column: TableColumn): NumberColumn => ({
 })
 
 function figure(of: readonly (readonly [Side, Side])[]): PairFigure {
-  const pairs = of.flatMap(([first, second]): PairFigure['pairs'] => {
+  const pairs = of.flatMap(([first, second]): PairScore[] => {
     const names = { first: first.real.name, second: second.real.name }
     if (isCategory(first.real) || isCategory(second.real)) {
       const apart = contingency(first.cells.real, second.cells.real, first.cells.synthetic, second.cells.synthetic)
