@@ -77,6 +77,9 @@ const D = 2
 /** Where float32 numbers are 8 apart. */
 const FAR = 2 ** 26
 
+/** Ten numbers and ten categories of nine levels. */
+const tableStarts = Array.from({ length: 21 }, (_, s) => (s <= 10 ? s : 10 + 9 * (s - 10)))
+
 /** A step of the optimizer. */
 const optimizerOperands = {
   parameters: [P],
@@ -174,6 +177,18 @@ export const kernelWorks: Readonly<Record<string, KernelWork>> = {
   input_features: work('input_features', { x: [B, D], frequencies: [8], y: [B, D + 16 * D] }),
   input_tangent: work('input_tangent', { x: [B, D], frequencies: [8], dy: [D * B, D + 16 * D] }),
   divergence: work('divergence', { dv: [D * B, D], divergence: [B] }),
+  softmax_segments: work(
+    'softmax_segments',
+    { x: [B, 100], encoding: [2, 100], starts: [21], state: [B, 100], coefficients: [1, 2], y: [B, 100] },
+    {},
+    { starts: tableStarts, encoding: [2], coefficients: [0.9, 0.1] },
+  ),
+  segment_loss: work(
+    'segment_loss',
+    { x: [B, 100], target: [B, 100], encoding: [2, 100], starts: [21], gates: [20], delta: [B, 100], row_loss: [B] },
+    {},
+    { starts: tableStarts, encoding: [2], gates: [100] },
+  ),
   stage_combine: work('stage_combine', { y: [B, D], stages: [4, aligned(B * D)], out: [B, D] }, { coefficients }),
   adaptive_stage: work(
     'adaptive_stage',

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "product.h"
+#include "simd/greatest.h"
 #include "simd/lanes.h"
 #include "simd/math.h"
 #include "strip.h"
@@ -92,16 +93,6 @@ LFM_INLINE void along_row(const Strip& strip, int64_t r, int64_t N, Function fun
       function(at + v, static_cast<int>(least<int64_t>(W, N - column - v)));
     }
   }
-}
-
-/** The maximum over the lanes. */
-LFM_INLINE float horizontal_max(V v) {
-  float lanes[W];
-  store(lanes, v);
-  for (int half = W / 2; half > 0; half /= 2) {
-    for (int i = 0; i < half; i++) lanes[i] = lanes[i] < lanes[i + half] ? lanes[i + half] : lanes[i];
-  }
-  return lanes[0];
 }
 
 /**

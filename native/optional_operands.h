@@ -36,6 +36,7 @@ constexpr OptionalOperands OPTIONAL_OPERANDS[] = {
     {"mlp_backward", {"condition"}},
     {"mlp_forward", {"condition"}},
     {"mlp_tangents", {"condition", "probes"}},
+    {"softmax_segments", {"state", "coefficients"}},
 };
 
 inline bool may_be_left_out(const std::string& kernel, const char* operand) {

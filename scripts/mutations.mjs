@@ -527,6 +527,37 @@ const source = [
     ],
   },
   {
+    file: 'src/kernels/segment_loss.ts',
+    tests: ['method/segments'],
+    mutations: [
+      ['(weight * (mass * Math.exp(log) - p)) / (B * S)', '(weight * (Math.exp(log) - p)) / (B * S)'],
+      ['o.gates.data[s] < D', 'o.gates.data[s] <= D'],
+    ],
+  },
+  {
+    file: 'src/kernels/softmax_segments.ts',
+    tests: ['method/segments'],
+    mutations: [['(Math.exp(x - whole) - o.encoding.data[D + d])', 'Math.exp(x - whole)']],
+  },
+  {
+    file: 'src/metrics/tables/boosting.ts',
+    tests: ['metrics/boosting'],
+    mutations: [
+      ['if (count < leastRows || n - count < leastRows) return 0', ''],
+      ['h[i] = p * (1 - p)', 'h[i] = 1'],
+    ],
+  },
+  {
+    file: 'src/metrics/tables/columns.ts',
+    tests: ['metrics/tables'],
+    mutations: [['while (j < b.length && b[j] === at) j++', 'if (j < b.length && b[j] === at) j++']],
+  },
+  {
+    file: 'src/metrics/tables/closest.ts',
+    tests: ['metrics/tables'],
+    mutations: [['toTraining[i] === toHeldOut[i] ? 0.5 : 0', '0']],
+  },
+  {
     file: 'src/kernels/flow_loss.ts',
     tests: ['method/unet'],
     filter: 'gradient|parameter',
@@ -836,6 +867,19 @@ const native = [
     file: 'native/kernels/time_embedding.cc',
     ...parity('time_embedding'),
     mutations: [['store_lanes(y + h + k, sine, lanes)', 'store_lanes(y + h + k, cosine, lanes)']],
+  },
+  {
+    file: 'native/kernels/segment_loss.cc',
+    ...parity('segment_loss'),
+    mutations: [
+      ['all * softmax - p', 'softmax - p'],
+      ['target[gate] / scale[gate] + centre[gate]', 'target[gate] / scale[gate]'],
+    ],
+  },
+  {
+    file: 'native/kernels/softmax_segments.cc',
+    ...parity('softmax_segments'),
+    mutations: [['(p - load_lanes(centre + d, lanes))', 'p']],
   },
   {
     file: 'native/kernels/stage_combine.cc',

@@ -33,6 +33,8 @@ import { loadRows } from './load_rows.js'
 import { matMul } from './mat_mul.js'
 import { normal } from './normal.js'
 import { rademacher } from './rademacher.js'
+import { segmentLoss } from './segment_loss.js'
+import { softmaxSegments } from './softmax_segments.js'
 import { stageCombine } from './stage_combine.js'
 import { timeEmbedding } from './time_embedding.js'
 
@@ -69,6 +71,8 @@ const all = [
   matMul,
   normal,
   rademacher,
+  segmentLoss,
+  softmaxSegments,
   stageCombine,
   timeEmbedding,
 ] as unknown as readonly Kernel[]

@@ -8,6 +8,7 @@ import { normBlocks } from '../../src/kernels/gradient_norm.js'
 import { activationNames, type Case, pixels, seeded, state, testCase, words, written } from './harness.js'
 import { pictureCases } from './picture-cases.js'
 import { productCases } from './product-cases.js'
+import { segmentCases } from './segment-cases.js'
 
 // --- element by element ----------------------------------------------------------------------------------------------
 
@@ -588,5 +589,6 @@ export const cases: readonly Case[] = [
   ...optimizer,
   ...mixed,
   ...solvers,
+  ...segmentCases,
   ...pictureCases,
 ]

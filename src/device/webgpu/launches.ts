@@ -257,6 +257,26 @@ const planners: Readonly<Record<string, Planner>> = {
 
   adam_mixed: optimizer,
 
+  softmax_segments: (operation) => {
+    const { x, starts, coefficients } = shapesOf(operation)
+    const [rows, columns] = x
+    const segments = starts[0] - 1
+    return simple(
+      operation,
+      rows * segments,
+      { COMBINED: flag(coefficients) },
+      { rows, columns, segments, coefficient_rows: coefficients ? coefficients[0] : 0 },
+    )
+  },
+
+  segment_loss: (operation) => {
+    const { x, gates } = shapesOf(operation)
+    const [rows, columns] = x
+    const [segments] = gates
+    const uniforms = { rows, columns, segments, factor: 1 / (rows * segments) }
+    return { launches: [{ shader: 'segment_loss', constants: {}, uniforms, groups: groupsFor(rows, 1) }] }
+  },
+
   stage_combine: (operation) => {
     const { y, stages } = shapesOf(operation)
     const coefficients = operation.attributes.coefficients as readonly number[]
