@@ -71,6 +71,7 @@ export class Tab {
 
   async look({ width = 1280, height = 900, dark = false, reducedMotion = false }: Look): Promise<void> {
     await this.send('Emulation.setDeviceMetricsOverride', { width, height, deviceScaleFactor: 1, mobile: false })
+    await this.send('Emulation.setScrollbarsHidden', { hidden: true })
     const features = [
       { name: 'prefers-color-scheme', value: dark ? 'dark' : 'light' },
       { name: 'prefers-reduced-motion', value: reducedMotion ? 'reduce' : 'no-preference' },

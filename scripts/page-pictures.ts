@@ -1,7 +1,7 @@
 /**
- * `npm run page:pictures`: takes pictures of build/page/index.html in headless Chromium on SwiftShader, into build/page/: light, dark,
- * narrow, with a point picked, after training, and without WebGPU. Prints when the first picture stood and when the models had
- * taken over.
+ * `npm run page:pictures [-- NAME …]`: takes pictures of build/page/index.html in headless Chromium on SwiftShader, into
+ * build/page/: `light` and `dark` with a point picked, `narrow` after training, `no-webgpu`. Prints when the first picture stood and
+ * when the models had taken over.
  */
 
 import { writeFileSync } from 'node:fs'
@@ -14,10 +14,14 @@ import { type Look, Tab } from '../bench/tab.js'
 const folder = fileURLToPath(new URL('../build/page/', import.meta.url))
 const address = pathToFileURL(join(folder, 'index.html')).href
 const chromium = findChromium('pictures of the page')
+/** Names of the pictures that are taken; none: all. */
+const wanted = process.argv.slice(2)
+/** Seconds. */
 const PATIENCE = 600
 
 /** Opens the page, waits for what is to be seen, and takes the picture. */
 async function picture(name: string, look: Look, gpu: boolean, see: (tab: Tab) => Promise<void>): Promise<void> {
+  if (wanted.length > 0 && !wanted.includes(name)) return
   const tab = await Tab.open(chromium!, { gpu })
   try {
     await tab.look(look)
