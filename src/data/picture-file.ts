@@ -1,6 +1,6 @@
 /**
  * Picture files through sharp (libvips). A file is looked at before it is decoded: its format is one of those that pictures
- * come in, and its pixels are no more than mostUnpacked allows, since a small file can claim a picture of any extents.
+ * come in, and its pixels are no more than mostPixels allows, since a small file can claim a picture of any extents.
  * Large ones are decoded one after the other.
  */
 
@@ -10,6 +10,11 @@ import { loadSharp } from '../files/native-parts.js'
 import { mostUnpacked } from '../files/reading.js'
 
 const formats: readonly string[] = ['png', 'jpeg', 'webp', 'gif', 'tiff', 'avif', 'heif']
+/** Of these, the ones that libvips decodes line by line; of the others it holds the whole picture several times. */
+const byLines: readonly string[] = ['png', 'jpeg', 'tiff']
+/** Bytes of pixels that a file may have. */
+const mostPixels = (format: string, size: number): number =>
+  byLines.includes(format) ? mostUnpacked(size) : (8 << 20) + 50 * size
 /** Bytes of decoded pixels from which on a picture waits for its turn. */
 const LARGE = 32 << 20
 
@@ -46,10 +51,11 @@ export async function decodePicture(
     })
   if (!formats.includes(format)) throw noPicture(`it is ${format}, and not one of ${formats.join(', ')}`)
   const bytes = width * height * channels
-  if (bytes > mostUnpacked(file.length)) {
+  const most = mostPixels(format, file.length)
+  if (bytes > most) {
     throw new DataError(
       `${name} is of ${width}×${height} pixels in a file of ${file.length} bytes, which is more than such a file is given ` +
-        `(${mostUnpacked(file.length)} bytes of pixels).`,
+        `(${most} bytes of pixels).${byLines.includes(format) ? '' : ' As PNG it is given more.'}`,
     )
   }
   const decode = async (): Promise<Pixels> => {

@@ -270,6 +270,15 @@ describe('a picture', () => {
     expect(process.resourceUsage().maxRSS - before).toBeLessThan(64 << 10)
   })
 
+  it('that is decoded as a whole is given less than one that comes line by line', async () => {
+    const blank = sharp({ create: { width: 2000, height: 2000, channels: 3, background: '#fff' } })
+    const webp = file('large.webp', await blank.clone().webp({ lossless: true }).toBuffer())
+    expect((await soon(() => loadImageDensity(webp))).message).toMatch(/2000×2000 pixels .* As PNG it is given more/)
+    mkdirSync(join(dir, 'blank'))
+    file('blank/a.png', await blank.png().toBuffer())
+    expect((await readImageFolder(join(dir, 'blank'))).tensor.shape).toEqual([1, 3, 2000, 2000])
+  })
+
   it('of no bytes is named', async () => {
     mkdirSync(join(dir, 'empty'))
     const path = file('empty/a.png', '')
