@@ -189,6 +189,7 @@ function fitCategory(column: CategoryColumn, rows: ArrayLike<number>): CategoryE
   if (levels.length > MOST_LEVELS) {
     throw new DataError(
       `Column ${show(name)} has ${levels.length} levels; a category has at most ${MOST_LEVELS}. Leave it out by data.columns.`,
+      `A category has more than ${MOST_LEVELS} levels.`,
     )
   }
   const long = levels.find((level) => level.length > LONGEST_LEVEL)
@@ -196,6 +197,7 @@ function fitCategory(column: CategoryColumn, rows: ArrayLike<number>): CategoryE
     throw new DataError(
       `Column ${show(name)} has a text of ${long.length} characters; a level of a category has at most ${LONGEST_LEVEL}. Leave ` +
         'it out by data.columns.',
+      `A level of a category has more than ${LONGEST_LEVEL} characters.`,
     )
   }
   const counts = new Float64Array(levels.length)

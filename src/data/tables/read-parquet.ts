@@ -43,7 +43,10 @@ function numbers(name: string, element: SchemaElement): Taker {
         )
       }
       if (number === Infinity || number === -Infinity) {
-        throw new DataError(`Column ${show(name)} has ${value} in row ${row + 1}; numbers must be finite.`)
+        throw new DataError(
+          `Column ${show(name)} has ${value} in row ${row + 1}; numbers must be finite.`,
+          'A column has a number that is not finite.',
+        )
       }
       return values.push(number)
     },
@@ -91,7 +94,10 @@ function texts(name: string): Taker {
   return {
     take(value, row) {
       if (!isMissing(value) && typeof value !== 'string') {
-        throw new DataError(`Column ${show(name)} holds ${show(value)} in row ${row + 1}, which is no text.`)
+        throw new DataError(
+          `Column ${show(name)} holds ${show(value)} in row ${row + 1}, which is no text.`,
+          'A column of texts holds something else.',
+        )
       }
       builder.add(value ?? '', () => `row ${row + 1}`)
     },
@@ -178,7 +184,8 @@ export async function readParquet(
     }
     const names = elements.map(({ name }) => name)
     const twice = names.find((name, i) => names.indexOf(name) !== i)
-    if (twice !== undefined) throw new DataError(`It has two columns ${show(twice)}.`)
+    if (twice !== undefined)
+      throw new DataError(`It has two columns ${show(twice)}.`, 'It has the name of a column twice.')
     const takers = new Map(
       elements.filter(({ name }) => !ignored(name)).map((element) => [element.name, takerOf(element)]),
     )
@@ -211,7 +218,10 @@ export async function readParquet(
       if (failed) throw failed
       for (const name of takers.keys()) {
         if (seen.get(name) !== count) {
-          throw new DataError(`Column ${show(name)} has ${seen.get(name) ?? 0} values where ${count} rows are claimed.`)
+          throw new DataError(
+            `Column ${show(name)} has ${seen.get(name) ?? 0} values where ${count} rows are claimed.`,
+            'A column has fewer values than rows are claimed.',
+          )
         }
       }
       rows += count
