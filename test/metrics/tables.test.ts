@@ -34,6 +34,8 @@ describe('columns', () => {
     expect(missingValues(real, made).columns[0].score).toBeCloseTo(1 - 0.05, 12)
     expect(missingValues(real, made).columns[1].score).toBeCloseTo(0.8, 12)
     expect(columnShapes(table(numbers('n', [NaN])), table(numbers('n', [NaN]))).score).toBe(1)
+    const tied = table(numbers('n', [0, 1, 1, 1]))
+    expect(columnShapes(tied, tied).score).toBe(1)
   })
 
   test('coverage is the part of the range, or of the levels', () => {
