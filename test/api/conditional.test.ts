@@ -116,6 +116,11 @@ await describeOn(['native'], 'a conditional training', () => {
     [{ cond, labels }, ConfigError, 'leave one of them out'],
     [{ model: { classes: true } }, ConfigError, 'have no classes'],
     [{ cond, flow: { recipe: 'reflow' } }, ConfigError, 'flow.recipe: reflow'],
+    [
+      { cond, flow: { recipe: 'plain' }, train: { steps: 20, batch: 128, objective: 'mean-flow' } },
+      ConfigError,
+      'train.objective: mean-flow is not learnt with conditions',
+    ],
     [{ cond, flow: { gammas: [0.2, null], coupling: 'independent' } }, ConfigError, 'flow.coupling: independent'],
     [{ cond, flow: { gammas: [null], coupling: 'optimal' } }, ConfigError, 'flow.coupling: optimal'],
     [{ labels: { train: labels, test: labels } }, InvalidArgumentError, 'there are no test rows'],
