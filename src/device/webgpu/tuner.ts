@@ -340,6 +340,8 @@ export function candidatesFor(shape: ProductShape, target: AdapterTarget): strin
   if (target.software && shape.patches) return [suggested]
   const quads = variants[suggested](target.lanes).elements !== 'scalar'
   const worthTrying = (name: string): boolean => {
+    // for compilers that do not unroll, where it is the suggestion; elsewhere it is not worth its time to compile
+    if (name === 'quads8') return false
     const { workgroupBytes, elements } = variants[name](target.lanes)
     return !target.software || (workgroupBytes === 0 && !(quads && elements === 'scalar'))
   }
