@@ -5,7 +5,7 @@ import { InvalidArgumentError, invalid } from '../errors.js'
 import { objectives } from '../learn/objectives.js'
 import { traitsOf } from '../networks/registry.js'
 import type { FixedStepSolver } from '../ode/methods.js'
-import { type DistillKind, distillKindNames, distillKinds } from '../recipes/pieces.js'
+import { type DistillKind, distillKindNames, distillKinds, studentsOf } from '../recipes/pieces.js'
 
 /** What is asked of a distillation; what is left out is the teacher's, but for the defaults said here. */
 export interface DistillRequest {
@@ -36,8 +36,8 @@ const EMA_SHARE = 1 / 20
 const LONGEST_EMA = 0.999
 
 /** Steps of a student, at most. */
-const mostSteps = (steps: NonNullable<NonNullable<DistillRequest['train']>['steps']>, into: number): number =>
-  typeof steps === 'object' && 'total' in steps ? steps.total / into : Math.max(...[steps].flat())
+const mostSteps = (steps: NonNullable<NonNullable<DistillRequest['train']>['steps']>, students: number): number =>
+  typeof steps === 'object' && 'total' in steps ? steps.total / students : Math.max(...[steps].flat())
 
 const emaFor = (steps: number): number =>
   Math.min(LONGEST_EMA, Math.max(0.5, Number((1 - 1 / (EMA_SHARE * steps)).toFixed(4))))
@@ -64,7 +64,7 @@ export function studentOptions(
   const { schedule: __, n: ___, ...chain } = flow ?? {}
   const { gammas, interpolant } = options.flow
   const steps = options.train.steps.reduce((sum, count) => sum + count, 0)
-  const each = Math.max(1, Math.round((steps * STEPS_SHARE) / into))
+  const each = Math.max(1, Math.round((steps * STEPS_SHARE) / studentsOf({ kind, into })))
   const asked = { kind, into, solver, evaluations, every }
   return {
     ...kept,
@@ -73,7 +73,7 @@ export function studentOptions(
       ...training,
       steps: each,
       lr: Number((options.train.lr * (options.distill ? 1 : traitsOf(options.model).studentRate)).toPrecision(6)),
-      ema: emaFor(mostSteps(given.steps ?? each, into)),
+      ema: emaFor(mostSteps(given.steps ?? each, studentsOf({ kind, into }))),
       ...given,
     },
     ...(distillKinds[kind].flows && { ode: { sample: { solver: 'euler', steps: 1 } } }),
