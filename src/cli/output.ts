@@ -10,9 +10,9 @@ import { usage } from './usage.js'
 export const STANDARD_OUTPUT = '-'
 
 /** Writes text to standard output, no faster than it is read; ends quietly where nobody reads it any more. */
-export async function writeOut(text: Iterable<string>): Promise<void> {
+export async function writeOut(text: Iterable<string> | AsyncIterable<string>): Promise<void> {
   const { stdout } = process
-  for (const piece of text) {
+  for await (const piece of text) {
     if (stdout.destroyed) return
     if (stdout.write(piece)) continue
     await new Promise<void>((resolve) => {

@@ -161,6 +161,11 @@ program
     '.csv, .npy or .png, - for CSV on standard output; of pictures .npy, .png (a grid) or a folder; of a table of mixed columns .csv or .parquet',
   )
   .option('--seed <number>', 'seed (default: the config’s)', wholeNumber(0))
+  .option(
+    '--first <number>',
+    'number of the first sample, to draw a range of one sequence (default: 0)',
+    wholeNumber(0),
+  )
   .addOption(cond())
   .addOption(label())
   .addOption(guidance())

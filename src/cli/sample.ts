@@ -5,13 +5,15 @@
 
 import { extname, join } from 'node:path'
 import { writeFileAtomic } from '../checkpoint/index.js'
-import { csvText, tableText, writeCsv, writeMixedTable, writeNpy } from '../data/index.js'
+import { csvText, tableText, writeMixedTable } from '../data/index.js'
+import { bytesOf, npyHeader } from '../data/npy.js'
 import { type Encoding, openEncoding } from '../data/tables/encoding.js'
 import type { Table } from '../data/tables/table.js'
 import { blockProfile } from '../device/profile.js'
+import type { ContentInTime } from '../files/content.js'
 import { makeFolder } from '../files/folders.js'
 import { missingForFigures } from '../files/native-parts.js'
-import { cannotWrite } from '../files/reasons.js'
+import { cannotWrite, isOfSystem } from '../files/reasons.js'
 import { quantise } from '../metrics/features.js'
 import { picturePng, pointsFigure, renderPng, tilesPng } from '../plot/index.js'
 import type { Samples } from '../run/local-flow.js'
@@ -27,6 +29,8 @@ export interface SampleCommandOptions extends RunDevice, SolverOptions, Conditio
   n: number
   output: string
   seed?: number
+  /** number of the first sample */
+  first?: number
   json?: boolean
 }
 
@@ -66,15 +70,56 @@ async function writeFolder(folder: string, samples: Samples): Promise<void> {
 }
 
 /** The table that samples of an encoding are. */
-const tableOf = (encoding: Encoding, { values }: Samples, seed: number): Table =>
-  openEncoding(encoding).decode(values, seed)
+const tableOf = (encoding: Encoding, { values }: Samples, seed: number, first: number): Table =>
+  openEncoding(encoding).decode(values, seed, first)
 
-type Writer = (path: string, samples: Samples, columns: string[] | null) => Promise<void>
+/** Samples that are still to be drawn, block by block. */
+type Blocks = AsyncIterable<Samples>
+
+async function* csvOf(blocks: Blocks, columns: string[] | null): AsyncGenerator<string> {
+  let header = true
+  for await (const block of blocks) {
+    yield* csvText(block, columns, { header })
+    header = false
+  }
+}
+
+async function* npyOf(blocks: Blocks, n: number): AsyncGenerator<Uint8Array> {
+  let header = true
+  for await (const { values, shape } of blocks) {
+    if (header) yield npyHeader(values, [n, ...shape.slice(1)])
+    yield bytesOf(values)
+    header = false
+  }
+}
+
+/** Writes blocks as they are drawn: memory does not grow with their number. */
+async function stream(path: string, content: ContentInTime): Promise<void> {
+  await writeFileAtomic(path, content).catch((error) => {
+    throw isOfSystem(error) ? cannotWrite(path, error) : error
+  })
+}
+
+interface Writer {
+  /** whether it takes all samples as one block */
+  readonly whole?: boolean
+  write(path: string, blocks: Blocks, n: number, columns: string[] | null): Promise<void>
+}
 const writers: Readonly<Record<string, Writer>> = {
-  '.csv': (path, samples, columns) => writeCsv(path, samples, columns),
-  '.npy': (path, samples) => writeNpy(path, samples),
-  '.png': writePicture,
-  [STANDARD_OUTPUT]: (_, samples, columns) => writeOut(csvText(samples, columns)),
+  '.csv': { write: (path, blocks, _, columns) => stream(path, csvOf(blocks, columns)) },
+  '.npy': { write: (path, blocks, n) => stream(path, npyOf(blocks, n)) },
+  '.png': whole(writePicture),
+  [STANDARD_OUTPUT]: { write: (_, blocks, __, columns) => writeOut(csvOf(blocks, columns)) },
+}
+
+/** What is written of all samples at once. */
+function whole(write: (path: string, samples: Samples) => Promise<void>): Writer {
+  return {
+    whole: true,
+    write: async (path, blocks) => {
+      for await (const samples of blocks) await write(path, samples)
+    },
+  }
 }
 
 type TableWriter = (path: string, table: Table) => Promise<void>
@@ -84,16 +129,20 @@ const tableWriters: Readonly<Record<string, TableWriter>> = {
   [STANDARD_OUTPUT]: (_, table) => writeOut(tableText(table)),
 }
 
-const pictureWriters: typeof writers = { '.npy': writers['.npy'], '.png': writeGrid, '': writeFolder }
+const pictureWriters: typeof writers = {
+  '.npy': writers['.npy'],
+  '.png': whole(writeGrid),
+  '': whole(writeFolder),
+}
 
 /** Extensions of what takes a figure or PNG files. */
 const drawn = ['.png', '']
 const isDrawn = (path: string): boolean => path !== STANDARD_OUTPUT && drawn.includes(extname(path).toLowerCase())
 
 /** Writes samples as the table that they are of. */
-async function tableWriter(output: string, encoding: Encoding, seed: number): Promise<Writer> {
+async function tableWriter(output: string, encoding: Encoding, seed: number, first: number): Promise<Writer> {
   const write = await writerFor(output, tableWriters)
-  return (path, samples) => write(path, tableOf(encoding, samples, seed))
+  return whole((path, samples) => write(path, tableOf(encoding, samples, seed, first)))
 }
 
 export async function sample(folder: string, options: SampleCommandOptions): Promise<void> {
@@ -101,8 +150,9 @@ export async function sample(folder: string, options: SampleCommandOptions): Pro
   const run = await openRun(folder)
   const pictured = rowKindOf(run) === 'pictures'
   const { encoding, columns } = run.extra
-  const write = encoding
-    ? await tableWriter(options.output, encoding, options.seed ?? run.options.seed)
+  const { n, seed, first = 0 } = options
+  const writer = encoding
+    ? await tableWriter(options.output, encoding, seed ?? run.options.seed, first)
     : await writerFor(options.output, pictured ? pictureWriters : writers)
   if (isDrawn(options.output)) {
     const missing = await missingForFigures()
@@ -114,17 +164,17 @@ export async function sample(folder: string, options: SampleCommandOptions): Pro
   try {
     const began = performance.now()
     const progress = rowsDisplay('sampling')
-    const samples = await flow
-      .sample(options.n, {
-        ...solverOf(options),
-        ...conditions,
-        seed: options.seed,
-        signal,
-        onProgress: (rows) => progress.show(rows, options.n),
-      })
-      .finally(progress.end)
+    const blocks = flow.sampleBlocks(n, {
+      ...solverOf(options),
+      ...conditions,
+      seed,
+      first,
+      ...(writer.whole && { block: n }),
+      signal,
+      onProgress: (rows) => progress.show(rows, n),
+    })
+    await writer.write(options.output, blocks, n, columns).finally(progress.end)
     const seconds = (performance.now() - began) / 1000
-    await write(options.output, samples, columns)
     const { mean, max } = flow.evaluations!
     const profile = options.profile ? await readProfile(device, blockProfile) : null
     if (options.json) {

@@ -307,11 +307,16 @@ const rowsInPiece = 4096
  * A tensor as CSV, in pieces: a header, then a line a row; rows of more than one dimension are flattened.
  *
  * @param columns names of the columns; default x0, x1, …
+ * @param header whether the first line has them; of rows that go on after others it has not
  */
-export function* csvText({ values, shape }: Tensor, columns?: readonly string[] | null): Generator<string> {
+export function* csvText(
+  { values, shape }: Tensor,
+  columns?: readonly string[] | null,
+  { header = true }: { header?: boolean } = {},
+): Generator<string> {
   const width = rowLength(shape)
   const textOf: (value: number) => string = values instanceof Float32Array ? float32Text : String
-  yield `${(columns ?? Array.from({ length: width }, (_, i) => `x${i}`)).map(quoted).join(',')}\n`
+  if (header) yield `${(columns ?? Array.from({ length: width }, (_, i) => `x${i}`)).map(quoted).join(',')}\n`
   for (let first = 0; first < shape[0]; first += rowsInPiece) {
     let text = ''
     for (let row = first; row < Math.min(first + rowsInPiece, shape[0]); row++) {

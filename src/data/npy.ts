@@ -176,7 +176,14 @@ export function decodeNpy(bytes: Uint8Array, name = 'the array'): Tensor {
 }
 
 /** Encodes a tensor as a .npy file of version 1.0: float32 as '<f4', float64 as '<f8', uint8 as '|u1'. The parts follow each other. */
-export function encodeNpy({ values, shape }: Tensor): Uint8Array[] {
+export const encodeNpy = ({ values, shape }: Tensor): Uint8Array[] => [npyHeader(values, shape), bytesOf(values)]
+
+/** The bytes of values as they stand in a file. */
+export const bytesOf = (values: Tensor['values']): Uint8Array =>
+  new Uint8Array(values.buffer, values.byteOffset, values.byteLength)
+
+/** What stands before the values of an array of this shape. @param values some of them, for their type */
+export function npyHeader(values: Tensor['values'], shape: readonly number[]): Uint8Array {
   const descr = values instanceof Uint8Array ? '|u1' : values instanceof Float64Array ? '<f8' : '<f4'
   const tuple = shape.length === 1 ? `(${shape[0]},)` : `(${shape.join(', ')})`
   const text = `{'descr': '${descr}', 'fortran_order': False, 'shape': ${tuple}, }`
@@ -187,7 +194,7 @@ export function encodeNpy({ values, shape }: Tensor): Uint8Array[] {
   header.set([1, 0, length & 0xff, length >> 8], 6)
   header.set(new TextEncoder().encode(text), 10)
   header[header.length - 1] = 0x0a
-  return [header, new Uint8Array(values.buffer, values.byteOffset, values.byteLength)]
+  return header
 }
 
 /** Reads a .npy file, see decodeNpy. Throws DataError where it is missing or not such a file. */

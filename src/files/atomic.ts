@@ -10,7 +10,7 @@ import { readlinkSync, type Stats } from 'node:fs'
 import { lstat, open, readdir, readlink, realpath, rename, rm } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { basename, dirname, join, resolve } from 'node:path'
-import type { Content } from './content.js'
+import type { ContentInTime } from './content.js'
 
 export type { Content } from './content.js'
 
@@ -119,12 +119,12 @@ async function handOn(old: Stats | null, file: OpenFile): Promise<void> {
 /** Writes `content` to an open file and returns the bytes written; `onChunk` sees each piece as it goes. */
 export async function writeContent(
   file: OpenFile,
-  content: Content,
+  content: ContentInTime,
   onChunk?: (chunk: Uint8Array) => void,
 ): Promise<number> {
   const parts = typeof content === 'string' || content instanceof Uint8Array ? [content] : content
   let total = 0
-  for (const part of parts) {
+  for await (const part of parts) {
     const bytes = typeof part === 'string' ? Buffer.from(part) : part
     for (let start = 0; start < bytes.length; ) {
       const chunk = bytes.subarray(start, start + chunkBytes)
@@ -151,7 +151,7 @@ export async function syncFolder(path: string): Promise<void> {
 /** Creates a file that must not be there yet, writes and syncs it; on failure it is removed again. */
 export async function writeNewFile(
   path: string,
-  content: Content,
+  content: ContentInTime,
   onChunk?: (chunk: Uint8Array) => void,
   prepare?: (file: OpenFile) => Promise<void>,
 ): Promise<number> {
@@ -173,7 +173,7 @@ export async function writeNewFile(
  * Writes a file atomically, over an old one where there is one, whose permissions it keeps; a symbolic link stays one, and the
  * file that it leads to is written. Rejects with the system's error (ENOSPC, EACCES …); the old content is then still there.
  */
-export async function writeFileAtomic(path: string, content: Content): Promise<void> {
+export async function writeFileAtomic(path: string, content: ContentInTime): Promise<void> {
   const target = await behindLinks(path)
   const old = await lstat(target).catch(() => null)
   if (old && !old.isFile()) {

@@ -2,3 +2,6 @@
 
 /** Bytes or text, or several of them in turn. */
 export type Content = Uint8Array | string | Iterable<Uint8Array | string>
+
+/** The same, where what comes next may have to be waited for. */
+export type ContentInTime = Content | AsyncIterable<Uint8Array | string>

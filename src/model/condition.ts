@@ -129,6 +129,29 @@ export function conditionRows(
     : columnRows(condition, own as RowsLike, n)
 }
 
+/**
+ * What rows [first, first + count) of n are told, of what all are.
+ * @throws InvalidArgumentError for conditions of neither n rows nor one
+ */
+export function conditionsOfBlock(
+  condition: Condition | null,
+  { cond, class: label }: ConditionOptions,
+  n: number,
+  first: number,
+  count: number,
+): ConditionOptions {
+  if (typeof label === 'object' && label !== null) {
+    expectRows('class', label.length, n)
+    return { class: label.length === 1 ? label : Array.from({ length: count }, (_, i) => label[first + i]), cond }
+  }
+  if (cond === undefined || condition?.kind !== 'columns') return { cond, class: label }
+  const C = condition.scaler.mean.length
+  const { values, shape } = rowsOf('cond', cond, [C])
+  expectRows('cond', shape[0], n)
+  const block = { values: values.slice(first * C, (first + count) * C), shape: [count, C] }
+  return { cond: shape[0] === 1 ? cond : block, class: label }
+}
+
 function columnRows(condition: Extract<Condition, { kind: 'columns' }>, cond: RowsLike, n: number): Float32Array {
   const { scaler, dropout } = condition
   const C = scaler.mean.length

@@ -14,7 +14,14 @@ import { guidedNetwork } from '../networks/guided/guided.js'
 import type { Network } from '../networks/network.js'
 import type { AngleRange } from '../ode/clock.js'
 import { checkSolver, type Evaluations, overridden, type SolverOverrides, type SolverSettings } from '../ode/solver.js'
-import { type Condition, type ConditionOptions, conditionRows, conditionWidth, guidanceWeights } from './condition.js'
+import {
+  type Condition,
+  type ConditionOptions,
+  conditionRows,
+  conditionsOfBlock,
+  conditionWidth,
+  guidanceWeights,
+} from './condition.js'
 import {
   blockRows,
   type Jump,
@@ -83,6 +90,14 @@ export interface CarryOptions extends SolverOverrides, ConditionOptions {
 export interface SampleOptions extends CarryOptions {
   /** default: the seed of the config; sample i depends on the seed and i alone */
   seed?: number
+  /** number of the first sample, so that ranges of one sequence can be drawn apart; default 0 */
+  first?: number
+}
+
+/** How samples are drawn block by block. */
+export interface SampleBlocksOptions extends SampleOptions {
+  /** samples of a block; default: about 2²² values */
+  block?: number
 }
 
 /** How likelihoods are computed. */
@@ -122,6 +137,12 @@ export interface FlowModel {
 
 /** Elements of the parameters of all stages that are kept in one buffer: 64 MiB, which every adapter has. */
 const SHARED_ELEMENTS = 16 * 1024 * 1024
+
+/** Noise is numbered by words of 32 bits. */
+const MOST_SAMPLES = 2 ** 32
+
+/** Values of a block of samples by default: 16 MiB of float32. */
+const BLOCK_VALUES = 2 ** 22
 
 /** Jumps of a sample, at most: more than a student is ever asked for. */
 const MOST_JUMPS = 1024
@@ -207,11 +228,36 @@ export class Flow {
   async sample(n: number, options: SampleOptions = {}): Promise<Samples> {
     if (!Number.isSafeInteger(n) || n < 1) throw invalid('n', 'a whole number of samples, at least 1', n)
     const seed = checkSeed(options.seed ?? this.settings.seed)
+    const { first = 0 } = options
+    if (!Number.isSafeInteger(first) || first < 0 || first + n > MOST_SAMPLES) {
+      throw invalid('first', `a whole number from 0 on, first + n at most ${MOST_SAMPLES}`, first)
+    }
     const { states } = await this.carry(n, null, options, this.settings.sample, null, 'decode', {
       kind: 'noise',
       seed,
+      first,
     })
     return this.restore(states[0])
+  }
+
+  /**
+   * The same n samples block by block, as `for await` takes them, so that memory does not grow with n.
+   * @throws as `sample`, when the first block is asked for
+   */
+  async *sampleBlocks(n: number, options: SampleBlocksOptions = {}): AsyncGenerator<Samples, void> {
+    const { block = Math.ceil(BLOCK_VALUES / this.field.dimension), first = 0, onProgress, ...rest } = options
+    if (!Number.isSafeInteger(n) || n < 1) throw invalid('n', 'a whole number of samples, at least 1', n)
+    if (!Number.isSafeInteger(block) || block < 1)
+      throw invalid('block', 'a whole number of samples, at least 1', block)
+    for (let done = 0; done < n; done += block) {
+      const count = Math.min(block, n - done)
+      yield await this.sample(count, {
+        ...rest,
+        ...conditionsOfBlock(this.condition, rest, n, done, count),
+        first: first + done,
+        onProgress: (rows) => onProgress?.(done + rows),
+      })
+    }
   }
 
   /** Data to noise: z = T_N ∘ … ∘ T_1 (x), [n, …dims]. */

@@ -86,6 +86,8 @@ export type RowSource =
       readonly seed: number
       /** default 0, that of samples */
       readonly stream?: number
+      /** number of the first row; default 0 */
+      readonly first?: number
       /** whether the noise is kept too, as the first of the outputs; default false */
       readonly keep?: boolean
     }
@@ -217,7 +219,9 @@ export class Transport {
     load: (first: number, count: number) => void,
     { signal, onProgress }: { signal?: AbortSignal; onProgress?: (done: number) => void } = {},
   ): Promise<TransportResult> {
-    const { field } = this.options.legs[0].link
+    const { legs, source } = this.options
+    const { field } = legs[0].link
+    const from = source.kind === 'noise' ? (source.first ?? 0) : 0
     const states = this.outputs.map(() => hostArray(n, field.dimension))
     const logDet = this.logDet ? hostArray(n, 1) : null
     let evaluations = 0
@@ -226,7 +230,7 @@ export class Transport {
       signal?.throwIfAborted()
       const count = Math.min(this.options.rows, n - first)
       load(first, count)
-      const spent = await this.block(first, count, signal)
+      const spent = await this.block(from + first, count, signal)
       evaluations += spent.mean * count
       most = Math.max(most, spent.max)
       for (const [i, output] of this.outputs.entries()) {
