@@ -54,7 +54,10 @@ async function readRows(path: string, run: Run): Promise<Tensor> {
   const { data } = run.manifest.config.raw as { data?: { header?: boolean } }
   if (run.extra.encoding) return readEncoded(path, run, run.extra.encoding)
   const byName = (header: readonly string[] | null, width: number): number[] => modelColumns(path, run, header, width)
-  const { tensor, remarks } = await readTable(path, columns && byName, { header: data?.header })
+  const { tensor, remarks, headed } = await readTable(path, columns && byName, { header: data?.header })
+  if (columns && headed === false) {
+    note(`${nameOf(path)} has no header: its columns are taken as the model's, in their order.`)
+  }
   remarks.forEach(note)
   const shape = tensor.shape.slice(1)
   if (shape.join() !== rowShape.join()) {
@@ -93,10 +96,7 @@ async function readEncoded(path: string, run: Run, encoding: Encoding): Promise<
 /** Where the columns of a model stand in a file: by name where there is a header, else by place. */
 function modelColumns(path: string, run: Run, header: readonly string[] | null, width: number): number[] {
   const columns = run.extra.columns!
-  if (!header) {
-    note(`${nameOf(path)} has no header: its columns are taken as the model's, in their order.`)
-    return Array.from({ length: width }, (_, i) => i)
-  }
+  if (!header) return Array.from({ length: width }, (_, i) => i)
   const missing = columns.filter((name) => !header.includes(name))
   const { condition } = run.extra
   const told = condition?.kind === 'columns' ? (condition.names ?? []) : []
