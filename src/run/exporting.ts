@@ -39,12 +39,18 @@ export function factsOf({ columns, report }: RunExtra): ModelFacts {
 /** A flow as exporters take it. */
 export function exportedModel(
   flow: Flow,
-  { options, raw, rowKind, facts }: Omit<FlowContents, 'subFlows'>,
+  { options, raw, rowKind, encoding, facts }: Omit<FlowContents, 'subFlows'>,
 ): ExportedModel {
   const { field: network, stages, rowShape, scaler, settings } = flow
   if (flow.condition) {
     throw new InvalidArgumentError(
       'This model is told a condition, which no form of export holds yet: keep its run folder, or train it without one.',
+    )
+  }
+  if (encoding) {
+    throw new InvalidArgumentError(
+      'This model makes rows of numbers that stand for the columns of a table (data.kind: table), and no form of export holds yet ' +
+        'what makes a table of them: draw tables from its run folder.',
     )
   }
   const model = { network, stages, rowShape, scaler, settings, jumps: usualJumps(options) }

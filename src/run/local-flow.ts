@@ -204,7 +204,7 @@ export class LocalFlow extends Flow {
       )
     }
     const { values } = await this.sample(n, options)
-    return openEncoding(this.encoding).decode(values, options.seed ?? this.settings.seed)
+    return openEncoding(this.encoding).decode(values, options.seed ?? this.settings.seed, options.first)
   }
 
   /**

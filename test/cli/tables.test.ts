@@ -43,6 +43,24 @@ beforeAll(async () => {
   if (ended.code !== 0) throw new Error(stderr)
 }, 120_000)
 
+describe('lfm export', () => {
+  it('refuses a model whose rows stand for a table: no form holds what makes one of them', async () => {
+    const { code, stderr } = await run(['export', 'run', '--to', 'onnx', '--out', 'out'])
+    expect(code).toBe(1)
+    expect(stderr).toMatch(/no form of export holds yet what makes a table of them/)
+  })
+})
+
+describe('ranges of a table', () => {
+  it('are pieces of one sequence', async () => {
+    for (const words of ['-n 30 -o all.csv', '-n 12 -o a.csv', '-n 18 --first 12 -o b.csv']) {
+      expect((await run(['sample', 'run', ...words.split(' ')])).code).toBe(0)
+    }
+    const linesOf = (name: string): string[] => readFileSync(at(name), 'utf8').trimEnd().split('\n')
+    expect([...linesOf('a.csv'), ...linesOf('b.csv').slice(1)]).toEqual(linesOf('all.csv'))
+  })
+})
+
 describe('lfm train and lfm columns', () => {
   it('say what each column is before anything is learnt', async () => {
     const facts = [
