@@ -17,6 +17,7 @@ import { InvalidArgumentError, invalid, list } from '../errors.js'
 /** What a model was told of its training rows; plain data, stored with it as JSON. */
 export type Condition =
   | {
+      /** numbers */
       readonly kind: 'columns'
       /** names of the columns, where there are any */
       readonly names: readonly string[] | null
@@ -26,6 +27,7 @@ export type Condition =
       readonly dropout: number
     }
   | {
+      /** labels, one of several */
       readonly kind: 'classes'
       /** those of the training rows, ascending */
       readonly classes: readonly number[]

@@ -26,7 +26,16 @@ export interface GivenRows {
 }
 
 /** What is said of the training rows, or of the rows of each part. */
-export type OfParts<T> = T | { train: T; validation?: T; test?: T }
+export type OfParts<T> =
+  | T
+  | {
+      /** of the training rows */
+      train: T
+      /** of the validation rows */
+      validation?: T
+      /** of the test rows */
+      test?: T
+    }
 
 const isLoaded = (given: RowsLike | Table | LoadedData): given is LoadedData =>
   typeof given === 'object' && given !== null && 'train' in given && 'scaler' in given
