@@ -64,6 +64,7 @@ export {
   LocalFlow,
   type LogProbOptions,
   type Progress,
+  type SampleBlocksOptions,
   type SampleOptions,
   type Samples,
   type TrainArguments,

@@ -20,7 +20,15 @@ export {
   TrainingError,
 } from '../errors.js'
 export type { Condition } from '../model/condition.js'
-export type { CarryOptions, Latents, LogProbOptions, SampleOptions, Samples, TrajectoryOptions } from '../model/flow.js'
+export type {
+  CarryOptions,
+  Latents,
+  LogProbOptions,
+  SampleBlocksOptions,
+  SampleOptions,
+  Samples,
+  TrajectoryOptions,
+} from '../model/flow.js'
 export type { Evaluations, SolverSettings } from '../ode/solver.js'
 export type { Progress } from '../recipes/run-recipe.js'
 export { type BrowserDeviceOptions, openDevice } from './device.js'

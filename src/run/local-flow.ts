@@ -36,6 +36,7 @@ export type {
   CarryOptions,
   Latents,
   LogProbOptions,
+  SampleBlocksOptions,
   SampleOptions,
   Samples,
   TrajectoryOptions,
