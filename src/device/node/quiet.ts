@@ -25,15 +25,22 @@ const withoutDawnsOwn = (text: string): string =>
 export const quietly: Quietly = (work) => {
   const addon = addonIfThere()
   if (!addon) return work()
-  const { result, printed } = addon.quietly(() => {
+  let result: { value: ReturnType<typeof work> } | { error: unknown } | undefined
+  const once = (): void => {
     try {
-      return { value: work() }
+      result = { value: work() }
     } catch (error) {
-      return { error }
+      result = { error }
     }
-  })
-  const rest = withoutDawnsOwn(printed)
-  if (rest) process.stderr.write(rest)
+  }
+  try {
+    const rest = withoutDawnsOwn(addon.quietly(once).printed)
+    if (rest) process.stderr.write(rest)
+  } catch (error) {
+    // there was no memory for what was printed: what the work came to is kept, a promise is somebody's to await
+    if (!result) throw error
+  }
+  if (!result) return work()
   if ('error' in result) throw result.error
   return result.value
 }
