@@ -46,6 +46,7 @@ const app = await Application.bootstrap({
     'CarrySettings',
     'ChosenFile',
     'DeviceTimes',
+    'Encoded',
     'FlowContents',
     'Line',
     'ModelFacts',
