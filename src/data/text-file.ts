@@ -16,8 +16,8 @@ export const LONGEST_LINE = 1 << 24
 /** Ends of lines. Left to itself, csv-parse looks for them in every byte of a first line as if it were the first one. */
 export const LINE_ENDS = ['\r\n', '\n', '\r']
 
-export const tooLong = (name: string): DataError =>
-  new DataError(`${name} is no table: a line of it has more than ${LONGEST_LINE} characters.`)
+export const tooLong = (name: string, most = LONGEST_LINE): DataError =>
+  new DataError(`${name} is no table: a line of it has more than ${most} characters.`)
 
 /** The name by which standard input is asked for. */
 export const STANDARD_INPUT = '-'
@@ -95,9 +95,10 @@ async function bytesOf(path: string): Promise<AsyncIterable<Buffer>> {
 /**
  * Opens a text.
  *
+ * @param longest characters of its first line, at most
  * @throws DataError where it cannot be read, and for a first line without end
  */
-export async function openText(path: string): Promise<TextFile> {
+export async function openText(path: string, longest = LONGEST_LINE): Promise<TextFile> {
   const name = nameOf(path)
   try {
     const rest = (await bytesOf(path))[Symbol.asyncIterator]()
@@ -112,7 +113,7 @@ export async function openText(path: string): Promise<TextFile> {
       const end = part.search(/[\r\n]/)
       parts.push(end >= 0 ? part.slice(0, end) : part)
       length += parts[parts.length - 1].length
-      if (length > LONGEST_LINE) throw tooLong(name)
+      if (length > longest) throw tooLong(name, longest)
       if (end >= 0) break
     }
     return { firstLine: parts.join(''), stream: Readable.from(chain(read, rest)) }

@@ -166,6 +166,12 @@ describe('what is odd, and what is refused', () => {
       `a,b\n1,${'x'.repeat(1_000_001)}\n`,
       'line 2: field 2 has 1000001 characters',
     ],
+    [
+      'a first line of more than 2 · 10⁶',
+      `${'a,'.repeat(1_000_001)}\n`,
+      'a line of it has more than 2000000 characters',
+    ],
+    ['a line of a million empty fields', `a,b\n${','.repeat(1_200_000)}\n`, 'more than 1000000 delimiters'],
     ['rows of unequal length', 'a,b\n1,2\n1\n', 'line 3: 1 fields, but the first line has 2'],
     ['nothing', '', 'is empty'],
     ['a header alone', 'a,b\n', 'has names of columns and no rows'],

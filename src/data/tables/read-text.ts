@@ -8,13 +8,17 @@ import { parse } from 'csv-parse'
 import { cut, DataError, show } from '../../errors.js'
 import { cannotRead, isOfSystem } from '../../files/reasons.js'
 import { delimiterOf, hasRowNames, named } from '../table-text.js'
-import { LINE_ENDS, LONGEST_LINE, nameOf, openText, tooLong } from '../text-file.js'
+import { LINE_ENDS, nameOf, openText, tooLong } from '../text-file.js'
 import { formatsOf } from './dates.js'
 import { numberWay } from './numbers.js'
 import { type TextColumn, TextColumnBuilder } from './text-column.js'
 
 /** Characters of a field, at most. */
 export const LONGEST_FIELD = 1_000_000
+/** Characters of a line, at most: csv-parse holds it many times over. */
+export const LONGEST_RECORD = 2_000_000
+/** Delimiters in a line, at most: csv-parse makes a field behind each before it says how many there are. */
+export const MOST_DELIMITERS = 1_000_000
 /** Columns of a table, at most: each has an encoding and lines in the report. */
 export const MOST_COLUMNS = 10_000
 
@@ -86,7 +90,7 @@ function distinctNames(names: readonly string[]): { names: string[]; twice: stri
  */
 export async function readTextTable(path: string, options: TextOptions): Promise<TextTable & { comma: boolean }> {
   const name = nameOf(path)
-  const { firstLine, stream } = await openText(path)
+  const { firstLine, stream } = await openText(path, LONGEST_RECORD)
   if (firstLine.startsWith('PAR1')) {
     stream.destroy()
     throw new DataError(`${name} is Parquet, which is read from a file whose name ends in .parquet.`)
@@ -100,14 +104,19 @@ export async function readTextTable(path: string, options: TextOptions): Promise
   const records = parse({
     delimiter,
     record_delimiter: LINE_ENDS,
-    max_record_size: LONGEST_LINE,
+    max_record_size: LONGEST_RECORD,
     bom: true,
     trim: true,
     info: true,
     relax_column_count: true,
     skip_empty_lines: true,
   })
-  pipeline(stream, records, () => {})
+  pipeline(
+    stream,
+    (chunks: AsyncIterable<Buffer>) => withoutLongLines(name, chunks, delimiter),
+    records,
+    () => {},
+  )
   let first: { record: string[]; line: number } | null = null
   let builders: TextColumnBuilder[] = []
   let rows = 0
@@ -130,7 +139,7 @@ export async function readTextTable(path: string, options: TextOptions): Promise
     }
   } catch (error) {
     if (error instanceof DataError) throw error
-    if ((error as { code?: string }).code === 'CSV_MAX_RECORD_SIZE') throw tooLong(name)
+    if ((error as { code?: string }).code === 'CSV_MAX_RECORD_SIZE') throw tooLong(name, LONGEST_RECORD)
     if (isOfSystem(error)) throw cannotRead(name, error)
     const what = `${name} cannot be read as a table of text`
     throw new DataError(`${what}: ${cut((error as Error).message, 200)}.`, `${what}.`)
@@ -157,6 +166,26 @@ export async function readTextTable(path: string, options: TextOptions): Promise
     )
   }
   return { rows, columns: rowNames ? columns.slice(1) : columns, remarks, comma }
+}
+
+/** Passes a text on. Throws DataError for a line with more delimiters than any table has, before it is parsed. */
+async function* withoutLongLines(
+  name: string,
+  chunks: AsyncIterable<Buffer>,
+  delimiter: string,
+): AsyncGenerator<Buffer> {
+  const code = delimiter.charCodeAt(0)
+  let found = 0
+  for await (const chunk of chunks) {
+    for (const byte of chunk) {
+      if (byte === code) found++
+      else if (byte === 10 || byte === 13) found = 0
+    }
+    if (found > MOST_DELIMITERS) {
+      throw new DataError(`${name} is no table: a line of it has more than ${MOST_DELIMITERS} delimiters.`)
+    }
+    yield chunk
+  }
 }
 
 function checkRecord(name: string, record: readonly string[], line: number, width: number): void {
