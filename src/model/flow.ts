@@ -141,6 +141,15 @@ const SHARED_ELEMENTS = 16 * 1024 * 1024
 /** Noise is numbered by words of 32 bits. */
 const MOST_SAMPLES = 2 ** 32
 
+/** Throws InvalidArgumentError where samples [first, first + n) are none, or more than have numbers. */
+function expectRange(n: number, first: number): void {
+  if (!Number.isSafeInteger(n) || n < 1) throw invalid('n', 'a whole number of samples, at least 1', n)
+  if (n > MOST_SAMPLES) throw invalid('n', `at most ${MOST_SAMPLES} samples, which have a number of 32 bits each`, n)
+  if (!Number.isSafeInteger(first) || first < 0 || first + n > MOST_SAMPLES) {
+    throw invalid('first', `a whole number from 0 on, first + n at most ${MOST_SAMPLES}`, first)
+  }
+}
+
 /** Values of a block of samples by default: 16 MiB of float32. */
 const BLOCK_VALUES = 2 ** 22
 
@@ -226,12 +235,9 @@ export class Flow {
 
   /** n samples: noise back through the sub-flows N … 1. */
   async sample(n: number, options: SampleOptions = {}): Promise<Samples> {
-    if (!Number.isSafeInteger(n) || n < 1) throw invalid('n', 'a whole number of samples, at least 1', n)
-    const seed = checkSeed(options.seed ?? this.settings.seed)
     const { first = 0 } = options
-    if (!Number.isSafeInteger(first) || first < 0 || first + n > MOST_SAMPLES) {
-      throw invalid('first', `a whole number from 0 on, first + n at most ${MOST_SAMPLES}`, first)
-    }
+    expectRange(n, first)
+    const seed = checkSeed(options.seed ?? this.settings.seed)
     const { states } = await this.carry(n, null, options, this.settings.sample, null, 'decode', {
       kind: 'noise',
       seed,
@@ -246,7 +252,7 @@ export class Flow {
    */
   async *sampleBlocks(n: number, options: SampleBlocksOptions = {}): AsyncGenerator<Samples, void> {
     const { block = Math.ceil(BLOCK_VALUES / this.field.dimension), first = 0, onProgress, ...rest } = options
-    if (!Number.isSafeInteger(n) || n < 1) throw invalid('n', 'a whole number of samples, at least 1', n)
+    expectRange(n, first)
     if (!Number.isSafeInteger(block) || block < 1)
       throw invalid('block', 'a whole number of samples, at least 1', block)
     for (let done = 0; done < n; done += block) {

@@ -128,7 +128,7 @@ describe('a setting', () => {
       /choices are euler, midpoint, heun, rk4, ab2, ddim, dopri5/,
     ],
     [['score', 'run', 'toy.csv', '--steps', '1,0'], /'1,0' is invalid\. It must be a whole number from 1 on\./],
-    [['sample', 'run', '-n', '1e13', '-o', 'a.csv'], /10000000000000 rows of 2 values do not fit into memory/],
+    [['sample', 'run', '-n', '1e13', '-o', 'a.csv'], /n must be at most 4294967296 samples, .* but is 10000000000000/],
     [
       ['sample', 'run', '-n', '9', '-o', 'a.txt'],
       /--output must be a file that ends in \.csv, \.npy or \.png, or - for standard output, but is 'a\.txt'/,
