@@ -120,5 +120,5 @@ test('service: requests that meet are answered by one call, and it ends when it 
 
 test('every program is tried here', () => {
   const programs = readdirSync(examples).flatMap((name) => (name.endsWith('.ts') ? [name.slice(0, -3)] : []))
-  expect(programs.sort()).toEqual([...Object.keys(said), 'pictures-folder', 'service', 'stream-samples'].sort())
+  expect(programs.sort()).toEqual([...Object.keys(said), 'fork', 'pictures-folder', 'service', 'stream-samples'].sort())
 })

@@ -77,7 +77,9 @@ describe('the sampler of an MLP', () => {
     expect(await samplesApart(model)).toBeLessThan(TOLERANCE)
   })
 
-  it.each(fixedStepSolvers.flatMap((solver) => [[solver, 'local'] as const, [solver, 'angle'] as const]))(
+  // DDIM goes by the angle alone
+  const clocksOf = (solver: string) => (solver === 'ddim' ? (['angle'] as const) : (['local', 'angle'] as const))
+  it.each(fixedStepSolvers.flatMap((solver) => clocksOf(solver).map((clock) => [solver, clock] as const)))(
     'by %s, even in the clock %s',
     async (solver, clock) => {
       const model = modelOf(table, [3], { gammas: [0.1, 0.3, null] })
