@@ -1,11 +1,10 @@
 /** The derivative of an MLP's velocity along one direction for every row, by forward mode: one more product for each layer. */
 
 import { inputTangent } from '../../kernels/input_tangent.js'
-import { linearForward } from '../../kernels/linear_forward.js'
 import { linearTangent } from '../../kernels/linear_tangent.js'
 import type { ProgramBuilder, ProgramTensor } from '../../program/program.js'
 import type { DerivativeOperands } from '../network.js'
-import { forwardHidden } from './mlp_forward.js'
+import { addLastLayer, forwardHidden } from './mlp_forward.js'
 import { inputWidth, layerTensors, type MlpSpec, mlpLayers } from './spec.js'
 
 /** out [B, D] = v, derivative [B, D] = ∂v/∂x·dx + ∂v/∂t·dt + ∂v/∂condition·dcondition. */
@@ -15,19 +14,7 @@ export function addMlpDerivative(builder: ProgramBuilder, net: MlpSpec, o: Deriv
   const last = layers.length - 1
   const { dx, dt, dcondition, derivative, out, ...inputs } = o
   const { hidden, saved } = forwardHidden(builder, net, inputs as Record<string, ProgramTensor>, true)
-  const head = layerTensors(builder, o.parameters, layers[last])
-  builder.add(
-    linearForward,
-    {
-      x: hidden[last],
-      weight: head.weight,
-      bias: head.bias,
-      t: head.timeWeight && o.t,
-      time_weight: head.timeWeight,
-      y: out,
-    },
-    { activation: 'identity', beta: 1, scale },
-  )
+  addLastLayer(builder, net, { ...inputs, out } as Record<string, ProgramTensor>, hidden, scale)
 
   let tangent = builder.temporary([B, inputWidth(net)])
   const frequencies = net.frequencies.length > 0 ? builder.constant(net.frequencies) : undefined

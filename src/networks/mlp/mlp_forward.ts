@@ -32,21 +32,24 @@ export const mlpForward: Composite<MlpAttributes> = {
   cost: (shapes, { net }): Cost => ({ flops: shapes.x![0] * mlpRowFlops(net), bytes: traffic(shapes) }),
   expand(builder, o, { net, scale }) {
     const { hidden } = forwardHidden(builder, net, o, false)
-    const layers = mlpLayers(net)
-    const last = layerTensors(builder, o.parameters, layers[layers.length - 1])
-    builder.add(
-      linearForward,
-      {
-        x: hidden[hidden.length - 1],
-        weight: last.weight,
-        bias: last.bias,
-        t: last.timeWeight && o.t,
-        time_weight: last.timeWeight,
-        y: o.out,
-      },
-      { activation: 'identity', beta: 1, scale },
-    )
+    addLastLayer(builder, net, o, hidden, scale)
   },
+}
+
+/** out = scale · (last layer of hidden). */
+export function addLastLayer(
+  builder: ProgramBuilder,
+  net: MlpSpec,
+  o: Record<string, ProgramTensor>,
+  hidden: readonly ProgramTensor[],
+  scale: number,
+): void {
+  const { weight, bias, timeWeight } = layerTensors(builder, o.parameters, mlpLayers(net).at(-1)!)
+  builder.add(
+    linearForward,
+    { x: hidden[hidden.length - 1], weight, bias, t: timeWeight && o.t, time_weight: timeWeight, y: o.out },
+    { activation: 'identity', beta: 1, scale },
+  )
 }
 
 /**

@@ -6,10 +6,9 @@
 import { type Cost, expectShape, traffic } from '../../kernels/contract.js'
 import { divergence } from '../../kernels/divergence.js'
 import { inputTangent } from '../../kernels/input_tangent.js'
-import { linearForward } from '../../kernels/linear_forward.js'
 import { linearTangent } from '../../kernels/linear_tangent.js'
 import type { Composite } from '../../program/program.js'
-import { forwardHidden } from './mlp_forward.js'
+import { addLastLayer, forwardHidden } from './mlp_forward.js'
 import { checkMlpInputs, inputWidth, layerTensors, type MlpAttributes, mlpLayers, mlpRowFlops } from './spec.js'
 
 export const mlpTangents: Composite<MlpAttributes> = {
@@ -40,19 +39,7 @@ export const mlpTangents: Composite<MlpAttributes> = {
     const layers = mlpLayers(net)
     const last = layers.length - 1
     const { hidden, saved } = forwardHidden(builder, net, o, true)
-    const head = layerTensors(builder, o.parameters, layers[last])
-    builder.add(
-      linearForward,
-      {
-        x: hidden[last],
-        weight: head.weight,
-        bias: head.bias,
-        t: head.timeWeight && o.t,
-        time_weight: head.timeWeight,
-        y: o.out,
-      },
-      { activation: 'identity', beta: 1, scale },
-    )
+    addLastLayer(builder, net, o, hidden, scale)
 
     let dx = builder.temporary([rows, inputWidth(net)])
     const frequencies = net.frequencies.length > 0 ? builder.constant(net.frequencies) : undefined
