@@ -1,6 +1,5 @@
 /**
- * Any number of samples as CSV on standard output, block by block: memory stays that of two blocks, and the device works on
- * the next one while the last one is being read.
+ * Any number of samples as CSV on standard output, block by block: memory stays that of a block.
  *
  *     npx tsx stream-samples.ts 1000000 | gzip > samples.csv.gz
  *
@@ -19,19 +18,9 @@ const flow = await LocalFlow.train(rows, {
   train: { batch: 256, steps },
 })
 
-/** Blocks of samples. Sample i of a block depends on the block's seed and on i alone, so a stream can be repeated. */
-async function* blocks(count: number, size = 4096) {
-  const block = (k: number) => (k * size < count ? flow.sample(Math.min(size, count - k * size), { seed: k }) : null)
-  let next = block(0)
-  for (let k = 1; next; k++) {
-    const samples = await next
-    next = block(k)
-    yield samples
-  }
-}
-
 process.stdout.write('x,y\n')
-for await (const { values, shape } of blocks(total)) {
+// sample i depends on the seed and on i alone, whatever the blocks: a stream can be repeated, or taken up by { first }
+for await (const { values, shape } of flow.sampleBlocks(total, { block: 4096 })) {
   const lines = Array.from({ length: shape[0] }, (_, i) => `${values.subarray(2 * i, 2 * i + 2).join(',')}\n`)
   // not faster than it is read
   if (!process.stdout.write(lines.join(''))) await once(process.stdout, 'drain')

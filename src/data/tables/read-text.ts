@@ -177,9 +177,9 @@ async function* withoutLongLines(
   const code = delimiter.charCodeAt(0)
   let found = 0
   for await (const chunk of chunks) {
-    for (const byte of chunk) {
-      if (byte === code) found++
-      else if (byte === 10 || byte === 13) found = 0
+    for (let i = 0; i < chunk.length; i++) {
+      if (chunk[i] === code) found++
+      else if (chunk[i] === 10 || chunk[i] === 13) found = 0
     }
     if (found > MOST_DELIMITERS) {
       throw new DataError(`${name} is no table: a line of it has more than ${MOST_DELIMITERS} delimiters.`)
