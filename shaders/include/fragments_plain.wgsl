@@ -14,7 +14,7 @@ var<private> lane_column: u32;
 struct Fragments {
   left: array<u32, ROWS>,
   right: array<u32, COLUMNS>,
-  sums: array<array<array<f32, 8>, COLUMNS>, ROWS>,
+  sums: array<array<f32, 8>, FRAGMENTS>,
 }
 
 fn take_left(f: ptr<function, Fragments>, i: u32, at: u32) {
@@ -35,17 +35,33 @@ fn multiply_add(f: ptr<function, Fragments>, inner: u32) {
       for (var q = 0u; q < LANE_COLUMNS; q++) {
         let factor = f32(right_number(f.right[j] + q * RIGHT_COLUMN + k * RIGHT_K));
         for (var i = 0u; i < ROWS; i++) {
-          for (var p = 0u; p < LANE_ROWS; p++) { f.sums[i][j][p * LANE_COLUMNS + q] += values[i][p] * factor; }
+          for (var p = 0u; p < LANE_ROWS; p++) { f.sums[i * COLUMNS + j][p * LANE_COLUMNS + q] += values[i][p] * factor; }
         }
       }
     }
   }
 }
 
-fn leave_sums(f: ptr<function, Fragments>, i: u32, j: u32, at: u32) {
+// by constant indices: one that a compiler does not know would put all sums into memory
+fn sums_of(f: ptr<function, Fragments>, n: u32) -> array<f32, 8> {
+  switch n {
+    case 0u: { return f.sums[0u]; }
+    case 1u: { return f.sums[min(1u, FRAGMENTS - 1u)]; }
+    case 2u: { return f.sums[min(2u, FRAGMENTS - 1u)]; }
+    case 3u: { return f.sums[min(3u, FRAGMENTS - 1u)]; }
+    case 4u: { return f.sums[min(4u, FRAGMENTS - 1u)]; }
+    case 5u: { return f.sums[min(5u, FRAGMENTS - 1u)]; }
+    case 6u: { return f.sums[min(6u, FRAGMENTS - 1u)]; }
+    case 7u: { return f.sums[min(7u, FRAGMENTS - 1u)]; }
+    default: { return array<f32, 8>(); }
+  }
+}
+
+fn leave_sums(f: ptr<function, Fragments>, n: u32, at: u32) {
+  let sums = sums_of(f, n);
   for (var p = 0u; p < LANE_ROWS; p++) {
     for (var q = 0u; q < LANE_COLUMNS; q++) {
-      results[at + (lane_row + p) * FRAGMENT + lane_column + q] = f.sums[i][j][p * LANE_COLUMNS + q];
+      results[at + (lane_row + p) * FRAGMENT + lane_column + q] = sums[p * LANE_COLUMNS + q];
     }
   }
 }

@@ -10,7 +10,7 @@
 //   take_left(f, i, at)          16 × 16 of left_tile from number `at` of it, as the i-th of ROWS
 //   take_right(f, j, at)         16 × 16 of right_tile, as the j-th of COLUMNS
 //   multiply_add(f, inner)       to the sums of all ROWS × COLUMNS fragments; from `inner` on, at most 16, factors are zero
-//   leave_sums(f, i, j, at)      puts the sums of one fragment into `results` from element `at`, rows 16 apart
+//   leave_sums(f, n, at)         puts the sums of fragment n, row by row, into `results` from element `at`, rows 16 apart
 // and a half_factors_*.wgsl the numbers of a Factor. In workgroup memory a factor is dense along the same index as in storage,
 // PITCH numbers from one to the next of the other index. A kernel that includes a half product defines what product_lanes.wgsl
 // lists, except `put` and `take`: all its results go through finish, one number at a time.
@@ -23,6 +23,7 @@ const LANES = 32u;
 override AHEAD: bool = false;
 // Factors of either side that an invocation loads ahead, at most
 const MOST_LOADS = 16u;
+const FRAGMENTS = ROWS * COLUMNS;
 var<workgroup> left_tile: array<Factor, LEFT_LENGTH>;
 var<workgroup> right_tile: array<Factor, RIGHT_LENGTH>;
 var<workgroup> results: array<f32, TEAMS * FRAGMENT * FRAGMENT>;
@@ -32,6 +33,9 @@ override LEFT_FACTORS: u32 = TILE_ROWS * DEPTH / FACTOR_WIDTH;
 override RIGHT_FACTORS: u32 = TILE_COLUMNS * DEPTH / FACTOR_WIDTH;
 override LEFT_WIDTH: u32 = select(TILE_ROWS, DEPTH, LEFT_DENSE_IN_K) / FACTOR_WIDTH;
 override RIGHT_WIDTH: u32 = select(TILE_COLUMNS, DEPTH, RIGHT_DENSE_IN_K) / FACTOR_WIDTH;
+// how many of them an invocation loads ahead; variants that do so have slices of which every invocation loads as much
+override LEFT_LOADS: u32 = LEFT_FACTORS / THREADS;
+override RIGHT_LOADS: u32 = RIGHT_FACTORS / THREADS;
 
 fn left_place(at: u32) -> u32 {
   return at / LEFT_WIDTH * LEFT_PITCH / FACTOR_WIDTH + at % LEFT_WIDTH;
@@ -74,13 +78,20 @@ struct Ahead {
   right: array<Factor, MOST_LOADS>,
 }
 
+// Loops over what is loaded ahead run a number of times that a compiler knows, and index by their counter alone: an index
+// that it does not know puts an array into memory.
 fn fetch(ahead: ptr<function, Ahead>, local: u32, first_row: u32, first_column: u32, first_k: u32, end: u32) {
-  for (var at = local; at < LEFT_FACTORS; at += THREADS) {
-    ahead.left[at / THREADS] = left_factor(at, first_row, first_k, end);
+  for (var n = 0u; n < LEFT_LOADS; n++) {
+    ahead.left[n] = left_factor(local + n * THREADS, first_row, first_k, end);
   }
-  for (var at = local; at < RIGHT_FACTORS; at += THREADS) {
-    ahead.right[at / THREADS] = right_factor(at, first_column, first_k, end);
+  for (var n = 0u; n < RIGHT_LOADS; n++) {
+    ahead.right[n] = right_factor(local + n * THREADS, first_column, first_k, end);
   }
+}
+
+fn put_down(ahead: ptr<function, Ahead>, local: u32) {
+  for (var n = 0u; n < LEFT_LOADS; n++) { left_tile[left_place(local + n * THREADS)] = ahead.left[n]; }
+  for (var n = 0u; n < RIGHT_LOADS; n++) { right_tile[right_place(local + n * THREADS)] = ahead.right[n]; }
 }
 
 fn half_product(group: vec3u, local: u32, team: u32, lane: u32) {
@@ -96,8 +107,7 @@ fn half_product(group: vec3u, local: u32, team: u32, lane: u32) {
   if (AHEAD) { fetch(&ahead, local, first_row, first_column, span.x, span.y); }
   for (var first_k = span.x; first_k < span.y; first_k += DEPTH) {
     if (AHEAD) {
-      for (var at = local; at < LEFT_FACTORS; at += THREADS) { left_tile[left_place(at)] = ahead.left[at / THREADS]; }
-      for (var at = local; at < RIGHT_FACTORS; at += THREADS) { right_tile[right_place(at)] = ahead.right[at / THREADS]; }
+      put_down(&ahead, local);
     } else {
       for (var at = local; at < LEFT_FACTORS; at += THREADS) {
         left_tile[left_place(at)] = left_factor(at, first_row, first_k, span.y);
@@ -128,18 +138,16 @@ fn half_product(group: vec3u, local: u32, team: u32, lane: u32) {
   // the elements of a fragment cannot be addressed: they go through memory to their epilogue. Both loops over elements and
   // inner indices end where the result does, which also keeps compilers from unrolling them
   let mine = team * FRAGMENT * FRAGMENT;
-  for (var i = 0u; i < ROWS; i++) {
-    for (var j = 0u; j < COLUMNS; j++) {
-      leave_sums(&fragments, i, j, mine);
-      workgroupBarrier();
-      let row_0 = first_row + team_row + i * FRAGMENT;
-      let last = min(FRAGMENT, max(u.rows, row_0) - row_0) * FRAGMENT;
-      for (var e = lane; e < last; e += LANES) {
-        let row = row_0 + e / FRAGMENT;
-        let column = first_column + team_column + j * FRAGMENT + e % FRAGMENT;
-        if (column < u.columns) { finish(row, column, group, results[mine + e]); }
-      }
-      workgroupBarrier();
+  for (var n = 0u; n < FRAGMENTS; n++) {
+    leave_sums(&fragments, n, mine);
+    workgroupBarrier();
+    let row_0 = first_row + team_row + n / COLUMNS * FRAGMENT;
+    let last = min(FRAGMENT, max(u.rows, row_0) - row_0) * FRAGMENT;
+    for (var e = lane; e < last; e += LANES) {
+      let row = row_0 + e / FRAGMENT;
+      let column = first_column + team_column + n % COLUMNS * FRAGMENT + e % FRAGMENT;
+      if (column < u.columns) { finish(row, column, group, results[mine + e]); }
     }
+    workgroupBarrier();
   }
 }

@@ -106,6 +106,17 @@ describe('the text of the matrix units', async () => {
     expect(await findUnits(gpu, { info: info({}) } as GPUAdapter, large)).toBeNull()
   })
 
+  test('where slices are loaded ahead, every invocation loads as much, and no more than there is room for', () => {
+    const ahead = Object.values(halfVariants).filter(({ constants }) => constants.AHEAD === 1)
+    expect(ahead).toHaveLength(3)
+    for (const { tile, threads, constants } of ahead) {
+      for (const width of [1, 4]) {
+        const loads = tile.map((side) => (side * Number(constants.DEPTH)) / width / threads)
+        for (const each of loads) expect(Number.isInteger(each) && each <= 16, `${tile}, ${width}: ${loads}`).toBe(true)
+      }
+    }
+  })
+
   test('a tile needs as many invocations as a workgroup may have', () => {
     const target = { software: false, lanes: 32, workgroupBytes: 49152, f16: true, forced: {} }
     expect(usableHalfVariants({ ...target, units: 'units_wide', threads: 1024 })).toContain('units128')
