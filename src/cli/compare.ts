@@ -10,17 +10,21 @@ import { loadData } from '../data/load.js'
 import type { LoadedData } from '../data/source.js'
 import type { Device, DeviceKind } from '../device/device.js'
 import { openDevice } from '../device/node/select.js'
+import { CheckpointError } from '../errors.js'
+import { LockedError, lockFolder, lockProblem } from '../files/lock.js'
 import { missingForFigures } from '../files/native-parts.js'
+import { quoted } from '../files/shell.js'
 import { gather } from '../run/compare/gather.js'
-import { type ComparisonPlan, type PlannedRow, planComparison, rowsOfJob } from '../run/compare/plan.js'
+import { type ComparisonPlan, jobsOf, type PlannedRow, planComparison, rowsOfJob } from '../run/compare/plan.js'
 import { writeComparison } from '../run/compare/report.js'
-import { makeRow, readRow } from '../run/compare/row.js'
+import { isMade, makeRow, readRow } from '../run/compare/row.js'
 import { markdown } from '../run/compare/tables.js'
 import { openQuality, type Quality } from '../run/quality.js'
 import { Interrupted, interruptSignal } from './interrupt.js'
+import { fates, type SlurmOptions, submit, type Work } from './submit.js'
 import { note, print, printJson, progressDisplay } from './terminal.js'
 
-export interface CompareCommandOptions extends ComparisonOverrides {
+export interface CompareCommandOptions extends ComparisonOverrides, SlurmOptions {
   out: string
   device?: DeviceKind | 'auto'
   fast?: boolean
@@ -28,7 +32,6 @@ export interface CompareCommandOptions extends ComparisonOverrides {
   job?: readonly [number, number]
   /** only collect what is there */
   gather?: boolean
-  json?: boolean
 }
 
 export async function compare(paths: string[], options: CompareCommandOptions): Promise<void> {
@@ -37,6 +40,7 @@ export async function compare(paths: string[], options: CompareCommandOptions): 
   const data = dataBySeed(compared)
   const first = await data(compared.settings.seeds[0])
   const plan = planComparison(compared, first.train.shape.slice(1))
+  if (options.slurm) return submit(await workOf(paths, options, compared, plan), options)
   await makeRunFolder(out)
   const undrawn = (await missingForFigures())?.message ?? null
   if (undrawn) note(`The page will have no curves. ${undrawn}`)
@@ -47,12 +51,77 @@ export async function compare(paths: string[], options: CompareCommandOptions): 
     if (options.json) printJson({ job: job.join('/'), rows: rowsOfJob(plan.rows, job).map(({ id }) => id) })
     return
   }
-  const comparison = await gather(out, compared, plan)
-  const title = basename(paths[0], extname(paths[0]))
-  const command = ['lfm', 'compare', ...paths, '--out', out].join(' ')
-  const files = await writeComparison(out, comparison, { title, command, undrawn })
-  if (options.json) printJson({ ...comparison, files })
-  else print(markdown(comparison), `Report: ${files.page}`)
+  await gatherAlone(paths, options, compared, plan, undrawn)
+}
+
+/** Makes the tables, while nobody else does. */
+async function gatherAlone(
+  paths: string[],
+  options: CompareCommandOptions,
+  compared: ComparedMethods,
+  plan: ComparisonPlan,
+  undrawn: string | null,
+): Promise<void> {
+  const { out, job, json } = options
+  const lock = await lockFolder(out).catch((error) => {
+    if (job && !options.gather && error instanceof LockedError) return null
+    throw new CheckpointError(`The tables of ${out} cannot be made: ${lockProblem(error)}.`)
+  })
+  if (!lock) {
+    note('The tables are being made by another process.')
+    return
+  }
+  try {
+    const missing = options.gather ? await fates(await workOf(paths, options, compared, plan)) : []
+    for (const line of missing) note(line)
+    const comparison = await gather(out, compared, plan)
+    const title = basename(paths[0], extname(paths[0]))
+    const command = ['lfm', 'compare', ...paths, '--out', out].join(' ')
+    const files = await writeComparison(out, comparison, { title, command, undrawn })
+    if (json) printJson({ ...comparison, ...(options.gather && { fates: missing }), files })
+    else print(markdown(comparison), `Report: ${files.page}`)
+  } finally {
+    await lock.release()
+  }
+}
+
+/** The jobs of a comparison, one for each row that is trained on the data, with its students. */
+async function workOf(
+  paths: string[],
+  { out, seeds, evaluations, samples, likelihood, aa, device, fast, slots, sbatch = [] }: CompareCommandOptions,
+  { settings }: ComparedMethods,
+  { rows }: ComparisonPlan,
+): Promise<Work> {
+  const given = Object.entries({ seeds, evaluations, samples, likelihood, aa, device })
+  const more = given.flatMap(([name, value]) => (value === undefined ? [] : [`--${name}`, String(value)]))
+  const words = (files: string[], folder: string): string[] => [
+    ...['compare', ...files, '--out', folder, ...more],
+    ...(fast ? ['--fast'] : []),
+  ]
+  const absolute = words(
+    paths.map((path) => resolve(path)),
+    resolve(out),
+  )
+  const count = jobsOf(rows)
+  const jobs = Array.from({ length: count }, async (_, i) => {
+    const own = rowsOfJob(rows, [i + 1, count])
+    const made = await Promise.all(own.map((row) => isMade(row, settings, out)))
+    return {
+      name: own.map(({ id }) => id).join(', '),
+      words: [...absolute, '--job', `${i + 1}/${count}`],
+      run: null,
+      done: made.every((one) => one),
+    }
+  })
+  const command = ['lfm', ...words(paths, out), '--slurm', ...(slots ? ['--slots', String(slots)] : [])]
+  return {
+    folder: out,
+    kind: 'compare',
+    command: [...command, ...sbatch.flatMap((option) => ['--sbatch', option])].map(quoted).join(' '),
+    jobs: await Promise.all(jobs),
+    inputs: paths,
+    instead: `lfm compare … --job I/${count} makes each ${count}th part, and --gather the tables.`,
+  }
 }
 
 /** The data of a seed; those of the last one asked for are kept. */

@@ -13,6 +13,7 @@ import { resizeNames } from '../metrics/resize.js'
 import { clocks } from '../ode/clock.js'
 import { solverNames } from '../ode/methods.js'
 import { distillKindNames } from '../recipes/pieces.js'
+import { jobNumber } from '../run/cluster/number.js'
 import { Interrupted } from './interrupt.js'
 import { note, outliveOutputs, printJson } from './terminal.js'
 import { UsageError } from './usage.js'
@@ -49,11 +50,15 @@ const numbers =
   (least: number) =>
   (text: string): number[] =>
     text.split(',').map(wholeNumber(least))
-/** '2/5' → [2, 5] */
+/** '2/5' → [2, 5]; 'env/5' → what the cluster says */
 function jobOf(text: string): [number, number] {
-  const [, job, jobs] = (/^(\d+)\/(\d+)$/.exec(text) ?? []).map(Number)
-  if (!(job >= 1 && job <= jobs)) throw new InvalidOption('It must be I/N with I from 1 to N, such as 2/5.')
-  return [job, jobs]
+  const [, job, jobs] = /^(\d+|env)\/(\d+)$/.exec(text) ?? []
+  const of = Number(jobs)
+  const number = job === 'env' && of > 0 ? jobNumber(process.env, of) + 1 : Number(job)
+  if (!(number >= 1 && number <= of)) {
+    throw new InvalidOption('It must be I/N with I from 1 to N, such as 2/5, or env/N in a job of a cluster.')
+  }
+  return [number, of]
 }
 const collect = (value: string, previous: string[]): string[] => [...previous, value]
 const device = (): Option =>
@@ -77,6 +82,14 @@ const evaluations = (): Option =>
   )
 const clock = (): Option =>
   new Option('--clock <name>', 'what steps are even in: local time, or the chain’s angle').choices(clocks)
+const slurm = (jobs: string): Option =>
+  new Option('--slurm', `do it by jobs of a Slurm array, ${jobs}; those that are done are left out (docs/scale.md)`)
+const slots = (): Option =>
+  new Option('--slots <count>', 'jobs of the array at the same time, at most').argParser(wholeNumber(1))
+const sbatch = (): Option =>
+  new Option('--sbatch <option>', 'an option of sbatch, such as --sbatch=--partition=gpu; may be repeated')
+    .argParser(collect)
+    .default([])
 const json = (): Option => new Option('--json', 'print one JSON object as the last line of stdout, of an error too')
 
 const program = new Command('lfm')
@@ -258,12 +271,31 @@ program
     wholeNumber(0),
   )
   .option('--aa <method>', 'train this method a second time, under other seeds (default: the file’s)')
-  .option('--job <I/N>', 'make only every N-th row, from the I-th on', jobOf)
-  .option('--gather', 'make no row; write the tables of those that are there')
+  .option(
+    '--job <I/N>',
+    'make only every N-th row, from the I-th on; env/N: as SLURM_ARRAY_TASK_ID or JOB_COMPLETION_INDEX says',
+    jobOf,
+  )
+  .option('--gather', 'make no row; write the tables of those that are there, and say what became of the others')
+  .addOption(slurm('a row each'))
+  .addOption(slots())
+  .addOption(sbatch())
+  .option('--dry-run', 'with --slurm: print the batch script; nothing is written or submitted')
   .addOption(device())
   .addOption(fast())
   .addOption(json())
   .action(async (configs, options) => (await import('./compare.js')).compare(configs, options))
+
+program
+  .command('job')
+  .description('do one job of a plan that --slurm wrote, as a cluster calls it')
+  .argument('<plan>', 'jobs/plan.json of a folder of results')
+  .option('--index <number>', 'which, from 0 on (default: SLURM_ARRAY_TASK_ID or JOB_COMPLETION_INDEX)', wholeNumber(0))
+  .action(async (plan, options) =>
+    (await import('./job.js')).job(plan, options, async (words) => {
+      await program.parseAsync([...words], { from: 'user' })
+    }),
+  )
 
 program
   .command('export')

@@ -6,6 +6,7 @@ import { applyOverrides, readConfig, resolveConfig } from '../config/index.js'
 import { loadData } from '../data/load.js'
 import type { DeviceKind } from '../device/device.js'
 import { stepProfile } from '../device/profile.js'
+import { quoted } from '../files/shell.js'
 import { bytesText } from '../learn/estimate.js'
 import { refuseDistillation } from '../run/distilling.js'
 import { partConfig, partFolder } from '../run/parts.js'
@@ -32,9 +33,6 @@ export interface TrainCommandOptions {
   /** join sub-flows that were trained alone */
   join?: boolean
 }
-
-/** A word as a shell reads it. */
-const quoted = (word: string): string => (/^[\w./:=,+@%-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`)
 
 /** The command that was given, but for --resume, --force, --profile and --json. */
 export function commandLine(words: readonly string[], options: TrainCommandOptions): string {

@@ -213,6 +213,20 @@ export async function lockFolder(folder: string): Promise<Lock> {
   }
 }
 
+/** Who is at work in a folder; null where nobody is, or who was is no more. Nothing is taken over. */
+export async function ownerAtWork(folder: string): Promise<LockOwner | null> {
+  const path = resolve(folder, NAME)
+  const owner = await readOwner(path)
+  if (!owner) return null
+  const now = newTemporary(path)
+  try {
+    await (await open(now, 'wx')).close()
+    return (await isGone(owner, path, now)) ? null : owner
+  } finally {
+    await removeTemporary(now)
+  }
+}
+
 /** Why a folder could not be locked, in words. */
 export const lockProblem = (error: unknown): string =>
   error instanceof LockedError

@@ -52,7 +52,7 @@ const pictureFiles = {
 
 const LOSS_TABLE = 'losses.csv'
 const VALIDATION_TABLE = 'validation.csv'
-const PAGE = 'report.html'
+export const reportName = 'report.html'
 
 /** Writes one file of a run folder that is not part of its checkpoint. Throws DataError where that fails. */
 async function writeExtra(folder: string, name: string, content: Content): Promise<string> {
@@ -70,7 +70,7 @@ export const savePicture = async (folder: string, name: keyof typeof pictureFile
 
 /** Removes pictures, report and losses of a run that has been replaced. */
 export async function removeReport(folder: string): Promise<void> {
-  const names = [...Object.values(pictureFiles), LOSS_TABLE, VALIDATION_TABLE, PAGE]
+  const names = [...Object.values(pictureFiles), LOSS_TABLE, VALIDATION_TABLE, reportName]
   await Promise.all(
     names.map((name) =>
       rm(join(folder, name), { force: true }).catch((error) => {
@@ -373,5 +373,5 @@ export async function writeReport(folder: string, facts: ReportFacts): Promise<s
     const bytes = await readFile(join(folder, file)).catch(() => undefined)
     if (bytes) pictures[name as keyof typeof pictureFiles] = bytes
   }
-  return writeExtra(folder, PAGE, renderReport({ ...facts, pictures }))
+  return writeExtra(folder, reportName, renderReport({ ...facts, pictures }))
 }

@@ -115,6 +115,9 @@ function studentRows(method: ComparedMethod, made: readonly PlannedRow[]): Plann
 /** The row that is trained on the data, of which others are students. */
 const rootOf = (row: PlannedRow): PlannedRow => (row.teacher ? rootOf(row.teacher) : row)
 
+/** As many jobs as there can be: rows that are trained on the data. */
+export const jobsOf = (rows: readonly PlannedRow[]): number => rows.filter(({ teacher }) => !teacher).length
+
 /** The rows of job I of N, as `--job I/N` asks for them: every N-th that is trained on the data, with its students. */
 export function rowsOfJob(rows: readonly PlannedRow[], [job, jobs]: readonly [number, number]): PlannedRow[] {
   const roots = rows.filter(({ teacher }) => !teacher)

@@ -164,6 +164,17 @@ function checkSameRows(folder: string, before: string | null, now: string): void
   )
 }
 
+const isMeasured = (row: PlannedRow, found: RowResult, settings: ComparisonSettings): boolean =>
+  found.failed !== null || found.measuredWith === measuredWith(row, settings)
+
+/** Whether a row is there, measured as is asked for. Throws CheckpointError where the folder has it with other settings. */
+export async function isMade(row: PlannedRow, settings: ComparisonSettings, folder: string): Promise<boolean> {
+  const found = await readRow(folder, row.id)
+  if (!found) return false
+  checkRow(row, found, folder)
+  return isMeasured(row, found, settings)
+}
+
 /** Makes a row where it is not there yet. A method that diverges has a row that says so. */
 export async function makeRow(row: PlannedRow, context: RowContext): Promise<RowResult> {
   const folder = join(context.folder, row.id)
@@ -175,11 +186,16 @@ export async function makeRow(row: PlannedRow, context: RowContext): Promise<Row
       checkRow(row, found, context.folder)
       checkSameRows(folder, found.dataSha256, rowsSha256(context.data.train))
     }
-    if (found && (found.failed !== null || found.measuredWith === measuredWith(row, context.settings))) return found
+    if (found && isMeasured(row, found, context.settings)) {
+      context.note(`${row.id} is there already.`)
+      return found
+    }
+    const began = performance.now()
     const result = await trainAndMeasure(row, folder, context)
     await writeFileAtomic(join(folder, FILE), `${JSON.stringify(result, null, 2)}\n`).catch((error) => {
       throw new CheckpointError(`${join(folder, FILE)} cannot be written: ${reasonOf(error)}.`)
     })
+    context.note(`${row.id} was made in ${((performance.now() - began) / 1000).toFixed(1)} s.`)
     return result
   } finally {
     await lock.release()

@@ -1,0 +1,89 @@
+/** `--slurm` of the commands whose work is one of jobs: writes a plan and submits an array of those that are not done yet. */
+
+import { resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { inputsOf, type PlannedJob, planPath, writePlan } from '../run/cluster/plan.js'
+import { fateOf } from '../run/cluster/record.js'
+import {
+  batchScript,
+  expectNoneQueued,
+  expectSlurm,
+  inQueue,
+  lastArray,
+  scriptPath,
+  submitArray,
+} from '../run/cluster/slurm.js'
+import { print, printJson } from './terminal.js'
+
+/** Options of every command that can be submitted. */
+export interface SlurmOptions {
+  slurm?: boolean
+  /** jobs at the same time; left out: as many as the cluster gives */
+  slots?: number
+  /** options of sbatch */
+  sbatch?: string[]
+  dryRun?: boolean
+  json?: boolean
+}
+
+/** A job, and whether what it makes is there. */
+export interface WantedJob extends PlannedJob {
+  readonly done: boolean
+}
+
+export interface Work {
+  /** of the results */
+  readonly folder: string
+  /** the first word of the command, for the queue */
+  readonly kind: string
+  /** the whole command, to be given again */
+  readonly command: string
+  readonly jobs: readonly WantedJob[]
+  /** files that all jobs read */
+  readonly inputs: readonly string[]
+  /** what does the same without Slurm */
+  readonly instead: string
+}
+
+/** What runs `lfm` as it is run now. */
+const lfm = [process.execPath, fileURLToPath(new URL('main.js', import.meta.url))]
+
+/** Submits what is not done, or with --dry-run prints the script that would be. */
+export async function submit(work: Work, { slots, sbatch = [], dryRun, json }: SlurmOptions): Promise<void> {
+  const { kind, command, jobs, instead } = work
+  const folder = resolve(work.folder)
+  const numbers = jobs.flatMap(({ done }, i) => (done ? [] : [i]))
+  if (numbers.length === 0) {
+    if (json) printJson({ jobs: jobs.length, submitted: 0, array: null })
+    else print(`All ${jobs.length} jobs of ${folder} are done; --gather makes what they say together.`)
+    return
+  }
+  const plan = planPath(folder)
+  const request = { folder, name: `lfm-${kind}`, numbers, slots: slots ?? null, options: sbatch, lfm, plan }
+  if (dryRun) {
+    if (json) printJson({ jobs: jobs.length, script: batchScript(request) })
+    else print(batchScript(request).trimEnd())
+    return
+  }
+  expectSlurm(instead)
+  await expectNoneQueued(folder)
+  // what is wrong with an option is said before anything is written
+  batchScript(request)
+  const inputs = await inputsOf(work.inputs.map((path) => resolve(path)))
+  await writePlan(folder, { command, inputs, jobs: jobs.map(({ done: _, ...job }) => job) })
+  const array = await submitArray(request)
+  if (json) printJson({ jobs: jobs.length, submitted: numbers.length, array, plan, script: scriptPath(folder) })
+  else print(`Submitted ${numbers.length} of ${jobs.length} jobs as array ${array}: ${scriptPath(folder)}`)
+}
+
+/** What became of the jobs whose results are not there, a line each. */
+export async function fates(work: Pick<Work, 'folder' | 'command' | 'jobs'>): Promise<string[]> {
+  const folder = resolve(work.folder)
+  const array = await lastArray(folder)
+  const queued = array && inQueue(array)
+  const missing = work.jobs.flatMap(({ name, done }, number) => (done ? [] : [{ name, number }]))
+  const lines = await Promise.all(
+    missing.map(async ({ name, number }) => `${name}: ${(await fateOf(folder, number, work.command)).words}.`),
+  )
+  return queued ? [...lines, `In the queue of array ${array}: ${queued}.`] : lines
+}
