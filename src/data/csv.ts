@@ -4,15 +4,14 @@
  * else must be a finite number, and every row as long as the first.
  */
 
-import { pipeline } from 'node:stream'
-import { parse } from 'csv-parse'
 import { cut, DataError, list, oneLine, show } from '../errors.js'
 import { writeFileAtomic } from '../files/atomic.js'
-import { cannotRead, cannotWrite, isOfSystem } from '../files/reasons.js'
+import { cannotWrite } from '../files/reasons.js'
 import { narrowed } from './precision.js'
+import { takeRecords } from './records.js'
 import { delimiterOf, hasRowNames, isHeader, isNonFinite, named, numberOf } from './table-text.js'
 import { rowLength, type Tensor } from './tensor.js'
-import { LINE_ENDS, LONGEST_LINE, nameOf, openText, tooLong } from './text-file.js'
+import { LONGEST_LINE, nameOf, openText } from './text-file.js'
 
 /** A table of numbers as it was read. */
 export interface Table {
@@ -78,29 +77,46 @@ function namedTwice(path: string, header: readonly string[], name: string): Data
   )
 }
 
-/** What the parser says of a file, which quotes it. */
-const noCsv = (path: string, error: unknown): DataError =>
-  new DataError(
-    `${path} cannot be read as CSV: ${cut((error as Error).message, 200)}.`,
-    `${path} cannot be read as CSV.`,
-  )
+/** Fields of a row, at most. */
+const WIDEST = 1 << 20
 
-/** Numbers that grow. */
+/** Numbers of a piece of those that grow. */
+const PIECE = 1 << 16
+
+/**
+ * Numbers that grow, in pieces, none of which moves: as float32 while it holds them exactly, which is half the memory. At a size
+ * that doubled there would be three times as much at once.
+ */
 class Values {
-  private values = new Float64Array(1 << 12)
+  private readonly pieces: (Float32Array | Float64Array)[] = []
+  private piece: Float32Array | Float64Array = new Float32Array(0)
+  private exact = true
+  private room = 0
   used = 0
 
   push(value: number): void {
-    if (this.used === this.values.length) {
-      const larger = new Float64Array(2 * this.values.length)
-      larger.set(this.values)
-      this.values = larger
+    const at = this.used % PIECE
+    if (this.used === this.room) {
+      this.piece = this.exact ? new Float32Array(PIECE) : new Float64Array(PIECE)
+      this.pieces.push(this.piece)
+      this.room += PIECE
     }
-    this.values[this.used++] = value
+    if (this.exact && Math.fround(value) !== value) {
+      this.exact = false
+      this.piece = new Float64Array(this.piece)
+      this.pieces[this.pieces.length - 1] = this.piece
+    }
+    this.piece[at] = value
+    this.used++
   }
 
-  get whole(): Float64Array {
-    return this.values.slice(0, this.used)
+  /** All of them, in one; the last that is asked of the list. */
+  takeAll(): Float32Array | Float64Array {
+    const whole = this.exact ? new Float32Array(this.used) : new Float64Array(this.used)
+    for (const [i, piece] of this.pieces.splice(0).entries()) {
+      whole.set(piece.subarray(0, Math.min(PIECE, this.used - i * PIECE)), i * PIECE)
+    }
+    return whole
   }
 }
 
@@ -131,10 +147,9 @@ class TableReader {
       this.begin(record)
       if (this.header) return
     }
-    const at = `${this.name}, line ${line}`
     if (record.length !== this.width) {
       throw new DataError(
-        `${at}: ${record.length} fields, but the first line has ${this.width}.` +
+        `${this.name}, line ${line}: ${record.length} fields, but the first line has ${this.width}.` +
           (!this.comma && record.length === 2 * this.width
             ? ' Where commas are decimal signs, write points, or separate columns by semicolons.'
             : ''),
@@ -147,7 +162,7 @@ class TableReader {
     for (const index of this.picked!) {
       const field = record[index]
       const value = numberOf(field, this.comma)
-      if (!Number.isFinite(Math.fround(value))) throw this.noNumber(at, index, field)
+      if (!Number.isFinite(Math.fround(value))) throw this.noNumber(`${this.name}, line ${line}`, index, field)
       if (this.comma && this.commas === null && field.includes(',')) this.commas = field
       this.values.push(value)
     }
@@ -212,7 +227,7 @@ class TableReader {
       remarks.push(`${this.name} has names twice among its columns; rows to score are taken by place, not by name.`)
       names = null
     }
-    const read = { values: this.values.whole, shape: [this.values.used / picked.length, picked.length] }
+    const read = { values: this.values.takeAll(), shape: [this.values.used / picked.length, picked.length] }
     const headed = this.header !== null
     if (!this.rowNames) return { tensor: narrowed(read), columns: names, headed, remarks }
     const first = `${this.name}'s first column (${show(this.header![0])})`
@@ -232,7 +247,7 @@ class TableReader {
 /** Whether numbers could be names of rows: there are other words among them, or all are whole and no two alike. */
 function namesRows(values: readonly number[]): boolean {
   if (values.some(Number.isNaN)) return true
-  const sorted = Float64Array.from(values).sort()
+  const sorted = new Float64Array(values).sort()
   return sorted.every((value, i) => Number.isInteger(value) && (i === 0 || value !== sorted[i - 1]))
 }
 
@@ -262,30 +277,11 @@ export async function readCsv(
   { header }: CsvOptions = {},
 ): Promise<Table> {
   const name = nameOf(path)
-  const { firstLine, stream } = await openText(path)
-  const delimiter = delimiterOf(firstLine)
-  const records = parse({
-    delimiter,
-    record_delimiter: LINE_ENDS,
-    max_record_size: LONGEST_LINE,
-    bom: true,
-    trim: true,
-    info: true,
-    relax_column_count: true,
-    skip_empty_lines: true,
-  })
-  // The callback form closes the file where reading stops early; a failure reaches the loop below through `records`.
-  pipeline(stream, records, () => {})
+  const text = await openText(path)
+  const delimiter = delimiterOf(text.firstLine)
   const reader = new TableReader(name, columns, header, delimiter !== ',')
-  try {
-    for await (const { record, info } of records as AsyncIterable<{ record: string[]; info: { lines: number } }>) {
-      reader.record(record, info.lines)
-    }
-  } catch (error) {
-    if (error instanceof DataError) throw error
-    if ((error as { code?: string }).code === 'CSV_MAX_RECORD_SIZE') throw tooLong(name)
-    throw isOfSystem(error) ? cannotRead(name, error) : noCsv(name, error)
-  }
+  const options = { name, what: 'CSV', delimiter, longest: LONGEST_LINE, widest: WIDEST }
+  await takeRecords(text, options, (record, line) => reader.record(record, line))
   return reader.table()
 }
 

@@ -59,32 +59,42 @@ async function readIdx(path: string): Promise<{ values: Uint8Array; shape: numbe
 async function unpacked(path: string, file: Buffer): Promise<Uint8Array> {
   const most = mostUnpacked(file.length)
   const stream = createGunzip({ chunkSize: 1 << 14 })
-  const parts: Buffer[] = []
-  let [total, expected] = [0, Number.POSITIVE_INFINITY]
+  let head = Buffer.alloc(0)
+  let whole: Uint8Array | null = null
+  let total = 0
+  const put = (part: Uint8Array): void => {
+    if (total + part.length > whole!.length) {
+      throw new DataError(`${path} unpacks to more bytes of values than the ${whole!.length} that its header asks for.`)
+    }
+    whole!.set(part, total)
+    total += part.length
+  }
   stream.end(file)
   try {
     for await (const part of stream as AsyncIterable<Buffer>) {
-      parts.push(part)
-      total += part.length
-      if (expected === Number.POSITIVE_INFINITY && total >= LONGEST_HEADER) {
-        const { start, size } = headerOf(Buffer.concat(parts), path)
-        expected = start + size
-        if (expected > most) {
-          throw new DataError(
-            `${path} asks for ${size} bytes unpacked, which is more than a file of ${file.length} bytes is given (${most}).`,
-          )
-        }
+      if (whole) {
+        put(part)
+        continue
       }
-      if (total > expected) {
-        throw new DataError(`${path} unpacks to more bytes of values than the ${expected} that its header asks for.`)
+      head = Buffer.concat([head, part])
+      if (head.length < LONGEST_HEADER) continue
+      const { start, size } = headerOf(head, path)
+      if (start + size > most) {
+        throw new DataError(
+          `${path} asks for ${size} bytes unpacked, which is more than a file of ${file.length} bytes is given (${most}): unpack it ` +
+            '(gunzip) and give what comes out, for which there is no such limit.',
+        )
       }
+      // at once, or its pieces and the whole would be there together
+      whole = new Uint8Array(start + size)
+      put(head)
     }
   } catch (error) {
     throw error instanceof DataError ? error : new DataError(`${path} cannot be unpacked: ${(error as Error).message}.`)
   } finally {
     stream.destroy()
   }
-  return Buffer.concat(parts, total)
+  return whole ? whole.subarray(0, total) : head
 }
 
 /**

@@ -38,7 +38,7 @@ export function narrowed({ values, shape }: Tensor): Tensor {
   const exact = values.every((value) => Math.fround(value) === value)
   const matrix = { values, shape: shape.length === 1 ? [shape[0], 1] : shape }
   const coarse = !exact && matrix.shape.length === 2 && columnScales(matrix).some(isCoarse)
-  return { values: coarse ? values : Float32Array.from(values), shape }
+  return { values: coarse ? values : new Float32Array(values), shape }
 }
 
 const isCoarse = ({ most, std }: ColumnScale): boolean => std > 0 && most > FARTHEST * std

@@ -4,20 +4,26 @@
  */
 
 import { createReadStream } from 'node:fs'
+import { stat } from 'node:fs/promises'
 import { pipeline, Readable } from 'node:stream'
 import { createGunzip } from 'node:zlib'
 import { DataError } from '../errors.js'
-import { expectRegular, mostUnpacked } from '../files/reading.js'
+import { expectRegular } from '../files/reading.js'
 import { cannotRead, isOfSystem } from '../files/reasons.js'
 
 /** Characters of a line, at most: 2^20 columns of numbers have room. */
 export const LONGEST_LINE = 1 << 24
 
-/** Ends of lines. Left to itself, csv-parse looks for them in every byte of a first line as if it were the first one. */
-export const LINE_ENDS = ['\r\n', '\n', '\r']
-
-export const tooLong = (name: string, most = LONGEST_LINE): DataError =>
+/** What is said of a line without end. */
+export const tooLong = (name: string, most: number): DataError =>
   new DataError(`${name} is no table: a line of it has more than ${most} characters.`)
+
+/**
+ * What a packed text may unpack to, in bytes. Gzip packs tables of measurements by ten to twenty, ones that repeat themselves by a
+ * hundred, and zeros by a thousand. A row of one digit takes up to 20 bytes while it is read, so that a few bytes of gzip take no more
+ * than 64 MiB.
+ */
+const mostText = (packed: number): number => (4 << 20) + 100 * packed
 
 /** The name by which standard input is asked for. */
 export const STANDARD_INPUT = '-'
@@ -44,8 +50,12 @@ async function* chain(read: readonly Buffer[], rest: AsyncIterator<Buffer>): Asy
   }
 }
 
-/** Bytes of a stream packed by gzip. Throws DataError for one that unpacks to more than its size allows. */
-async function* unpacked(name: string, packed: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+/**
+ * Bytes of a stream packed by gzip. Throws DataError for one that unpacks to more than its size allows.
+ *
+ * @param size of the stream in bytes, where it is known before its end
+ */
+async function* unpacked(name: string, packed: AsyncIterable<Buffer>, size = 0): AsyncGenerator<Buffer> {
   const gunzip = createGunzip({ chunkSize: CHUNK })
   let [taken, given] = [0, 0]
   const counted = async function* (): AsyncGenerator<Buffer> {
@@ -59,9 +69,11 @@ async function* unpacked(name: string, packed: AsyncIterable<Buffer>): AsyncGene
   try {
     for await (const chunk of gunzip as AsyncIterable<Buffer>) {
       given += chunk.length
-      if (given > mostUnpacked(taken)) {
+      const bytes = Math.max(taken, size)
+      if (given > mostText(bytes)) {
         throw new DataError(
-          `${name} unpacks to more than ${mostUnpacked(taken)} bytes, which is more than it is given.`,
+          `${name} unpacks to more than ${mostText(bytes)} bytes, which is more than ${bytes} bytes of gzip are given: ` +
+            'unpack it (gunzip) and give what comes out, for which there is no such limit.',
         )
       }
       yield chunk
@@ -70,6 +82,12 @@ async function* unpacked(name: string, packed: AsyncIterable<Buffer>): AsyncGene
     if (error instanceof DataError || isOfSystem(error)) throw error
     throw new DataError(`${name} cannot be unpacked: ${(error as Error).message}.`)
   }
+}
+
+/** Unpacks a file and keeps nothing: one that is refused is refused before its text is looked at. */
+async function expectUnpackable(path: string, size: number): Promise<void> {
+  const source = createReadStream(path, { highWaterMark: CHUNK })
+  for await (const _ of unpacked(path, source as AsyncIterable<Buffer>, size));
 }
 
 /** The source's bytes and the first few of them, which say how it is packed. */
@@ -89,7 +107,11 @@ async function bytesOf(path: string): Promise<AsyncIterable<Buffer>> {
     throw new DataError(`${name} is text in UTF-16; save it in UTF-8.`)
   }
   const whole = chain(read, rest)
-  return first === 0x1f && second === 0x8b ? unpacked(name, whole) : whole
+  if (first !== 0x1f || second !== 0x8b) return whole
+  if (path === STANDARD_INPUT) return unpacked(name, whole)
+  const { size } = await stat(path)
+  await expectUnpackable(path, size)
+  return unpacked(name, whole, size)
 }
 
 /**

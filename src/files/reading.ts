@@ -53,4 +53,4 @@ export async function readData(path: string): Promise<Buffer> {
  * What a compressed file may unpack to, in bytes: no picture and no set of digits that people have is packed as tightly, and a
  * file that claims more only wants memory.
  */
-export const mostUnpacked = (packed: number): number => (64 << 20) + 50 * packed
+export const mostUnpacked = (packed: number): number => (48 << 20) + 50 * packed

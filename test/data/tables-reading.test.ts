@@ -171,7 +171,7 @@ describe('what is odd, and what is refused', () => {
       `${'a,'.repeat(1_000_001)}\n`,
       'a line of it has more than 2000000 characters',
     ],
-    ['a line of a million empty fields', `a,b\n${','.repeat(1_200_000)}\n`, 'more than 1000000 delimiters'],
+    ['a line of a million empty fields', `a,b\n${','.repeat(1_200_000)}\n`, 'more than 1000000 fields'],
     ['rows of unequal length', 'a,b\n1,2\n1\n', 'line 3: 1 fields, but the first line has 2'],
     ['nothing', '', 'is empty'],
     ['a header alone', 'a,b\n', 'has names of columns and no rows'],

@@ -75,7 +75,10 @@ function presentOf({ texts }: TextColumn, missing: readonly string[]): Present {
 function valuesOf({ texts, codes }: TextColumn, { numbers }: Present, value: (text: string) => number): Float64Array {
   const of = new Float64Array(texts.length).fill(Number.NaN)
   for (const i of numbers) of[i] = value(texts[i])
-  return Float64Array.from(codes, (code) => of[code])
+  // Float64Array.from() would make a list of all of them first
+  const values = new Float64Array(codes.length)
+  for (let row = 0; row < codes.length; row++) values[row] = of[codes[row]]
+  return values
 }
 
 /** A column of levels; missing texts are −1. */
@@ -120,8 +123,8 @@ function numberColumn(
 }
 
 /** 'abc' in line 7, 'def' in line 9 */
-const examples = ({ texts, places }: TextColumn, numbers: readonly number[]): string =>
-  list(numbers.slice(0, 3).map((i) => `${show(texts[i])} in ${places[i]}`))
+const examples = ({ texts, places, unit }: TextColumn, numbers: readonly number[]): string =>
+  list(numbers.slice(0, 3).map((i) => `${show(texts[i])} in ${unit} ${places[i]}`))
 
 /** Formats that all texts are dates of; null where one is no date, or each is one of another format. */
 function datesOf(

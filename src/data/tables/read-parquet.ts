@@ -13,7 +13,7 @@ import { decimalsOf } from './numbers.js'
 import { expectDescription, expectPages } from './parquet-pages.js'
 import { MOST_COLUMNS } from './read-text.js'
 import type { NumberColumn, TableColumn } from './table.js'
-import { GrowingValues, type TextColumn, TextColumnBuilder } from './text-column.js'
+import { GrowingValues, RoomForTexts, type TextColumn, TextColumnBuilder } from './text-column.js'
 
 /** A column as Parquet has it: typed, or texts of which it is still to be told what they are. */
 export type ParquetColumn = { readonly typed: TableColumn } | { readonly text: TextColumn }
@@ -51,7 +51,7 @@ function numbers(name: string, element: SchemaElement): Taker {
       return values.push(number)
     },
     column() {
-      const all = values.whole
+      const all = values.takeAll()
       const scaled = element.converted_type === 'DECIMAL' || element.logical_type?.type === 'DECIMAL'
       const decimals = whole && !scaled ? 0 : decimalsOf(all, element.type === 'FLOAT')
       const typed: NumberColumn = {
@@ -70,7 +70,7 @@ function dates(name: string, format: string | null): Taker {
   return {
     take: (value) => values.push(isMissing(value) ? Number.NaN : (value as Date).getTime() / 1000),
     column() {
-      const all = values.whole
+      const all = values.takeAll()
       const days = all.every((value) => Number.isNaN(value) || value % 86_400 === 0)
       const whole = all.every((value) => Number.isNaN(value) || Number.isInteger(value))
       const usual = days ? '%Y-%m-%d' : whole ? '%Y-%m-%d %H:%M:%S' : '%Y-%m-%d %H:%M:%S.%L'
@@ -84,13 +84,13 @@ function booleans(name: string): Taker {
   return {
     take: (value) => values.push(isMissing(value) ? -1 : Number(value)),
     column: () => ({
-      typed: { name, kind: 'boolean', codes: Int32Array.from(values.whole), levels: ['false', 'true'] },
+      typed: { name, kind: 'boolean', codes: new Int32Array(values.takeAll()), levels: ['false', 'true'] },
     }),
   }
 }
 
 function texts(name: string): Taker {
-  const builder = new TextColumnBuilder()
+  const builder = new TextColumnBuilder('row', new RoomForTexts(`Column ${show(name)}`))
   return {
     take(value, row) {
       if (!isMissing(value) && typeof value !== 'string') {
@@ -99,7 +99,7 @@ function texts(name: string): Taker {
           'A column of texts holds something else.',
         )
       }
-      builder.add(value ?? '', () => `row ${row + 1}`)
+      builder.add(value ?? '', row + 1)
     },
     column: () => ({ text: builder.column(name) }),
   }

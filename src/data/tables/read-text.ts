@@ -3,22 +3,20 @@
  * what each column holds (kinds.ts), and whether the first line has names.
  */
 
-import { pipeline } from 'node:stream'
-import { parse } from 'csv-parse'
-import { cut, DataError, show } from '../../errors.js'
-import { cannotRead, isOfSystem } from '../../files/reasons.js'
+import { DataError, show } from '../../errors.js'
+import { takeRecords } from '../records.js'
 import { delimiterOf, hasRowNames, named } from '../table-text.js'
-import { LINE_ENDS, nameOf, openText, tooLong } from '../text-file.js'
+import { nameOf, openText } from '../text-file.js'
 import { formatsOf } from './dates.js'
 import { numberWay } from './numbers.js'
-import { type TextColumn, TextColumnBuilder } from './text-column.js'
+import { RoomForTexts, type TextColumn, TextColumnBuilder } from './text-column.js'
 
 /** Characters of a field, at most. */
 export const LONGEST_FIELD = 1_000_000
-/** Characters of a line, at most: csv-parse holds it many times over. */
+/** Characters of a line, at most. */
 export const LONGEST_RECORD = 2_000_000
-/** Delimiters in a line, at most: csv-parse makes a field behind each before it says how many there are. */
-export const MOST_DELIMITERS = 1_000_000
+/** Fields of a line, at most, before it is known how many columns there are. */
+export const MOST_FIELDS = 1_000_000
 /** Columns of a table, at most: each has an encoding and lines in the report. */
 export const MOST_COLUMNS = 10_000
 
@@ -90,7 +88,8 @@ function distinctNames(names: readonly string[]): { names: string[]; twice: stri
  */
 export async function readTextTable(path: string, options: TextOptions): Promise<TextTable & { comma: boolean }> {
   const name = nameOf(path)
-  const { firstLine, stream } = await openText(path, LONGEST_RECORD)
+  const text = await openText(path, LONGEST_RECORD)
+  const { firstLine, stream } = text
   if (firstLine.startsWith('PAR1')) {
     stream.destroy()
     throw new DataError(`${name} is Parquet, which is read from a file whose name ends in .parquet.`)
@@ -101,56 +100,32 @@ export async function readTextTable(path: string, options: TextOptions): Promise
   }
   const delimiter = delimiterOf(firstLine)
   const comma = options.comma ?? delimiter !== ','
-  const records = parse({
-    delimiter,
-    record_delimiter: LINE_ENDS,
-    max_record_size: LONGEST_RECORD,
-    bom: true,
-    trim: true,
-    info: true,
-    relax_column_count: true,
-    skip_empty_lines: true,
-  })
-  pipeline(
-    stream,
-    (chunks: AsyncIterable<Buffer>) => withoutLongLines(name, chunks, delimiter),
-    records,
-    () => {},
-  )
-  let first: { record: string[]; line: number } | null = null
+  let first = null as readonly string[] | null
   let builders: TextColumnBuilder[] = []
   let rows = 0
   const take = (record: readonly string[], line: number): void => {
-    record.forEach((text, i) => {
-      builders[i].add(text, () => `line ${line}`)
-    })
+    for (let i = 0; i < record.length; i++) builders[i].add(record[i], line)
     rows++
   }
-  try {
-    for await (const { record, info } of records as AsyncIterable<{ record: string[]; info: { lines: number } }>) {
-      const line = info.lines
-      checkRecord(name, record, line, first?.record.length ?? record.length)
-      if (!first) {
-        first = { record, line }
-        builders = record.map(() => new TextColumnBuilder())
-      } else {
-        take(record, line)
-      }
-    }
-  } catch (error) {
-    if (error instanceof DataError) throw error
-    if ((error as { code?: string }).code === 'CSV_MAX_RECORD_SIZE') throw tooLong(name, LONGEST_RECORD)
-    if (isOfSystem(error)) throw cannotRead(name, error)
-    const what = `${name} cannot be read as a table of text`
-    throw new DataError(`${what}: ${cut((error as Error).message, 200)}.`, `${what}.`)
-  }
+  await takeRecords(
+    text,
+    { name, what: 'a table of text', delimiter, longest: LONGEST_RECORD, widest: MOST_FIELDS },
+    (record, line) => {
+      checkRecord(name, record, line, first?.length ?? record.length)
+      if (first) return take(record, line)
+      first = record
+      const room = new RoomForTexts(name)
+      builders = record.map(() => new TextColumnBuilder('line', room))
+    },
+  )
   if (!first) throw new DataError(`${name} is empty.`)
-  const { record } = first
-  const columnsOf = (names: readonly string[]): TextColumn[] => builders.map((builder, i) => builder.column(names[i]))
-  const header = options.header ?? isHeader(record, columnsOf(record), { comma, missing: options.missing })
+  const record = first
+  const read = builders.map((builder, i) => builder.column(record[i]))
+  const columnsOf = (names: readonly string[]): TextColumn[] => read.map((column, i) => ({ ...column, name: names[i] }))
+  const header = options.header ?? isHeader(record, read, { comma, missing: options.missing })
   const remarks: string[] = []
   if (!header) {
-    // it stands first, and its texts may be new ones: the columns are made again
+    // it stands first, and its texts may be new ones
     return { ...withFirst(columnsOf(record.map((_, i) => `column ${i}`)), record, rows), remarks, comma }
   }
   if (rows === 0) throw new DataError(`${name} has names of columns and no rows.`)
@@ -168,36 +143,15 @@ export async function readTextTable(path: string, options: TextOptions): Promise
   return { rows, columns: rowNames ? columns.slice(1) : columns, remarks, comma }
 }
 
-/** Passes a text on. Throws DataError for a line with more delimiters than any table has, before it is parsed. */
-async function* withoutLongLines(
-  name: string,
-  chunks: AsyncIterable<Buffer>,
-  delimiter: string,
-): AsyncGenerator<Buffer> {
-  const code = delimiter.charCodeAt(0)
-  let found = 0
-  for await (const chunk of chunks) {
-    for (let i = 0; i < chunk.length; i++) {
-      if (chunk[i] === code) found++
-      else if (chunk[i] === 10 || chunk[i] === 13) found = 0
-    }
-    if (found > MOST_DELIMITERS) {
-      throw new DataError(`${name} is no table: a line of it has more than ${MOST_DELIMITERS} delimiters.`)
-    }
-    yield chunk
-  }
-}
-
 function checkRecord(name: string, record: readonly string[], line: number, width: number): void {
-  const at = `${name}, line ${line}`
   if (record.length !== width) {
-    throw new DataError(`${at}: ${record.length} fields, but the first line has ${width}.`)
+    throw new DataError(`${name}, line ${line}: ${record.length} fields, but the first line has ${width}.`)
   }
   if (width > MOST_COLUMNS) throw new DataError(`${name} has ${width} columns; a table has at most ${MOST_COLUMNS}.`)
   const long = record.findIndex((text) => text.length > LONGEST_FIELD)
   if (long >= 0) {
     throw new DataError(
-      `${at}: field ${long + 1} has ${record[long].length} characters; a field has at most ${LONGEST_FIELD}.`,
+      `${name}, line ${line}: field ${long + 1} has ${record[long].length} characters; a field has at most ${LONGEST_FIELD}.`,
     )
   }
 }
@@ -208,7 +162,7 @@ function withFirst(
   record: readonly string[],
   rows: number,
 ): Omit<TextTable, 'remarks'> {
-  const longer = columns.map(({ name, texts, counts, codes, places }, i): TextColumn => {
+  const longer = columns.map(({ name, texts, counts, codes, places, unit }, i): TextColumn => {
     const there = texts.indexOf(record[i])
     const code = there < 0 ? texts.length : there
     const whole = new Int32Array(rows + 1)
@@ -223,7 +177,8 @@ function withFirst(
       texts: there < 0 ? [...texts, record[i]] : texts,
       counts: more,
       codes: whole,
-      places: there < 0 ? [...places, 'line 1'] : places.map((place, k) => (k === code ? 'line 1' : place)),
+      places: there < 0 ? [...places, 1] : places.map((place, k) => (k === code ? 1 : place)),
+      unit,
     }
   })
   return { rows: rows + 1, columns: longer }

@@ -6,7 +6,7 @@ import { nameOf, STANDARD_INPUT } from '../text-file.js'
 import { type ColumnAs, type KindOptions, type KnownColumn, missingTexts, understand } from './kinds.js'
 import { readTextTable } from './read-text.js'
 import { isCategory, type Table, type TableColumn } from './table.js'
-import { type TextColumn, TextColumnBuilder } from './text-column.js'
+import { RoomForTexts, type TextColumn, TextColumnBuilder } from './text-column.js'
 import { textOf } from './texts.js'
 
 /** How a table is read, where that can be told otherwise than from the file. */
@@ -102,9 +102,9 @@ async function fromParquet(path: string, options: KindOptions): Promise<Known> {
 
 /** A column of a type as texts, for a config that says it is of another kind. */
 function asTexts(column: TableColumn): TextColumn {
-  const builder = new TextColumnBuilder()
+  const builder = new TextColumnBuilder('row', new RoomForTexts(`Column ${show(column.name)}`))
   const text = textOf(column)
   const { length } = isCategory(column) ? column.codes : column.values
-  for (let row = 0; row < length; row++) builder.add(text(row), () => `row ${row + 1}`)
+  for (let row = 0; row < length; row++) builder.add(text(row), row + 1)
   return builder.column(column.name)
 }
