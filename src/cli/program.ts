@@ -5,6 +5,7 @@
 
 import { readFileSync } from 'node:fs'
 import { Command, CommanderError, InvalidArgumentError as InvalidOption, Option } from 'commander'
+import { blockFormats } from '../data/block-formats.js'
 import { deviceKinds } from '../device/node/select.js'
 import { LocalFlowError } from '../errors.js'
 import { exportForms, forms } from '../export/registry.js'
@@ -171,7 +172,7 @@ program
   .requiredOption('-n <count>', 'number of samples', wholeNumber(1))
   .requiredOption(
     '-o, --output <file>',
-    '.csv, .npy or .png, - for CSV on standard output; of pictures .npy, .png (a grid) or a folder; of a table of mixed columns .csv or .parquet',
+    '.csv, .npy, .parquet or .png, a folder of parts, - for CSV on standard output; of pictures .npy, .png (a grid) or a folder of PNG files; of a table of mixed columns .csv, .parquet or a folder of parts',
   )
   .option('--seed <number>', 'seed (default: the config’s)', wholeNumber(0))
   .option(
@@ -179,6 +180,13 @@ program
     'number of the first sample, to draw a range of one sequence (default: 0)',
     wholeNumber(0),
   )
+  .option('--resume', 'go on with what a call that was ended left of the output: the same options, the same bytes')
+  .option(
+    '--part-rows <count>',
+    'samples of a part of a folder, or of a row group of a Parquet file (default: 131072, or 2^22 values where these are fewer)',
+    wholeNumber(1),
+  )
+  .addOption(new Option('--format <name>', 'format of the parts of a folder (default: parquet)').choices(blockFormats))
   .addOption(cond())
   .addOption(label())
   .addOption(guidance())
@@ -191,6 +199,24 @@ program
   .addOption(profile('a block of samples'))
   .addOption(json())
   .action(async (run, options) => (await import('./sample.js')).sample(run, options))
+
+program
+  .command('join')
+  .description('make one file of folders of samples that were drawn apart, by ranges of --first and -n')
+  .argument('<run>', 'run folder that all of them were drawn of')
+  .argument(
+    '<folders...>',
+    'folders of parts, in any order: their ranges have to follow each other without gap or overlap',
+  )
+  .requiredOption('-o, --output <file>', '.csv, .npy or .parquet, of a table of mixed columns .csv or .parquet')
+  .option('--resume', 'go on with what a call that was ended left of the output')
+  .option(
+    '--part-rows <count>',
+    'samples of a row group of a Parquet file (default: 131072, or 2^22 values where these are fewer)',
+    wholeNumber(1),
+  )
+  .addOption(json())
+  .action(async (run, folders, options) => (await import('./join.js')).join(run, folders, options))
 
 program
   .command('score')

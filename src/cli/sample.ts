@@ -1,29 +1,36 @@
 /**
- * `lfm sample`: draws samples of a run into a .csv, .npy or .png file; pictures also into a folder of PNG files, tables of mixed
- * columns into .csv or .parquet.
+ * `lfm sample`: draws samples of a run. Rows of numbers and tables of mixed columns go block by block into a file (.csv, .npy, .parquet)
+ * or a folder of parts, which a later call can go on with; points become a figure, pictures a grid or a folder of PNG files.
  */
 
-import { extname, join } from 'node:path'
+import { createHash } from 'node:crypto'
+import { join } from 'node:path'
 import { writeFileAtomic } from '../checkpoint/index.js'
-import { csvText, tableText, writeMixedTable } from '../data/index.js'
-import { bytesOf, npyHeader } from '../data/npy.js'
-import { type Encoding, openEncoding } from '../data/tables/encoding.js'
+import type { BlockFormat } from '../data/block-formats.js'
+import { csvText, type Tensor, tableText } from '../data/index.js'
+import { bytesOf } from '../data/npy.js'
+import { numberFormats, tableFormats } from '../data/row-formats.js'
+import { openEncoding } from '../data/tables/encoding.js'
 import type { Table } from '../data/tables/table.js'
+import type { Device } from '../device/device.js'
 import { blockProfile } from '../device/profile.js'
-import type { ContentInTime } from '../files/content.js'
 import { makeFolder } from '../files/folders.js'
+import type { Facts } from '../files/growing.js'
 import { missingForFigures } from '../files/native-parts.js'
-import { cannotWrite, isOfSystem } from '../files/reasons.js'
+import { cannotWrite } from '../files/reasons.js'
 import { quantise } from '../metrics/features.js'
 import { picturePng, pointsFigure, renderPng, tilesPng } from '../plot/index.js'
-import type { Samples } from '../run/local-flow.js'
+import type { LocalFlow, Samples } from '../run/local-flow.js'
 import { openFlow, type RunDevice } from '../run/open-flow.js'
-import { openRun, rowKindOf } from '../run/run.js'
+import { openRun, packageVersion, type Run, rowKindOf, teacherSha256 } from '../run/run.js'
 import { type ConditionCommandOptions, conditionsOf } from './conditions.js'
 import { printProfile, readProfile, type SolverOptions, solverOf } from './device.js'
+import { writeGrowing } from './grow.js'
 import { interruptSignal } from './interrupt.js'
 import { checkOutput, STANDARD_OUTPUT, writeOut, writerFor } from './output.js'
+import { formatsOf, usualPartRows } from './sample-formats.js'
 import { note, print, printJson, rowsDisplay } from './terminal.js'
+import { usage } from './usage.js'
 
 export interface SampleCommandOptions extends RunDevice, SolverOptions, ConditionCommandOptions {
   n: number
@@ -31,6 +38,12 @@ export interface SampleCommandOptions extends RunDevice, SolverOptions, Conditio
   seed?: number
   /** number of the first sample */
   first?: number
+  /** go on with what a call like this one left */
+  resume?: boolean
+  /** rows of a part of a folder, or of a row group of a Parquet file */
+  partRows?: number
+  /** of the parts of a folder */
+  format?: BlockFormat
   json?: boolean
 }
 
@@ -69,92 +82,116 @@ async function writeFolder(folder: string, samples: Samples): Promise<void> {
   }
 }
 
-/** The table that samples of an encoding are. */
-const tableOf = (encoding: Encoding, { values }: Samples, seed: number, first: number): Table =>
-  openEncoding(encoding).decode(values, seed, first)
+/** Pictures drawn of all samples at once. */
+type Drawn = (path: string, samples: Samples) => Promise<void>
+const figures: Readonly<Record<string, Drawn>> = { '.png': writePicture }
+const pictureFigures: Readonly<Record<string, Drawn>> = { '.png': writeGrid, '': writeFolder }
+
+/** How samples become a file: drawn at once, written block by block as they come, or text on standard output. */
+type Target =
+  | { readonly kind: 'drawn'; readonly draw: Drawn }
+  | { readonly kind: 'file' | 'folder'; readonly format: BlockFormat }
+  | { readonly kind: 'output' }
+
+/** @param formats of files that can grow */
+async function targetOf(
+  { output, format }: SampleCommandOptions,
+  formats: readonly BlockFormat[],
+  drawn: Readonly<Record<string, Drawn>>,
+): Promise<Target> {
+  if (format !== undefined && !formats.includes(format)) {
+    throw usage('--format', `one of ${formats.join(', ')} for samples of this run`, format)
+  }
+  const folder: Target = { kind: 'folder', format: format ?? 'parquet' }
+  const targets: Record<string, Target> = {
+    ...Object.fromEntries(formats.map((name) => [`.${name}`, { kind: 'file', format: name } as const])),
+    ...Object.fromEntries(Object.entries(drawn).map(([name, draw]) => [name, { kind: 'drawn', draw } as const])),
+    ...(formats.includes('csv') && { [STANDARD_OUTPUT]: { kind: 'output' } as const }),
+    ...((!Object.hasOwn(drawn, '') || format !== undefined) && { '': folder }),
+  }
+  const target = await writerFor(output, targets)
+  if (format !== undefined && target.kind !== 'folder') {
+    throw usage('--format', 'left out: it is of the parts of a folder, and a file’s name says what it is', format)
+  }
+  return target
+}
+
+/** What samples are made from, so that a call that goes on with another makes the same bytes. */
+function factsOf(
+  run: Run,
+  flow: LocalFlow,
+  device: Device,
+  options: SampleCommandOptions,
+  conditions: Awaited<ReturnType<typeof conditionsOf>>,
+): Facts {
+  const { cond, guidance } = conditions
+  const { seed, n, first = 0 } = options
+  const told = (cond as Tensor | undefined)?.values
+  const solver = { ...flow.settings.sample, ...JSON.parse(JSON.stringify(solverOf(options))) }
+  return {
+    'the run': teacherSha256(run),
+    version: packageVersion,
+    seed: seed ?? run.options.seed,
+    n,
+    first,
+    'the solver': JSON.stringify(solver),
+    'the condition': told ? createHash('sha256').update(bytesOf(told)).digest('hex') : (options.class ?? null),
+    guidance: guidance === undefined ? null : JSON.stringify(guidance),
+    device: `${device.kind}, ${device.info.cpuTarget ?? device.info.name}`,
+  }
+}
+
+/** Writes samples block by block. */
+async function grow(
+  { kind, format }: Extract<Target, { kind: 'file' | 'folder' }>,
+  run: Run,
+  options: SampleCommandOptions,
+  { width, facts, blocks }: { width: number; facts: Facts; blocks: (skip: number, block: number) => Blocks },
+): Promise<void> {
+  const { output, n, resume = false, first = 0 } = options
+  const { encoding, columns } = run.extra
+  const blockRows = options.partRows ?? usualPartRows(width)
+  const how = { kind, format, facts, resume }
+  if (!encoding) {
+    const from = (skip: number): Blocks => blocks(skip, blockRows)
+    return writeGrowing(output, { n, blockRows, from }, numberFormats(columns)[format], how)
+  }
+  const { decode } = openEncoding(encoding)
+  const seed = options.seed ?? run.options.seed
+  async function* tables(skip: number): AsyncGenerator<Table> {
+    let at = first + skip
+    for await (const { values, shape } of blocks(skip, blockRows)) {
+      yield decode(values, seed, at)
+      at += shape[0]
+    }
+  }
+  const open = tableFormats[format as keyof typeof tableFormats]
+  return writeGrowing(output, { n, blockRows, from: tables }, open, how)
+}
 
 /** Samples that are still to be drawn, block by block. */
-type Blocks = AsyncIterable<Samples>
+type Blocks = AsyncGenerator<Samples, void>
 
-async function* csvOf(blocks: Blocks, columns: string[] | null): AsyncGenerator<string> {
-  let header = true
+async function* csvOf(blocks: Blocks, { extra, options }: Run, seed: number | undefined, first: number) {
+  const decoder = extra.encoding && openEncoding(extra.encoding)
+  let at = first
   for await (const block of blocks) {
-    yield* csvText(block, columns, { header })
-    header = false
+    const header = at === first
+    if (decoder) yield* tableText(decoder.decode(block.values, seed ?? options.seed, at), { header })
+    else yield* csvText(block, extra.columns, { header })
+    at += block.shape[0]
   }
-}
-
-async function* npyOf(blocks: Blocks, n: number): AsyncGenerator<Uint8Array> {
-  let header = true
-  for await (const { values, shape } of blocks) {
-    if (header) yield npyHeader(values, [n, ...shape.slice(1)])
-    yield bytesOf(values)
-    header = false
-  }
-}
-
-/** Writes blocks as they are drawn: memory does not grow with their number. */
-async function stream(path: string, content: ContentInTime): Promise<void> {
-  await writeFileAtomic(path, content).catch((error) => {
-    throw isOfSystem(error) ? cannotWrite(path, error) : error
-  })
-}
-
-interface Writer {
-  /** whether it takes all samples as one block */
-  readonly whole?: boolean
-  write(path: string, blocks: Blocks, n: number, columns: string[] | null): Promise<void>
-}
-const writers: Readonly<Record<string, Writer>> = {
-  '.csv': { write: (path, blocks, _, columns) => stream(path, csvOf(blocks, columns)) },
-  '.npy': { write: (path, blocks, n) => stream(path, npyOf(blocks, n)) },
-  '.png': whole(writePicture),
-  [STANDARD_OUTPUT]: { write: (_, blocks, __, columns) => writeOut(csvOf(blocks, columns)) },
-}
-
-/** What is written of all samples at once. */
-function whole(write: (path: string, samples: Samples) => Promise<void>): Writer {
-  return {
-    whole: true,
-    write: async (path, blocks) => {
-      for await (const samples of blocks) await write(path, samples)
-    },
-  }
-}
-
-type TableWriter = (path: string, table: Table) => Promise<void>
-const tableWriters: Readonly<Record<string, TableWriter>> = {
-  '.csv': writeMixedTable,
-  '.parquet': writeMixedTable,
-  [STANDARD_OUTPUT]: (_, table) => writeOut(tableText(table)),
-}
-
-const pictureWriters: typeof writers = {
-  '.npy': writers['.npy'],
-  '.png': whole(writeGrid),
-  '': whole(writeFolder),
-}
-
-/** Extensions of what takes a figure or PNG files. */
-const drawn = ['.png', '']
-const isDrawn = (path: string): boolean => path !== STANDARD_OUTPUT && drawn.includes(extname(path).toLowerCase())
-
-/** Writes samples as the table that they are of. */
-async function tableWriter(output: string, encoding: Encoding, seed: number, first: number): Promise<Writer> {
-  const write = await writerFor(output, tableWriters)
-  return whole((path, samples) => write(path, tableOf(encoding, samples, seed, first)))
 }
 
 export async function sample(folder: string, options: SampleCommandOptions): Promise<void> {
   checkOutput(options.output, options.json)
   const run = await openRun(folder)
-  const pictured = rowKindOf(run) === 'pictures'
-  const { encoding, columns } = run.extra
   const { n, seed, first = 0 } = options
-  const writer = encoding
-    ? await tableWriter(options.output, encoding, seed ?? run.options.seed, first)
-    : await writerFor(options.output, pictured ? pictureWriters : writers)
-  if (isDrawn(options.output)) {
+  const drawn = run.extra.encoding ? {} : rowKindOf(run) === 'pictures' ? pictureFigures : figures
+  const target = await targetOf(options, formatsOf(run), drawn)
+  const grows = target.kind === 'file' || target.kind === 'folder'
+  if (options.resume && !grows) throw usage('--resume', 'left out, or a file or folder that grows', options.output)
+  if (target.kind === 'drawn') {
     const missing = await missingForFigures()
     if (missing) throw missing
   }
@@ -164,26 +201,39 @@ export async function sample(folder: string, options: SampleCommandOptions): Pro
   try {
     const began = performance.now()
     const progress = rowsDisplay('sampling')
-    const blocks = flow.sampleBlocks(n, {
-      ...solverOf(options),
-      ...conditions,
-      seed,
-      first,
-      ...(writer.whole && { block: n }),
-      signal,
-      onProgress: (rows) => progress.show(rows, n),
-    })
-    await writer.write(options.output, blocks, n, columns).finally(progress.end)
+    const blocks = (skip: number, block?: number): Blocks =>
+      flow.sampleBlocks(n, {
+        ...solverOf(options),
+        ...conditions,
+        seed,
+        first,
+        skip,
+        block,
+        signal,
+        onProgress: (rows) => progress.show(rows, n),
+      })
+    const write = async (): Promise<void> => {
+      if (target.kind === 'output') return writeOut(csvOf(blocks(0), run, seed, first))
+      if (target.kind === 'drawn') {
+        for await (const samples of blocks(0, n)) await target.draw(options.output, samples)
+        return
+      }
+      const facts = factsOf(run, flow, device, options, conditions)
+      await grow(target, run, options, { width: flow.field.dimension, facts, blocks })
+    }
+    await write().finally(progress.end)
     const seconds = (performance.now() - began) / 1000
-    const { mean, max } = flow.evaluations!
+    // where nothing was left to draw there are none
+    const { mean = null, max = null } = flow.evaluations ?? {}
     const profile = options.profile ? await readProfile(device, blockProfile) : null
     if (options.json) {
       const result = { n: options.n, output: options.output, nfe: mean, nfeMax: max, seconds, device: device.kind }
       printJson(profile ? { ...result, profile } : result)
     } else {
       const say = options.output === STANDARD_OUTPUT ? note : print
+      const drawnBy = mean === null ? '' : ` (${mean} function evaluations each)`
       say(
-        `${options.n} samples in ${seconds.toFixed(2)} s on ${device.info.name} (${mean} function evaluations each): ${options.output === STANDARD_OUTPUT ? 'standard output' : options.output}`,
+        `${options.n} samples in ${seconds.toFixed(2)} s on ${device.info.name}${drawnBy}: ${options.output === STANDARD_OUTPUT ? 'standard output' : options.output}`,
       )
       if (profile) printProfile(profile, 'one block of rows')
     }

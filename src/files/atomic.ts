@@ -169,11 +169,8 @@ export async function writeNewFile(
   }
 }
 
-/**
- * Writes a file atomically, over an old one where there is one, whose permissions it keeps; a symbolic link stays one, and the
- * file that it leads to is written. Rejects with the system's error (ENOSPC, EACCES …); the old content is then still there.
- */
-export async function writeFileAtomic(path: string, content: ContentInTime): Promise<void> {
+/** What a path stands for and what is there now. Rejects where that is no regular file. */
+async function regularTarget(path: string): Promise<{ target: string; old: Stats | null }> {
   const target = await behindLinks(path)
   const old = await lstat(target).catch(() => null)
   if (old && !old.isFile()) {
@@ -182,6 +179,15 @@ export async function writeFileAtomic(path: string, content: ContentInTime): Pro
       path,
     })
   }
+  return { target, old }
+}
+
+/**
+ * Writes a file atomically, over an old one where there is one, whose permissions it keeps; a symbolic link stays one, and the
+ * file that it leads to is written. Rejects with the system's error (ENOSPC, EACCES …); the old content is then still there.
+ */
+export async function writeFileAtomic(path: string, content: ContentInTime): Promise<void> {
+  const { target, old } = await regularTarget(path)
   await removeAbandoned(target)
   const temporary = newTemporary(target)
   await writeNewFile(temporary, content, undefined, (file) => handOn(old, file))
@@ -191,5 +197,21 @@ export async function writeFileAtomic(path: string, content: ContentInTime): Pro
     await removeTemporary(temporary)
     throw error
   }
+  await syncFolder(dirname(target))
+}
+
+/** Where what grows beside a file is to be, so that it can be put in its place; rejects as writeFileAtomic does. */
+export const growsBeside = async (path: string): Promise<string> => (await regularTarget(path)).target
+
+/** Puts a finished file, which is synced, in the place of another, whose permissions it takes. */
+export async function putInPlace(finished: string, target: string): Promise<void> {
+  const { old } = await regularTarget(target)
+  const file = await open(finished, 'r+')
+  try {
+    await handOn(old, file)
+  } finally {
+    await file.close()
+  }
+  await rename(finished, target)
   await syncFolder(dirname(target))
 }

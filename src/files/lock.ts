@@ -176,13 +176,8 @@ async function sweep(folder: string, path: string): Promise<void> {
   }
 }
 
-/**
- * Locks a folder that is there.
- *
- * @throws LockedError where another owner is at work in it, in this process or elsewhere; the system's error
- */
-export async function lockFolder(folder: string): Promise<Lock> {
-  const path = resolve(folder, NAME)
+/** Takes the lock at a path, and renews it until it is released. */
+async function hold(path: string, swept: () => Promise<void>): Promise<Lock> {
   const owner = ownerNow()
   const isHeld = async (): Promise<boolean> => (await readOwner(path).catch(() => null))?.id === owner.id
   const letGo = async (): Promise<void> => {
@@ -191,8 +186,7 @@ export async function lockFolder(folder: string): Promise<Lock> {
   let tookOver: LockOwner | null
   try {
     tookOver = await take(path, owner)
-    await sweep(folder, path)
-    await syncFolder(folder)
+    await swept()
   } catch (error) {
     // the disk failed when the lock was there already
     await letGo()
@@ -226,6 +220,22 @@ export async function ownerAtWork(folder: string): Promise<LockOwner | null> {
     await removeTemporary(now)
   }
 }
+
+/**
+ * Locks a folder that is there.
+ *
+ * @throws LockedError where another owner is at work in it, in this process or elsewhere; the system's error
+ */
+export async function lockFolder(folder: string): Promise<Lock> {
+  const path = resolve(folder, NAME)
+  return hold(path, async () => {
+    await sweep(folder, path)
+    await syncFolder(folder)
+  })
+}
+
+/** Locks one file of a folder, by a lock beside it, as lockFolder does a whole one. */
+export const lockFile = (file: string): Promise<Lock> => hold(`${resolve(file)}${NAME}`, async () => {})
 
 /** Why a folder could not be locked, in words. */
 export const lockProblem = (error: unknown): string =>

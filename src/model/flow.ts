@@ -98,6 +98,8 @@ export interface SampleOptions extends CarryOptions {
 export interface SampleBlocksOptions extends SampleOptions {
   /** samples of a block; default: about 2²² values */
   block?: number
+  /** how many of the n samples, from the first on, are left out because they are there already; default 0 */
+  skip?: number
 }
 
 /** How likelihoods are computed. */
@@ -251,11 +253,12 @@ export class Flow {
    * @throws as `sample`, when the first block is asked for
    */
   async *sampleBlocks(n: number, options: SampleBlocksOptions = {}): AsyncGenerator<Samples, void> {
-    const { block = Math.ceil(BLOCK_VALUES / this.field.dimension), first = 0, onProgress, ...rest } = options
+    const { block = Math.ceil(BLOCK_VALUES / this.field.dimension), first = 0, skip = 0, onProgress, ...rest } = options
     expectRange(n, first)
     if (!Number.isSafeInteger(block) || block < 1)
       throw invalid('block', 'a whole number of samples, at least 1', block)
-    for (let done = 0; done < n; done += block) {
+    if (!Number.isSafeInteger(skip) || skip < 0) throw invalid('skip', 'a whole number of samples from 0 on', skip)
+    for (let done = skip; done < n; done += block) {
       const count = Math.min(block, n - done)
       yield await this.sample(count, {
         ...rest,

@@ -26,6 +26,9 @@ await describeOn(['reference', 'native', 'webgpu'], 'ranges of samples', (_, kin
     }
     expect(blocks).toEqual([...whole])
     expect(done).toEqual([16, 32, 48, 50])
+    const rest: number[] = []
+    for await (const { values } of flow.sampleBlocks(50, { block: 16, skip: 23 })) rest.push(...values)
+    expect(rest).toEqual([...whole.slice(46)])
     for (const solver of ['rk4', 'dopri5'] as const) {
       const all = (await flow.sample(50, { solver, steps: 1 })).values
       const range = (await flow.sample(20, { solver, steps: 1, first: 30 })).values
@@ -38,6 +41,7 @@ await describeOn(['reference', 'native', 'webgpu'], 'ranges of samples', (_, kin
     await expect(flow.sample(5, { first: 2 ** 32 - 2 })).rejects.toThrow('first + n at most 4294967296')
     await expect(flow.sample(5, { first: -1 })).rejects.toThrow('first must be a whole number from 0 on')
     await expect(flow.sampleBlocks(5, { block: 0 }).next()).rejects.toThrow('block must be a whole number')
+    await expect(flow.sampleBlocks(5, { skip: 0.5 }).next()).rejects.toThrow('skip must be a whole number')
   })
 })
 

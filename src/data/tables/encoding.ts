@@ -30,6 +30,7 @@ import {
   type Table,
   type TableColumn,
 } from './table.js'
+import { usualDate } from './texts.js'
 
 /** How numbers become normal: by their quantiles, or scaled alone. */
 export const numberEncodings = ['quantile', 'standardise'] as const
@@ -144,6 +145,12 @@ function unitFor(column: NumberColumn): number {
   return unitOf(column.format ? column : { ...column, format: { decimals: decimalsOf(column.values) } })
 }
 
+/** How a column's values are written, where that is known: of dates it always is, so that all samples are written alike. */
+function formatFor({ kind, values, format }: NumberColumn): { format?: NumberFormat } {
+  if (kind === 'date' && !format?.date) return { format: { ...format, date: usualDate(values) } }
+  return format ? { format } : {}
+}
+
 function fitNumbers(column: NumberColumn, rows: ArrayLike<number>, numbers: NumberEncoding): NumberEncoded {
   const { name, kind, values } = column
   const training = Float64Array.from(rows, (row) => values[row])
@@ -170,7 +177,7 @@ function fitNumbers(column: NumberColumn, rows: ArrayLike<number>, numbers: Numb
   return {
     name,
     kind,
-    ...(column.format && { format: column.format }),
+    ...formatFor(column),
     state: states === 1 ? null : fitLevels(withAll(training.map(stateOf), states), states),
     atoms,
     missing,

@@ -161,20 +161,48 @@ async function expectParquet(path: string): Promise<void> {
   }
 }
 
+/** What the columns of some row groups hold. */
+export interface ParquetRows {
+  readonly rows: number
+  readonly columns: readonly (ParquetColumn | { readonly ignored: string })[]
+}
+
+/** A Parquet file whose description and pages were looked through. */
+export interface ParquetFile {
+  /** of the whole file */
+  readonly rows: number
+  readonly names: readonly string[]
+  /** how many row groups there are */
+  readonly groups: number
+  /** The rows of the groups [first, end). Throws DataError for values that no table has. */
+  read(first: number, end: number): Promise<ParquetRows>
+}
+
+/** Runs what reads a file; an error names it. */
+async function naming<T>(path: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    if (error instanceof DataError) {
+      const { withoutContent } = error
+      throw new DataError(`${path}: ${error.message}`, withoutContent && `${path}: ${withoutContent}`)
+    }
+    if (isOfSystem(error)) throw cannotRead(path, error)
+    throw new DataError(`${path} cannot be read as Parquet: ${cut((error as Error).message, 200)}.`)
+  }
+}
+
 /**
- * Reads a Parquet file.
+ * Opens a Parquet file to be read row group by row group.
  *
  * @param ignored whether a column is left unread
  * @throws DataError for what is no Parquet file or ends too early, for columns inside columns and types that a table has not (by
- *   name), and for whole numbers beyond 2⁵³
+ *   name), and, when they are read, for whole numbers beyond 2⁵³
  */
-export async function readParquet(
-  path: string,
-  ignored: (name: string) => boolean,
-): Promise<{ rows: number; columns: (ParquetColumn | { readonly ignored: string })[] }> {
+export async function openParquet(path: string, ignored: (name: string) => boolean): Promise<ParquetFile> {
   await expectRegular(path)
   await expectParquet(path)
-  try {
+  return naming(path, async () => {
     const file: AsyncBuffer = await asyncBufferFromFile(path)
     await expectDescription(file)
     const metadata = await parquetMetadataAsync(file)
@@ -186,57 +214,75 @@ export async function readParquet(
     const twice = names.find((name, i) => names.indexOf(name) !== i)
     if (twice !== undefined)
       throw new DataError(`It has two columns ${show(twice)}.`, 'It has the name of a column twice.')
-    const takers = new Map(
-      elements.filter(({ name }) => !ignored(name)).map((element) => [element.name, takerOf(element)]),
-    )
-    const taken = elements.filter(({ name }) => takers.has(name))
+    const taken = elements.filter(({ name }) => !ignored(name))
+    taken.forEach(takerOf) // refuses what cannot be read
     await expectPages(file, metadata, taken)
-    let rows = 0
-    for (const group of metadata.row_groups) {
-      const count = Number(group.num_rows)
-      const seen = new Map<string, number>()
-      // what a callback throws would go nowhere
-      let failed: unknown
-      await parquetRead({
-        file,
-        metadata,
-        compressors,
-        columns: [...takers.keys()],
-        rowStart: rows,
-        rowEnd: rows + count,
-        onChunk: ({ columnName, columnData, rowStart }) => {
-          const taker = takers.get(columnName)
-          if (!taker || failed) return
-          try {
-            for (let i = 0; i < columnData.length; i++) taker.take(columnData[i], rowStart + i)
-          } catch (error) {
-            failed = error
-          }
-          seen.set(columnName, (seen.get(columnName) ?? 0) + columnData.length)
-        },
-      })
-      if (failed) throw failed
-      for (const name of takers.keys()) {
-        if (seen.get(name) !== count) {
-          throw new DataError(
-            `Column ${show(name)} has ${seen.get(name) ?? 0} values where ${count} rows are claimed.`,
-            'A column has fewer values than rows are claimed.',
-          )
-        }
-      }
-      rows += count
-    }
+    const sizes = metadata.row_groups.map(({ num_rows }) => Number(num_rows))
+    const starts = sizes.map((_, i) => sizes.slice(0, i).reduce((sum, size) => sum + size, 0))
+    const rows = sizes.reduce((sum, size) => sum + size, 0)
     if (rows === 0) throw new DataError('It has no rows.')
     return {
       rows,
-      columns: elements.map(({ name }) => takers.get(name)?.column() ?? { ignored: name }),
+      names,
+      groups: sizes.length,
+      read: (first, end) =>
+        naming(path, async () => {
+          const takers = new Map(taken.map((element) => [element.name, takerOf(element)]))
+          let count = 0
+          for (let i = first; i < end; i++) {
+            await readGroup({ file, metadata }, takers, starts[i], sizes[i])
+            count += sizes[i]
+          }
+          return {
+            rows: count,
+            columns: elements.map(({ name }) => takers.get(name)?.column() ?? { ignored: name }),
+          }
+        }),
     }
-  } catch (error) {
-    if (error instanceof DataError) {
-      const { withoutContent } = error
-      throw new DataError(`${path}: ${error.message}`, withoutContent && `${path}: ${withoutContent}`)
+  })
+}
+
+/** Hands the values of a row group to the takers of its columns. */
+async function readGroup(
+  { file, metadata }: { file: AsyncBuffer; metadata: FileMetaData },
+  takers: ReadonlyMap<string, Taker>,
+  start: number,
+  count: number,
+): Promise<void> {
+  const seen = new Map<string, number>()
+  // what a callback throws would go nowhere
+  let failed: unknown
+  await parquetRead({
+    file,
+    metadata,
+    compressors,
+    columns: [...takers.keys()],
+    rowStart: start,
+    rowEnd: start + count,
+    onChunk: ({ columnName, columnData, rowStart }) => {
+      const taker = takers.get(columnName)
+      if (!taker || failed) return
+      try {
+        for (let i = 0; i < columnData.length; i++) taker.take(columnData[i], rowStart + i)
+      } catch (error) {
+        failed = error
+      }
+      seen.set(columnName, (seen.get(columnName) ?? 0) + columnData.length)
+    },
+  })
+  if (failed) throw failed
+  for (const name of takers.keys()) {
+    if (seen.get(name) !== count) {
+      throw new DataError(
+        `Column ${show(name)} has ${seen.get(name) ?? 0} values where ${count} rows are claimed.`,
+        'A column has fewer values than rows are claimed.',
+      )
     }
-    if (isOfSystem(error)) throw cannotRead(path, error)
-    throw new DataError(`${path} cannot be read as Parquet: ${cut((error as Error).message, 200)}.`)
   }
+}
+
+/** Reads a Parquet file, see openParquet. */
+export async function readParquet(path: string, ignored: (name: string) => boolean): Promise<ParquetRows> {
+  const file = await openParquet(path, ignored)
+  return file.read(0, file.groups)
 }

@@ -4,6 +4,7 @@ import { extname } from 'node:path'
 import { DataError, list, show } from '../../errors.js'
 import { nameOf, STANDARD_INPUT } from '../text-file.js'
 import { type ColumnAs, type KindOptions, type KnownColumn, missingTexts, understand } from './kinds.js'
+import type { ParquetFile, ParquetRows } from './read-parquet.js'
 import { readTextTable } from './read-text.js'
 import { isCategory, type Table, type TableColumn } from './table.js'
 import { RoomForTexts, type TextColumn, TextColumnBuilder } from './text-column.js'
@@ -84,20 +85,48 @@ async function fromText(
 }
 
 async function fromParquet(path: string, options: KindOptions): Promise<Known> {
-  const { said } = options
-  const saidOf = (name: string): ColumnAs | undefined => (Object.hasOwn(said, name) ? said[name] : undefined)
+  const file = await openedParquet(path, options)
+  return parquetRows(path, await file.read(0, file.groups), options)
+}
+
+const saidOf = ({ said }: KindOptions, name: string): ColumnAs | undefined =>
+  Object.hasOwn(said, name) ? said[name] : undefined
+
+async function openedParquet(path: string, options: KindOptions): Promise<ParquetFile> {
   // what unpacks it takes gigabytes of addresses, which a process may have been denied
-  const { readParquet } = await import('./read-parquet.js')
-  const { rows, columns } = await readParquet(path, (name) => saidOf(name) === 'ignore')
+  const { openParquet } = await import('./read-parquet.js')
+  return openParquet(path, (name) => saidOf(options, name) === 'ignore')
+}
+
+function parquetRows(path: string, { rows, columns }: ParquetRows, options: KindOptions): Known {
   const known = columns.map((column): KnownColumn => {
     if ('ignored' in column) return { name: column.ignored, column: null, why: 'as data.columns says' }
     if ('text' in column) return understand(path, column.text, options)
     const { typed } = column
-    const as = saidOf(typed.name)
+    const as = saidOf(options, typed.name)
     if (as === undefined || as === typed.kind) return { name: typed.name, column: typed, why: `its type in the file` }
     return understand(path, asTexts(typed), options)
   })
   return { rows, known, remarks: [] }
+}
+
+/**
+ * The tables of a Parquet file's row groups, one after another: memory holds one of them. Columns that nothing is said of may be
+ * of one kind in one of them and of another in the next.
+ *
+ * @param known what columns are, by name; others are ignored where that is said
+ * @throws DataError as readMixedTable does
+ */
+export async function* readParquetTables(
+  path: string,
+  known: Readonly<Record<string, ColumnAs>>,
+): AsyncGenerator<Table & { readonly of: number }> {
+  const options: KindOptions = { comma: false, missing: missingTexts, said: known }
+  const file = await openedParquet(path, options)
+  for (let group = 0; group < file.groups; group++) {
+    const { rows, known: columns } = parquetRows(path, await file.read(group, group + 1), options)
+    if (rows > 0) yield { rows, columns: columns.flatMap(({ column }) => column ?? []), of: file.rows }
+  }
 }
 
 /** A column of a type as texts, for a config that says it is of another kind. */

@@ -69,6 +69,42 @@ export function takeTableRows(table: Table, order: ArrayLike<number>): Table {
   return { rows: order.length, columns }
 }
 
+/** Tables of the same columns and levels, one below the other. */
+export function joinTables(tables: readonly Table[]): Table {
+  if (tables.length === 1) return tables[0]
+  const rows = tables.reduce((sum, table) => sum + table.rows, 0)
+  const columns = tables[0].columns.map((column, j): TableColumn => {
+    const parts = tables.map((table) => table.columns[j])
+    if (isCategory(column)) {
+      const codes = new Int32Array(rows)
+      let at = 0
+      for (const part of parts as CategoryColumn[]) {
+        codes.set(part.codes, at)
+        at += part.codes.length
+      }
+      return { ...column, codes }
+    }
+    const values = new Float64Array(rows)
+    let at = 0
+    for (const part of parts as NumberColumn[]) {
+      values.set(part.values, at)
+      at += part.values.length
+    }
+    return { ...column, values }
+  })
+  return { rows, columns }
+}
+
+/** Rows [first, end) of a table; memory is shared. */
+export const tableRows = ({ columns }: Table, first: number, end: number): Table => ({
+  rows: end - first,
+  columns: columns.map((column) =>
+    isCategory(column)
+      ? { ...column, codes: column.codes.subarray(first, end) }
+      : { ...column, values: column.values.subarray(first, end) },
+  ),
+})
+
 /** Whether a value looks like a table of mixed columns, and not like rows of numbers. */
 export const isTable = (value: unknown): value is Table =>
   typeof value === 'object' && value !== null && 'rows' in value && 'columns' in value && !('values' in value)

@@ -7,7 +7,7 @@ import { isCategory, type Table, type TableColumn } from './table.js'
 const DAY = 86_400
 
 /** How the dates of a column are written where nothing says it. */
-const usualDate = (values: Float64Array): string =>
+export const usualDate = (values: Float64Array): string =>
   values.every((value) => Number.isNaN(value) || value % DAY === 0) ? '%Y-%m-%d' : '%Y-%m-%d %H:%M:%S'
 
 /** The text of a column's value in a row; '' where it is missing. */
