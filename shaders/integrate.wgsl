@@ -40,6 +40,8 @@ fn time_of(point: u32) -> f32 {
   return time;
 }
 
+fn note(layer: u32, point: u32, c: u32, z: vec4f, y: vec4f) {}
+
 @compute @workgroup_size(THREADS)
 fn main(
   @builtin(workgroup_id) group: vec3u,

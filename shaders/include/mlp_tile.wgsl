@@ -7,8 +7,9 @@
 // index, whatever the size of the tile.
 //
 // What includes this has `u` with the fields `hidden`, `frequencies` (lists), `layers`, `conditions`, `frequency_count`,
-// `inputs`, `every_time`, `batch`, `beta`, `scale`, the bindings `parameters`, `condition`, `probes`, and time_of(point),
-// the time of a row of the tile.
+// `inputs`, `every_time`, `batch`, `beta`, `scale`, the bindings `parameters`, `condition`, `probes`, time_of(point),
+// the time of a row of the tile, and note(layer, point, c, z, y), which is told of the vector c of each row of the tile what
+// hidden layer `layer` made of it.
 #include "activations.wgsl"
 
 override TANGENTS: u32 = 0u;
@@ -125,21 +126,37 @@ fn fetch(first: u32, inputs: u32, outputs: u32, k: u32, local: u32) -> mat4x4f {
   ));
 }
 
-// sums = tile · Wᵀ. Ends with every invocation done with the tile.
-fn multiply(first: u32, inputs: u32, outputs: u32, local: u32) {
+// The same block of the product with W itself: the inner index runs over its rows, and four columns lie beside one another.
+// Both extents are multiples of four.
+fn fetch_back(first: u32, inputs: u32, outputs: u32, n: u32, local: u32) -> mat4x4f {
+  let row = n + local % DEPTH * 4u;
+  let width = inputs / 4u;
+  let at = first / 4u + row * width + min(local / DEPTH, width - 1u);
+  if (row >= outputs) { return mat4x4f(); }
+  return mat4x4f(parameters[at], parameters[at + width], parameters[at + 2u * width], parameters[at + 3u * width]);
+}
+
+// sums = tile · Wᵀ, or, on the way back, tile · W. Ends with every invocation done with the tile.
+fn multiply(first: u32, inputs: u32, outputs: u32, is_back: bool, local: u32) {
   let my_row = local / THREAD_COLUMNS;
   let my_column = local % THREAD_COLUMNS;
   let fetches = local < DEPTH * THREAD_COLUMNS * VECTORS;
   for (var i = 0u; i < 8u; i++) { sums[i] = vec4f(); }
   var block = mat4x4f();
-  let slices = vectors_of(inputs) / DEPTH;
+  let slices = vectors_of(select(inputs, outputs, is_back)) / DEPTH;
   // in round s slice s is fetched, while slice s − 1 is used
   for (var s = 0u; s <= slices; s++) {
     if (s > 0u && fetches) {
       for (var j = 0u; j < 4u; j++) { slice[(local % DEPTH * 4u + j) * SLICE_PITCH + local / DEPTH] = block[j]; }
     }
     workgroupBarrier();
-    if (s < slices && fetches) { block = fetch(first, inputs, outputs, s * DEPTH * 4u, local); }
+    if (s < slices && fetches) {
+      if (is_back) {
+        block = fetch_back(first, inputs, outputs, s * DEPTH * 4u, local);
+      } else {
+        block = fetch(first, inputs, outputs, s * DEPTH * 4u, local);
+      }
+    }
     if (s > 0u) {
       for (var q = 0u; q < DEPTH; q++) {
         for (var v = 0u; v < VECTORS; v++) {
@@ -170,7 +187,7 @@ fn kept(input: vec4f, output: vec4f) -> vec4f {
 
 // The tile becomes act(sums + bias + t·time weight), and its tangents sums ⊙ act′; columns from `outputs` on become zero. The
 // sums go to the tile first, so that the activation is in the code once, not once for each of them.
-fn write_back(bias: u32, timed: bool, outputs: u32, local: u32) {
+fn write_back(layer: u32, bias: u32, timed: bool, outputs: u32, local: u32) {
   let my_row = local / THREAD_COLUMNS;
   let width = vectors_of(outputs);
   for (var v = 0u; v < VECTORS; v++) {
@@ -189,14 +206,9 @@ fn write_back(bias: u32, timed: bool, outputs: u32, local: u32) {
         if (timed) { z += time_of(point) * rate; }
         let y = vec4f(activate(z.x, u.beta), activate(z.y, u.beta), activate(z.z, u.beta), activate(z.w, u.beta));
         tile[at] = select(vec4f(), y, inside);
+        note(layer, point, c, z, y);
         if (TANGENTS > 0u) {
-          let s = kept(z, y);
-          let slope = vec4f(
-            derivative(s.x, u.beta),
-            derivative(s.y, u.beta),
-            derivative(s.z, u.beta),
-            derivative(s.w, u.beta),
-          );
+          let slope = slope_of(kept(z, y));
           for (var tangent = 1u; tangent <= TANGENTS; tangent++) { tile[at + tangent * THREAD_ROWS * PITCH] *= slope; }
         }
       }
@@ -215,8 +227,8 @@ fn hidden_layers(local: u32) -> Head {
     let outputs = u.hidden[i / 4u][i % 4u];
     let timed = i == 0u || u.every_time == 1u;
     let bias = first + aligned(inputs * outputs);
-    multiply(first, inputs, outputs, local);
-    write_back(bias, timed, outputs, local);
+    multiply(first, inputs, outputs, false, local);
+    write_back(i, bias, timed, outputs, local);
     first = bias + aligned(outputs) * select(1u, 2u, timed);
     inputs = outputs;
   }
@@ -274,6 +286,15 @@ fn velocity(head: Head, point: u32, d: u32) -> f32 {
   var v = whole_sum(point, d) + parameter(bias + d);
   if (u.every_time == 1u) { v += time_of(point) * parameter(bias + aligned(DIMENSION) + d); }
   return u.scale * v;
+}
+
+fn slope_of(saved: vec4f) -> vec4f {
+  return vec4f(
+    derivative(saved.x, u.beta),
+    derivative(saved.y, u.beta),
+    derivative(saved.z, u.beta),
+    derivative(saved.w, u.beta),
+  );
 }
 
 fn divergence_of(point: u32) -> f32 {

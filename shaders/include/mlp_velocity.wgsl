@@ -24,6 +24,8 @@ fn time_of(point: u32) -> f32 {
   return t[select(min(first_point + point, u.batch - 1u), 0u, u.times == 1u)];
 }
 
+fn note(layer: u32, point: u32, c: u32, z: vec4f, y: vec4f) {}
+
 // Writes the velocities of this workgroup's rows; divergences can be asked for afterwards.
 fn evaluate(local: u32) {
   for (var e = local; e < POINTS * DIMENSION; e += THREADS) {

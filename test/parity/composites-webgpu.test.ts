@@ -7,7 +7,7 @@ import { adapterOrSkip } from '../webgpu/adapter.js'
 import { casesOf, compositeParity, type Spec, withEveryActivation } from './composites.js'
 
 const name = await adapterOrSkip()
-const fused = { mlp_forward: 'fused', mlp_tangents: 'fused', integrate: 'fused' }
+const fused = { mlp_backward: 'fused', mlp_forward: 'fused', mlp_tangents: 'fused', integrate: 'fused' }
 
 /** Every activation; one to four hidden layers; widths of 1, odd, of one tile of columns each; more rows than a tile. */
 const specs = withEveryActivation([
@@ -27,13 +27,20 @@ const cases = specs.flatMap((spec, i) =>
   ),
 )
 
+/** Widths in fours: a derivative of the output, and of the input with features, a condition and the time in every layer. */
+const steps: readonly Spec[] = [
+  { B: 133, D: 2, hidden: [20, 132, 8], activation: 'softplus', beta: 20 },
+  { B: 70, D: 3, C: 2, F: 1, hidden: [100, 32], activation: 'gelu', every: true, scale: 2.5 },
+]
+const backward = steps.flatMap((spec, i) => casesOf(spec, i).filter(({ composite }) => composite === 'mlp_backward'))
+
 describe.skipIf(!name)(`webgpu: fused composites on ${name}`, { timeout: 600_000 }, () => {
   let device: Device
   beforeAll(async () => {
     device = await openWebgpu({ adapter: name, variants: fused })
   })
   afterAll(() => device?.dispose())
-  compositeParity(() => device, 'fused', cases)
+  compositeParity(() => device, 'fused', [...cases, ...backward])
 })
 
 describe.skipIf(!name)(`webgpu: layered integration on ${name}`, { timeout: 600_000 }, () => {

@@ -4,6 +4,7 @@
  */
 
 import { describe, expect, test } from 'vitest'
+import { CompositeChoice, compositePlanners } from '../../src/device/webgpu/composites.js'
 import { planLaunches } from '../../src/device/webgpu/launches.js'
 import { bearers, type Launch } from '../../src/device/webgpu/plans.js'
 import type { AdapterTarget } from '../../src/device/webgpu/target.js'
@@ -79,6 +80,42 @@ describe.each(Object.entries(targets))('webgpu: a training step on %s', (_, targ
 
   test('of a batch that is one part leaves nothing to add up', () => {
     expect(launchesOf(net(3), 50, target)).toContain('gradient_norm')
+  })
+})
+
+describe('a training step whose rows go through all layers and back in one launch', () => {
+  /** Of the whole program, as it is compiled. */
+  const all = (spec: MlpSpec, target: AdapterTarget): string[] => {
+    const choice = new CompositeChoice(target)
+    const { operations } = lower(choice.layered(stepOf(spec, 1000, bufferOf).program), choice.takes)
+    const shared = partsOfGradients(operations, target)
+    return operations
+      .flatMap((one) => (compositePlanners[one.contract.name] ?? planLaunches)(one, target, shared).launches)
+      .map(({ shader }) => shader)
+  }
+  const gpu = targets['a GPU']
+  const forced: AdapterTarget = { ...gpu, forced: { mlp_backward: 'fused' } }
+
+  test.each([1, 2, 3, 6])(
+    'of %i hidden layers has L + 5 dispatches, of which the weight gradients do not wait',
+    (layers) => {
+      const shaders = all(net(layers), forced)
+      expect(shaders.slice(0, 2)).toEqual(['draw_batch', 'mlp_deltas'])
+      expect(shaders.slice(-2)).toEqual(['gradient_norm_parts', 'adam'])
+      expect(shaders.slice(2, -2).every((shader) => shader.startsWith('linear_backward_weight'))).toBe(true)
+      expect(shaders.length).toBe(layers + 5)
+    },
+  )
+
+  test('is what a GPU takes unasked for narrow networks, no processor does, and no width that is not a multiple of four can', () => {
+    const wide = { hidden: [256, 256] }
+    expect(all(net(3), gpu)).toContain('mlp_deltas')
+    expect(all(net(2, wide), gpu)).not.toContain('mlp_deltas')
+    expect(all(net(2, wide), forced)).toContain('mlp_deltas')
+    expect(all(net(3), targets['a processor'])).not.toContain('mlp_deltas')
+    expect(all(net(2, { hidden: [64, 37] }), forced)).not.toContain('mlp_deltas')
+    expect(all(net(3), { ...forced, workgroupBytes: 4096 })).not.toContain('mlp_deltas')
+    expect(all(net(3), { ...forced, bindingBytes: 1_000_000 })).not.toContain('mlp_deltas')
   })
 })
 

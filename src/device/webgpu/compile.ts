@@ -155,6 +155,11 @@ class ProductChoices {
 function packAll(launches: readonly (readonly [Launch, Prepared])[]): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(OFFSET_BYTES * launches.length)
   launches.forEach(([launch, { shader }], i) => {
+    if (uniformBytes(shader) > OFFSET_BYTES) {
+      throw new LocalFlowError(
+        `${shader.name}.wgsl has ${uniformBytes(shader)} bytes of uniforms, more than ${OFFSET_BYTES}.`,
+      )
+    }
     bytes.set(new Uint8Array(packUniforms(shader, launch.uniforms)), OFFSET_BYTES * i)
   })
   return bytes

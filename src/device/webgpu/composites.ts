@@ -2,7 +2,8 @@
  * The composites that this device has more than the expansion for, and the choice between their *variants*:
  *
  * - `fused`: one launch, in which a workgroup takes a tile of rows through all layers, and in integrate through all stages of
- *   all steps (shaders/include/mlp_tile.wgsl); for networks of which a tile fits into workgroup memory.
+ *   all steps (shaders/include/mlp_tile.wgsl); in mlp_backward through all layers and back, the weight gradients after it
+ *   (mlp-deltas.ts). For networks of which a tile fits into workgroup memory.
  * - `layered`, of integrate alone: kernel by kernel, but a stage's combination is part of its last layer's launch (layered.ts).
  * - `expanded`: the composite's own expansion, kernel by kernel.
  *
@@ -20,12 +21,14 @@ import {
   type ProgramTensor,
 } from '../../program/program.js'
 import { layeredIntegration, layeredPlanners, type MlpIntegration, takesLayers } from './layered.js'
+import { backwardByDeltas, deltasPlanners, takesDeltas } from './mlp-deltas.js'
 import { mlpTile } from './mlp-tile.js'
 import { flag, groupsFor, type LaunchPlan, type Planner, shapesOf } from './plans.js'
 import type { AdapterTarget } from './target.js'
 
 /** The variants of each composite that has several. */
 export const compositeVariants: Readonly<Record<string, readonly string[]>> = {
+  mlp_backward: ['fused', 'expanded'],
   mlp_forward: ['fused', 'expanded'],
   mlp_tangents: ['fused', 'expanded'],
   integrate: ['fused', 'layered', 'expanded'],
@@ -57,11 +60,14 @@ export function ofOneSubFlow(operations: readonly Operation[]): Operation[] {
 
 /** Rows of a tile below which a GPU spends its time on streaming weights. */
 const ENOUGH_ROWS = 16
+/** Width of a network up to which a GPU waits for launches of a training step more than for weights (docs/notes/webgpu.md). */
+const NARROW = 128
 
 /** T of a composite: tangents that each row carries. */
 function tangentsOf({ contract, operands, attributes }: Operation | LoweredOperation): number {
   const { net } = attributes as unknown as MlpAttributes
-  if (contract.name === 'mlp_forward' || (contract.name === 'integrate' && !operands.log_det)) return 0
+  if (['mlp_forward', 'mlp_backward'].includes(contract.name) || (contract.name === 'integrate' && !operands.log_det))
+    return 0
   const points = (operands.x ?? operands.y)!.shape[0]
   return operands.probes ? operands.probes.shape[0] / points : net.dimension
 }
@@ -70,12 +76,15 @@ function tangentsOf({ contract, operands, attributes }: Operation | LoweredOpera
 export function usableCompositeVariants(operation: Operation, target: AdapterTarget): string[] {
   const { net } = operation.attributes as unknown as MlpAttributes
   const tile = mlpTile(net, tangentsOf(operation), target.workgroupBytes)
-  const layers = operation.contract.name === 'integrate' && takesLayers(operation)
-  const usable = compositeVariants[operation.contract.name].filter(
-    (name) => (name !== 'fused' || tile) && (name !== 'layered' || layers),
+  const { name } = operation.contract
+  const layers = name === 'integrate' && takesLayers(operation)
+  const fused = name === 'mlp_backward' ? takesDeltas(operation, target) : tile !== null
+  const usable = compositeVariants[name].filter(
+    (variant) => (variant !== 'fused' || fused) && (variant !== 'layered' || layers),
   )
-  const fusedFirst = tile !== null && tile.rows >= ENOUGH_ROWS && !target.software
-  return fusedFirst ? usable : [...usable.filter((name) => name !== 'fused'), ...(tile ? ['fused'] : [])]
+  const narrow = name !== 'mlp_backward' || Math.max(...net.hidden) <= NARROW
+  const fusedFirst = fused && tile!.rows >= ENOUGH_ROWS && narrow && !target.software
+  return fusedFirst ? usable : [...usable.filter((variant) => variant !== 'fused'), ...(fused ? ['fused'] : [])]
 }
 
 /** What a measurement holds for: the composite and its network, never its rows. */
@@ -85,8 +94,14 @@ export const compositeClass = (operation: Operation): string =>
 /** The variant of a composite; what was forced may be several names, as an executable reports them. */
 export const chooseCompositeVariant = (operation: Operation, target: AdapterTarget): string =>
   forcedComposite(operation, target) ??
-  target.tunedComposite?.(operation) ??
+  tunedComposite(operation, target) ??
   usableCompositeVariants(operation, target)[0]
+
+/** What was measured, where more rows than were measured do not make it impossible. */
+function tunedComposite(operation: Operation, target: AdapterTarget): string | undefined {
+  const tuned = target.tunedComposite?.(operation)
+  return tuned !== undefined && usableCompositeVariants(operation, target).includes(tuned) ? tuned : undefined
+}
 
 /** What the caller or a manifest asks for; undefined where that is nothing, or not usable. */
 export function forcedComposite(operation: Operation, target: AdapterTarget): string | undefined {
@@ -97,6 +112,14 @@ export function forcedComposite(operation: Operation, target: AdapterTarget): st
     throw invalid(`The variant of ${name}`, `one of ${compositeVariants[name].join(', ')}`, unknown)
   }
   return usableCompositeVariants(operation, target).find((one) => forced.includes(one))
+}
+
+/** Variants that are other operations in a composite's place, by its name and the variant's. */
+const ownExpansions: Readonly<
+  Record<string, (builder: ProgramBuilder, o: Record<string, ProgramTensor>, attributes: never) => void>
+> = {
+  'integrate layered': layeredIntegration,
+  'mlp_backward fused': backwardByDeltas,
 }
 
 /** Chooses for the composites of one program, and remembers what was chosen. */
@@ -119,11 +142,10 @@ export class CompositeChoice {
   /** A program with this device's own expansions in place of the composites that take them. */
   layered(program: Program): Program {
     const operations = ofOneSubFlow(program.operations).flatMap((operation) => {
-      if (operation.contract.name !== 'integrate' || !hasVariants(operation)) return [operation]
-      if (this.variantOf(operation) !== 'layered') return [operation]
+      const own = hasVariants(operation) && ownExpansions[`${operation.contract.name} ${this.variantOf(operation)}`]
+      if (!own) return [operation]
       const builder = new ProgramBuilder()
-      const attributes = operation.attributes as unknown as MlpIntegration
-      layeredIntegration(builder, operation.operands as Record<string, ProgramTensor>, attributes)
+      own(builder, operation.operands as Record<string, ProgramTensor>, operation.attributes as never)
       return builder.operations
     })
     return { operations }
@@ -136,6 +158,7 @@ export const compositePlanners: Readonly<Record<string, Planner>> = {
   mlp_tangents: planFused,
   integrate: planFused,
   ...layeredPlanners,
+  ...deltasPlanners,
 }
 
 /** The launch of a composite that is taken whole. */

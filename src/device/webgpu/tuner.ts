@@ -358,6 +358,7 @@ const rowless = new Set([
   'dweight',
   'dbias',
   'dtime_weight',
+  'gradient',
   'b',
   // of an integration
   'table',
