@@ -179,9 +179,9 @@ export const kernelWorks: Readonly<Record<string, KernelWork>> = {
   divergence: work('divergence', { dv: [D * B, D], divergence: [B] }),
   softmax_segments: work(
     'softmax_segments',
-    { x: [B, 100], encoding: [2, 100], starts: [21], state: [B, 100], coefficients: [1, 2], y: [B, 100] },
-    {},
-    { starts: tableStarts, encoding: [2], coefficients: [0.9, 0.1] },
+    { x: [B, 100], encoding: [2, 100], starts: [21], state: [B, 100], t: [1], path_table: [2, 4], y: [B, 100] },
+    { factor: 1 },
+    { starts: tableStarts, encoding: [2], t: [0.5], path_table: [1, 0, -1, 1, 0, 1, -1, 1] },
   ),
   segment_loss: work(
     'segment_loss',

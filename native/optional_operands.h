@@ -36,7 +36,8 @@ constexpr OptionalOperands OPTIONAL_OPERANDS[] = {
     {"mlp_backward", {"condition"}},
     {"mlp_forward", {"condition"}},
     {"mlp_tangents", {"condition", "probes"}},
-    {"softmax_segments", {"state", "coefficients"}},
+    {"segment_loss", {"rates"}},
+    {"softmax_segments", {"state", "t", "path_table"}},
 };
 
 inline bool may_be_left_out(const std::string& kernel, const char* operand) {

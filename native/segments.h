@@ -17,8 +17,14 @@ struct Segment {
   int64_t first, length;
 };
 
-LFM_INLINE Segment segment_of(const uint32_t* starts, int64_t s, int64_t D) {
-  const int64_t first = least<int64_t>(starts[s], D), end = least<int64_t>(starts[s + 1], D);
+/** A column's number that is a float, at most D. */
+LFM_INLINE int64_t column_of(float number, int64_t D) {
+  if (!(number > 0)) return 0;
+  return number < static_cast<float>(D) ? static_cast<int64_t>(number) : D;
+}
+
+LFM_INLINE Segment segment_of(const float* starts, int64_t s, int64_t D) {
+  const int64_t first = column_of(starts[s], D), end = column_of(starts[s + 1], D);
   return {first, most<int64_t>(0, end - first)};
 }
 

@@ -537,7 +537,27 @@ const source = [
   {
     file: 'src/kernels/softmax_segments.ts',
     tests: ['method/segments'],
-    mutations: [['(Math.exp(x - whole) - o.encoding.data[D + d])', 'Math.exp(x - whole)']],
+    mutations: [
+      ['(Math.exp(x - whole) - o.encoding.data[D + d])', 'Math.exp(x - whole)'],
+      ['signalRate - signal * state', 'signalRate'],
+    ],
+  },
+  {
+    file: 'src/learn/tasks/choices.ts',
+    tests: ['method/choices'],
+    mutations: [
+      ['(B * D) / 2', 'B * D'],
+      ['              rates,', ''],
+      ['leftDecay: 1,', 'leftDecay: 0.5,'],
+    ],
+  },
+  {
+    file: 'src/model/choices.ts',
+    tests: ['method/choices'],
+    mutations: [
+      ['Math.hypot(signal * sin, noise)', 'noise'],
+      ['signalRate * cos, spreadRate', 'signalRate, spreadRate'],
+    ],
   },
   {
     file: 'src/metrics/tables/boosting.ts',

@@ -2,15 +2,18 @@
 #include "group_sum.wgsl"
 #include "segments.wgsl"
 
+override RATES: bool = false;
+
 struct Uniforms { rows: u32, columns: u32, segments: u32, factor: f32 }
 @group(0) @binding(0) var<uniform> u: Uniforms;
 @group(0) @binding(1) var<storage, read> x: array<f32>;
 @group(0) @binding(2) var<storage, read> target_: array<f32>;
-@group(0) @binding(3) var<storage, read> encoding: array<f32>;
-@group(0) @binding(4) var<storage, read> starts: array<u32>;
-@group(0) @binding(5) var<storage, read> gates: array<u32>;
-@group(0) @binding(6) var<storage, read_write> delta: array<f32>;
-@group(0) @binding(7) var<storage, read_write> row_loss: array<f32>;
+@group(0) @binding(3) var<storage, read> rates: array<f32>;
+@group(0) @binding(4) var<storage, read> encoding: array<f32>;
+@group(0) @binding(5) var<storage, read> starts: array<f32>;
+@group(0) @binding(6) var<storage, read> gates: array<f32>;
+@group(0) @binding(7) var<storage, read_write> delta: array<f32>;
+@group(0) @binding(8) var<storage, read_write> row_loss: array<f32>;
 
 fn probability(row: u32, d: u32) -> f32 {
   return target_[row + d] / encoding[d] + encoding[u.columns + d];
@@ -27,13 +30,16 @@ fn main(
   let row = b * u.columns;
   var sum = 0.0;
   for (var s = local; s < u.segments; s += 256u) {
-    let first = min(starts[s], u.columns);
-    let end = min(starts[s + 1u], u.columns);
+    let first = min(u32(starts[s]), u.columns);
+    let end = min(u32(starts[s + 1u]), u.columns);
     if (first >= end) { continue; }
     var weight = 1.0;
-    if (gates[s] < u.columns) { weight = probability(row, gates[s]); }
+    let gate = u32(gates[s]);
+    if (gate < u.columns) { weight = probability(row, gate); }
     if (end - first == 1u) {
-      let residual = x[row + first] - target_[row + first];
+      var aim = target_[row + first];
+      if (RATES) { aim = rates[row + first]; }
+      let residual = x[row + first] - aim;
       sum += 0.5 * weight * residual * residual;
       delta[row + first] = u.factor * weight * residual;
       continue;

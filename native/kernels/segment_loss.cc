@@ -6,24 +6,25 @@ namespace lfm {
 namespace LFM_TARGET {
 namespace {
 
-enum { X, GOAL, ENCODING, STARTS, GATES, DELTA, ROW_LOSS };
+enum { X, GOAL, RATES, ENCODING, STARTS, GATES, DELTA, ROW_LOSS };
 
 void run(const Call& call, Workers& workers) {
   const int64_t B = call[X].shape[0], D = call[X].shape[1], S = call[GATES].shape[0];
   const float *const scale = call[ENCODING].floats(), *const centre = scale + D;
-  const uint32_t* const gates = call[GATES].words();
+  const float *const gates = call[GATES].floats(), *const starts = call[STARTS].floats();
   const float share = static_cast<float>(1.0 / (static_cast<double>(B) * static_cast<double>(S)));
   parallel_ranges(workers, B, most<int64_t>(1, 2048 / D), [&](int64_t from, int64_t to) {
     for (int64_t b = from; b < to; b++) {
       const float *const x = call[X].floats() + b * D, *const target = call[GOAL].floats() + b * D;
       float* const delta = call[DELTA].floats() + b * D;
+      const float* const numbers = call[RATES].given() ? call[RATES].floats() + b * D : target;
       float sum = 0;
       for (int64_t s = 0; s < S; s++) {
-        const Segment is = segment_of(call[STARTS].words(), s, D);
-        const int64_t gate = gates[s];
+        const Segment is = segment_of(starts, s, D);
+        const int64_t gate = column_of(gates[s], D);
         const float weight = gate < D ? target[gate] / scale[gate] + centre[gate] : 1.0f;
         if (is.length == 1) {
-          const float residual = x[is.first] - target[is.first];
+          const float residual = x[is.first] - numbers[is.first];
           sum += 0.5f * weight * residual * residual;
           delta[is.first] = share * weight * residual;
           continue;
@@ -65,7 +66,7 @@ void run(const Call& call, Workers& workers) {
 }  // namespace
 
 extern const Kernel segment_loss = {
-    "segment_loss", {"x", "target", "encoding", "starts", "gates", "delta", "row_loss"}, {}, run, nullptr};
+    "segment_loss", {"x", "target", "rates", "encoding", "starts", "gates", "delta", "row_loss"}, {}, run, nullptr};
 
 }  // namespace LFM_TARGET
 }  // namespace lfm

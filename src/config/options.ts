@@ -351,11 +351,12 @@ export interface TrainingOptions {
    */
   warmup?: number
   /**
-   * What is learnt from the data. flow-matching: the velocity of a flow; mean-flow: average velocities between any two
-   * times (flow.recipe: plain), for samples of one evaluation or a few (ode.sample.evaluations), without likelihoods.
-   * Default: flow-matching.
+   * What is learnt from the data. flow-matching: the velocity of a flow; variational: of tables of mixed columns:
+   * levels of a category by cross-entropy, from which its velocity follows, and the velocity of numbers (variational
+   * flow matching); mean-flow: average velocities between any two times (flow.recipe: plain), for samples of one
+   * evaluation or a few (ode.sample.evaluations), without likelihoods. Default: flow-matching.
    */
-  objective?: 'flow-matching' | 'mean-flow'
+  objective?: 'flow-matching' | 'variational' | 'mean-flow'
   /** Batches from shuffled passes over the data, or drawn with replacement. Default: epochs. */
   sampling?: 'epochs' | 'replacement'
   /**

@@ -121,6 +121,7 @@ function crossCheck(
         'own, which another row does not share.',
     )
   }
+  if (objectives[train.objective].choices && !options.distill) issues.push(...choiceIssues(options, gammas, name))
   if (flow.part && (gammas.length !== 1 || flow.push !== 'simulated' || flow.part.number > flow.part.of)) {
     issues.push(
       'flow.part is of one sub-flow of a chain with flow.push: simulated: it goes with one entry of flow.gammas, and part.number is ' +
@@ -142,6 +143,37 @@ function crossCheck(
     )
   }
   return issues
+}
+
+/** What levels of categories are not learnt with. */
+function choiceIssues(
+  { flow, model, train: { objective } }: z.output<typeof optionsSchema>,
+  gammas: readonly (number | null)[],
+  name: RecipeName,
+): string[] {
+  const refused = (key: string, why: string): string => `${key} does not go with train.objective: ${objective}: ${why}`
+  const later = name === 'local' && (gammas.length > 1 || flow.part !== undefined)
+  return [
+    ...(model.kind === 'mlp' ? [] : [refused(`model.kind ${model.kind}`, 'it is for tables; take mlp.')]),
+    ...(name === 'reflow' ? [refused('flow.recipe: reflow', 'its paths begin at samples; take local or plain.')] : []),
+    ...(flow.outputScale ? [refused('flow.outputScale', 'logits have no spread that is known.')] : []),
+    ...(later && flow.push === 'learned'
+      ? [
+          refused(
+            'flow.push: learned',
+            'rows that were pushed hold no levels any more; take simulated, or flow.plain: true.',
+          ),
+        ]
+      : []),
+    ...(name === 'local' && flow.coupling !== 'dependent'
+      ? [
+          refused(
+            `flow.coupling: ${flow.coupling}`,
+            'the right end would be of another row than the left; take dependent.',
+          ),
+        ]
+      : []),
+  ]
 }
 
 /** Lists of steps, and evaluations that do not suffice. */

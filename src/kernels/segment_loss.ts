@@ -4,7 +4,9 @@
  * p = target/scale + centre; both are −log of a likelihood but for a constant. row_loss[b] = (1/S) Σ_s w_s·loss_s [B], and
  * delta = ∂(mean of row_loss)/∂x: w (x − target)/(B·S) of a number, w (Σp·softmax(x) − p)/(B·S) of a category [B, D].
  *
- * `gates` u32 [S] says by which column's p segment s is weighed, D meaning w = 1: a number is learnt where its state is a value, and
+ * `rates` [B, D] are targets of numbers in place of their ends: the velocities of the paths, where a network predicts those.
+ *
+ * `gates` [S], whole numbers as floats, say by which column's p segment s is weighed, D meaning w = 1: a number is learnt where its state is a value, and
  * not where it is missing.
  */
 
@@ -17,14 +19,16 @@ export const segmentLoss: Kernel = {
   operands: {
     x: { access: 'read' }, // [B, D]
     target: { access: 'read' }, // [B, D]
+    rates: { access: 'read', optional: true }, // [B, D]
     ...segmentOperands,
-    gates: { access: 'read', dtype: 'u32' }, // [S]
+    gates: { access: 'read' }, // [S]
     delta: { access: 'write' }, // [B, D]
     row_loss: { access: 'write' }, // [B]
   },
   check(shapes) {
     const [B, D] = extents('segment_loss', 'x', shapes.x, 2)
     expectShape('segment_loss', 'target', shapes.target, [B, D])
+    if (shapes.rates) expectShape('segment_loss', 'rates', shapes.rates, [B, D])
     const S = expectSegments('segment_loss', shapes, D)
     expectShape('segment_loss', 'gates', shapes.gates, [S])
     expectShape('segment_loss', 'delta', shapes.delta, [B, D])
@@ -42,7 +46,7 @@ export const segmentLoss: Kernel = {
       segments.forEach(({ first, end }, s) => {
         const weight = o.gates.data[s] < D ? probability(b, o.gates.data[s]) : 1
         if (end - first === 1) {
-          const residual = o.x.data[b * D + first] - o.target.data[b * D + first]
+          const residual = o.x.data[b * D + first] - (o.rates ?? o.target).data[b * D + first]
           sum += (weight * residual * residual) / 2
           o.delta.data[b * D + first] = (weight * residual) / (B * S)
           return

@@ -5,14 +5,26 @@
  * numbers of a row for the probabilities number/scale + centre.
  *
  * Operands of every kernel on them: `encoding` [2, D], scale and centre of each column (those of numbers are not read), and
- * `starts` u32 [S + 1], the first column of each segment and D.
+ * `starts` [S + 1], the first column of each segment and D: whole numbers, as floats, so that programs hold them as constants.
  */
 
 import { expectShape, extents, type ReferenceTensor, type Shapes } from './contract.js'
 
+/** How D columns lie together, as plain data. */
+export interface SegmentTables {
+  /** [S + 1], the first column of each segment and D */
+  readonly starts: readonly number[]
+  /** [D] */
+  readonly scale: readonly number[]
+  /** [D] */
+  readonly centre: readonly number[]
+  /** [S], the column by whose probability each segment is weighed in a loss (segment_loss.ts); D: none */
+  readonly gates: readonly number[]
+}
+
 export const segmentOperands = {
   encoding: { access: 'read' }, // [2, D]
-  starts: { access: 'read', dtype: 'u32' }, // [S + 1]
+  starts: { access: 'read' }, // [S + 1]
 } as const
 
 /** Asserts the shapes of `encoding` and `starts` for D columns; returns S. */
@@ -26,10 +38,8 @@ export function expectSegments(kernel: string, shapes: Shapes, D: number): numbe
 
 /** First column and end of each segment; nothing beyond D, whatever `starts` holds. */
 export function segmentsOf({ data }: ReferenceTensor, D: number): { first: number; end: number }[] {
-  return Array.from({ length: data.length - 1 }, (_, s) => ({
-    first: Math.min(D, data[s]),
-    end: Math.min(D, data[s + 1]),
-  }))
+  const column = (number: number): number => (number > 0 ? Math.min(D, Math.floor(number)) : 0)
+  return Array.from({ length: data.length - 1 }, (_, s) => ({ first: column(data[s]), end: column(data[s + 1]) }))
 }
 
 /** log Σ exp of some numbers of a row. */

@@ -374,6 +374,7 @@ export function trainingProgram(
     state,
     inputs: mixed && network.takesHalfInput ? 'f16' : 'f32',
     differentiate: (operands) => network.addDerivative(builder, { parameters, ...operands }, scale),
+    evaluate: (operands) => network.addVelocity(builder, { parameters, ...operands }, scale),
     regress({ rowLoss, ...batchOperands }) {
       reported = rowLoss ?? squared
       const operands = {

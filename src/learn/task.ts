@@ -3,7 +3,7 @@
  * precision, optimizer, checkpoints) is the business of the fit (fit.ts), which knows nothing of flows.
  */
 
-import type { DerivativeOperands, Network } from '../networks/network.js'
+import type { DerivativeOperands, FieldOperands, Network } from '../networks/network.js'
 import type { ProgramBuilder, ProgramTensor } from '../program/program.js'
 import type { PoolBuffers } from './pool.js'
 
@@ -24,6 +24,8 @@ export interface StepContext {
   readonly inputs: 'f32' | 'f16'
   /** adds out [B, D] = scale·network(x, t, condition) as it is before the step, and its derivative in a direction; any number of times */
   differentiate(operands: Omit<DerivativeOperands, 'parameters'>): void
+  /** adds out [B, D] = scale·network(x, t, condition) as it is before the step; any number of times */
+  evaluate(operands: Omit<FieldOperands, 'parameters'> & { readonly out: ProgramTensor }): void
   /** adds the gradient of the mean squared error of scale·network(x, t, condition) against the target; once a step */
   regress(operands: RegressOperands): void
 }

@@ -111,6 +111,8 @@ export function validationProgram(
     inputs: 'f32',
     differentiate: (operands) =>
       network.addDerivative(builder, { parameters: builder.tensor(on.parameters), ...operands }, outputScale),
+    evaluate: (operands) =>
+      network.addVelocity(builder, { parameters: builder.tensor(on.parameters), ...operands }, outputScale),
     regress({ target, rowLoss: reported, ...inputs }) {
       const [v, delta] = [builder.temporary([batch, D]), builder.temporary([batch, D])]
       network.addVelocity(builder, { parameters: builder.tensor(on.parameters), ...inputs, out: v }, outputScale)

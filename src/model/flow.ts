@@ -10,10 +10,12 @@ import { applyScaler, logDeterminant, type Scaler, undoScaler } from '../data/sc
 import type { RowValues, Tensor } from '../data/tensor.js'
 import type { Device, DeviceInfo } from '../device/device.js'
 import { InvalidArgumentError, invalid } from '../errors.js'
+import type { SegmentTables } from '../kernels/segments.js'
 import { guidedNetwork } from '../networks/guided/guided.js'
 import type { Network } from '../networks/network.js'
 import type { AngleRange } from '../ode/clock.js'
 import { checkSolver, type Evaluations, overridden, type SolverOverrides, type SolverSettings } from '../ode/solver.js'
+import { velocityOfChoices } from './choices.js'
 import {
   type Condition,
   type ConditionOptions,
@@ -135,6 +137,8 @@ export interface FlowModel {
   readonly jumps?: number
   /** what it was told of its rows; null or left out: nothing */
   readonly condition?: Condition | null
+  /** how the columns of a row lie together, where its networks give logits of choices; null or left out: they give velocities */
+  readonly segments?: SegmentTables | null
 }
 
 /** Elements of the parameters of all stages that are kept in one buffer: 64 MiB, which every adapter has. */
@@ -201,6 +205,7 @@ export class Flow {
   /** what the model was told of its training rows, and a call tells it of its own; null: nothing */
   readonly condition: Condition | null
   private readonly jumps: number
+  private readonly segments: SegmentTables | null
   /** whether the device is disposed of with the model */
   protected ownsDevice = false
   private linksOnDevice: Promise<Link[]> | null = null
@@ -210,7 +215,7 @@ export class Flow {
    * @param open opens one when it is first needed and none was given; it is the model's own then
    */
   constructor(
-    { network, stages, rowShape, scaler, settings, jumps = 1, condition = null }: FlowModel,
+    { network, stages, rowShape, scaler, settings, jumps = 1, condition = null, segments = null }: FlowModel,
     private device: Device | null,
     private readonly open: () => Promise<Device>,
   ) {
@@ -228,11 +233,20 @@ export class Flow {
     this.scaler = scaler
     this.settings = settings
     this.jumps = jumps
+    this.segments = segments
+    if (segments && stages.some(({ angle, outputScale }) => !angle || outputScale !== 1)) {
+      throw new InvalidArgumentError('Logits of choices need stages of known paths, without output scaling.')
+    }
   }
 
   /** Whether it can be followed from data to noise too, and has a likelihood: students that are maps cannot, and have none. */
   get isFlow(): boolean {
     return this.stages.every(({ jump }) => !jump)
+  }
+
+  /** Whether it can be followed from data to noise, which a model of choices cannot: at the data its velocity has no bound. */
+  get isInvertible(): boolean {
+    return this.isFlow && !this.segments
   }
 
   /** n samples: noise back through the sub-flows N … 1. */
@@ -435,7 +449,13 @@ export class Flow {
 
   /** Throws InvalidArgumentError where a stage is no flow. */
   private expectFlow(what: string): void {
-    if (this.isFlow) return
+    if (this.isInvertible) return
+    if (this.segments) {
+      throw new InvalidArgumentError(
+        `${what} needs a velocity that has bounds at the data, but this model predicts the levels of categories ` +
+          '(train.objective: variational), from which a path to noise cannot begin; take a model of train.objective: flow-matching.',
+      )
+    }
     throw new InvalidArgumentError(
       `${what} needs a flow, but this model's stages are maps from noise to data, which have no inverse and no divergence; ` +
         'take the teacher, or distil by the kind reflow, whose students stay flows (of mean-flow: train.objective flow-matching).',
@@ -478,7 +498,7 @@ export class Flow {
       this.ownsDevice = true
     }
     const device = this.device
-    const { field, stages } = this
+    const { field, stages, segments } = this
     const P = field.parameterLength
     const chain = stages.map(({ angle }) => angle)
     // stages that share a buffer are carried through as one
@@ -487,7 +507,9 @@ export class Flow {
       const buffer = shared ?? device.createBuffer(P)
       const offset = shared ? number * P : 0
       buffer.write(parameters, offset)
-      return { field, parameters: buffer, offset, outputScale, place: { number, chain }, jump }
+      const { angle } = stages[number]
+      const moves = segments && angle ? velocityOfChoices(field, segments, angle) : field
+      return { field: moves, parameters: buffer, offset, outputScale, place: { number, chain }, jump }
     })
   }
 

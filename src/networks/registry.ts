@@ -5,6 +5,7 @@
 
 import * as z from 'zod'
 import { ConfigError } from '../errors.js'
+import { choicesNetwork, isChoices } from './choices/choices.js'
 import { guidedNetwork, isGuided } from './guided/guided.js'
 import { mlpNetwork, padded } from './mlp/mlp.js'
 import { type MlpModel, mlpSchema, resolveMlp } from './mlp/schema.js'
@@ -194,7 +195,11 @@ const bySpec = new WeakMap<NetworkSpec, Network>()
 /** The network that a composite's attribute describes. */
 export function networkOf(spec: NetworkSpec): Network {
   const made = (): Network =>
-    isGuided(spec) ? guidedNetwork(networkOf(spec.net), spec.weight) : kindOf(spec.kind).ofSpec(spec)
+    isGuided(spec)
+      ? guidedNetwork(networkOf(spec.net), spec.weight)
+      : isChoices(spec)
+        ? choicesNetwork(networkOf(spec.net), spec)
+        : kindOf(spec.kind).ofSpec(spec)
   const known = bySpec.get(spec) ?? made()
   bySpec.set(spec, known)
   return known

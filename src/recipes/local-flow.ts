@@ -34,21 +34,26 @@ export function subFlowFit(
   { number = index + 1, name, kind: { gamma, path, coupling }, left }: PlannedSubFlow,
 ): PlannedFit {
   const { timesPerPair, sampling, steps, fit, conditionDropout: drop } = settings
-  const { task, averages } = objectives[settings.objective]
+  const { task, averages, choices: learnsLevels } = objectives[settings.objective]
   const common = { path, left, timesPerPair, quantiles: settings.quantiles[index], sampling, drop }
   const described = {
     settings: { ...fit, name, number, steps: steps[index] } satisfies FitSettings,
     note: noteOf(gamma),
   }
   if (coupling === 'optimal' && gamma === null) {
-    return { ...described, task: task({ ...common, right: 'stored' }), kind: null, pairs: settings.assignment }
+    return {
+      ...described,
+      task: task({ ...common, right: 'stored' }, settings.segments ?? null),
+      kind: null,
+      pairs: settings.assignment,
+    }
   }
   const kind = { gamma, path, coupling: coupling === 'optimal' ? 'dependent' : coupling } as const
   // closed forms are those of velocities
   return {
     ...described,
-    task: task({ ...common, right: { gamma, coupling: kind.coupling } }),
-    kind: averages ? null : kind,
+    task: task({ ...common, right: { gamma, coupling: kind.coupling } }, settings.segments ?? null),
+    kind: averages || learnsLevels ? null : kind,
   }
 }
 

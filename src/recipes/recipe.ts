@@ -6,6 +6,7 @@
 import type { z } from 'zod'
 import type { Device } from '../device/device.js'
 import type { Sampling } from '../kernels/draw_batch.js'
+import type { SegmentTables } from '../kernels/segments.js'
 import type { SubFlowKind } from '../learn/closed-forms.js'
 import type { Coupling } from '../learn/couplings.js'
 import type { FitSettings, TrainingState } from '../learn/fit.js'
@@ -48,6 +49,8 @@ export interface RecipeSettings<Own = unknown> {
   readonly steps: readonly number[]
   /** what is learnt from data */
   readonly objective: Objective
+  /** how the columns of a row lie together, for objectives that learn choices; null or left out: not at all, or it is not known yet */
+  readonly segments?: SegmentTables | null
   /** of every fit */
   readonly fit: Omit<FitSettings, 'name' | 'number' | 'steps'>
   /** start the parameters of a fit from those of the one before */

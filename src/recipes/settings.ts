@@ -1,6 +1,7 @@
 /** Everything that recipes know of a config, from the resolved options. */
 
 import type { Sampling } from '../kernels/draw_batch.js'
+import type { SegmentTables } from '../kernels/segments.js'
 import type { Coupling } from '../learn/couplings.js'
 import type { FitSettings } from '../learn/fit.js'
 import { type Objective, objectives } from '../learn/objectives.js'
@@ -85,8 +86,19 @@ export function stagesOf(
 export const ownSection = (flow: OwnSections & { readonly recipe: RecipeName }): unknown =>
   (flow as Partial<Record<RecipeName, unknown>>)[flow.recipe]
 
-/** @param mirror width of pictures that are mirrored at random while the pool is the data; 0: none */
-export function recipeSettings(options: RecipeOptions, mirror = 0): RecipeSettings {
+/** Whether the model's networks give logits of choices. */
+export const learnsChoices = ({ distill, train }: Pick<RecipeOptions, 'distill' | 'train'>): boolean =>
+  !distill && objectives[train.objective].choices
+
+/**
+ * @param mirror width of pictures that are mirrored at random while the pool is the data; 0: none
+ * @param segments how the columns of a row lie together, where that is known
+ */
+export function recipeSettings(
+  options: RecipeOptions,
+  mirror = 0,
+  segments: SegmentTables | null = null,
+): RecipeSettings {
   const { flow, train, ode, seed } = options
   const { optimizer, lr, betas, eps, weightDecay, ema, clip, schedule, warmup } = train
   const { batch, precision, recompute, microBatches } = train
@@ -100,6 +112,7 @@ export function recipeSettings(options: RecipeOptions, mirror = 0): RecipeSettin
     sampling: train.sampling,
     steps: train.steps,
     objective: train.objective,
+    segments,
     fit: {
       batch,
       optimizer: { optimizer, lr, betas, eps, weightDecay, ema, clip, schedule, warmup },

@@ -6,6 +6,7 @@ import { objectives } from '../learn/objectives.js'
 import { traitsOf } from '../networks/registry.js'
 import type { FixedStepSolver } from '../ode/methods.js'
 import { type DistillKind, distillKindNames, distillKinds, studentsOf } from '../recipes/pieces.js'
+import { learnsChoices } from '../recipes/settings.js'
 
 /** What is asked of a distillation; what is left out is the teacher's, but for the defaults said here. */
 export interface DistillRequest {
@@ -57,6 +58,12 @@ export function studentOptions(
     )
   }
   const { raw, options } = teacher
+  if (learnsChoices(options)) {
+    throw new InvalidArgumentError(
+      'This model predicts the levels of categories (train.objective: variational), which students do not yet: sample it by few ' +
+        'evaluations, or distil one of train.objective: flow-matching.',
+    )
+  }
   const learnt = objectives[options.train.objective]
   const { ode: _, train, flow, ...kept } = raw as { ode?: object; train?: object; flow?: Record<string, unknown> }
   const { objective: _objective, ...training } = (train ?? {}) as { objective?: unknown }

@@ -3,12 +3,14 @@
 import type { ResolvedOptions } from '../config/index.js'
 import type { RowKind } from '../data/kinds.js'
 import type { Scaler } from '../data/scaler.js'
-import type { Encoding } from '../data/tables/encoding.js'
+import { type Encoding, openEncoding } from '../data/tables/encoding.js'
+import { type ChoiceTables, choiceTables } from '../data/tables/segments.js'
+import { ConfigError } from '../errors.js'
 import type { ModelFacts } from '../export/exporter.js'
 import type { Condition } from '../model/condition.js'
 import type { FlowModel } from '../model/flow.js'
 import type { TrainedNetwork } from '../recipes/recipe.js'
-import { modelNetwork, stagesOf, usualJumps } from '../recipes/settings.js'
+import { learnsChoices, modelNetwork, stagesOf, usualJumps } from '../recipes/settings.js'
 
 export interface FlowContents {
   readonly options: ResolvedOptions
@@ -29,11 +31,31 @@ export interface FlowContents {
   readonly facts?: ModelFacts
 }
 
+/**
+ * How the columns of an encoded row lie together.
+ * @throws ConfigError without an encoding: choices are learnt of tables of mixed columns
+ */
+export function segmentsOf(encoding: Encoding | null | undefined): ChoiceTables {
+  if (encoding) return choiceTables(openEncoding(encoding))
+  throw new ConfigError(
+    'train.objective: variational learns the categories of tables of mixed columns (data.kind: table), and these rows are of ' +
+      'numbers alone; take flow-matching.',
+  )
+}
+
 /** The model that these make. */
-export function flowModel({ options, rowShape, scaler, subFlows, condition = null }: FlowContents): FlowModel {
+export function flowModel({
+  options,
+  rowShape,
+  scaler,
+  subFlows,
+  encoding,
+  condition = null,
+}: FlowContents): FlowModel {
   const { ode, seed } = options
   const stages = stagesOf(options).map((stage, i) => ({ ...subFlows[i], ...stage }))
   const settings = { sample: ode.sample, evaluate: ode.evaluate, seed }
   const network = modelNetwork(options, rowShape, condition)
-  return { network, stages, rowShape, scaler, settings, jumps: usualJumps(options), condition }
+  const segments = learnsChoices(options) ? segmentsOf(encoding) : null
+  return { network, stages, rowShape, scaler, settings, jumps: usualJumps(options), condition, segments }
 }

@@ -264,7 +264,7 @@ async function drawPoints(
 
   const start = takeRows(all, D, CHAIN_ROWS)
   const startRows = start.length / D
-  const part = rowsTogether(PICTURE_SAMPLES + CHAIN_ROWS + (flow.isFlow ? startRows + CHAIN_ROWS : 0), onProgress)
+  const part = rowsTogether(PICTURE_SAMPLES + CHAIN_ROWS + (flow.isInvertible ? startRows + CHAIN_ROWS : 0), onProgress)
   const samples = await flow.sample(PICTURE_SAMPLES, {
     ...told(PICTURE_SAMPLES),
     signal,
@@ -291,7 +291,7 @@ async function drawPoints(
 
   let latent = noise(CHAIN_ROWS, flow.rowShape, flow.settings.seed)
   // maps lead from noise to data alone
-  if (flow.isFlow) {
+  if (flow.isInvertible) {
     const forward = await flow.trajectory(
       { values: start, shape: [startRows, ...flow.rowShape] },
       { ...told(startRows), direction: 'encode', signal, onProgress: part(startRows) },

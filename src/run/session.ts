@@ -164,7 +164,10 @@ export class Session {
     }
     const { parts, trained } = this.teacher
       ? await distillFlow(device, this.teacher.contents, options, raw, training)
-      : await trainFlow(device, data.train, data.scaler, options, raw, training)
+      : await trainFlow(device, data.train, data.scaler, options, raw, {
+          ...training,
+          encoding: this.identity.encoding,
+        })
     hooks.onTrained?.()
     const description = `${data.description}, ${data.train.shape[0]} rows`
     const { encoding } = this.identity

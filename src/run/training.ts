@@ -3,6 +3,7 @@
 import type { ResolvedOptions } from '../config/index.js'
 import { kindOfShape, type RowKind } from '../data/kinds.js'
 import { applyScaler, type Scaler } from '../data/scaler.js'
+import type { Encoding } from '../data/tables/encoding.js'
 import { holdsPixels, type Tensor } from '../data/tensor.js'
 import type { Device } from '../device/device.js'
 import { ConfigError, InvalidArgumentError, invalid } from '../errors.js'
@@ -15,10 +16,10 @@ import type { Network } from '../networks/network.js'
 import { checkTraining } from '../networks/registry.js'
 import type { RecipeContext, RecipeState } from '../recipes/recipe.js'
 import { type RecipeHooks, type RecipeSpent, runRecipe, type TrainedRecipe } from '../recipes/run-recipe.js'
-import { modelNetwork, recipeOf, recipeSettings } from '../recipes/settings.js'
+import { learnsChoices, modelNetwork, recipeOf, recipeSettings } from '../recipes/settings.js'
 import type { Conditioned } from './conditioning.js'
 import { refuseDistillation } from './distilling.js'
-import { type FlowContents, flowModel } from './flow-contents.js'
+import { type FlowContents, flowModel, segmentsOf } from './flow-contents.js'
 import { machineBytes } from './machine.js'
 
 /** Throws InvalidArgumentError where a batch needs more rows than the n there are. */
@@ -62,6 +63,8 @@ export interface TrainFlowHooks extends RecipeHooks {
   readonly start?: RecipeState | null
   /** what a row is; default: by its shape */
   readonly rowKind?: RowKind
+  /** of a table of mixed columns, how its rows are numbers; null or left out: rows are what they are */
+  readonly encoding?: Encoding | null
   /** mirror pictures at random while the pool is the data */
   readonly flips?: boolean
   /** rows that are not learnt from, in the units of the data; null or left out: none */
@@ -114,7 +117,15 @@ export async function trainFlow(
   return fitModel(
     device,
     { data, rows, mirror, validation: hooks.validation && poolRows(hooks.validation, scaler), conditions },
-    { options, raw, rowShape, rowKind: hooks.rowKind ?? kindOfShape(rowShape), scaler, condition },
+    {
+      options,
+      raw,
+      rowShape,
+      rowKind: hooks.rowKind ?? kindOfShape(rowShape),
+      scaler,
+      encoding: hooks.encoding,
+      condition,
+    },
     hooks,
   )
 }
@@ -157,7 +168,8 @@ async function fitModel(
   about: Omit<FlowContents, 'subFlows'>,
   hooks: TrainFlowHooks,
 ): Promise<{ parts: FlowContents; trained: TrainedRecipe }> {
-  const { options, rowShape, condition } = about
+  const { options, rowShape, encoding, condition } = about
+  const segments = learnsChoices(options) ? segmentsOf(encoding) : null
   const network = modelNetwork(options, rowShape, condition)
   if (options.train.precision === 'mixed') expectMixed(device, network)
   const unseen = validation ? validation.length / network.dimension : 0
@@ -165,7 +177,7 @@ async function fitModel(
   checkMemory(estimate, options, device.info, machineBytes())
   hooks.onEstimate?.(estimate)
   const recipe = recipeOf(options)
-  const settings = recipeSettings(options, mirror)
+  const settings = recipeSettings(options, mirror, segments)
   const context = { device, network, data, validation, conditions, teacher, settings, signal: hooks.signal }
   const run = runRecipe(recipe, context, hooks, hooks.start ?? null)
   let step = await run.next()

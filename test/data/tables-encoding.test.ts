@@ -9,6 +9,7 @@ import {
   fitEncoding,
   openEncoding,
 } from '../../src/data/tables/encoding.js'
+import { choiceTables } from '../../src/data/tables/segments.js'
 import { isCategory, type Table, type TableColumn } from '../../src/data/tables/table.js'
 import { normalShare } from '../../src/random/normal.js'
 import { RandomStream } from '../../src/random/stream.js'
@@ -195,12 +196,18 @@ describe('a table', () => {
     ])
     const { names, width, segments, encode } = openEncoding(encoding)
     expect(names.slice(0, 6)).toEqual(['age: value', 'age: missing', 'age', 'paid: value', 'paid: 0', 'paid'])
-    expect(segments.slice(0, 4)).toEqual([
+    expect(segments.slice(0, 4)).toMatchObject([
       { at: 0, width: 2, are: 'levels' },
-      { at: 2, width: 1, are: 'number' },
+      { at: 2, width: 1, are: 'number', state: 0 },
       { at: 3, width: 2, are: 'levels' },
-      { at: 5, width: 1, are: 'number' },
+      { at: 5, width: 1, are: 'number', state: 3 },
     ])
+    const { starts, gates, scale, centre } = choiceTables({ segments, width })
+    expect(starts.slice(0, 5)).toEqual([0, 2, 3, 5, 6])
+    expect(starts.at(-1)).toBe(width)
+    // numbers beside a state are learnt where that is a value
+    expect(gates.slice(0, 4)).toEqual([width, 0, width, 3])
+    expect([scale.length, centre.length, scale[2], centre[2]]).toEqual([width, width, 1, 0])
     const rows = encode(table, 1)
     const column = (j: number): Float32Array => rows.filter((_, i) => i % width === j)
     const paid = table.columns[1]

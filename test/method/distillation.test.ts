@@ -298,6 +298,7 @@ await describeOn(['webgpu', 'native', 'reference'], 'an average velocity', (devi
       state: builder.tensor(state),
       inputs: 'f32',
       differentiate() {},
+      evaluate() {},
       regress(operands) {
         for (const name of ['x', 't', 'condition', 'target'] as const) {
           const tensor = operands[name]!

@@ -33,6 +33,7 @@ function drawn(task: Task, pool: Float64Array): { x: Float64Array; target: Float
     state: builder.tensor({ dtype: 'u32', length: 8 }),
     inputs: 'f32',
     differentiate: () => {},
+    evaluate: () => {},
     regress: () => {},
   })
   const tensor = (data: Float64Array | Float32Array | Uint32Array, shape = [n, 1]) => ({ data, shape })
@@ -165,6 +166,7 @@ test('a coupling pairs as its name says, and a free sub-flow with noise alone', 
       state: builder.tensor({ dtype: 'u32', length: 8 }),
       inputs: 'f32',
       differentiate: () => {},
+      evaluate: () => {},
       regress: () => {},
     })
     return builder.operations[0].attributes.pairing

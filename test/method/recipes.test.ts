@@ -168,6 +168,7 @@ async function drawn(device: Device, task: Task, data: Float32Array, D: number, 
     state: builder.tensor(state),
     inputs: 'f32',
     differentiate() {},
+    evaluate() {},
     regress(operands) {
       for (const name of ['x', 't', 'target'] as const) {
         const { shape } = operands[name]

@@ -15,7 +15,7 @@ const tensor = (shape: readonly number[], values: readonly number[]): ReferenceT
   shape,
   data: Float64Array.from(values),
 })
-const counts = (...values: number[]): ReferenceTensor => ({ shape: [values.length], data: Uint32Array.from(values) })
+const counts = (...values: number[]): ReferenceTensor => tensor([values.length], values)
 
 describe('the loss', () => {
   const smallCases = segmentCases.filter(
@@ -92,24 +92,26 @@ describe('the end point', () => {
     return [means.reduce((sum, mean, k) => sum + (mean * weights[k]) / whole, 0), ...logits]
   }
 
-  /** y of the kernel for one row. */
-  function combined(output: number[], state: number[], alpha: number, beta: number): number[] {
+  /** The end point that an output says; with a state at a time of the straight path its velocity there. */
+  function said(output: number[], at?: { state: number[]; t: number }): number[] {
     const y = tensor([1, 4], [0, 0, 0, 0])
-    const coefficients = tensor([1, 2], [alpha, beta])
-    softmaxSegments.reference(
-      { x: tensor([1, 4], output), encoding, starts, state: tensor([1, 4], state), coefficients, y },
-      {},
-    )
+    const x = tensor([1, 4], output)
+    const operands: Record<string, ReferenceTensor> = at
+      ? {
+          state: tensor([1, 4], at.state),
+          t: tensor([1], [at.t]),
+          path_table: tensor([2, 4], [1, 0, -1, 1, 0, 1, -1, 1]),
+        }
+      : {}
+    softmaxSegments.reference({ x, encoding, starts, ...operands, y }, { factor: 1 })
     return [...y.data]
   }
 
   test('is the expectation of the encoded level', () => {
-    const y = tensor([1, 4], [0, 0, 0, 0])
-    softmaxSegments.reference({ x: tensor([1, 4], [7, 0, Math.log(2), 0]), encoding, starts, y }, {})
-    expect([...y.data]).toEqual([7, scale * (0.25 - 0.5), scale * (0.5 - 0.3), scale * (0.25 - 0.2)])
+    expect(said([7, 0, Math.log(2), 0])).toEqual([7, scale * (0.25 - 0.5), scale * (0.5 - 0.3), scale * (0.25 - 0.2)])
   })
 
-  test('steps that keep it arrive at rows of the data, and on a straight path are the steps of Euler with its velocity', () => {
+  test('leads by its velocity to rows of the data; the last step arrives at the expectation itself', () => {
     // the straight path: A = 1 − t, B = t, from t = 1 to t = 0
     const [steps, rows] = [40, 800]
     let [worst, unsure] = [0, 0]
@@ -120,18 +122,20 @@ describe('the end point', () => {
       let x = Array.from({ length: 4 }, () => random.normal())
       for (let step = 0; step < steps; step++) {
         const [t, s] = [1 - step / steps, 1 - (step + 1) / steps]
-        const output = best(x, 1 - t, t)
-        const velocity = combined(output, x, 1 / t, -1 - (1 - t) / t)
-        const next = combined(output, x, s / t, 1 - s - ((1 - t) * s) / t)
-        // on a straight path both are Euler's step
-        next.forEach((value, k) => {
-          const euler = x[k] + (s - t) * velocity[k]
-          worst = Math.max(worst, Math.abs(value - euler) / (1 + Math.abs(velocity[k])))
-        })
-        x = next
+        const [mean, ...logits] = best(x, 1 - t, t)
+        // of the number the network says how fast it goes
+        const output = [(x[0] - mean) / t, ...logits]
+        const velocity = said(output, { state: x, t })
+        if (s === 0) {
+          const end = [mean, ...said(output).slice(1)]
+          end.forEach((value, k) => {
+            worst = Math.max(worst, Math.abs(value - (x[k] - t * velocity[k])))
+          })
+        }
+        x = x.map((value, k) => value + (s - t) * velocity[k])
       }
       const level = [0, 1, 2].reduce((most, k) => (x[k + 1] > x[most + 1] ? k : most), 0)
-      // the last step arrives at probabilities, which are sure by then
+      // probabilities are sure by then
       if (Math.abs(x[level + 1] - oneHot(level)[level]) > 0.05) unsure++
       found[level].count++
       found[level].sum += x[0]

@@ -124,6 +124,7 @@ describe('a map that is learnt from the velocity alone', () => {
         stream: 1,
         state: builder.tensor(device.createBuffer(8, 'u32')),
         inputs: 'f32',
+        evaluate() {},
         differentiate(on) {
           network.addDerivative(builder, { parameters, ...on }, 1)
           keep(on.out as never, u)

@@ -296,6 +296,9 @@ export interface Segment {
   readonly at: number
   readonly width: number
   readonly are: OpenEncoder['are']
+  readonly levels?: OpenEncoder['levels']
+  /** the first column of the levels that say whether there is such a number, of which the first is that there is */
+  readonly state?: number
 }
 
 /** An encoding that is ready to be used. */
@@ -333,9 +336,9 @@ interface OpenColumn {
 
 const segmentsOf = (parts: readonly OpenEncoder[]): Segment[] => {
   let at = 0
-  return parts.flatMap(({ names: { length: width }, are }) => {
+  return parts.flatMap(({ names: { length: width }, are, levels }, i) => {
     at += width
-    return width === 0 ? [] : [{ at: at - width, width, are }]
+    return width === 0 ? [] : [{ at: at - width, width, are, levels, ...(i > 0 && { state: 0 }) }]
   })
 }
 
@@ -416,7 +419,9 @@ export function openEncoding({ columns }: Encoding): OpenEncoding {
     width,
     names: parts.flatMap(({ names }) => names),
     segments: parts.flatMap(({ segments }, j) =>
-      segments.map((segment) => ({ ...segment, at: starts[j] + segment.at })),
+      segments.map(({ at, state, ...segment }) => {
+        return { ...segment, at: starts[j] + at, ...(state !== undefined && { state: starts[j] + state }) }
+      }),
     ),
     conform: (table, name) => conform(columns, table, name),
     encode(table, seed) {

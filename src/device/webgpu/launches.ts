@@ -7,6 +7,7 @@ import { DeviceError } from '../../errors.js'
 import { size } from '../../kernels/contract.js'
 import { type DrawBatchAttributes, hasLeftNoise, type Pairing } from '../../kernels/draw_batch.js'
 import { MOST_POOL_PIECES } from '../../kernels/pool.js'
+import { LEAST_NOISE } from '../../kernels/softmax_segments.js'
 import type { LoweredOperation } from '../../program/lower.js'
 import { convolutionPlanners } from './convolutions.js'
 import { halfPlanners, isHalf } from './half-launches.js'
@@ -258,23 +259,31 @@ const planners: Readonly<Record<string, Planner>> = {
   adam_mixed: optimizer,
 
   softmax_segments: (operation) => {
-    const { x, starts, coefficients } = shapesOf(operation)
+    const { x, starts, t, path_table: table } = shapesOf(operation)
     const [rows, columns] = x
     const segments = starts[0] - 1
     return simple(
       operation,
       rows * segments,
-      { COMBINED: flag(coefficients) },
-      { rows, columns, segments, coefficient_rows: coefficients ? coefficients[0] : 0 },
+      { VELOCITY: flag(t), LEAST_NOISE },
+      {
+        rows,
+        columns,
+        segments,
+        times: t?.[0] ?? 1,
+        knots: table?.[0] ?? 2,
+        factor: operation.attributes.factor as number,
+      },
     )
   },
 
   segment_loss: (operation) => {
-    const { x, gates } = shapesOf(operation)
+    const { x, gates, rates } = shapesOf(operation)
     const [rows, columns] = x
     const [segments] = gates
     const uniforms = { rows, columns, segments, factor: 1 / (rows * segments) }
-    return { launches: [{ shader: 'segment_loss', constants: {}, uniforms, groups: groupsFor(rows, 1) }] }
+    const constants = { RATES: flag(rates) }
+    return { launches: [{ shader: 'segment_loss', constants, uniforms, groups: groupsFor(rows, 1) }] }
   },
 
   stage_combine: (operation) => {

@@ -319,7 +319,7 @@ class RowSession {
     }
     const { parts } = teacher
       ? await distillFlow(device, teacher.contents, config, raw, hooks)
-      : await trainFlow(device, data.train, data.scaler, config, raw, hooks)
+      : await trainFlow(device, data.train, data.scaler, config, raw, { ...hooks, encoding: data.table?.encoding })
     return new LocalFlow(parts, device)
   }
 

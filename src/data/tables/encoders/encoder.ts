@@ -26,6 +26,8 @@ export interface OpenEncoder {
   readonly names: readonly string[]
   /** what its numbers are together: a number is normal where there is one column, levels are of one choice or a code */
   readonly are: 'number' | 'levels' | 'code'
+  /** of levels: level k is the number scale·([it is k] − shares_k) */
+  readonly levels?: { readonly scale: number; readonly shares: readonly number[] }
   /** writes `names.length` numbers of a value to `out` from `at` on */
   encode(value: number, draws: Draws, out: Float32Array, at: number): void
   /** the value of the numbers at `at` */

@@ -31,6 +31,7 @@ export const oneHot: Encoder<z.output<typeof oneHotSchema>> = {
     return {
       names: shares.map((_, k) => String(k)),
       are: 'levels',
+      levels: { scale, shares },
       encode(value, _, out, at) {
         for (let k = 0; k < K; k++) out[at + k] = scale * ((k === value ? 1 : 0) - shares[k])
       },
