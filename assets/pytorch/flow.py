@@ -27,14 +27,69 @@ class LocalFlow(nn.Module):
             network.load_state_dict(read_safetensors(folder / entry["file"]))
             self.sub_flows.append(network.eval())
 
+    def told(self, n, cond=None, labels=None):
+        """
+        The numbers [n, C] that the networks take of a condition: cond [n, C] or one row for all, in the units of the data, or
+        labels, one for all rows or one for each. None where there is none.
+        """
+        condition = self.config["condition"]
+        given = {"columns": cond, "classes": labels}
+        own = given.pop(condition["kind"]) if condition else None
+        if any(value is not None for value in given.values()):
+            raise ValueError("This model is told nothing of that kind.")
+        if own is None:
+            return None
+        like = next(self.parameters())
+        own = torch.as_tensor(own, device=like.device)
+        if condition["kind"] == "classes":
+            classes = torch.tensor(condition["classes"], device=like.device)
+            rows = (own.reshape(-1, 1) == classes).to(like) * math.sqrt(len(classes))
+            if not rows.any(1).all():
+                raise ValueError(f"The classes are {condition['classes']}.")
+        else:
+            scaler = condition["scaler"]
+            mean, std = (torch.tensor(scaler[key], dtype=torch.float64) for key in ("mean", "std"))
+            rows = ((own.to(torch.float64).reshape(-1, len(mean)) - mean.to(own.device)) / std.to(own.device)).to(like)
+            if condition["dropout"] > 0:
+                rows = F.pad(rows, (0, 1), value=1.0)
+        return rows.expand(n, -1)
+
+    def velocity(self, stage, time, x, second_time=None, told=None, weight=1.0):
+        """Of one sub-flow, with guidance: without a condition + weight (with it - without)."""
+        first = [] if second_time is None else [x.new_full((len(x), 1), second_time)]
+
+        def of(condition):
+            extra = [*first, *([] if condition is None else [condition])]
+            return self.sub_flows[stage](time, x, torch.cat(extra, 1) if extra else None)
+
+        if told is None:
+            return of(None)
+        if weight == 1:
+            return of(told)
+        none = of(torch.zeros_like(told))
+        return none + weight * (of(told) - none)
+
     @torch.no_grad()
-    def decode(self, noise):
-        """Noise [n, *row_shape] to data, by the evaluations that were exported."""
+    def decode(self, noise, cond=None, labels=None, guidance=None):
+        """
+        Noise [n, *row_shape] to data, by the evaluations that were exported. guidance: the weight w of classifier-free guidance,
+        or one for each sub-flow from the data's side; default: what was exported.
+        """
         y = noise.reshape(len(noise), -1)
+        weights = self.config["sampler"]["guidance"] if guidance is None else guidance
+        if not isinstance(weights, (list, tuple)):
+            weights = [weights] * len(self.sub_flows)
+        told = self.told(len(y), cond, labels)
+        condition = self.config["condition"]
+        if condition and condition["dropout"] == 0 and any(weight != 1 for weight in weights):
+            raise ValueError("guidance needs a model that has learnt to go without its condition.")
+        if condition and told is None and any(weight != 0 for weight in weights):
+            raise ValueError(f"This model is told a condition: give {'labels' if 'classes' in condition else 'cond'}.")
         point = total = y
         for e in self.config["sampler"]["evaluations"]:
             x = e["place"] * point
-            k = e["factor"] * self.sub_flows[e["stage"]](e["time"], x) + e["own"] * x
+            v = self.velocity(e["stage"], e["time"], x, e.get("secondTime"), told, weights[e["stage"]])
+            k = e["factor"] * v + e["own"] * x
             total = total + e["share"] * k
             if e["ends"]:
                 y = point = total
@@ -46,12 +101,17 @@ class LocalFlow(nn.Module):
             y = y * torch.tensor(scaler["std"]).to(y) + torch.tensor(scaler["mean"]).to(y)
         return y.reshape(noise.shape)
 
-    def sample(self, n, generator=None):
-        """n samples in the units of the data."""
+    def sample(self, n, generator=None, **told):
+        """n samples in the units of the data, of what decode takes: cond or labels, and guidance."""
         like = next(self.parameters())
         noise = torch.randn(n, *self.config["row_shape"], generator=generator, dtype=like.dtype, device=like.device)
-        return self.decode(noise)
+        return self.decode(noise, **told)
 
 
 if __name__ == "__main__":
-    print(LocalFlow(Path(__file__).parent).sample(5))
+    flow = LocalFlow(Path(__file__).parent)
+    condition = flow.config["condition"]
+    if condition and condition["kind"] == "classes":
+        print(flow.sample(5, labels=condition["classes"][0]))
+    else:
+        print(flow.sample(5, cond=condition["scaler"]["mean"] if condition else None))

@@ -1,8 +1,9 @@
 class CNF(nn.Module):
-    """v(t, x) of one sub-flow: Linear layers with the time as the first column of the input, named as in the official code."""
+    """v(t, x, extra) of one sub-flow: Linear layers with the time as the first column of the input, named as in the official code."""
 
     def __init__(self, model, dimension):
         super().__init__()
+        self.extra = model["condition"]
         self.every = model["time"] == "every"
         self.frequencies = model["fourier"]
         beta = model["beta"]
@@ -14,16 +15,17 @@ class CNF(nn.Module):
             "gelu": F.gelu,
             "tanh": torch.tanh,
         }[model["activation"]]
-        widths = [dimension * (1 + 2 * len(self.frequencies)), *model["hidden"], dimension]
+        widths = [dimension * (1 + 2 * len(self.frequencies)) + self.extra, *model["hidden"], dimension]
         self.net = nn.ModuleList(
             nn.Linear(inputs + (1 if i == 0 or self.every else 0), outputs)
             for i, (inputs, outputs) in enumerate(zip(widths, widths[1:]))
         )
 
-    def forward(self, t, x):
-        """t a number or [n], x [n, D]."""
+    def forward(self, t, x, extra=None):
+        """t a number or [n], x [n, D], extra [n, C] where the network takes more: a second time, and what rows are told."""
         t = torch.as_tensor(t, dtype=x.dtype, device=x.device).reshape(-1, 1).expand(len(x), 1)
-        h = torch.cat([x, *(wave(f * x) for f in self.frequencies for wave in (torch.sin, torch.cos))], 1)
+        given = beside(x, extra, self.extra)
+        h = torch.cat([x, given, *(wave(f * x) for f in self.frequencies for wave in (torch.sin, torch.cos))], 1)
         for i, layer in enumerate(self.net):
             h = layer(torch.cat([t, h], 1) if i == 0 or self.every else h)
             if i < len(self.net) - 1:

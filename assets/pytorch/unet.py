@@ -4,7 +4,8 @@ class ResidualBlock(nn.Module):
     def __init__(self, model, channels, outputs, resample=None):
         super().__init__()
         groups, width = model["groups"], model["width"]
-        self.resample, self.scale_shift = resample, model["scaleShift"]
+        conditional = model["condition"] > (1 if model["secondTime"] else 0)
+        self.resample, self.scale_shift = resample, model["scaleShift"] or conditional
         self.in_layers = nn.Sequential(
             nn.GroupNorm(groups, channels), nn.SiLU(), nn.Conv2d(channels, outputs, 3, padding=1)
         )
@@ -79,7 +80,7 @@ class First(nn.Conv2d):
 
 
 class UNet(nn.Module):
-    """v(t, x) of one sub-flow."""
+    """v(t, x, extra) of one sub-flow."""
 
     def __init__(self, model, row_shape):
         super().__init__()
@@ -89,7 +90,9 @@ class UNet(nn.Module):
         last = len(multipliers) - 1
         half = width // 2
         self.odd = width % 2
-        self.time_embed = nn.Sequential(nn.Linear(width, 4 * width), nn.SiLU(), nn.Linear(4 * width, 4 * width))
+        self.extra, self.second_time = model["condition"], model["secondTime"]
+        inputs = width + (width + self.extra - 1 if self.second_time else self.extra)
+        self.time_embed = nn.Sequential(nn.Linear(inputs, 4 * width), nn.SiLU(), nn.Linear(4 * width, 4 * width))
         self.register_buffer("frequencies", 10_000 ** (-torch.arange(half) / half), persistent=False)
 
         def step(block, channels):
@@ -129,11 +132,17 @@ class UNet(nn.Module):
             nn.GroupNorm(model["groups"], channels), nn.SiLU(), nn.Conv2d(channels, pictured, 3, padding=1)
         )
 
-    def forward(self, t, x):
-        """t a number or [n], x [n, D]."""
-        t = torch.as_tensor(t, dtype=x.dtype, device=x.device).reshape(-1, 1).expand(len(x), 1)
+    def waves(self, t):
         angles = t * self.frequencies
-        embedded = self.time_embed(F.pad(torch.cat([torch.cos(angles), torch.sin(angles)], 1), (0, self.odd)))
+        return F.pad(torch.cat([torch.cos(angles), torch.sin(angles)], 1), (0, self.odd))
+
+    def forward(self, t, x, extra=None):
+        """t a number or [n], x [n, D], extra [n, C] where the network takes more: a second time, and what rows are told."""
+        t = torch.as_tensor(t, dtype=x.dtype, device=x.device).reshape(-1, 1).expand(len(x), 1)
+        given = beside(x, extra, self.extra)
+        if self.second_time:
+            given = torch.cat([self.waves(given[:, :1]), given[:, 1:]], 1)
+        embedded = self.time_embed(torch.cat([self.waves(t), given], 1))
         h = x.reshape(len(x), *self.row_shape)
         skips = []
         for block in self.input_blocks:

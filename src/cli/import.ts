@@ -6,6 +6,7 @@ import { readConfig, resolveConfig } from '../config/index.js'
 import { loadData } from '../data/load.js'
 import { plannedRow } from '../data/row-shape.js'
 import { CheckpointError } from '../errors.js'
+import { conditionedData } from '../run/conditioning.js'
 import { importWeights, isExported, readExported } from '../run/exporting.js'
 import type { FlowContents } from '../run/flow-contents.js'
 import { LocalFlow } from '../run/local-flow.js'
@@ -47,14 +48,17 @@ async function contentsOf(weights: readonly string[], { config: path }: ImportCo
   const { data, ...options } = raw as { data?: unknown }
   const planned = plannedRow(config.data)
   const standardised = 'standardise' in config.data && config.data.standardise
-  // the scale of columns is in the data alone
-  const loaded = standardised ? await loadData(config.data, { baseDir: dirname(path), seed: config.seed }) : null
+  const told = config.model.classes || ('condition' in config.data && config.data.condition !== undefined)
+  // the scale of columns is in the data alone, and so is what a model is told
+  const loaded =
+    standardised || told ? await loadData(config.data, { baseDir: dirname(path), seed: config.seed }) : null
   return importWeights(weights, {
     options: config,
     raw: options,
-    rowShape: planned?.rowShape ?? null,
+    rowShape: planned?.rowShape ?? loaded?.train.shape.slice(1) ?? null,
     rowKind: loaded?.rowKind ?? (planned?.pixels ? 'pictures' : 'points'),
     scaler: loaded?.scaler ?? null,
     columns: loaded?.columns ?? null,
+    condition: loaded && (conditionedData(loaded, config)?.condition ?? null),
   })
 }

@@ -337,6 +337,7 @@ program
   .addOption(steps())
   .addOption(evaluations())
   .addOption(clock())
+  .addOption(guidance())
   .option('--licence <words>', 'licence of the model, which the files then name: an SPDX identifier, or words')
   .addOption(json())
   .action(async (run, options) => (await import('./export.js')).exportRun(run, options))

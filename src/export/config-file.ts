@@ -20,21 +20,23 @@ const sizeAndHash = (content: ExportedFile['content']): { size: number; sha256: 
 /** config.json of a model whose other files are given. */
 export function configFile(
   model: ExportedModel,
-  sampler: { solver: string; evaluations: readonly StageEvaluation[] },
+  sampler: { solver: string; guidance: readonly number[]; evaluations: readonly StageEvaluation[] },
   licence: string,
   files: readonly ExportedFile[],
 ): ExportedFile {
-  const { stages, rowShape, rowKind, scaler, columns, section, raw, version } = model
+  const { network, stages, rowShape, rowKind, scaler, columns, condition, section, raw, version } = model
   const config: z.output<typeof folderSchema> = {
     library_name: 'local-flow-matching',
     format: FORMAT,
     version,
     licence,
-    model: section,
+    // numbers that a network takes beside the time, of which a second time is the first
+    model: { ...section, condition: network.condition, secondTime: network.secondTime !== undefined },
     row_shape: [...rowShape],
     row_kind: rowKind,
     columns: columns && [...columns],
     scaler,
+    condition: condition ?? null,
     sub_flows: stages.map(({ gamma }, i) => ({ file: subFlowName(i), gamma })),
     sampler,
     options: raw as Record<string, unknown>,

@@ -42,6 +42,11 @@ export interface ExportedModel extends FlowModel, ModelFacts {
 
 /** How the exported sampler carries noise: what the settings of the model say, unless said otherwise here. */
 export interface ExportOptions extends Pick<SolverOverrides, 'solver' | 'steps' | 'evaluations' | 'clock'> {
+  /**
+   * weight of classifier-free guidance that the sampler has, or one for each sub-flow from the data's side: 1 is no guidance, 0 no
+   * condition. Default 1
+   */
+  guidance?: number | readonly number[]
   /** of the model, as an SPDX identifier or in words. Default: 'not stated' */
   licence?: string
 }

@@ -10,6 +10,8 @@ import { type RowKind, rowKindNames } from '../data/kinds.js'
 import type { Scaler } from '../data/scaler.js'
 import { CheckpointError } from '../errors.js'
 import { decodeSafetensors, type Safetensors } from '../files/safetensors.js'
+import type { Condition } from '../model/condition.js'
+import { conditionSchema } from '../model/condition-schema.js'
 
 export const configName = 'config.json'
 
@@ -29,6 +31,8 @@ export const folderSchema = z.looseObject({
   row_kind: z.enum(rowKindNames),
   columns: z.array(z.string()).nullable(),
   scaler: z.object({ mean: z.array(z.number()), std: z.array(z.number().positive()) }).nullable(),
+  /** what the model is told of its rows; folders of models that are told nothing need not say so */
+  condition: conditionSchema.nullable().default(null),
   sub_flows: z
     .array(z.looseObject({ file: path }))
     .min(1)
@@ -52,6 +56,7 @@ export interface FolderContents {
   readonly rowKind: RowKind
   readonly columns: readonly string[] | null
   readonly scaler: Scaler | null
+  readonly condition: Condition | null
   /** the tensors of each sub-flow, under PyTorch's names */
   readonly subFlows: readonly Safetensors['tensors'][]
 }
@@ -66,7 +71,7 @@ export async function readFolder(read: ReadFile, folder: string): Promise<Folder
   const at = (path: string): string => `${folder.replace(/\/$/, '')}/${path}`
   const damaged = (what: string): CheckpointError => new CheckpointError(`${at(configName)} is damaged: ${what}.`)
   const config = await readConfig(read, folder, at(configName))
-  const { columns, scaler } = config
+  const { columns, scaler, condition } = config
   const width = config.row_shape.reduce((product, extent) => product * extent, 1)
   if (scaler && (scaler.mean.length !== width || scaler.std.length !== width)) {
     throw damaged(`its scaler is not one of rows of ${width} values`)
@@ -86,7 +91,15 @@ export async function readFolder(read: ReadFile, folder: string): Promise<Folder
     if (!bytes) throw damaged(`it does not list ${file}, which it names as a sub-flow`)
     return decodeSafetensors(bytes, at(file)).tensors
   })
-  return { raw: config.options, rowShape: config.row_shape, rowKind: config.row_kind, columns, scaler, subFlows }
+  return {
+    raw: config.options,
+    rowShape: config.row_shape,
+    rowKind: config.row_kind,
+    columns,
+    scaler,
+    condition,
+    subFlows,
+  }
 }
 
 async function readConfig(read: ReadFile, folder: string, name: string): Promise<z.output<typeof folderSchema>> {

@@ -4,6 +4,7 @@
  * go on writing in, so config.json holds no hash of it.
  */
 
+import type { Condition } from '../model/condition.js'
 import type { ExportedFile, ExportedModel, Exporter } from './exporter.js'
 import { NO_LICENCE } from './exporter.js'
 import { onnx } from './onnx/onnx.js'
@@ -25,10 +26,40 @@ function licenceLines(licence: string): string[] {
   return ['license: other', `license_name: ${JSON.stringify(licence)}`]
 }
 
+/** What a model is told, and how a call, a graph and PyTorch are told it. */
+function toldWords(condition: Condition | null) {
+  if (!condition) return { what: '', node: '', feed: [], fed: '', python: '' }
+  const left = condition.dropout > 0
+  if (condition.kind === 'classes') {
+    const { classes } = condition
+    const [first] = classes
+    return {
+      what: `a class, one of ${classes.join(', ')}${left ? '; -1 in the graphs: none' : ''}`,
+      node: `, { class: ${first} }`,
+      feed: [`const label = new BigInt64Array(100).fill(${first}n)`],
+      fed: ", class: new Tensor('int64', label, [100])",
+      python: `, labels=${first}`,
+    }
+  }
+  const { names, scaler } = condition
+  const C = scaler.mean.length
+  const row = JSON.stringify(scaler.mean.map((value) => Number(value.toPrecision(3))))
+  return {
+    what:
+      `${C} ${C === 1 ? 'number' : 'numbers'} a row${names ? `: ${names.join(', ')}` : ''}` +
+      (left ? '; NaN in the graphs: nothing' : ''),
+    node: `, { cond: ${row} }`,
+    feed: [`const cond = Float32Array.from({ length: 100 * ${C} }, (_, i) => ${row}[i % ${C}])`],
+    fed: `, cond: new Tensor('float32', cond, [100, ${C}])`,
+    python: `, cond=${row}`,
+  }
+}
+
 function cardFile(model: ExportedModel, licence: string): ExportedFile {
-  const { rowShape, rowKind, stages, network, data, metrics, columns, version } = model
+  const { rowShape, rowKind, stages, network, data, metrics, columns, condition = null, version } = model
   const pictured = rowKind === 'pictures'
   const row = `[${rowShape.join(', ')}]`
+  const told = toldWords(condition)
   const [N, P] = [stages.length, network.parameterCount]
   const measured = metrics.map(
     ({ name, value, evaluations, how }) =>
@@ -38,7 +69,7 @@ function cardFile(model: ExportedModel, licence: string): ExportedFile {
     '---',
     ...licenceLines(licence),
     'library_name: local-flow-matching',
-    ...(pictured ? ['pipeline_tag: unconditional-image-generation'] : []),
+    ...(pictured && !condition ? ['pipeline_tag: unconditional-image-generation'] : []),
     'tags: [flow-matching, local-flow-matching, generative-model, onnx, safetensors]',
     '---',
     '',
@@ -50,6 +81,7 @@ function cardFile(model: ExportedModel, licence: string): ExportedFile {
     '',
     `- **Licence:** ${plain(licence)}`,
     `- **Data:** ${data ? plain(data) : 'not stated'}${columns ? `; columns ${columns.map(plain).join(', ')}` : ''}`,
+    ...(condition ? [`- **Told:** ${plain(told.what)}`] : []),
     `- **Training:** the options are in config.json under \`options\``,
     '',
     '## What was measured',
@@ -66,7 +98,7 @@ function cardFile(model: ExportedModel, licence: string): ExportedFile {
     "import { LocalFlow } from 'local-flow-matching'",
     '',
     "const flow = await LocalFlow.load('.') // this folder",
-    'const { values, shape } = await flow.sample(100)',
+    `const { values, shape } = await flow.sample(100${told.node})`,
     '```',
     '',
     'In a browser, or in Node, by onnxruntime (`onnx/sampler.onnx`, noise to data):',
@@ -77,7 +109,8 @@ function cardFile(model: ExportedModel, licence: string): ExportedFile {
     "const session = await InferenceSession.create('onnx/sampler.onnx')",
     'const normal = () => Math.sqrt(-2 * Math.log(1 - Math.random())) * Math.cos(2 * Math.PI * Math.random())',
     `const noise = Float32Array.from({ length: 100 * ${rowShape.join(' * ')} }, normal)`,
-    `const { samples } = await session.run({ noise: new Tensor('float32', noise, [100, ${rowShape.join(', ')}]) })`,
+    ...told.feed,
+    `const { samples } = await session.run({ noise: new Tensor('float32', noise, [100, ${rowShape.join(', ')}])${told.fed} })`,
     '```',
     '',
     'In PyTorch:',
@@ -85,7 +118,7 @@ function cardFile(model: ExportedModel, licence: string): ExportedFile {
     '```python',
     'from model import LocalFlow',
     '',
-    'samples = LocalFlow(".").sample(100)',
+    `samples = LocalFlow(".").sample(100${told.python})`,
     '```',
     '',
   ]

@@ -37,7 +37,8 @@ export async function pytorchFiles(
 ): Promise<ExportedFile[]> {
   const licence = options.licence ?? NO_LICENCE
   const recorded = await recordSampler(model, options)
-  const sampler = { solver: recorded.solver, evaluations: evaluationsOf(recorded, model) }
+  const { solver, guidance } = recorded
+  const sampler = { solver, guidance, evaluations: evaluationsOf(recorded, model) }
   const files = [...weightFiles(model, licence), modelFile(model.section.kind), ...others]
   return [configFile(model, sampler, licence, files), ...files]
 }

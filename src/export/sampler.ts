@@ -5,6 +5,7 @@
  */
 
 import { InvalidArgumentError, LocalFlowError } from '../errors.js'
+import { anyCondition, guidanceWeights } from '../model/condition.js'
 import { Flow } from '../model/flow.js'
 import type { Evaluation } from '../ode/evaluations.js'
 import type { IntegrationAttributes } from '../ode/integrate.js'
@@ -21,7 +22,13 @@ export interface RecordedSampler {
   readonly noise: ProgramTensor
   /** [B, D], standardised as the data are in training */
   readonly samples: ProgramTensor
-  /** evaluations of the network, of each row */
+  /** [B, C] or, where a network is guided, [2B, C]: what rows are told, and zeros behind them; null: nothing */
+  readonly condition: ProgramTensor | null
+  /** rows, of which a tensor of a guided network has twice as many */
+  readonly rows: number
+  /** weights of guidance, one for each stage */
+  readonly guidance: readonly number[]
+  /** evaluations of the network, of each row; one that is guided counts two */
   readonly evaluations: number
   /** for people: the solver with its steps and clock */
   readonly solver: string
@@ -34,7 +41,8 @@ export async function recordSampler(
 ): Promise<RecordedSampler> {
   const device = new Recorder()
   const flow = new Flow(model, device, async () => device)
-  await flow.sample(1, overrides)
+  const guidance = guidanceWeights(overrides.guidance, flow.condition, flow.stages.length)
+  await flow.sample(1, { ...overrides, ...anyCondition(flow.condition) })
   const solver = overridden(model.settings.sample, overrides)
   if (device.programs.length > 1) {
     throw new InvalidArgumentError(
@@ -49,9 +57,20 @@ export async function recordSampler(
     operations: operations.filter((operation) => operation !== drawing),
     noise: drawing.operands.y!,
     samples: resultOf(operations),
+    condition: conditionOf(operations),
+    rows: drawing.operands.y!.shape[0],
+    guidance,
     evaluations: flow.evaluations!.mean,
     solver: flow.isFlow ? describeSolver(solver) : 'none: the maps of a student',
   }
+}
+
+/** What networks are told of rows: of several windows on it the longest. Second times are constants of the program. */
+function conditionOf(operations: readonly Operation[]): ProgramTensor | null {
+  const given = operations.flatMap(({ operands: { condition } }) =>
+    condition?.storage.kind === 'buffer' ? [condition] : [],
+  )
+  return given.sort((a, b) => b.shape[0] - a.shape[0])[0] ?? null
 }
 
 /** What the host reads when a program has run. */
@@ -68,6 +87,8 @@ function resultOf(operations: readonly Operation[]): ProgramTensor {
 /** An evaluation, of the stage counted from 0 at the data. */
 export interface StageEvaluation extends Omit<Evaluation, 'network'> {
   readonly stage: number
+  /** what the network takes beside the time; left out: nothing */
+  readonly secondTime?: number
 }
 
 /**
@@ -76,20 +97,22 @@ export interface StageEvaluation extends Omit<Evaluation, 'network'> {
  */
 export function evaluationsOf({ operations }: RecordedSampler, { stages, network }: ExportedModel): StageEvaluation[] {
   return operations.flatMap(({ contract, operands, attributes }) => {
-    if (contract.name !== 'integrate' || operands.condition) {
+    if (contract.name !== 'integrate') {
       throw new LocalFlowError(
         `The sampler has a step that only a graph can hold: ${contract.name}. Export it to onnx.`,
       )
     }
     const { storage, offset } = operands.parameters!
     const P = network.parameterLength
+    const given = operands.condition
+    const second = given?.storage.kind === 'constant' ? { secondTime: given.storage.values[given.offset] } : {}
     return (attributes as unknown as IntegrationAttributes).evaluations.map(({ network: number, ...evaluation }) => {
       const own = storage.kind === 'buffer' ? writtenTo(storage.buffer, offset + number * P, P) : null
       const stage = stages.findIndex(
         ({ parameters }) => parameters.buffer === own?.buffer && parameters.byteOffset === own.byteOffset,
       )
       if (stage < 0) throw new LocalFlowError('The sampler evaluates a network that is none of the model’s.')
-      return { ...evaluation, stage }
+      return { ...evaluation, ...second, stage }
     })
   })
 }

@@ -65,6 +65,14 @@ const wanted = (condition: Condition): string =>
     ? `class, one of ${list(condition.classes.map(String))}, or one for each row`
     : `cond, ${columnsText(condition)} for each row, or one row for all`
 
+/** A condition that a call may give. */
+export function anyCondition(condition: Condition | null): ConditionOptions {
+  if (!condition) return {}
+  if (condition.kind === 'classes') return { class: condition.classes[0] }
+  const { mean } = condition.scaler
+  return { cond: { values: Float32Array.from(mean), shape: [1, mean.length] } }
+}
+
 /** The condition of a training set's columns [n, C]. */
 export function columnsCondition(
   { values, shape }: Tensor,

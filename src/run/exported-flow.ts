@@ -1,6 +1,6 @@
 /** A flow from an exported folder, wherever its files are. */
 
-import { type ResolvedOptions, resolveOptions } from '../config/resolve.js'
+import { resolveOptions } from '../config/resolve.js'
 import { CheckpointError } from '../errors.js'
 import type { ModelFacts } from '../export/exporter.js'
 import { configName, type ReadFile, readFolder } from '../export/folder.js'
@@ -19,16 +19,15 @@ export const noFacts: ModelFacts = { columns: null, data: null, metrics: [] }
  * @throws CheckpointError where it is damaged, tampered with, or of a newer version
  */
 export async function exportedFlow(read: ReadFile, folder: string): Promise<FlowContents> {
-  const { raw, rowShape, rowKind, columns, scaler, subFlows } = await readFolder(read, folder)
+  const { raw, rowShape, rowKind, columns, scaler, condition, subFlows } = await readFolder(read, folder)
   const options = resolveOptions(raw, `the options in ${folder.replace(/\/$/, '')}/${configName}`)
-  const networks = networksOf(options, rowShape, subFlows, folder)
-  return { options, raw, rowShape, rowKind, scaler, facts: { ...noFacts, columns }, subFlows: networks }
+  const networks = networksOf({ options, rowShape, condition }, subFlows, folder)
+  return { options, raw, rowShape, rowKind, scaler, condition, facts: { ...noFacts, columns }, subFlows: networks }
 }
 
 /** The networks of state_dicts, one for each stage from the data to the noise. */
 export function networksOf(
-  options: ResolvedOptions,
-  rowShape: readonly number[],
+  { options, rowShape, condition }: Pick<FlowContents, 'options' | 'rowShape' | 'condition'>,
   subFlows: readonly Safetensors['tensors'][],
   origin: string,
 ): TrainedNetwork[] {
@@ -38,7 +37,7 @@ export function networksOf(
       `${origin} has the networks of ${subFlows.length} sub-flows, but its options are of ${N}.`,
     )
   }
-  const network = modelNetwork(options, rowShape)
+  const network = modelNetwork(options, rowShape, condition)
   return subFlows.map((tensors) => {
     const named = asNamed(tensors)
     expectRoom(origin, network, named)

@@ -41,19 +41,14 @@ export function exportedModel(
   flow: Flow,
   { options, raw, rowKind, encoding, facts }: Omit<FlowContents, 'subFlows'>,
 ): ExportedModel {
-  const { field: network, stages, rowShape, scaler, settings } = flow
-  if (flow.condition) {
-    throw new InvalidArgumentError(
-      'This model is told a condition, which no form of export holds yet: keep its run folder, or train it without one.',
-    )
-  }
+  const { field: network, stages, rowShape, scaler, settings, condition } = flow
   if (encoding) {
     throw new InvalidArgumentError(
       'This model makes rows of numbers that stand for the columns of a table (data.kind: table), and no form of export holds yet ' +
         'what makes a table of them: draw tables from its run folder.',
     )
   }
-  const model = { network, stages, rowShape, scaler, settings, jumps: usualJumps(options) }
+  const model = { network, stages, rowShape, scaler, settings, condition, jumps: usualJumps(options) }
   // with the sampler that it has now: another version's defaults may be others
   const written = { ...raw, ode: { ...(raw as { ode?: object }).ode, sample: options.ode.sample } }
   return { ...model, ...(facts ?? noFacts), section: options.model, raw: written, rowKind, version: packageVersion }
@@ -73,7 +68,7 @@ export async function isExported(folder: string): Promise<boolean> {
 export const readExported = (folder: string): Promise<FlowContents> => exportedFlow(diskReader(folder), folder)
 
 /** What is known of weights that are imported. */
-export interface ImportedRows extends Pick<FlowContents, 'options' | 'raw' | 'rowKind' | 'scaler'> {
+export interface ImportedRows extends Pick<FlowContents, 'options' | 'raw' | 'rowKind' | 'scaler' | 'condition'> {
   /** null: told from the last layer's bias */
   readonly rowShape: readonly number[] | null
   readonly columns: readonly string[] | null
@@ -88,9 +83,9 @@ export async function importWeights(paths: readonly string[], rows: ImportedRows
   const subFlows: Safetensors['tensors'][] = []
   for (const path of paths) subFlows.push(decodeSafetensors(await readData(path), path).tensors)
   const rowShape = rows.rowShape ?? [widthOf(subFlows[0], paths[0])]
-  const { options, raw, rowKind, scaler, columns } = rows
-  const networks = networksOf(options, rowShape, subFlows, paths.join(', '))
-  return { options, raw, rowShape, rowKind, scaler, facts: { ...noFacts, columns }, subFlows: networks }
+  const { options, raw, rowKind, scaler, columns, condition } = rows
+  const networks = networksOf({ options, rowShape, condition }, subFlows, paths.join(', '))
+  return { options, raw, rowShape, rowKind, scaler, condition, facts: { ...noFacts, columns }, subFlows: networks }
 }
 
 /** D of an MLP: the outputs of its last layer. */

@@ -10,7 +10,7 @@ import { kindOfShape, type RowKind, rowKindNames } from '../data/kinds.js'
 import { encodingSchema, openEncoding } from '../data/tables/encoding.js'
 import { CheckpointError } from '../errors.js'
 import type { Safetensors } from '../files/safetensors.js'
-import type { Condition } from '../model/condition.js'
+import { conditionSchema } from '../model/condition-schema.js'
 import type { NamedTensor, Network } from '../networks/network.js'
 import type { RecipePlan, TrainedNetwork } from '../recipes/recipe.js'
 import { modelNetwork, recipeOf, recipeSettings, stagesOf } from '../recipes/settings.js'
@@ -27,22 +27,6 @@ type StageKind = (typeof stageKinds)[number]
 
 const wholeNumber = z.int().min(0)
 const aboveZero = z.number().positive()
-const probability = z.number().min(0).lt(1)
-const conditionSchema: z.ZodType<Condition> = z
-  .discriminatedUnion('kind', [
-    z.object({
-      kind: z.literal('columns'),
-      names: z.array(z.string()).nullable(),
-      scaler: z.object({ mean: z.array(z.number()).min(1), std: z.array(aboveZero).min(1) }),
-      dropout: probability,
-    }),
-    z.object({ kind: z.literal('classes'), classes: z.array(wholeNumber).min(1), dropout: probability }),
-  ])
-  .refine((said) => {
-    if (said.kind === 'classes') return new Set(said.classes).size === said.classes.length
-    const { mean, std } = said.scaler
-    return mean.length === std.length && (said.names?.length ?? mean.length) === mean.length
-  }, 'its columns or classes do not fit together')
 const extraSchema = z.object({
   /** […dims] of one row */
   rowShape: z.array(z.int().min(1)).min(1),

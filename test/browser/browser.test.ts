@@ -84,6 +84,37 @@ describe.skipIf(!chromium)('in Chromium', { timeout: TIMEOUT }, () => {
     expect(farthest(found.back, samples.values)).toBeLessThan(0.05)
   })
 
+  it('models that are told columns or classes sample and score as in Node, from a run and from a folder', async () => {
+    const label = Array.from({ length: 300 }, (_, i) => [2, 7][i % 2])
+    const [columns, classes] = await Promise.all([
+      LocalFlow.train(x, { ...settings, cond: label.map((value) => [value]), device: engine }),
+      LocalFlow.train(x, { ...settings, labels: label, device: engine }),
+    ])
+    await columns.save(join(work, 'columns'))
+    await classes.export({ to: 'hf', out: join(work, 'classes') })
+    const found = await inPage<{ columns: number[]; scores: number[]; classes: number[]; refused: string }>(
+      chromium!,
+      `${start}
+      const on = await openDevice()
+      const columns = await LocalFlow.load('/columns', { on })
+      const classes = await LocalFlow.load('/classes', { on })
+      const samples = await columns.sample(50, { cond: [2.5] })
+      done({
+        columns: [...samples.values],
+        scores: [...(await columns.logProb(samples, { cond: [2.5] }))],
+        classes: [...(await classes.sample(50, { class: 7, guidance: 2 })).values],
+        refused: await classes.sample(1, { class: 3 }).catch((error) => error.message),
+      })`,
+      { ...folders, columns: join(work, 'columns'), classes: join(work, 'classes') },
+    )
+    const samples = await columns.sample(50, { cond: [2.5] })
+    expect(farthest(found.columns, samples.values)).toBeLessThan(1e-3)
+    expect(farthest(found.scores, await columns.logProb(samples, { cond: [2.5] }))).toBeLessThan(1e-3)
+    expect(farthest(found.classes, (await classes.sample(50, { class: 7, guidance: 2 })).values)).toBeLessThan(1e-3)
+    expect(found.refused).toMatch(/^class must be one that the training rows have/)
+    await Promise.all([columns.dispose(), classes.dispose()])
+  })
+
   it('training goes through the same steps as in Node', async () => {
     const found = await inPage<{ samples: number[]; losses: number[] }>(
       chromium!,

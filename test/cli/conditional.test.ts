@@ -1,8 +1,12 @@
 /** Conditional models from the command line: columns of a table, and classes of pictures, told and refused. */
 
+import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { InferenceSession, Tensor } from 'onnxruntime-node'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { readNpy, writeNpy } from '../../src/data/npy.js'
+import { LocalFlow } from '../../src/index.js'
+import { noise } from '../export/models.js'
 import { built, type Ended, engine, json, lfm, readText, workFolder } from './lfm.js'
 
 const rows = Array.from({ length: 200 }, (_, i) => [Math.sin(i), i % 10, 0.3 * (i % 10) + Math.cos(3 * i)])
@@ -125,10 +129,73 @@ describe('pictures with classes', () => {
     [['train', 'table.yaml', '--out', 'both', '--set', 'data.columns=[wind,height]'], "both name column 1 ('wind')"],
     [['compare', 'table.yaml', '--out', 'compared'], 'leave out model.classes and data.condition'],
     [['distill', 'table', '--kind', 'pairs', '--into', '2', '--out', 'student'], 'told a condition'],
-    [['export', 'table', '--to', 'pytorch', '--out', 'exported'], 'told a condition'],
   ])('refuse %j', async (args, message) => {
     const { code, stderr } = await run(...args)
     expect(code).not.toBe(0)
     expect(stderr).toContain(message)
+  })
+})
+
+describe('exports', () => {
+  const onnx = async (path: string, feeds: Record<string, InstanceType<typeof Tensor>>): Promise<Float32Array> => {
+    const session = await InferenceSession.create(join(work, path))
+    const { samples } = await session.run(feeds)
+    await session.release()
+    return samples.data as Float32Array
+  }
+
+  it('of a table are told its columns, and are a run again', async () => {
+    json(await run('export', 'table', '--to', 'hf', '--out', 'table-hub', '--guidance', '1,3', '--json'))
+    json(await run('import', 'table-hub', '--out', 'table-again', '--json'))
+    const card = readText(work, 'table-hub/README.md')
+    expect(card).toContain('**Told:** 1 number a row: wind')
+    expect(card).toMatch(/flow\.sample\(100, \{ cond: \[4\.\d+\] \}\)/)
+    const guided = { cond: [4], guidance: [1, 3], seed: 1 }
+    const flows = await Promise.all(['table', 'table-hub', 'table-again'].map((at) => LocalFlow.load(join(work, at))))
+    const [own, ...others] = await Promise.all(flows.map(async (flow) => (await flow.sample(9, guided)).values))
+    expect(others).toEqual([own, own])
+    // columns and what is told have come along: both are found by name
+    for (const at of ['table', 'table-again'])
+      json(await run('score', at, 'table.csv', '-o', `${at}-scores.csv`, '--json'))
+    expect(readText(work, 'table-again-scores.csv')).toBe(readText(work, 'table-scores.csv'))
+
+    const z = noise(2 * 9)
+    const { values } = await flows[0].decode({ values: z, shape: [9, 2] }, { cond: [4], guidance: [1, 3] })
+    const cond = new Tensor('float32', new Float32Array(9).fill(4), [9, 1])
+    const got = await onnx('table-hub/onnx/sampler.onnx', { noise: new Tensor('float32', z, [9, 2]), cond })
+    expect(Math.max(...got.map((value, i) => Math.abs(value - values[i])))).toBeLessThan(1e-4)
+    for (const flow of flows) await flow.dispose()
+  })
+
+  it('of pictures take a class, and weights with a config are a run', async () => {
+    json(await run('export', 'pictures', '--to', 'onnx', '--out', 'pictures-onnx', '--json'))
+    json(await run('export', 'pictures', '--to', 'pytorch', '--out', 'pictures-torch', '--json'))
+    const config = ['--config', 'pictures.yaml', '--out', 'pictures-again', '--json']
+    json(await run('import', 'pictures-torch/subflow-1.safetensors', ...config))
+    const flows = await Promise.all(['pictures', 'pictures-again'].map((at) => LocalFlow.load(join(work, at))))
+    const [own, again] = await Promise.all(flows.map(async (flow) => (await flow.sample(2, { class: 7 })).values))
+    expect(again).toEqual(own)
+    const z = noise(64)
+    const { values } = await flows[0].decode(
+      { values: z, shape: [1, 1, 8, 8] },
+      { class: 7, solver: 'euler', steps: 2 },
+    )
+    const feeds = {
+      noise: new Tensor('float32', z, [1, 1, 8, 8]),
+      class: new Tensor('int64', BigInt64Array.of(7n), [1]),
+    }
+    const got = await onnx('pictures-onnx/sampler.onnx', feeds)
+    expect(Math.max(...got.map((value, i) => Math.abs(value - values[i])))).toBeLessThan(1e-4)
+    for (const flow of flows) await flow.dispose()
+  })
+
+  it('with guidance of a model that is told nothing are refused', async () => {
+    const plain = readText(work, 'table.yaml').replace(', condition: [wind]', '')
+    writeFileSync(join(work, 'plain.yaml'), plain)
+    const { code, stderr } = await run('train', 'plain.yaml', '--out', 'plain')
+    expect(code, stderr).toBe(0)
+    const refused = await run('export', 'plain', '--to', 'onnx', '--out', 'never', '--guidance', '2')
+    expect(refused.stderr).toMatch(/^lfm: guidance was given, but this model was trained without a condition/)
+    expect(existsSync(join(work, 'never'))).toBe(false)
   })
 })

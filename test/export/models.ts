@@ -3,8 +3,8 @@
 import { openDevice } from '../../src/device/node/select.js'
 import type { ExportedModel, ExportOptions } from '../../src/export/exporter.js'
 import { draw, normals, seedWords } from '../../src/kernels/draws.js'
+import { type Condition, type ConditionOptions, conditionWidth } from '../../src/model/condition.js'
 import { Flow, type FlowModel } from '../../src/model/flow.js'
-import { mlpNetwork } from '../../src/networks/mlp/mlp.js'
 import type { Network } from '../../src/networks/network.js'
 import { modelSchema, networkFor, resolveModel } from '../../src/networks/registry.js'
 import { overridden, type SolverSettings } from '../../src/ode/solver.js'
@@ -45,14 +45,16 @@ export function modelOf(
     gammas = [0.2, null],
     sample = rk4,
     scaler = null,
+    condition = null,
   }: Partial<{
     gammas: (number | null)[]
     sample: SolverSettings
     scaler: FlowModel['scaler']
+    condition: Condition | null
   }> = {},
 ): ExportedModel {
   const section = resolveModel(modelSchema.parse(written))
-  const network = networkFor(section, rowShape)
+  const network = networkFor(section, rowShape, { condition: conditionWidth(condition) })
   const angles = anglesOf(gammas.map((gamma) => ({ gamma, path: 'trig' as const })))
   return {
     network,
@@ -65,6 +67,7 @@ export function modelOf(
     version: '0.0.0',
     rowShape,
     scaler,
+    condition,
     settings: { sample, evaluate: { ...sample, steps: 9, trace: 'exact', probes: 1 }, seed: 3 },
     stages: gammas.map((gamma, i) => ({
       parameters: parametersOf(network, 5 + i),
@@ -120,15 +123,31 @@ export function farthest(got: Float32Array, wanted: Float32Array): number {
   )
 }
 
+/** What a model may be told: columns of very different scales, or classes with gaps between them. */
+export const columns: Condition = {
+  kind: 'columns',
+  names: ['wind', 'depth'],
+  scaler: { mean: [300, -0.01], std: [40, 0.002] },
+  dropout: 0.1,
+}
+export const classes: Condition = { kind: 'classes', classes: [3, 5, 8], dropout: 0.1 }
+
 /** What the library makes of the same noise. */
-export async function decoded(model: FlowModel, z: Float32Array, options: ExportOptions = {}): Promise<Float32Array> {
+export async function decoded(
+  model: FlowModel,
+  z: Float32Array,
+  options: ExportOptions = {},
+  told: ConditionOptions = {},
+): Promise<Float32Array> {
   const device = await openDevice(engine)
   const flow = new Flow(model, device, async () => device)
   const { licence: _, ...overrides } = options
   const { values } = await flow.decode(
     { values: z, shape: [z.length / rowLength(model.rowShape), ...model.rowShape] },
     // decode has the solver of likelihoods by default, a sampler that of samples; students have none
-    flow.isFlow ? { solver: overridden(model.settings.sample, overrides) } : overrides,
+    flow.isFlow
+      ? { ...told, guidance: options.guidance, solver: overridden(model.settings.sample, overrides) }
+      : { ...told, ...overrides },
   )
   await flow.dispose()
   await device.dispose()
@@ -141,17 +160,7 @@ export function studentOf(kind: 'map' | 'terminal' | 'average'): ExportedModel {
   if (kind === 'map') {
     return { ...model, stages: model.stages.map((stage) => ({ ...stage, angle: null, jump: { kind, time: 1 } })) }
   }
-  const spec = {
-    kind: 'mlp',
-    dimension: 3,
-    condition: 1,
-    secondTime: true,
-    hidden: [8],
-    activation: 'tanh',
-    beta: 1,
-    time: 'first',
-  } as const
-  const network = mlpNetwork({ ...spec, frequencies: [] })
+  const network = networkFor(model.section, [3], { secondTime: true })
   const own = (seed: number) => ({ parameters: parametersOf(network, seed), outputScale: 1, gamma: null, angle: null })
   if (kind === 'terminal') {
     const jumpOf = (time: number) => ({ kind: 'map', time, secondTime: 0 }) as const

@@ -7,13 +7,13 @@ import * as node from 'onnxruntime-node'
 import * as web from 'onnxruntime-web'
 import { afterAll, describe, expect, it } from 'vitest'
 import type { ExportedModel, ExportOptions } from '../../src/export/exporter.js'
-import { fieldFile, onnx } from '../../src/export/onnx/onnx.js'
+import { onnx } from '../../src/export/onnx/onnx.js'
 import { integer, message } from '../../src/export/onnx/protobuf.js'
 import { rademacher } from '../../src/kernels/rademacher.js'
-import { mlpNetwork } from '../../src/networks/mlp/mlp.js'
+import { type Condition, type ConditionOptions, conditionRows } from '../../src/model/condition.js'
 import { modelSchema, networkFor, resolveModel } from '../../src/networks/registry.js'
 import { fixedStepSolvers } from '../../src/ode/methods.js'
-import { decoded, farthest, modelOf, noise, parametersOf, rk4, rowLength, studentOf, velocity } from './models.js'
+import { classes, columns, decoded, farthest, modelOf, noise, rk4, rowLength, studentOf, velocity } from './models.js'
 import { askPython, pythonWith } from './python.js'
 
 const work = mkdtempSync(join(tmpdir(), 'lfm-export-'))
@@ -32,32 +32,55 @@ type Runtime = typeof node | typeof web
 async function run(
   { InferenceSession, Tensor }: Runtime,
   file: Buffer,
-  inputs: Record<string, [Float32Array, readonly number[]]>,
+  inputs: Record<string, [Float32Array | BigInt64Array, readonly number[]]>,
   output: string,
 ): Promise<{ values: Float32Array; shape: readonly number[] }> {
-  const session = await InferenceSession.create(new Uint8Array(file), { logSeverityLevel: 3 } as object)
+  const session = await InferenceSession.create(new Uint8Array(file), { logSeverityLevel: 4 } as object)
   const feeds = Object.fromEntries(
-    Object.entries(inputs).map(([name, [values, shape]]) => [name, new Tensor('float32', values, shape)]),
+    Object.entries(inputs).map(([name, [values, shape]]) => [
+      name,
+      values instanceof BigInt64Array ? new Tensor('int64', values, shape) : new Tensor('float32', values, shape),
+    ]),
   )
   const { [output]: result } = await session.run(feeds as never)
   await session.release()
   return { values: result.data as Float32Array, shape: result.dims }
 }
 
+/** A condition as inputs of a graph. */
+function inputsOf({ cond, class: label }: ConditionOptions): Record<string, [Float32Array | BigInt64Array, number[]]> {
+  if (cond) {
+    const rows = cond as number[][]
+    return { cond: [Float32Array.from(rows.flat()), [rows.length, rows[0].length]] }
+  }
+  const labels = label as number[] | undefined
+  return labels ? { class: [BigInt64Array.from(labels, BigInt), [labels.length]] } : {}
+}
+
+/** Conditions of rows, each of another. */
+const rowsOf =
+  ({ kind }: Condition) =>
+  (rows: number): ConditionOptions =>
+    kind === 'classes'
+      ? { class: Array.from({ length: rows }, (_, i) => [8, 3, 5][i % 3]) }
+      : { cond: Array.from({ length: rows }, (_, i) => [260 + 30 * i, -0.012 + 0.001 * i]) }
+
 /** How far samples of a runtime are from the library's, for batches of one row and of several. */
 async function samplesApart(
   model: ExportedModel,
   options: ExportOptions = {},
   runtime: Runtime = node,
+  told?: (rows: number) => ConditionOptions,
 ): Promise<number> {
   const sampler = (await filesOf(model, options)).get('sampler.onnx')!
   let most = 0
   for (const rows of [1, 5]) {
     const z = noise(rows * rowLength(model.rowShape))
     const shape = [rows, ...model.rowShape]
-    const got = await run(runtime, sampler, { noise: [z, shape] }, 'samples')
+    const given = told?.(rows) ?? {}
+    const got = await run(runtime, sampler, { noise: [z, shape], ...inputsOf(given) }, 'samples')
     expect(got.shape).toEqual(shape)
-    const wanted = await decoded(model, z, options)
+    const wanted = await decoded(model, z, options, given)
     expect(wanted.some((value, i) => Math.abs(value - z[i]) > 0.1)).toBe(true)
     most = Math.max(most, farthest(got.values, wanted))
   }
@@ -111,8 +134,12 @@ const unets = {
 }
 /** Two levels with attention on the lower one. */
 const written = { kind: 'unet', width: 8, multipliers: [1, 2], depth: 1, attention: [2], headChannels: 4, groups: 4 }
-const unetOf = (changes: object): ExportedModel =>
-  modelOf({ ...written, ...changes }, [2, 4, 4], { gammas: [null], sample: { ...rk4, solver: 'midpoint', steps: 2 } })
+const unetOf = (changes: object, condition: Condition | null = null): ExportedModel =>
+  modelOf({ ...written, ...changes }, [2, 4, 4], {
+    gammas: [null],
+    sample: { ...rk4, solver: 'midpoint', steps: 2 },
+    condition,
+  })
 
 describe('the sampler of a UNet', () => {
   it.each(Object.entries(unets))('%s', async (_, changes) => {
@@ -121,6 +148,58 @@ describe('the sampler of a UNet', () => {
 
   it('by two-step Adams–Bashforth through the chain’s angle', async () => {
     expect(await samplesApart(unetOf({}), { solver: 'ab2', clock: 'angle', evaluations: 3 })).toBeLessThan(TOLERANCE)
+  })
+})
+
+describe('the sampler of a conditional model', () => {
+  const guidances = [1, 2.5, [3, 1], [0, 2]]
+  it.each([
+    ['columns, an MLP', modelOf({ ...table, fourier: [2] }, [3], { scaler, condition: columns })],
+    ['classes, an MLP', modelOf({ ...table, time: 'every' }, [3], { condition: classes })],
+    ['columns, a UNet', unetOf({}, columns)],
+    ['classes, a UNet', unetOf({ residualResampling: true }, classes)],
+  ])('of %s, with guidance and without', async (_, model) => {
+    for (const guidance of guidances.filter((each) => typeof each === 'number' || model.stages.length === 2)) {
+      const told = rowsOf(model.condition!)
+      expect(await samplesApart(model, { guidance }, node, told), `guidance ${guidance}`).toBeLessThan(TOLERANCE)
+    }
+  })
+
+  it('takes no condition where its guidance is 0, which is none', async () => {
+    const model = modelOf(table, [3], { condition: classes })
+    expect(await samplesApart(model, { guidance: 0 })).toBeLessThan(TOLERANCE)
+  })
+
+  it('takes what may not be left out', async () => {
+    const model = modelOf(table, [3], { condition: { ...columns, dropout: 0 } })
+    expect(await samplesApart(model, {}, node, rowsOf(columns))).toBeLessThan(TOLERANCE)
+    await expect(filesOf(model, { guidance: 2 })).rejects.toThrow(
+      /^guidance needs a model that has learnt to go without/,
+    )
+  })
+
+  it.each(['columns', 'classes'] as const)('does what it is told: %s', async (kind) => {
+    const model = modelOf(table, [3], { condition: { columns, classes }[kind] })
+    const sampler = (await filesOf(model)).get('sampler.onnx')!
+    const noises: [Float32Array, number[]] = [noise(3), [1, 3]]
+    const one = kind === 'columns' ? { cond: [[300, -0.01]] } : { class: [3] }
+    const other = kind === 'columns' ? { cond: [[340, -0.01]] } : { class: [8] }
+    const [a, b] = await Promise.all(
+      [one, other].map((told) => run(node, sampler, { noise: noises, ...inputsOf(told) }, 'samples')),
+    )
+    expect(farthest(a.values, b.values)).toBeGreaterThan(1e-2)
+  })
+
+  it('refuses a class that it was not trained on', async () => {
+    for (const condition of [classes, { ...classes, dropout: 0 }]) {
+      const sampler = (await filesOf(modelOf(table, [3], { condition }))).get('sampler.onnx')!
+      for (const label of condition.dropout ? [4n, -2n] : [4n, -1n]) {
+        const inputs = { noise: [noise(3), [1, 3]], class: [BigInt64Array.of(label), [1]] } as never
+        await expect(run(node, sampler, inputs, 'samples'), String(label)).rejects.toThrow(
+          /indices element out of data bounds/,
+        )
+      }
+    }
   })
 })
 
@@ -147,26 +226,35 @@ describe('the velocity of a sub-flow', () => {
     }
   })
 
-  it('takes a condition', async () => {
-    const spec = {
-      kind: 'mlp',
-      dimension: 2,
-      condition: 3,
-      hidden: [8],
-      activation: 'tanh',
-      beta: 1,
-      time: 'first',
-    } as const
-    const network = mlpNetwork({ ...spec, frequencies: [2] })
-    const stage = { parameters: parametersOf(network, 4), outputScale: 1, gamma: null, angle: null }
-    const [x, cond, t] = [noise(2 * 5, 1), noise(3 * 5, 2), Float32Array.of(0, 0.1, 0.5, 0.7, 1)]
-    // no model takes one yet, so there is no sampler to ask for
-    const file = Buffer.concat([
-      ...(fieldFile('field.onnx', { ...modelOf(table, [2]), network, stages: [stage] }, 0, {})
-        .content as Iterable<Uint8Array>),
-    ])
-    const got = await run(node, file, { x: [x, [5, 2]], t: [t, [5]], cond: [cond, [5, 3]] }, 'v')
-    expect(farthest(got.values, await velocity({ network }, stage, x, t, cond))).toBeLessThan(TOLERANCE)
+  it.each([
+    ['columns, an MLP', modelOf(table, [3], { condition: columns })],
+    ['classes, an MLP', modelOf(table, [3], { condition: classes })],
+    ['classes, a UNet', unetOf({}, classes)],
+  ])('takes a condition: %s, and what tells nothing', async (_, model) => {
+    const { rowShape, condition, stages } = model
+    const x = noise(5 * rowLength(rowShape), 1)
+    const t = Float32Array.of(0, 0.1, 0.5, 0.7, 1)
+    const told = rowsOf(condition!)(5)
+    // the network's own numbers: those of the rows, and zeros for the last
+    const cond = conditionRows(condition!, told, 5)!
+    cond.fill(0, (4 / 5) * cond.length)
+    if (condition!.kind === 'classes') (told.class as number[])[4] = -1
+    else (told.cond as number[][])[4] = [Number.NaN, Number.NaN]
+    const file = (await filesOf(model)).get(stages.length > 1 ? 'field-1.onnx' : 'field.onnx')!
+    const got = await run(node, file, { x: [x, [5, ...rowShape]], t: [t, [5]], ...inputsOf(told) }, 'v')
+    expect(farthest(got.values, await velocity(model, stages[0], x, t, cond))).toBeLessThan(TOLERANCE)
+  })
+
+  it('of a student takes a second time', async () => {
+    const model = studentOf('average')
+    const [x, t, second] = [
+      noise(3 * 5, 1),
+      Float32Array.of(0.2, 0.4, 0.5, 0.7, 1),
+      Float32Array.of(0, 0.1, 0.5, 0.3, 0),
+    ]
+    const file = (await filesOf(model)).get('field.onnx')!
+    const got = await run(node, file, { x: [x, [5, 3]], t: [t, [5]], cond: [second, [5, 1]] }, 'v')
+    expect(farthest(got.values, await velocity(model, model.stages[0], x, t, second))).toBeLessThan(TOLERANCE)
   })
 
   it('has a number in its name where there are several sub-flows', async () => {
@@ -186,6 +274,11 @@ it('a message may have as many fields as it likes', () => {
 it('onnxruntime-web (wasm) computes the same', async () => {
   expect(await samplesApart(modelOf(table, [3], { scaler }), {}, web)).toBeLessThan(TOLERANCE)
   expect(await samplesApart(unetOf({ scaleShift: true }), {}, web)).toBeLessThan(TOLERANCE)
+  for (const condition of [columns, classes]) {
+    const model = modelOf(table, [3], { condition })
+    expect(await samplesApart(model, { guidance: 2 }, web, rowsOf(condition))).toBeLessThan(TOLERANCE)
+  }
+  expect(await samplesApart(unetOf({}, classes), { guidance: 2 }, web, rowsOf(classes))).toBeLessThan(TOLERANCE)
 })
 
 const python = pythonWith('onnx', 'python3-onnx', 'the ONNX checker')
@@ -223,6 +316,18 @@ print(json.dumps({
     expect(await checked(modelOf(table, [3], { scaler }), 'field-2.onnx')).toMatchObject({
       batch: ['n', 'n', 'n'],
       metadata: { sub_flow: '2 of 2, 1 at the data', mean: '[100,-3,0.5]', licence: 'not stated' },
+    })
+  })
+
+  it('passes conditional ones', async () => {
+    const options = { guidance: 2 }
+    expect(await checked(unetOf({}, classes), 'sampler.onnx', options)).toMatchObject({
+      batch: ['n', 'n', 'n'],
+      metadata: { guidance: '[2]', evaluations: '8', condition: JSON.stringify(classes) },
+    })
+    expect(await checked(modelOf(table, [3], { condition: columns }), 'field-1.onnx')).toMatchObject({
+      batch: ['n', 'n', 'n', 'n'],
+      metadata: { condition: JSON.stringify(columns) },
     })
   })
 

@@ -10,7 +10,22 @@ import { readFolder as readFrom, subFlowName } from '../../src/export/folder.js'
 import { fromOfficial, officialTensors } from '../../src/export/weights.js'
 import { writeExport } from '../../src/export/write.js'
 import { decodeSafetensors } from '../../src/files/safetensors.js'
-import { decoded, farthest, modelOf, noise, rk4, rowLength, studentOf, velocity } from './models.js'
+import type { Condition, ConditionOptions } from '../../src/model/condition.js'
+import type { NamedTensor } from '../../src/networks/network.js'
+import { networkFor } from '../../src/networks/registry.js'
+import {
+  classes,
+  columns,
+  decoded,
+  farthest,
+  modelOf,
+  noise,
+  parametersOf,
+  rk4,
+  rowLength,
+  studentOf,
+  velocity,
+} from './models.js'
 import { askPython, pythonWith } from './python.js'
 
 const work = mkdtempSync(join(tmpdir(), 'lfm-pytorch-'))
@@ -30,8 +45,12 @@ async function exported(model: ExportedModel, options: ExportOptions = {}): Prom
 const table = { hidden: [9, 7], activation: 'softplus20' }
 const scaler = { mean: [100, -3, 0.5], std: [20, 0.01, 1] }
 const unet = { kind: 'unet', width: 8, multipliers: [1, 2], depth: 1, attention: [2], headChannels: 4, groups: 4 }
-const unetOf = (changes: object): ExportedModel =>
-  modelOf({ ...unet, ...changes }, [2, 4, 4], { gammas: [null], sample: { ...rk4, solver: 'midpoint', steps: 2 } })
+const unetOf = (changes: object, condition: Condition | null = null): ExportedModel =>
+  modelOf({ ...unet, ...changes }, [2, 4, 4], {
+    gammas: [null],
+    sample: { ...rk4, solver: 'midpoint', steps: 2 },
+    condition,
+  })
 
 describe('the names of parameters', () => {
   it('of an MLP are those of the official code', () => {
@@ -68,10 +87,25 @@ describe('a folder', () => {
     const folder = await exported(model, { licence: 'MIT' })
     const { subFlows, ...read } = await readFolder(folder)
     const { rowShape, rowKind, columns, raw } = model
-    expect(read).toEqual({ rowShape, rowKind, columns, raw, scaler })
+    expect(read).toEqual({ rowShape, rowKind, columns, raw, scaler, condition: null })
     expect(subFlows.map((tensors) => [...tensors.keys()].length)).toEqual([6, 6])
     const { metadata } = decodeSafetensors(readFileSync(join(folder, subFlowName(1))))
     expect(metadata).toEqual({ format: 'pt', sub_flow: '2 of 2, 1 at the data', licence: 'MIT' })
+  })
+
+  it.each([columns, classes])('keeps what a model is told: $kind', async (condition) => {
+    const model = modelOf(table, [3], { condition })
+    const folder = await exported(model)
+    const read = await readFolder(folder)
+    expect(read.condition).toEqual(condition)
+    const [tensors] = read.subFlows
+    const named = [...tensors].map(([name, tensor]) => ({ name, ...tensor })) as NamedTensor[]
+    expect(fromOfficial(model.network, 'mlp', named)).toEqual(model.stages[0].parameters)
+    // a folder of before there were conditions does not speak of one
+    const path = join(folder, 'config.json')
+    const { condition: _, ...config } = JSON.parse(readFileSync(path, 'utf8'))
+    writeFileSync(path, JSON.stringify(config))
+    expect((await readFolder(folder)).condition).toBe(null)
   })
 
   const tampered = async (file: string, change: (bytes: Buffer) => Buffer): Promise<string> => {
@@ -106,6 +140,11 @@ describe('a folder', () => {
       /config\.json is damaged: sub_flows\.0\.file/,
     ],
     ['config.json', edited('"row_shape": [', '"row_shape": [0,'), /config\.json is damaged: row_shape\.0/],
+    [
+      'config.json',
+      edited('"condition": null', '"condition": { "kind": "classes", "classes": [1, 1], "dropout": 0 }'),
+      /config\.json is damaged: condition: its columns or classes do not fit together/,
+    ],
     ['config.json', (bytes) => bytes.subarray(9), /config\.json is damaged: it is no JSON/],
   ])('in which %s was changed is refused (%#)', async (file, change, message) => {
     await expect(readFolder(await tampered(file, change))).rejects.toThrow(message)
@@ -130,23 +169,44 @@ from model import LocalFlow
 flow = LocalFlow(sys.argv[1])
 given = json.load(open(sys.argv[2]))
 z = torch.tensor(given["z"]).reshape(given["shape"])
-v = flow.sub_flows[0](torch.tensor(given["t"]), z.reshape(len(z), -1))
+extra = given["extra"] and torch.tensor(given["extra"]).reshape(len(z), -1)
+v = flow.sub_flows[0](torch.tensor(given["t"]), z.reshape(len(z), -1), extra)
+told = given["told"]
 print(json.dumps({
-  "samples": flow.decode(z).flatten().tolist(),
+  "samples": flow.decode(z, **told).flatten().tolist(),
   "v": v.flatten().tolist(),
-  "drawn": list(flow.sample(2).shape),
+  "drawn": list(flow.sample(3, **told).shape),
 }))
 `
-  async function agrees(model: ExportedModel, options: ExportOptions = {}): Promise<void> {
+  /** The same under Python's names: class is a word of its own. */
+  const inPython = ({ cond, class: labels }: ConditionOptions, extra: object): object => ({
+    ...(cond !== undefined && { cond }),
+    ...(labels !== undefined && { labels }),
+    ...extra,
+  })
+
+  /** @param here options that Python is given in place of the exported ones */
+  async function agrees(
+    model: ExportedModel,
+    options: ExportOptions = {},
+    told: ConditionOptions = {},
+    here: Pick<ExportOptions, 'guidance'> = {},
+  ): Promise<void> {
     const folder = await exported(model, options)
     const z = noise(3 * rowLength(model.rowShape))
     const t = Float32Array.of(0, 0.3, 1)
     const given = join(work, 'given.json')
-    writeFileSync(given, JSON.stringify({ z: [...z], shape: [3, ...model.rowShape], t: [...t] }))
+    // what the network of the first sub-flow takes beside time and rows, whatever it is
+    const { condition } = model.network
+    const extra = condition > 0 ? noise(3 * condition, 9) : undefined
+    const asked = { z: [...z], shape: [3, ...model.rowShape], t: [...t], extra: extra ? [...extra] : null }
+    writeFileSync(given, JSON.stringify({ ...asked, told: inPython(told, here) }))
     const { samples, v, drawn } = askPython(python!, program, [folder, given])
-    expect(farthest(Float32Array.from(samples), await decoded(model, z, options))).toBeLessThan(TOLERANCE)
-    expect(farthest(Float32Array.from(v), await velocity(model, model.stages[0], z, t))).toBeLessThan(TOLERANCE)
-    expect(drawn).toEqual([2, ...model.rowShape])
+    expect(farthest(Float32Array.from(samples), await decoded(model, z, { ...options, ...here }, told))).toBeLessThan(
+      TOLERANCE,
+    )
+    expect(farthest(Float32Array.from(v), await velocity(model, model.stages[0], z, t, extra))).toBeLessThan(TOLERANCE)
+    expect(drawn).toEqual([3, ...model.rowShape])
   }
 
   it('an MLP, and a chain by two-step Adams–Bashforth in the chain’s angle', async () => {
@@ -159,8 +219,56 @@ print(json.dumps({
     )
   })
 
-  it('the maps of a student', async () => {
-    await agrees(studentOf('map'))
+  it.each(['map', 'terminal', 'average'] as const)('students of the kind %s', async (kind) => {
+    await agrees(studentOf(kind))
+  })
+
+  it('an average velocity by as many jumps as are asked for', async () => {
+    await agrees(studentOf('average'), { evaluations: 5 })
+  })
+
+  it('a UNet that takes a second time', async () => {
+    const model = unetOf({ width: 9, groups: 3, headChannels: 9 })
+    const network = networkFor(model.section, model.rowShape, { secondTime: true })
+    const stage = { parameters: parametersOf(network, 4), outputScale: 1, gamma: null, angle: null }
+    await agrees({ ...model, network, stages: [{ ...stage, jump: { kind: 'average' } }], jumps: 2 })
+  })
+
+  const rows = {
+    cond: [
+      [260, -0.012],
+      [300, -0.01],
+      [310, -0.013],
+    ],
+  }
+  it('a model that is told columns, with guidance exported or asked for, and without', async () => {
+    const model = modelOf({ ...table, fourier: [2] }, [3], { condition: columns })
+    await agrees(model, {}, rows)
+    await agrees(model, { guidance: [2, 0.5] }, { cond: [300, -0.011] })
+    await agrees(model, { guidance: 2 }, rows, { guidance: 1.5 })
+    await agrees(model, { guidance: 0 })
+    await agrees(modelOf(table, [3], { condition: { ...columns, dropout: 0 } }), {}, rows)
+  })
+
+  it('a model that is told classes, of an MLP and of a UNet', async () => {
+    await agrees(modelOf(table, [3], { condition: classes }), { guidance: 2 }, { class: [8, 3, 5] })
+    await agrees(unetOf({}, classes), { guidance: 2 }, { class: 5 })
+  })
+
+  it.each<[string, object, string]>([
+    ['no condition', {}, 'This model is told a condition: give labels.'],
+    ['another class', { labels: 4 }, 'The classes are [3, 5, 8].'],
+    ['columns', { cond: [1, 2] }, 'This model is told nothing of that kind.'],
+  ])('a model of classes refuses %s', async (_, told, message) => {
+    const folder = await exported(modelOf(table, [3], { condition: classes }))
+    const asked = `import json, sys
+sys.path.insert(0, sys.argv[1])
+from model import LocalFlow
+try:
+    LocalFlow(sys.argv[1]).sample(2, **json.loads(sys.argv[2]))
+except ValueError as error:
+    print(json.dumps(str(error)))`
+    expect(askPython(python!, asked, [folder, JSON.stringify(told)])).toBe(message)
   })
 
   it.each([
@@ -170,12 +278,6 @@ print(json.dumps({
   ])('a UNet with %j', async (changes) => {
     await agrees(unetOf(changes))
   })
-})
-
-it('a student that takes a second time is refused', async () => {
-  await expect(exported(studentOf('average'))).rejects.toThrow(
-    /^The sampler has a step that only a graph can hold: integrate\./,
-  )
 })
 
 it('a solver that finds its steps while it goes is refused', async () => {

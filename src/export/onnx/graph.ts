@@ -11,6 +11,8 @@ export const OPERATOR_SET = 17
 
 /** Element types of a TensorProto. */
 const types = { float: 1, int64: 7 } as const
+/** What an element is, for Cast. */
+export const elementType = (type: keyof typeof types): number => types[type]
 /** Types of an AttributeProto. */
 const attributeTypes = { float: 1, int: 2, string: 3, ints: 7 } as const
 
@@ -18,9 +20,11 @@ const attributeTypes = { float: 1, int: 2, string: 3, ints: 7 } as const
 export type NodeAttribute = number | string | readonly number[] | { readonly float: number }
 export type NodeAttributes = Readonly<Record<string, NodeAttribute>>
 
-/** An input or output of the graph, of float32. */
+/** An input or output of the graph. */
 export interface GraphValue {
   readonly name: string
+  /** default float */
+  readonly type?: keyof typeof types
   /** a name stands for an extent that is open */
   readonly shape: readonly (number | string)[]
 }
@@ -129,9 +133,9 @@ export class Graph {
   }
 }
 
-function valueInfo({ name, shape }: GraphValue): Piece[] {
+function valueInfo({ name, type = 'float', shape }: GraphValue): Piece[] {
   const extents = shape.map((extent) => message(1, [typeof extent === 'number' ? integer(1, extent) : text(2, extent)]))
-  return [text(1, name), message(2, [message(1, [integer(1, types.float), message(2, extents)])])]
+  return [text(1, name), message(2, [message(1, [integer(1, types[type]), message(2, extents)])])]
 }
 
 function attribute(name: string, value: NodeAttribute): Piece[] {

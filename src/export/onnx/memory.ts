@@ -2,7 +2,8 @@
  * Which value of the graph lies where in a program's memory. A program's tensors are windows on storages, of a batch of fixed
  * size; the graph's values have names and an open batch. A value is found by the window that it was written to. Pictures that
  * a program keeps with their channels last have them second in the graph, as ONNX's operators want it, and a concatenation,
- * which is a shared tensor in a program, is a Concat of the values that were written to parts of it.
+ * which is a shared tensor in a program, is a Concat of the values that were written to parts of it. Rows that are told a condition
+ * and rows that are not go through a guided network as one batch (networks/guided/): its halves are written, or read, apart.
  */
 
 import { LocalFlowError } from '../../errors.js'
@@ -143,17 +144,54 @@ export class Memory {
   private dense(tensor: ProgramTensor, extents: readonly number[]): string {
     const { offset, shape } = tensor
     const length = size(shape)
-    const found = this.held
-      .get(keyOf(tensor.storage))
-      ?.find((held) => held.channels === null && held.offset === offset && held.length === length)
+    const key = keyOf(tensor.storage)
+    const found =
+      this.window(key, offset, length) ?? this.joined(key, offset, length, extents) ?? this.half(key, offset, length)
     if (!found) throw this.unknown(tensor)
-    const known = found.names.get(extents.join())
+    return this.named(found, extents)
+  }
+
+  /** What is held, as rows of these extents. */
+  private named({ names }: Held, extents: readonly number[]): string {
+    const known = names.get(extents.join())
     if (known) return known
-    const [any] = found.names.values()
+    const [any] = names.values()
     // 0 keeps the batch as it is
     const name = this.graph.node('Reshape', [any, this.graph.integers([0, ...extents])])
-    found.names.set(extents.join(), name)
+    names.set(extents.join(), name)
     return name
+  }
+
+  private window(key: unknown, offset: number, length: number): Held | undefined {
+    return this.held
+      .get(key)
+      ?.find((held) => held.channels === null && held.offset === offset && held.length === length)
+  }
+
+  /** Two batches that were written one after the other, as one. */
+  private joined(key: unknown, offset: number, length: number, extents: readonly number[]): Held | undefined {
+    const halves = [offset, offset + length / 2].map((at) => this.window(key, at, length / 2))
+    if (!halves.every((half) => half !== undefined)) return undefined
+    const names = halves.map((half) => this.named(half, extents))
+    return this.derived(key, offset, length, [extents.join(), this.graph.node('Concat', names, { axis: 0 })])
+  }
+
+  /** Half of the batch that was written as a whole. */
+  private half(key: unknown, offset: number, length: number): Held | undefined {
+    const whole = [offset, offset - length].map((at) => this.window(key, at, 2 * length)).find((held) => held)
+    if (!whole) return undefined
+    const [[extents, name]] = whole.names
+    const halves = this.graph
+      .nodeOf(2, 'Split', [name], { axis: 0 })
+      .map((part, i) => this.derived(key, whole.offset + i * length, length, [extents, part]))
+    return halves[offset === whole.offset ? 0 : 1]
+  }
+
+  /** Another view of what is held already, beside it. */
+  private derived(key: unknown, offset: number, length: number, name: [string, string]): Held {
+    const held: Held = { offset, length, shape: [], channels: null, names: new Map([name]) }
+    this.held.get(key)!.push(held)
+    return held
   }
 
   private unknown({ shape, offset, storage }: ProgramTensor): LocalFlowError {

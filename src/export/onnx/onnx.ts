@@ -11,6 +11,7 @@ import { ALIGNMENT, type Program, ProgramBuilder, type ProgramTensor } from '../
 import { type ExportedFile, type ExportedModel, type Exporter, type ExportOptions, NO_LICENCE } from '../exporter.js'
 import { Recorder } from '../recorder.js'
 import { recordSampler } from '../sampler.js'
+import { nothingTold, told } from './condition.js'
 import { Graph } from './graph.js'
 import { translated, translationOf } from './kernels.js'
 import { Memory } from './memory.js'
@@ -65,12 +66,7 @@ function finished(path: string, graph: Graph, model: ExportedModel, metadata: Re
 }
 
 /** v(x, t, cond) of a sub-flow, x standardised as in training: x [n, …dims], t [n], cond [n, C] → v [n, …dims]. */
-export function fieldFile(
-  path: string,
-  model: ExportedModel,
-  number: number,
-  { licence }: ExportOptions,
-): ExportedFile {
+function fieldFile(path: string, model: ExportedModel, number: number, { licence }: ExportOptions): ExportedFile {
   const { network, rowShape, stages } = model
   const { parameters, outputScale, jump } = stages[number]
   const graph = new Graph('velocity')
@@ -86,7 +82,8 @@ export function fieldFile(
   memory.holdRows(t, graph.input({ name: 't', shape: [BATCH] }), [])
   const { condition: C } = network
   const condition = C > 0 ? builder.tensor(device.createBuffer(ROWS * C), [ROWS, C]) : undefined
-  if (condition) memory.holdRows(condition, graph.input({ name: 'cond', shape: [BATCH, C] }))
+  if (condition)
+    memory.holdRows(condition, model.condition ? told(graph, model.condition, BATCH) : secondTime(graph, C))
   network.addVelocity(builder, { parameters: builder.tensor(own), x, t, condition, out }, outputScale)
   translate(graph, memory, builder.build())
   graph.output(memory.rows(out, rowShape), { name: 'v', shape: [BATCH, ...rowShape] })
@@ -94,9 +91,17 @@ export function fieldFile(
     sub_flow: `${number + 1} of ${stages.length}, 1 at the data`,
     ...(jump ? { map: mapWords(jump) } : { time: '0 at the data side of the sub-flow, 1 at the noise side' }),
     ...scalerWords(model),
+    ...conditionWords(model),
     licence: licence ?? NO_LICENCE,
   })
 }
+
+/** The second time of a student's network. */
+const secondTime = (graph: Graph, C: number): string => graph.input({ name: 'cond', shape: [BATCH, C] })
+
+/** What the inputs `cond` or `class` are: the columns with their scale, or the classes, and whether they may be left out. */
+const conditionWords = ({ condition }: ExportedModel): Record<string, string> =>
+  condition ? { condition: JSON.stringify(condition) } : {}
 
 /** What v of a student is. */
 function mapWords(jump: Jump): string {
@@ -114,10 +119,23 @@ const scalerWords = ({ scaler }: ExportedModel): Record<string, string> =>
 /** noise [n, …dims] → samples [n, …dims] in the units of the data. */
 async function samplerFile(path: string, model: ExportedModel, options: ExportOptions): Promise<ExportedFile> {
   const { rowShape, scaler, stages } = model
-  const { operations, noise, samples, evaluations, solver } = await recordSampler(model, options)
+  const { operations, noise, samples, condition, rows, guidance, evaluations, solver } = await recordSampler(
+    model,
+    options,
+  )
   const graph = new Graph('sampler')
   const memory = new Memory(graph)
   memory.holdRows(noise, graph.input({ name: 'noise', shape: [BATCH, ...rowShape] }), rowShape)
+  const untold = guidance.every((weight) => weight === 0)
+  if (condition && model.condition) {
+    const C = model.network.condition
+    const given = untold ? nothingTold(graph, 'noise', C) : told(graph, model.condition, BATCH)
+    memory.holdRows({ ...condition, shape: [rows, C] }, given)
+    if (condition.shape[0] > rows) {
+      const behind = { ...condition, offset: condition.offset + rows * C, shape: [rows, C] }
+      memory.holdRows(behind, nothingTold(graph, given, C))
+    }
+  }
   translate(graph, memory, { operations })
   let values = memory.rows(samples, rowShape)
   if (scaler) {
@@ -129,6 +147,8 @@ async function samplerFile(path: string, model: ExportedModel, options: ExportOp
     sub_flows: String(stages.length),
     solver,
     evaluations: String(evaluations),
+    ...(untold ? {} : conditionWords(model)),
+    ...(model.condition && { guidance: JSON.stringify(guidance) }),
     licence: options.licence ?? NO_LICENCE,
   })
 }

@@ -1,0 +1,24 @@
+/** What a model is told of its rows, as files hold it. */
+
+import * as z from 'zod'
+import type { Condition } from './condition.js'
+
+const wholeNumber = z.int().min(0)
+const aboveZero = z.number().positive()
+const probability = z.number().min(0).lt(1)
+
+export const conditionSchema: z.ZodType<Condition> = z
+  .discriminatedUnion('kind', [
+    z.object({
+      kind: z.literal('columns'),
+      names: z.array(z.string()).nullable(),
+      scaler: z.object({ mean: z.array(z.number()).min(1), std: z.array(aboveZero).min(1) }),
+      dropout: probability,
+    }),
+    z.object({ kind: z.literal('classes'), classes: z.array(wholeNumber).min(1), dropout: probability }),
+  ])
+  .refine((said) => {
+    if (said.kind === 'classes') return new Set(said.classes).size === said.classes.length
+    const { mean, std } = said.scaler
+    return mean.length === std.length && (said.names?.length ?? mean.length) === mean.length
+  }, 'its columns or classes do not fit together')
