@@ -37,6 +37,7 @@ export function configFile(
     columns: columns && [...columns],
     scaler,
     condition: condition ?? null,
+    encoding: model.encoding ?? null,
     sub_flows: stages.map(({ gamma }, i) => ({ file: subFlowName(i), gamma })),
     sampler,
     options: raw as Record<string, unknown>,

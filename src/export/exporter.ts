@@ -4,6 +4,7 @@
  */
 
 import type { RowKind } from '../data/kinds.js'
+import type { Encoding } from '../data/tables/encoding.js'
 import type { Content } from '../files/content.js'
 import type { FlowModel } from '../model/flow.js'
 import type { Model } from '../networks/registry.js'
@@ -32,6 +33,8 @@ export interface ModelFacts {
 export interface ExportedModel extends FlowModel, ModelFacts {
   /** what a row is */
   readonly rowKind: RowKind
+  /** of a table of mixed columns, how its rows are numbers; null or left out: rows are what they are */
+  readonly encoding?: Encoding | null
   /** the section `model` of its options, resolved */
   readonly section: Model
   /** the options of its training, as they were written */

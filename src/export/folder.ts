@@ -8,6 +8,7 @@
 import * as z from 'zod'
 import { type RowKind, rowKindNames } from '../data/kinds.js'
 import type { Scaler } from '../data/scaler.js'
+import { type Encoding, encodingSchema, openEncoding } from '../data/tables/encoding.js'
 import { CheckpointError } from '../errors.js'
 import { decodeSafetensors, type Safetensors } from '../files/safetensors.js'
 import type { Condition } from '../model/condition.js'
@@ -33,6 +34,8 @@ export const folderSchema = z.looseObject({
   scaler: z.object({ mean: z.array(z.number()), std: z.array(z.number().positive()) }).nullable(),
   /** what the model is told of its rows; folders of models that are told nothing need not say so */
   condition: conditionSchema.nullable().default(null),
+  /** of a table of mixed columns, how its rows are numbers */
+  encoding: encodingSchema.nullable().default(null),
   sub_flows: z
     .array(z.looseObject({ file: path }))
     .min(1)
@@ -57,6 +60,7 @@ export interface FolderContents {
   readonly columns: readonly string[] | null
   readonly scaler: Scaler | null
   readonly condition: Condition | null
+  readonly encoding: Encoding | null
   /** the tensors of each sub-flow, under PyTorch's names */
   readonly subFlows: readonly Safetensors['tensors'][]
 }
@@ -71,10 +75,13 @@ export async function readFolder(read: ReadFile, folder: string): Promise<Folder
   const at = (path: string): string => `${folder.replace(/\/$/, '')}/${path}`
   const damaged = (what: string): CheckpointError => new CheckpointError(`${at(configName)} is damaged: ${what}.`)
   const config = await readConfig(read, folder, at(configName))
-  const { columns, scaler, condition } = config
+  const { columns, scaler, condition, encoding } = config
   const width = config.row_shape.reduce((product, extent) => product * extent, 1)
   if (scaler && (scaler.mean.length !== width || scaler.std.length !== width)) {
     throw damaged(`its scaler is not one of rows of ${width} values`)
+  }
+  if (encoding && openEncoding(encoding).width !== width) {
+    throw damaged(`the encoding of its table is not one of rows of ${width} values`)
   }
   if (columns && columns.length !== width) throw damaged(`it names ${columns.length} columns of ${width}`)
   const needed = new Map<string, Uint8Array>()
@@ -98,6 +105,7 @@ export async function readFolder(read: ReadFile, folder: string): Promise<Folder
     columns,
     scaler,
     condition,
+    encoding,
     subFlows,
   }
 }

@@ -56,8 +56,14 @@ function toldWords(condition: Condition | null) {
 }
 
 function cardFile(model: ExportedModel, licence: string): ExportedFile {
-  const { rowShape, rowKind, stages, network, data, metrics, columns, condition = null, version } = model
+  const { rowShape, rowKind, stages, network, data, metrics, columns, condition = null, encoding, version } = model
   const pictured = rowKind === 'pictures'
+  const tabled = encoding?.columns.map(({ name }) => name)
+  const made = pictured
+    ? 'pictures'
+    : tabled
+      ? `a table (columns ${tabled.map(plain).join(', ')}), as rows of numbers`
+      : 'rows of numbers'
   const row = `[${rowShape.join(', ')}]`
   const told = toldWords(condition)
   const [N, P] = [stages.length, network.parameterCount]
@@ -75,12 +81,12 @@ function cardFile(model: ExportedModel, licence: string): ExportedFile {
     '',
     '# A Local Flow',
     '',
-    `A generative model of ${pictured ? 'pictures' : 'rows of numbers'} ${row} by Local Flow Matching ` +
+    `A generative model of ${made} ${row} by Local Flow Matching ` +
       `([Xu, Cheng and Xie 2024](https://arxiv.org/abs/2410.02548)): ${N} ${N === 1 ? 'network' : 'networks'} of ${P} parameters, ` +
       `written by local-flow-matching ${version}.`,
     '',
     `- **Licence:** ${plain(licence)}`,
-    `- **Data:** ${data ? plain(data) : 'not stated'}${columns ? `; columns ${columns.map(plain).join(', ')}` : ''}`,
+    `- **Data:** ${data ? plain(data) : 'not stated'}${columns && !tabled ? `; columns ${columns.map(plain).join(', ')}` : ''}`,
     ...(condition ? [`- **Told:** ${plain(told.what)}`] : []),
     `- **Training:** the options are in config.json under \`options\``,
     '',
@@ -98,7 +104,9 @@ function cardFile(model: ExportedModel, licence: string): ExportedFile {
     "import { LocalFlow } from 'local-flow-matching'",
     '',
     "const flow = await LocalFlow.load('.') // this folder",
-    `const { values, shape } = await flow.sample(100${told.node})`,
+    tabled
+      ? `const table = await flow.sampleTable(100${told.node})`
+      : `const { values, shape } = await flow.sample(100${told.node})`,
     '```',
     '',
     'In a browser, or in Node, by onnxruntime (`onnx/sampler.onnx`, noise to data):',
@@ -110,9 +118,15 @@ function cardFile(model: ExportedModel, licence: string): ExportedFile {
     'const normal = () => Math.sqrt(-2 * Math.log(1 - Math.random())) * Math.cos(2 * Math.PI * Math.random())',
     `const noise = Float32Array.from({ length: 100 * ${rowShape.join(' * ')} }, normal)`,
     ...told.feed,
-    `const { samples } = await session.run({ noise: new Tensor('float32', noise, [100, ${rowShape.join(', ')}])${told.fed} })`,
+    `const ${tabled ? 'outputs' : '{ samples }'} = await session.run({ noise: new Tensor('float32', noise, [100, ${rowShape.join(', ')}])${told.fed} })`,
     '```',
     '',
+    ...(tabled
+      ? [
+          `Its outputs ${tabled.map((name, i) => `column_${i + 1} (${plain(name)})`).join(', ')} are the table; the metadata say of what.`,
+          '',
+        ]
+      : []),
     'In PyTorch:',
     '',
     '```python',

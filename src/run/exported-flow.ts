@@ -19,10 +19,11 @@ export const noFacts: ModelFacts = { columns: null, data: null, metrics: [] }
  * @throws CheckpointError where it is damaged, tampered with, or of a newer version
  */
 export async function exportedFlow(read: ReadFile, folder: string): Promise<FlowContents> {
-  const { raw, rowShape, rowKind, columns, scaler, condition, subFlows } = await readFolder(read, folder)
+  const { raw, rowShape, rowKind, columns, scaler, condition, encoding, subFlows } = await readFolder(read, folder)
   const options = resolveOptions(raw, `the options in ${folder.replace(/\/$/, '')}/${configName}`)
   const networks = networksOf({ options, rowShape, condition }, subFlows, folder)
-  return { options, raw, rowShape, rowKind, scaler, condition, facts: { ...noFacts, columns }, subFlows: networks }
+  const facts = { ...noFacts, columns }
+  return { options, raw, rowShape, rowKind, scaler, condition, encoding, facts, subFlows: networks }
 }
 
 /** The networks of state_dicts, one for each stage from the data to the noise. */

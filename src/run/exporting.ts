@@ -42,16 +42,18 @@ export function exportedModel(
   { options, raw, rowKind, encoding, facts }: Omit<FlowContents, 'subFlows'>,
 ): ExportedModel {
   const { field: network, stages, rowShape, scaler, settings, condition } = flow
-  if (encoding) {
-    throw new InvalidArgumentError(
-      'This model makes rows of numbers that stand for the columns of a table (data.kind: table), and no form of export holds yet ' +
-        'what makes a table of them: draw tables from its run folder.',
-    )
-  }
   const model = { network, stages, rowShape, scaler, settings, condition, jumps: usualJumps(options) }
   // with the sampler that it has now: another version's defaults may be others
   const written = { ...raw, ode: { ...(raw as { ode?: object }).ode, sample: options.ode.sample } }
-  return { ...model, ...(facts ?? noFacts), section: options.model, raw: written, rowKind, version: packageVersion }
+  return {
+    ...model,
+    ...(facts ?? noFacts),
+    section: options.model,
+    raw: written,
+    rowKind,
+    encoding,
+    version: packageVersion,
+  }
 }
 
 /** Whether a folder holds an exported model, and no run. */

@@ -3,12 +3,15 @@
 import { spawnSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { InferenceSession, Tensor } from 'onnxruntime-node'
 import { beforeAll, describe, expect, it } from 'vitest'
+import { openEncoding } from '../../src/data/tables/encoding.js'
 import { readMixedTable } from '../../src/data/tables/read.js'
 import { isCategory, type Table } from '../../src/data/tables/table.js'
 import { writeMixedTable } from '../../src/data/tables/write.js'
 import { loadData } from '../../src/run/data.js'
 import { LocalFlow } from '../../src/run/local-flow.js'
+import { noise } from '../export/models.js'
 import { built, engine, json, lfm, workFolder } from './lfm.js'
 
 const colours = ['red', 'green', 'blue']
@@ -44,10 +47,52 @@ beforeAll(async () => {
 }, 120_000)
 
 describe('lfm export', () => {
-  it('refuses a model whose rows stand for a table: no form holds what makes one of them', async () => {
-    const { code, stderr } = await run(['export', 'run', '--to', 'onnx', '--out', 'out'])
-    expect(code).toBe(1)
-    expect(stderr).toMatch(/no form of export holds yet what makes a table of them/)
+  it('writes a folder that makes the same table, and is a run again', async () => {
+    json(await run(['export', 'run', '--to', 'hf', '--out', 'hub', '--json']))
+    json(await run(['import', 'hub', '--out', 'again', '--json']))
+    for (const [folder, file] of [
+      ['run', 'own.csv'],
+      ['again', 'again.csv'],
+    ]) {
+      expect((await run(['sample', folder, '-n', '30', '-o', file])).code).toBe(0)
+    }
+    expect(readFileSync(at('again.csv'), 'utf8')).toBe(readFileSync(at('own.csv'), 'utf8'))
+    await using loaded = await LocalFlow.load(at('hub'))
+    await using own = await LocalFlow.load(at('run'))
+    expect(await loaded.sampleTable(30)).toEqual(await own.sampleTable(30))
+    const card = readFileSync(at('hub/README.md'), 'utf8')
+    expect(card).toContain(
+      'A generative model of a table (columns colour, age, cost, when, member), as rows of numbers [',
+    )
+    expect(card).toContain('const table = await flow.sampleTable(100)')
+  })
+
+  it('gives the columns of a table from noise in onnxruntime', async () => {
+    await using flow = await LocalFlow.load(at('run'))
+    const D = flow.field.dimension
+    const z = noise(40 * D)
+    const { values } = await flow.decode({ values: z, shape: [40, D] }, { solver: flow.options.ode.sample })
+    const { columns } = openEncoding(flow.encoding!).decode(values, 1)
+    const session = await InferenceSession.create(at('hub/onnx/sampler.onnx'))
+    const got = await session.run({ noise: new Tensor('float32', z, [40, D]) })
+    await session.release()
+    expect(Object.keys(got).sort()).toEqual([...columns.map((_, i) => `column_${i + 1}`), 'samples'])
+    columns.forEach((column, i) => {
+      const wanted = isCategory(column) ? column.codes : column.values
+      expect(Array.from(got[`column_${i + 1}`].data as ArrayLike<number>, Number), column.name).toEqual([...wanted])
+    })
+  })
+
+  it('names a folder whose encoding is not of its rows', async () => {
+    const path = at('hub/config.json')
+    const text = readFileSync(path, 'utf8')
+    const config = JSON.parse(text)
+    config.encoding.columns.pop()
+    writeFileSync(path, JSON.stringify(config))
+    await expect(LocalFlow.load(at('hub'))).rejects.toThrow(
+      /config\.json is damaged: the encoding of its table is not one of rows of \d+ values/,
+    )
+    writeFileSync(path, text)
   })
 })
 

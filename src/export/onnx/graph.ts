@@ -10,9 +10,10 @@ const FORMAT = 8
 export const OPERATOR_SET = 17
 
 /** Element types of a TensorProto. */
-const types = { float: 1, int64: 7 } as const
+const types = { float: 1, int64: 7, double: 11 } as const
+type ElementType = keyof typeof types
 /** What an element is, for Cast. */
-export const elementType = (type: keyof typeof types): number => types[type]
+export const elementType = (type: ElementType): number => types[type]
 /** Types of an AttributeProto. */
 const attributeTypes = { float: 1, int: 2, string: 3, ints: 7 } as const
 
@@ -24,7 +25,7 @@ export type NodeAttributes = Readonly<Record<string, NodeAttribute>>
 export interface GraphValue {
   readonly name: string
   /** default float */
-  readonly type?: keyof typeof types
+  readonly type?: ElementType
   /** a name stands for an extent that is open */
   readonly shape: readonly (number | string)[]
 }
@@ -75,10 +76,16 @@ export class Graph {
     return this.once(key, () => this.values('constant', types.float, shape, floats))
   }
 
-  /** A list of whole numbers, such as a shape. */
-  integers(values: readonly number[]): string {
-    const make = (): string => this.values('integers', types.int64, [values.length], BigInt64Array.from(values, BigInt))
-    return this.once(`integers ${values.join()}`, make)
+  /** Whole numbers, such as a shape. */
+  integers(values: readonly number[], shape: readonly number[] = [values.length]): string {
+    const make = (): string => this.values('integers', types.int64, shape, BigInt64Array.from(values, BigInt))
+    return this.once(`integers ${values.join()} of ${shape.join()}`, make)
+  }
+
+  /** Float64 numbers. */
+  doubles(values: readonly number[], shape: readonly number[] = [values.length]): string {
+    const make = (): string => this.values('doubles', types.double, shape, Float64Array.from(values))
+    return this.once(`doubles ${values.join()} of ${shape.join()}`, make)
   }
 
   /** The file, with texts by name beside the graph. */
@@ -123,7 +130,12 @@ export class Graph {
     )
   }
 
-  private values(stem: string, type: number, shape: readonly number[], values: Float32Array | BigInt64Array): string {
+  private values(
+    stem: string,
+    type: number,
+    shape: readonly number[],
+    values: Float32Array | Float64Array | BigInt64Array,
+  ): string {
     const name = this.fresh(stem)
     const raw = new Uint8Array(values.buffer, values.byteOffset, values.byteLength)
     this.initialisers.push(

@@ -15,6 +15,7 @@ import { nothingTold, told } from './condition.js'
 import { Graph } from './graph.js'
 import { translated, translationOf } from './kernels.js'
 import { Memory } from './memory.js'
+import { tableOutputs } from './table.js'
 
 /** The most that a protocol-buffer message may hold. */
 const MOST_BYTES = 2 ** 31 - 1
@@ -118,7 +119,7 @@ const scalerWords = ({ scaler }: ExportedModel): Record<string, string> =>
 
 /** noise [n, …dims] → samples [n, …dims] in the units of the data. */
 async function samplerFile(path: string, model: ExportedModel, options: ExportOptions): Promise<ExportedFile> {
-  const { rowShape, scaler, stages } = model
+  const { rowShape, scaler, stages, encoding } = model
   const { operations, noise, samples, condition, rows, guidance, evaluations, solver } = await recordSampler(
     model,
     options,
@@ -143,11 +144,13 @@ async function samplerFile(path: string, model: ExportedModel, options: ExportOp
     values = graph.node('Add', [values, graph.constant(scaler.mean)])
   }
   graph.output(values, { name: 'samples', shape: [BATCH, ...rowShape] })
+  const columns = encoding && tableOutputs(graph, values, encoding, BATCH)
   return finished(path, graph, model, {
     sub_flows: String(stages.length),
     solver,
     evaluations: String(evaluations),
     ...(untold ? {} : conditionWords(model)),
+    ...(columns && { columns: JSON.stringify(columns) }),
     ...(model.condition && { guidance: JSON.stringify(guidance) }),
     licence: options.licence ?? NO_LICENCE,
   })
