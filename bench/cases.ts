@@ -67,12 +67,17 @@ const ofRows: Sizing = { first: 32, patience: 1 }
 const ofPictures: Sizing = { first: 1, patience: 6 }
 
 const SAMPLING_ROWS = 10_000
+/** Rows for which a GPU is a GPU. */
+const MANY_ROWS = 1_000_000
 const exact: Trace = { kind: 'exact' }
 
-/** Evaluations of a sample, by whom. */
-const samplings = [
-  ...[1, 2, 4].map((evaluations) => [`students-${evaluations}`, { evaluations, students: true }] as const),
-  ...[16, 128].map((evaluations) => [`teacher-${evaluations}`, { evaluations, students: false }] as const),
+type Sampling = readonly [name: string, NonNullable<NetWork['sampling']>, hardwareRows?: number]
+
+/** Evaluations of a sample, by whom, and rows on a GPU where these are others. */
+const samplings: readonly Sampling[] = [
+  ...[1, 2, 4].map((evaluations): Sampling => [`students-${evaluations}`, { evaluations, students: true }]),
+  ['teacher-8', { evaluations: 8, students: false }, MANY_ROWS],
+  ...[16, 128].map((evaluations): Sampling => [`teacher-${evaluations}`, { evaluations, students: false }]),
 ]
 
 const make = (
@@ -102,8 +107,14 @@ export const cases: readonly Case[] = [
   ...shapes
     .filter((net) => net.name === 'rose')
     .flatMap((net) =>
-      samplings.map(([name, sampling]) =>
-        make('sample', `${net.name}/${name}`, SAMPLING_ROWS, (rows) => ({ kind: 'sample', net, rows, sampling })),
+      samplings.map(([name, sampling, hardwareRows]) =>
+        make(
+          'sample',
+          `${net.name}/${name}`,
+          hardwareRows ?? SAMPLING_ROWS,
+          (rows) => ({ kind: 'sample', net, rows, sampling }),
+          { processorRows: SAMPLING_ROWS, sizing: ofRows },
+        ),
       ),
     ),
   ...shapes.flatMap((net) =>

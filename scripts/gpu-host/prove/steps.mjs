@@ -11,7 +11,8 @@ const benches = [
   {
     name: 'bench-rose',
     limit: { full: 60, small: 60 },
-    full: ['--filter', 'step/rose', '--filter', 'mixed/rose'],
+    // the small network's rows go through all layers in one launch
+    full: ['--filter', 'step/rose', '--filter', 'mixed/rose', '--filter', 'step/tiny'],
     small: ['--filter', 'step/tiny', '--filter', 'mixed/tiny'],
   },
   {
@@ -23,7 +24,7 @@ const benches = [
   {
     name: 'bench-sampling',
     limit: { full: 40, small: 60 },
-    full: ['--filter', 'rk4/rose', '--filter', 'forward/rose', '--filter', 'trace/rose'],
+    full: ['rk4/rose', 'sample/rose/teacher-8', 'forward/rose', 'trace/rose'].flatMap((name) => ['--filter', name]),
     small: ['--filter', 'rk4/tiny'],
   },
   {
@@ -33,6 +34,14 @@ const benches = [
     small: ['--filter', 'kernels/conv2d/64x64x3x3-8'],
   },
 ]
+
+/** The same step with all of Dawn's checks, which is what users get unless they ask: what the checks cost. */
+const checked = {
+  name: 'bench-checked',
+  limit: { full: 30, small: 60 },
+  full: ['--safe', '--filter', 'step/rose', '--filter', 'step/tiny'],
+  small: ['--safe', '--filter', 'step/tiny'],
+}
 
 /** PyTorch beside the rows that count, in the forms that it has. */
 const torch = {
@@ -77,7 +86,7 @@ export function steps({ node, out, small }) {
       command: program('unet.ts', join(out, 'unet.json')),
       files: ['unet.json'],
     },
-    ...benches.map((one) => ({
+    ...[...benches, checked].map((one) => ({
       name: one.name,
       limit: one.limit,
       command: bench(one.name, one[size], 'none'),
