@@ -54,13 +54,30 @@ class LocalFlow(nn.Module):
                 rows = F.pad(rows, (0, 1), value=1.0)
         return rows.expand(n, -1)
 
-    def velocity(self, stage, time, x, second_time=None, told=None, weight=1.0):
+    def end(self, logits):
+        """The end of the path that a network predicts, where it gives logits of choices, and which columns those are."""
+        segments = self.config["segments"]
+        starts = segments["starts"]
+        scale, centre = (torch.tensor(segments[key]).to(logits) for key in ("scale", "centre"))
+        chosen = torch.zeros_like(logits[0], dtype=torch.bool)
+        rows = logits.clone()
+        for first, end in zip(starts, starts[1:]):
+            if end - first > 1:
+                chosen[first:end] = True
+                rows[:, first:end] = scale[first:end] * (torch.softmax(logits[:, first:end], 1) - centre[first:end])
+        return rows, chosen
+
+    def velocity(self, stage, time, x, second_time=None, told=None, weight=1.0, of_end=None):
         """Of one sub-flow, with guidance: without a condition + weight (with it - without)."""
         first = [] if second_time is None else [x.new_full((len(x), 1), second_time)]
 
         def of(condition):
             extra = [*first, *([] if condition is None else [condition])]
-            return self.sub_flows[stage](time, x, torch.cat(extra, 1) if extra else None)
+            v = self.sub_flows[stage](time, x, torch.cat(extra, 1) if extra else None)
+            if of_end is None:
+                return v
+            end, chosen = self.end(v)
+            return torch.where(chosen, of_end["state"] * x + of_end["end"] * end, v)
 
         if told is None:
             return of(None)
@@ -88,7 +105,7 @@ class LocalFlow(nn.Module):
         point = total = y
         for e in self.config["sampler"]["evaluations"]:
             x = e["place"] * point
-            v = self.velocity(e["stage"], e["time"], x, e.get("secondTime"), told, weights[e["stage"]])
+            v = self.velocity(e["stage"], e["time"], x, e.get("secondTime"), told, weights[e["stage"]], e.get("ofEnd"))
             k = e["factor"] * v + e["own"] * x
             total = total + e["share"] * k
             if e["ends"]:

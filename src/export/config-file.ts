@@ -38,6 +38,8 @@ export function configFile(
     scaler,
     condition: condition ?? null,
     encoding: model.encoding ?? null,
+    // columns of which networks give logits; what reads a folder again finds them from the encoding
+    segments: model.segments ?? null,
     sub_flows: stages.map(({ gamma }, i) => ({ file: subFlowName(i), gamma })),
     sampler,
     options: raw as Record<string, unknown>,

@@ -5,8 +5,12 @@
  */
 
 import { InvalidArgumentError, LocalFlowError } from '../errors.js'
+import { PATH_COLUMNS } from '../kernels/draw_batch.js'
+import { velocityAt } from '../kernels/softmax_segments.js'
 import { anyCondition, guidanceWeights } from '../model/condition.js'
 import { Flow } from '../model/flow.js'
+import { type ChoicesSpec, isChoices } from '../networks/choices/choices.js'
+import { isGuided } from '../networks/guided/guided.js'
 import type { Evaluation } from '../ode/evaluations.js'
 import type { IntegrationAttributes } from '../ode/integrate.js'
 import { fixedStepSolvers } from '../ode/methods.js'
@@ -84,11 +88,15 @@ function resultOf(operations: readonly Operation[]): ProgramTensor {
   throw new LocalFlowError('The program of a sample has no result.')
 }
 
+const pathOf = ({ path }: ChoicesSpec) => ({ data: path, shape: [path.length / PATH_COLUMNS, PATH_COLUMNS] })
+
 /** An evaluation, of the stage counted from 0 at the data. */
 export interface StageEvaluation extends Omit<Evaluation, 'network'> {
   readonly stage: number
   /** what the network takes beside the time; left out: nothing */
   readonly secondTime?: number
+  /** of a network that gives logits: the velocity is state·x + end·(the end that it predicts), in the columns of choices */
+  readonly ofEnd?: { readonly state: number; readonly end: number }
 }
 
 /**
@@ -106,13 +114,20 @@ export function evaluationsOf({ operations }: RecordedSampler, { stages, network
     const P = network.parameterLength
     const given = operands.condition
     const second = given?.storage.kind === 'constant' ? { secondTime: given.storage.values[given.offset] } : {}
-    return (attributes as unknown as IntegrationAttributes).evaluations.map(({ network: number, ...evaluation }) => {
+    const { net, evaluations } = attributes as unknown as IntegrationAttributes
+    const field = isGuided(net) ? net.net : net
+    return evaluations.map(({ network: number, ...evaluation }) => {
       const own = storage.kind === 'buffer' ? writtenTo(storage.buffer, offset + number * P, P) : null
       const stage = stages.findIndex(
         ({ parameters }) => parameters.buffer === own?.buffer && parameters.byteOffset === own.byteOffset,
       )
       if (stage < 0) throw new LocalFlowError('The sampler evaluates a network that is none of the model’s.')
-      return { ...evaluation, ...second, stage }
+      return {
+        ...evaluation,
+        ...second,
+        ...(isChoices(field) && { ofEnd: velocityAt(evaluation.time, pathOf(field)) }),
+        stage,
+      }
     })
   })
 }

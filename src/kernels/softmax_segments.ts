@@ -68,8 +68,11 @@ export const softmaxSegments: Kernel<SoftmaxSegmentsAttributes> = {
   },
 }
 
-/** α and β of the velocity at a time. */
-function velocityAt(t: number, { data, shape }: ReferenceTensor): { state: number; end: number } {
+/** α and β of the velocity at a time, of a path's table. */
+export function velocityAt(
+  t: number,
+  { data, shape }: Pick<ReferenceTensor, 'shape'> & { readonly data: ArrayLike<number> },
+): { state: number; end: number } {
   const last = shape[0] - 1
   const knot = Math.min(Math.floor(t * last), last - 1)
   const fraction = t * last - knot

@@ -205,7 +205,8 @@ export class Flow {
   /** what the model was told of its training rows, and a call tells it of its own; null: nothing */
   readonly condition: Condition | null
   private readonly jumps: number
-  private readonly segments: SegmentTables | null
+  /** how the columns of a row lie together, where the networks give logits of choices; null: they give velocities */
+  readonly segments: SegmentTables | null
   /** whether the device is disposed of with the model */
   protected ownsDevice = false
   private linksOnDevice: Promise<Link[]> | null = null

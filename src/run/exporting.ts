@@ -41,8 +41,8 @@ export function exportedModel(
   flow: Flow,
   { options, raw, rowKind, encoding, facts }: Omit<FlowContents, 'subFlows'>,
 ): ExportedModel {
-  const { field: network, stages, rowShape, scaler, settings, condition } = flow
-  const model = { network, stages, rowShape, scaler, settings, condition, jumps: usualJumps(options) }
+  const { field: network, stages, rowShape, scaler, settings, condition, segments } = flow
+  const model = { network, stages, rowShape, scaler, settings, condition, segments, jumps: usualJumps(options) }
   // with the sampler that it has now: another version's defaults may be others
   const written = { ...raw, ode: { ...(raw as { ode?: object }).ode, sample: options.ode.sample } }
   return {

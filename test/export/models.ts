@@ -3,6 +3,7 @@
 import { openDevice } from '../../src/device/node/select.js'
 import type { ExportedModel, ExportOptions } from '../../src/export/exporter.js'
 import { draw, normals, seedWords } from '../../src/kernels/draws.js'
+import { velocityOfChoices } from '../../src/model/choices.js'
 import { type Condition, type ConditionOptions, conditionWidth } from '../../src/model/condition.js'
 import { Flow, type FlowModel } from '../../src/model/flow.js'
 import type { Network } from '../../src/networks/network.js'
@@ -82,12 +83,13 @@ export const rowLength = (shape: readonly number[]): number => shape.reduce((pro
 
 /** The library's v(x, t, cond), x [B, D], t [B], cond [B, C]. */
 export async function velocity(
-  { network }: Pick<FlowModel, 'network'>,
-  { parameters, outputScale }: FlowModel['stages'][number],
+  { network: own, segments }: Pick<FlowModel, 'network' | 'segments'>,
+  { parameters, outputScale, angle }: FlowModel['stages'][number],
   x: Float32Array,
   t: Float32Array,
   cond?: Float32Array,
 ): Promise<Float32Array> {
+  const network = segments && angle ? velocityOfChoices(own, segments, angle) : own
   const device = await openDevice(engine)
   const filled = (values: Float32Array) => {
     const buffer = device.createBuffer(values.length)
@@ -152,6 +154,18 @@ export async function decoded(
   await flow.dispose()
   await device.dispose()
   return Float32Array.from(values)
+}
+
+/** A model whose networks give logits: a number, three levels, a number, two levels. */
+export function choicesModel(condition: Condition | null = null): ExportedModel {
+  const segments = {
+    starts: [0, 1, 4, 5, 7],
+    scale: [1, 2, 2, 2, 1, 2, 2],
+    centre: [0, 0.5, 0.3, 0.2, 0, 0.6, 0.4],
+    gates: [7, 7, 7, 7],
+  }
+  const model = modelOf({ hidden: [9, 7], activation: 'silu' }, [7], { gammas: [0.3, null], condition })
+  return { ...model, segments, stages: model.stages.map((stage) => ({ ...stage, outputScale: 1 })) }
 }
 
 /** Students: maps of one evaluation each, with a second time or without, or an average velocity that takes three. */

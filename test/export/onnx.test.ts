@@ -13,7 +13,19 @@ import { rademacher } from '../../src/kernels/rademacher.js'
 import { type Condition, type ConditionOptions, conditionRows } from '../../src/model/condition.js'
 import { modelSchema, networkFor, resolveModel } from '../../src/networks/registry.js'
 import { fixedStepSolvers } from '../../src/ode/methods.js'
-import { classes, columns, decoded, farthest, modelOf, noise, rk4, rowLength, studentOf, velocity } from './models.js'
+import {
+  choicesModel,
+  classes,
+  columns,
+  decoded,
+  farthest,
+  modelOf,
+  noise,
+  rk4,
+  rowLength,
+  studentOf,
+  velocity,
+} from './models.js'
 import { askPython, pythonWith } from './python.js'
 
 const work = mkdtempSync(join(tmpdir(), 'lfm-export-'))
@@ -148,6 +160,28 @@ describe('the sampler of a UNet', () => {
 
   it('by two-step Adams–Bashforth through the chain’s angle', async () => {
     expect(await samplesApart(unetOf({}), { solver: 'ab2', clock: 'angle', evaluations: 3 })).toBeLessThan(TOLERANCE)
+  })
+})
+
+describe('a model whose networks give logits of choices', () => {
+  it('is sampled, told nothing or under guidance', async () => {
+    expect(await samplesApart(choicesModel(), { solver: 'ab2', evaluations: 9 })).toBeLessThan(TOLERANCE)
+    const told = choicesModel(classes)
+    expect(await samplesApart(told, { guidance: 2 }, node, rowsOf(classes))).toBeLessThan(TOLERANCE)
+    expect(await samplesApart(choicesModel(), {}, web)).toBeLessThan(TOLERANCE)
+  })
+
+  it('has velocities, not logits, at times of each row', async () => {
+    const model = choicesModel()
+    const files = await filesOf(model)
+    const t = Float32Array.of(0, 0.0012, 0.31, 0.998, 1)
+    const x = noise(5 * 7, 2)
+    for (const [i, stage] of model.stages.entries()) {
+      const got = await run(node, files.get(`field-${i + 1}.onnx`)!, { x: [x, [5, 7]], t: [t, [5]] }, 'v')
+      const { segments: _, ...logits } = model
+      expect(farthest(got.values, await velocity(model, stage, x, t))).toBeLessThan(TOLERANCE)
+      expect(farthest(got.values, await velocity(logits, stage, x, t))).toBeGreaterThan(0.1)
+    }
   })
 })
 

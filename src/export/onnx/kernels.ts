@@ -9,10 +9,11 @@ import type { AveragePoolAttributes } from '../../kernels/average_pool.js'
 import type { Conv2dAttributes } from '../../kernels/conv2d.js'
 import type { GroupNormAttributes } from '../../kernels/group_norm.js'
 import type { LinearForwardAttributes } from '../../kernels/linear_forward.js'
+import { LEAST_NOISE, type SoftmaxSegmentsAttributes, velocityAt } from '../../kernels/softmax_segments.js'
 import type { StageCombineAttributes } from '../../kernels/stage_combine.js'
 import type { ProgramTensor } from '../../program/program.js'
 
-import type { Graph } from './graph.js'
+import { elementType, type Graph } from './graph.js'
 import type { Memory } from './memory.js'
 
 interface Context {
@@ -203,6 +204,71 @@ const stageCombine: Translation<StageCombineAttributes> = ({ graph, memory }, { 
   memory.holdRows(out, plus(graph, memory.rows(y), ...terms))
 }
 
+/** Numbers [n, 1] of rows of a table [K, N] at positions 0 … K − 1 between them, a name for each of the columns. */
+function between(graph: Graph, table: string, last: number, columns: number, position: string): string[] {
+  const clamped = graph.node('Min', [graph.node('Floor', [position]), graph.constant([last - 1], [])])
+  const fraction = graph.node('Sub', [position, clamped])
+  const knot = graph.node('Cast', [clamped], { to: elementType('int64') })
+  const flat = reshape(graph, knot, [-1])
+  const [at, next] = [0, 1].map((ahead) =>
+    graph.node('Gather', [table, graph.node('Add', [flat, graph.integers([ahead])])], { axis: 0 }),
+  )
+  const rows = plus(graph, at, graph.node('Mul', [fraction, graph.node('Sub', [next, at])]))
+  return graph.nodeOf(columns, 'Split', [rows], { axis: 1 })
+}
+
+/** α and β of the velocity of a predicted end, columns [n, 1] or [1, 1]. */
+function velocityOfEnd({ graph, memory }: Context, { t, path_table: table }: Operands): { state: string; end: string } {
+  if (memory.isConstant(t)) {
+    const { state, end } = velocityAt(memory.known(t)[0], { data: memory.known(table), shape: table.shape })
+    return { state: graph.constant([state], [1, 1]), end: graph.constant([end], [1, 1]) }
+  }
+  const last = table.shape[0] - 1
+  const position = scaled(graph, memory.times(t), last)
+  const [signal, noise, signalRate, noiseRate] = between(
+    graph,
+    memory.parameters('path', table),
+    last,
+    table.shape[1],
+    position,
+  )
+  const state = graph.node('Div', [noiseRate, graph.node('Max', [noise, graph.constant([LEAST_NOISE], [])])])
+  return { state, end: graph.node('Sub', [signalRate, graph.node('Mul', [signal, state])]) }
+}
+
+const softmaxOfSegments: Translation<SoftmaxSegmentsAttributes> = (context, o, { factor }) => {
+  const { graph, memory } = context
+  const D = o.x.shape[1]
+  const logits = memory.rows(o.x)
+  const [starts, encoding] = [memory.known(o.starts), memory.known(o.encoding)]
+  const widths = Array.from(starts.subarray(1), (end, s) => end - starts[s])
+  // a Softmax for each category, and the numbers between them as they are
+  const parts = widths.map((width, s) => {
+    const own = part(graph, logits, starts[s], width)
+    if (width === 1) return own
+    const [scale, centre] = [0, D].map((at) =>
+      graph.constant([...encoding.subarray(at + starts[s], at + starts[s] + width)], [1, width]),
+    )
+    return graph.node('Mul', [graph.node('Sub', [graph.node('Softmax', [own], { axis: 1 }), centre]), scale])
+  })
+  const end = graph.node('Concat', parts, { axis: 1 })
+  if (!o.state) {
+    memory.holdRows(o.y, end)
+    return
+  }
+  const categories = widths.flatMap((width) => new Array<number>(width).fill(width > 1 ? 1 : 0))
+  const mask = graph.constant(categories, [1, D])
+  const numbers = graph.constant(
+    categories.map((value) => 1 - value),
+    [1, D],
+  )
+  const velocity = velocityOfEnd(context, o)
+  const ofEnd = plus(graph, graph.node('Mul', [velocity.end, mask]), numbers)
+  const ofState = graph.node('Mul', [velocity.state, mask])
+  const terms = [graph.node('Mul', [end, ofEnd]), graph.node('Mul', [memory.rows(o.state), ofState])]
+  memory.holdRows(o.y, scaled(graph, plus(graph, ...terms), factor))
+}
+
 const translations: Readonly<Record<string, Translation<never>>> = {
   input_features: inputFeatures,
   linear_forward: linearForward,
@@ -212,6 +278,7 @@ const translations: Readonly<Record<string, Translation<never>>> = {
   attention,
   average_pool: averagePool,
   stage_combine: stageCombine,
+  softmax_segments: softmaxOfSegments,
 }
 
 /** Kernels that can be exported. */

@@ -5,6 +5,7 @@
  */
 
 import { LocalFlowError } from '../../errors.js'
+import { velocityOfChoices } from '../../model/choices.js'
 import type { Jump } from '../../model/transport.js'
 import { expand } from '../../program/lower.js'
 import { ALIGNMENT, type Program, ProgramBuilder, type ProgramTensor } from '../../program/program.js'
@@ -69,7 +70,7 @@ function finished(path: string, graph: Graph, model: ExportedModel, metadata: Re
 /** v(x, t, cond) of a sub-flow, x standardised as in training: x [n, …dims], t [n], cond [n, C] → v [n, …dims]. */
 function fieldFile(path: string, model: ExportedModel, number: number, { licence }: ExportOptions): ExportedFile {
   const { network, rowShape, stages } = model
-  const { parameters, outputScale, jump } = stages[number]
+  const { parameters, outputScale, jump, angle } = stages[number]
   const graph = new Graph('velocity')
   const memory = new Memory(graph)
   const device = new Recorder()
@@ -85,7 +86,8 @@ function fieldFile(path: string, model: ExportedModel, number: number, { licence
   const condition = C > 0 ? builder.tensor(device.createBuffer(ROWS * C), [ROWS, C]) : undefined
   if (condition)
     memory.holdRows(condition, model.condition ? told(graph, model.condition, BATCH) : secondTime(graph, C))
-  network.addVelocity(builder, { parameters: builder.tensor(own), x, t, condition, out }, outputScale)
+  const moves = model.segments && angle ? velocityOfChoices(network, model.segments, angle) : network
+  moves.addVelocity(builder, { parameters: builder.tensor(own), x, t, condition, out }, outputScale)
   translate(graph, memory, builder.build())
   graph.output(memory.rows(out, rowShape), { name: 'v', shape: [BATCH, ...rowShape] })
   return finished(path, graph, model, {
