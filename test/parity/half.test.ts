@@ -16,7 +16,7 @@ import { convert } from '../../src/kernels/convert.js'
 import { kernels } from '../../src/kernels/registry.js'
 import { ProgramBuilder } from '../../src/program/program.js'
 import { adapterOrSkip } from '../webgpu/adapter.js'
-import { openEmulated, readEmulated } from '../webgpu/emulated-units.js'
+import { type Emulation, openEmulated, readEmulated } from '../webgpu/emulated-units.js'
 import { cases } from './cases.js'
 import { type Case, runCase } from './harness.js'
 import { halfKernels, halved } from './variant-cases.js'
@@ -64,20 +64,22 @@ interface Setting {
   readonly variant: string
   readonly form: UnitsProduct | null
   readonly how: string
+  readonly emulation?: Emulation
 }
 
 /** Each variant, and for matrix units each form of their text that is not the adapter's own. */
 const settings = Object.keys(halfVariants).flatMap((variant): Setting[] => {
   if (!halfVariants[variant].units) return [{ variant, form: null, how: 'plain' }]
   const own: Setting[] = units === null ? [] : [{ variant, form: units, how: `matrix units, as ${units}` }]
-  // the emulation's own memory: two fragments of 256 numbers for each team of 32
+  // of numbers: two fragments of 256 for each team of 32
   const { workgroupBytes: bytes, threads } = halfVariants[variant]
-  if (bytes + (threads / 32) * 2 * 256 * 2 > workgroupBytes) {
+  const emulation = bytes + (threads / 32) * 2 * 256 * 2 > workgroupBytes ? 'places' : 'numbers'
+  if (bytes > workgroupBytes) {
     console.warn(`\n*** ${variant} IS NOT EMULATED: it takes more workgroup memory than ${name} has ***\n`)
     return own
   }
   const forms: UnitsProduct[] = variant === 'units64' ? ['units_wide', 'units_old'] : ['units_wide']
-  return [...own, ...forms.map((form) => ({ variant, form, how: `emulated units, as ${form}` }))]
+  return [...own, ...forms.map((form) => ({ variant, form, how: `emulated units, as ${form}`, emulation }) as const)]
 })
 
 const compare = async (device: Device, one: Case): Promise<void> => {
@@ -87,20 +89,19 @@ const compare = async (device: Device, one: Case): Promise<void> => {
 }
 
 describe.skipIf(!f16)(`products of float16 on ${name}`, { timeout: 600_000 }, () => {
-  for (const { variant, form, how } of settings) {
+  for (const { variant, form, how, emulation } of settings) {
     describe(`${variant}, ${how}`, () => {
       let device: Device
       beforeAll(async () => {
         const variants = Object.fromEntries(products.map((kernel) => [kernel, variant]))
-        const emulated = form !== null && how.startsWith('emulated')
-        device = emulated
-          ? await openEmulated(name!, form, variants)
+        device = emulation
+          ? await openEmulated(name!, form!, variants, (path) => readEmulated(path, undefined, emulation))
           : await openWebgpu({ adapter: name, variants, autotune: 'off' })
       })
       afterAll(() => device?.dispose())
 
       // emulated ones are slow, and the older form differs in its loads alone
-      const few = !how.startsWith('emulated') ? sizes[variant] : form === 'units_old' ? /^\[53, 36/ : fewSizes[variant]
+      const few = !emulation ? sizes[variant] : form === 'units_old' ? /^\[53, 36/ : fewSizes[variant]
       test.each(chosen.filter(({ label }) => few.test(label)))('$kernel: $label', (one) => compare(device, one))
 
       // what comes before the first layer writes its input; a few of the cases, since each is a pipeline

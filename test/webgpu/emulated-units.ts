@@ -5,6 +5,10 @@
  * fragment each holds eight numbers, in an order that follows nothing, since the extension says nothing about it; so what
  * relies on more than is promised comes out wrong. Offsets and strides of loads and stores count as the extension says: elements
  * of the array, or numbers in the older form.
+ *
+ * That takes workgroup memory of its own, which the largest tiles leave none of: for them a loaded fragment is the place that it
+ * was loaded from, read when it is multiplied. What writes to a tile too early is then found by the smaller tiles alone, whose
+ * text is the same.
  */
 
 import { WebgpuDevice } from '../../src/device/webgpu/device.js'
@@ -13,19 +17,16 @@ import { openAdapter, readShader } from '../../src/device/webgpu/node/adapter.js
 import type { ReadShader } from '../../src/device/webgpu/shaders.js'
 import type { UnitsProduct } from '../../src/device/webgpu/target.js'
 
-const prelude = `
-struct EmulatedLeft { numbers: array<f16, 8> }
-struct EmulatedRight { numbers: array<f16, 8> }
+/** Whether a loaded fragment is its numbers, or where they are. */
+export type Emulation = 'numbers' | 'places'
+
+const sums = `
 struct EmulatedSums { numbers: array<f32, 8> }
-alias Left = EmulatedLeft;
-alias Right = EmulatedRight;
 alias Sums = EmulatedSums;
 var<private> emulated_team: u32;
 var<private> emulated_lane: u32;
 // eight, which no compiler knows: it would unroll what it takes minutes to compile then
 var<private> eight: u32;
-var<workgroup> emulated_lefts: array<f16, TEAMS * 256u>;
-var<workgroup> emulated_rights: array<f16, TEAMS * 256u>;
 
 // number i of this invocation is which of the fragment's, row by row: another order for each kind of fragment
 fn emulated_place(i: u32, order: u32) -> u32 {
@@ -37,6 +38,50 @@ fn emulated_at(place: u32, at: u32, is_column_major: bool, stride: u32) -> u32 {
   let column = place % 16u;
   return at + select(row * stride + column, column * stride + row, is_column_major);
 }
+
+fn emulated_store(at: u32, value: Sums, stride: u32) {
+  for (var i = 0u; i < eight; i++) {
+    results[emulated_at(emulated_place(i, 149u), at, false, stride)] = value.numbers[i];
+  }
+}
+`
+
+const places = `
+struct EmulatedPlace { at: u32, is_column_major: bool, stride: u32 }
+alias Left = EmulatedPlace;
+alias Right = EmulatedPlace;
+
+fn emulated_load_left(at: u32, is_column_major: bool, stride: u32) -> Left {
+  return EmulatedPlace(at, is_column_major, stride);
+}
+
+fn emulated_load_right(at: u32, is_column_major: bool, stride: u32) -> Right {
+  return EmulatedPlace(at, is_column_major, stride);
+}
+
+fn emulated_multiply(left: Left, right: Right, sums: Sums) -> Sums {
+  var more = sums;
+  for (var i = 0u; i < eight; i++) {
+    let place = emulated_place(i, 149u);
+    var sum = 0.0;
+    for (var k = 0u; k < 2u * eight; k++) {
+      let from_left = emulated_at(place / 16u * 16u + k, left.at, left.is_column_major, left.stride);
+      let from_right = emulated_at(k * 16u + place % 16u, right.at, right.is_column_major, right.stride);
+      sum += f32(left_number(from_left)) * f32(right_number(from_right));
+    }
+    more.numbers[i] += sum;
+  }
+  return more;
+}
+`
+
+const numbers = `
+struct EmulatedLeft { numbers: array<f16, 8> }
+struct EmulatedRight { numbers: array<f16, 8> }
+alias Left = EmulatedLeft;
+alias Right = EmulatedRight;
+var<workgroup> emulated_lefts: array<f16, TEAMS * 256u>;
+var<workgroup> emulated_rights: array<f16, TEAMS * 256u>;
 
 fn emulated_load_left(at: u32, is_column_major: bool, stride: u32) -> Left {
   var loaded: Left;
@@ -52,12 +97,6 @@ fn emulated_load_right(at: u32, is_column_major: bool, stride: u32) -> Right {
     loaded.numbers[i] = right_number(emulated_at(emulated_place(i, 101u), at, is_column_major, stride));
   }
   return loaded;
-}
-
-fn emulated_store(at: u32, value: Sums, stride: u32) {
-  for (var i = 0u; i < eight; i++) {
-    results[emulated_at(emulated_place(i, 149u), at, false, stride)] = value.numbers[i];
-  }
 }
 
 fn emulated_multiply(left: Left, right: Right, sums: Sums) -> Sums {
@@ -83,8 +122,8 @@ fn emulated_multiply(left: Left, right: Right, sums: Sums) -> Sums {
 
 type Rewriting = readonly [pattern: RegExp, by: string]
 
-const rewritings: readonly Rewriting[] = [
-  [/^enable chromium_experimental_subgroup_matrix;$/m, prelude],
+const rewritingsBy = (emulation: Emulation): readonly Rewriting[] => [
+  [/^enable chromium_experimental_subgroup_matrix;$/m, sums + (emulation === 'places' ? places : numbers)],
   [/^enable subgroups;$/m, ''],
   [/^diagnostic\(off, chromium\.subgroup_matrix_uniformity\);$/m, ''],
   [/^alias (Left|Right|Sums) = subgroup_matrix_\w+<.*>;$/gm, ''],
@@ -106,8 +145,12 @@ const rewritings: readonly Rewriting[] = [
 ]
 
 /** The package's shaders, those for matrix units without them. */
-export const readEmulated = async (path: string, read: ReadShader = readShader): Promise<string> =>
-  rewritings.reduce((text, [pattern, by]) => text.replace(pattern, by), await read(path))
+export const readEmulated = async (
+  path: string,
+  read: ReadShader = readShader,
+  emulation: Emulation = 'numbers',
+): Promise<string> =>
+  rewritingsBy(emulation).reduce((text, [pattern, by]) => text.replace(pattern, by), await read(path))
 
 /** A device that is told that its adapter has matrix units, written for in this form. */
 export async function openEmulated(
