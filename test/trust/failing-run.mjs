@@ -1,6 +1,6 @@
 /**
- * Run by failing.test.ts and failing-memory.test.ts: `failing-run.mjs WHAT HOW TURNS FOLDER`. Does a command (train, evaluate,
- * sample) again and again, and at each turn another call or allocation fails: the n-th, or all from the n-th on. What fails them
+ * Run by failing.test.ts and failing-memory.test.ts: `failing-run.mjs WHAT HOW TURNS FOLDER`. Does a command (train; sub-flow and
+ * join, which train a chain in parts; evaluate; sample into .csv, and npy into .npy) again and again, and at each turn another call or allocation fails: the n-th, or all from the n-th on. What fails them
  * is a layer that was loaded before: failing.mjs or failing-memory.cc. The commands run in this process, which must live through
  * all of it; where HOW is `kill`, each in a process of its own that is killed before its n-th call, and what comes afterwards here.
  * TURNS is «all», or how many that are spread over the whole. FOLDER holds a.yaml. After each turn: what was thrown is an error of
@@ -47,33 +47,71 @@ const bitsOf = async (run) => {
 }
 async function strays(run) {
   const stored = new Set((await readManifest(run)).files.map(({ file }) => file))
-  const known = /^(manifest\.json|losses\.csv|report\.html|[a-z-]+\.png)$/
+  const known = /^(manifest\.json|losses\.csv|report\.html|[a-z-]+\.png|sub-flow-\d)$/
   return readdirSync(run).filter((name) => !stored.has(name) && !known.test(name))
 }
 const training = (out, resume) => train('a.yaml', { out, set: [], resume })
-const sampling = () => sample('whole', { n: 10, output: 'samples.csv' })
+const set = ['flow.push=simulated', 'flow.warmStart=false']
+/** Trains one of the two sub-flows alone. */
+const part = (number, resume) => train('a.yaml', { out: 'run', set, subFlow: number, resume })
+/** A run that was joined is one like any other: it is gone on with. */
+const joining = (resume) => train('a.yaml', { out: 'run', set, ...(resume ? { resume } : { join: true }) })
+const npy = what === 'npy'
+const samples = npy ? 'samples.npy' : 'samples.csv'
+const sampling = () => sample('whole', { n: 10, output: samples })
 
-if (what !== 'train' && !existsSync('whole')) await training('whole')
+if (!['train', 'sub-flow', 'join'].includes(what) && !existsSync('whole')) await training('whole')
 let reference = existsSync('whole') ? await bitsOf('whole') : ''
 let right = ''
 
+const anew = () => rmSync('run', { recursive: true, force: true })
+/** What is wrong with a training's folder, which is gone on with. */
+const trained = (run, goOn) => async (failed) => {
+  const there = existsSync(join(run, 'manifest.json'))
+  if (there) {
+    await bitsOf(run)
+    if (!failed && (await readManifest(run)).progress.phase !== 'done') return 'it did not end'
+  } else if (!failed) return 'nothing was written'
+  if (failed instanceof Error && there && !/Kept: |cannot be written|cannot be used/.test(failed.message))
+    return 'it does not say what is kept'
+  await goOn(there)
+  if ((await bitsOf(run)) !== reference) return 'it went on to other bits'
+  const left = await strays(run)
+  return left.length > 0 ? `strays: ${left.join(', ')}` : null
+}
+const sampled = {
+  fresh() {},
+  run: sampling,
+  async check() {
+    if (readFileSync(samples, 'latin1') !== right) return 'another file of samples'
+    await sampling()
+    if (readFileSync(samples, 'latin1') !== right) return 'other samples'
+    const left = readdirSync('.').filter((name) => name.endsWith('.tmp'))
+    return left.length > 0 ? `strays: ${left.join(', ')}` : null
+  },
+}
+
 const commands = {
   train: {
-    fresh: () => rmSync('run', { recursive: true, force: true }),
+    folder: 'run',
+    fresh: anew,
     run: () => training('run', false),
-    async check(failed) {
-      const there = existsSync('run/manifest.json')
-      if (there) {
-        await bitsOf('run')
-        if (!failed && (await readManifest('run')).progress.phase !== 'done') return 'it did not end'
-      } else if (!failed) return 'nothing was written'
-      if (failed instanceof Error && there && !/Kept: |cannot be written|cannot be used/.test(failed.message))
-        return 'it does not say what is kept'
-      await training('run', there)
-      if ((await bitsOf('run')) !== reference) return 'it went on to other bits'
-      const left = await strays('run')
-      return left.length > 0 ? `strays: ${left.join(', ')}` : null
+    check: trained('run', (there) => training('run', there)),
+  },
+  'sub-flow': {
+    folder: 'run/sub-flow-2',
+    fresh: anew,
+    run: () => part(2, false),
+    check: trained('run/sub-flow-2', (there) => part(2, there)),
+  },
+  join: {
+    folder: 'run',
+    fresh() {
+      anew()
+      cpSync('parts', 'run', { recursive: true })
     },
+    run: () => joining(false),
+    check: trained('run', joining),
   },
   evaluate: {
     fresh() {
@@ -89,26 +127,24 @@ const commands = {
       return left.length > 0 ? `strays: ${left.join(', ')}` : null
     },
   },
-  sample: {
-    fresh() {},
-    run: sampling,
-    async check() {
-      if (readFileSync('samples.csv', 'utf8') !== right) return 'another file of samples'
-      await sampling()
-      if (readFileSync('samples.csv', 'utf8') !== right) return 'other samples'
-      const left = readdirSync('.').filter((name) => name.endsWith('.tmp'))
-      return left.length > 0 ? `strays: ${left.join(', ')}` : null
-    },
-  },
+  sample: sampled,
+  npy: sampled,
 }
 
-const { fresh, run, check } = commands[what]
+if (what === 'join') {
+  for (const number of [1, 2]) await part(number, false)
+  cpSync('run', 'parts', { recursive: true })
+}
+const { fresh, run, check, folder: made } = commands[what]
 
 const here = (name) => fileURLToPath(new URL(name, import.meta.url))
 const commandLine = {
   train: ['train', 'a.yaml', '--out', 'run'],
+  'sub-flow': ['train', 'a.yaml', '--out', 'run', '--sub-flow', '2', ...set.flatMap((one) => ['--set', one])],
+  join: ['train', 'a.yaml', '--out', 'run', '--join', ...set.flatMap((one) => ['--set', one])],
   evaluate: ['evaluate', 'run'],
-  sample: ['sample', 'whole', '-n', '10', '-o', 'samples.csv'],
+  sample: ['sample', 'whole', '-n', '10', '-o', samples],
+  npy: ['sample', 'whole', '-n', '10', '-o', samples],
 }[what]
 /** The command in a process of its own, killed before its n-th call; 0: not. Returns how many there were, null when it was. */
 function runAndKill(n) {
@@ -156,8 +192,8 @@ async function countCalls() {
 // once without a fault: loads what is loaded once
 fresh()
 await run()
-if (what === 'train') reference = await bitsOf('run')
-if (what === 'sample') right = readFileSync('samples.csv', 'utf8')
+if (made) reference = await bitsOf(made)
+if (what === 'sample' || npy) right = readFileSync(samples, 'latin1')
 const calls = await countCalls()
 const tried = asked === 'all' ? calls : Number(asked)
 const turns = Array.from({ length: tried }, (_, i) => 1 + Math.floor(((i + 0.5) * calls) / tried))

@@ -24,7 +24,12 @@ describe.each(long ? ['ENOSPC', 'EIO', 'rest', 'short'] : ['ENOSPC', 'rest'])(
   'a call that changes a file: %s',
   (how) => {
     // all commands in one process, which must be able to go on after each
-    it.each([['train', 3] as const, ['evaluate', 1] as const, ['sample', 1] as const])(
+    it.each([
+      ['train', 3] as const,
+      ['evaluate', 1] as const,
+      ['sample', 1] as const,
+      ...(long || how === 'ENOSPC' ? [['sub-flow', 1] as const, ['join', 2] as const, ['npy', 1] as const] : []),
+    ])(
       '%s: nothing is lost, and the process goes on',
       async (what, few) => {
         const own = folderOf(`${how}-${what}`)
@@ -38,7 +43,13 @@ describe.each(long ? ['ENOSPC', 'EIO', 'rest', 'short'] : ['ENOSPC', 'rest'])(
 )
 
 describe('a process that is killed before a call that changes a file', () => {
-  it.each([['train', 2] as const, ['evaluate', 1] as const, ['sample', 1] as const])(
+  it.each([
+    ['train', 2] as const,
+    ['join', 1] as const,
+    ['evaluate', 1] as const,
+    ['sample', 1] as const,
+    ...(long ? [['npy', 1] as const] : []),
+  ])(
     '%s: nothing is lost, and it goes on to the same bits',
     async (what, few) => {
       const own = folderOf(`kill-${what}`)

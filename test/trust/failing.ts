@@ -18,7 +18,7 @@ device: ${device}
 `
 
 export interface FailingRun {
-  what: 'train' | 'evaluate' | 'sample'
+  what: 'train' | 'sub-flow' | 'join' | 'evaluate' | 'sample' | 'npy'
   how: string
   /** so many turns in the short form; every one in the long form */
   few: number
