@@ -28,7 +28,8 @@ export async function openOnnxFeatures(path: string, options: OnnxFeatureOptions
         'npm install onnxruntime-node brings it.',
     )
   })
-  const session = await runtime.InferenceSession.create(path, { logSeverityLevel: 3 }).catch((error: Error) => {
+  // what it finds wrong comes as an error; its own line on stderr would quote the file to the terminal as it is
+  const session = await runtime.InferenceSession.create(path, { logSeverityLevel: 4 }).catch((error: Error) => {
     throw new DataError(`${path} cannot be read as an ONNX network: ${error.message}`)
   })
   const plane = size * size

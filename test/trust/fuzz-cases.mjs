@@ -196,6 +196,37 @@ const idx = (type, extents, values, rank = extents.length) => {
   return Buffer.concat([head, Buffer.alloc(values, 9)])
 }
 
+/** An ONNX file of a few nodes, in fields of protocol-buffer messages: pictures [n, 3, 8, 8] to their means, times a constant. */
+const onnx = (() => {
+  const varint = (value) => (value < 128 ? [value] : [(value % 128) + 128, ...varint(value >> 7)])
+  const integer = (field, value) => [8 * field, ...varint(value)]
+  const bytes = (field, value) => [8 * field + 2, ...varint(value.length), ...value]
+  const text = (field, value) => bytes(field, [...Buffer.from(value)])
+  const extent = (value) => bytes(1, typeof value === 'number' ? integer(1, value) : text(2, value))
+  const value = (field, name, extents) =>
+    bytes(field, [...text(1, name), ...bytes(2, bytes(1, [...integer(1, 1), ...bytes(2, extents.flatMap(extent))]))])
+  const node = (kind, from, to) =>
+    bytes(1, [...from.flatMap((name) => text(1, name)), ...text(2, to), ...text(4, kind)])
+  const floats = [...Buffer.from(Float32Array.of(1, 2, 3).buffer)]
+  const weights = bytes(5, [
+    ...[1, 3, 1, 1].flatMap((size) => integer(1, size)),
+    ...integer(2, 1),
+    ...text(8, 'w'),
+    ...bytes(9, floats),
+  ])
+  return (size) => {
+    const graph = [
+      ...node('GlobalAveragePool', ['x'], 'p'),
+      ...node('Mul', ['p', 'w'], 'y'),
+      ...text(2, 'pool'),
+      ...weights,
+      ...value(11, 'x', ['n', 3, size, size]),
+      ...value(12, 'y', ['n', 3, 1, 1]),
+    ]
+    return Buffer.from([...integer(1, 8), ...bytes(7, graph), ...bytes(8, integer(2, 13))])
+  }
+})()
+
 export const config = {
   data: { kind: 'toy', name: 'moons', train: 100, test: 10 },
   model: { hidden: [16, 16], activation: 'softplus20', fourier: [1, 2] },
@@ -398,6 +429,15 @@ export const liars = {
     return dice.chance(0.3) ? mutate(bytes, dice) : bytes
   },
   webp: (dice, corpus) => mutate(dice.pick(corpus.webp), dice),
+  onnx: (dice) => {
+    const bytes = onnx(dice.pick([8, 8, 'size', 7, 1 << 20]))
+    // lengths, extents and types are varints of one byte or two: some of them become other ones
+    for (let times = dice.below(3); times > 0; times--) {
+      const lie = dice.pick(['00', '01', '07', '7f', 'ff7f', 'ffffff7f', '808001'])
+      Buffer.from(lie, 'hex').copy(bytes, dice.below(bytes.length))
+    }
+    return bytes
+  },
 }
 
 function crc32(bytes) {
@@ -427,6 +467,7 @@ export const corpusOf = (made) => ({
   ],
   idx: [idx(8, [2, 3, 4], 24), gzipSync(idx(8, [2, 3, 4], 24))],
   cifar10: [Buffer.alloc(3073, 1)],
+  onnx: [onnx(8), onnx('size')],
   ...made,
 })
 

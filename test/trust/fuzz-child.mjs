@@ -1,10 +1,11 @@
 /**
- * Feeds cases to a loader: `fuzz-child.mjs KIND FIRST COUNT`, with limits on time and memory set by whoever starts it. Before
+ * Feeds cases to a loader: `fuzz-child.mjs KIND FIRST COUNT`, or the files of corpus/ that are of this kind, `fuzz-child.mjs KIND
+ * corpus 0`, with limits on time and memory set by whoever starts it. Before
  * each case its number goes to stderr's file descriptor 3, so that the one that ends or hangs the process is known. What is
  * wrong with an answer is printed, a line of JSON each; the last line counts.
  */
 
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
@@ -22,11 +23,12 @@ import { decodeNpy } from '../../dist/data/npy.js'
 import { readMixedTable } from '../../dist/data/tables/read.js'
 import { LocalFlowError, printable } from '../../dist/errors.js'
 import { decodeSafetensors } from '../../dist/files/safetensors.js'
+import { openOnnxFeatures } from '../../dist/metrics/onnx.js'
 import { readExported } from '../../dist/run/exporting.js'
 import { openRun } from '../../dist/run/run.js'
 import { caseOf, corpusOf } from './fuzz-cases.mjs'
 
-const [kind, first, count] = [process.argv[2], Number(process.argv[3]), Number(process.argv[4])]
+const [kind, first, count] = [process.argv[2], process.argv[3], Number(process.argv[4])]
 const [manifestPath, exportedPath] = process.argv.slice(5)
 const folder = mkdtempSync(join(tmpdir(), 'lfm-fuzz-'))
 process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
@@ -111,6 +113,10 @@ const loaders = {
   png: picture('png'),
   jpeg: picture('jpg'),
   webp: picture('webp'),
+  onnx: async (bytes) => {
+    const network = await openOnnxFeatures(put('a.onnx', bytes), { size: 8, batch: 2 })
+    await network.extract({ values: new Uint8Array(2 * 12 * 9).fill(7), shape: [2, 1, 12, 9] }).finally(network.dispose)
+  },
 }
 
 let refusals = 0
@@ -127,9 +133,16 @@ const resident = (name) =>
   1024 * Number(new RegExp(`${name}:\\s+(\\d+)`).exec(readFileSync('/proc/self/status', 'utf8'))?.[1])
 const measures = process.platform === 'linux'
 
+const kept = new URL('./corpus/', import.meta.url)
+/** Names of the cases, and what makes the file of one. */
+const [names, fileOf] =
+  first === 'corpus'
+    ? [readdirSync(kept).filter((name) => name.startsWith(`${kind}-`)), (name) => readFileSync(new URL(name, kept))]
+    : [Array.from({ length: count }, (_, i) => Number(first) + i), (number) => caseOf(kind, number, corpus)]
+
 let [failures, slowest, largest] = [0, 0, 0]
-for (let number = first; number < first + count; number++) {
-  const bytes = caseOf(kind, number, corpus)
+for (const number of names) {
+  const bytes = fileOf(number)
   wrong = []
   writeSync(3, `${number}\n`)
   if (measures) writeFileSync('/proc/self/clear_refs', '5')
@@ -157,7 +170,7 @@ for (let number = first; number < first + count; number++) {
 console.log(
   JSON.stringify({
     kind,
-    cases: count,
+    cases: names.length,
     refusals,
     failures,
     slowestMs: Math.round(slowest),
