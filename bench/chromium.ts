@@ -3,7 +3,7 @@
  * wrong in it comes back as well. Debian's chromium has WebGPU on SwiftShader, a software adapter.
  */
 
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { type ChildProcess, type SpawnOptions, spawn, spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -33,6 +33,53 @@ export const flagsOf = (profile: string, gpu: boolean): string[] => [
   ...(gpu ? ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader'] : ['--disable-features=WebGPU']),
 ]
 
+/**
+ * Starts it. Its processes are a group of their own, which would live on: they end when this process does, by a signal too.
+ *
+ * @param profile a folder that goes with it
+ * @param more options of spawn()
+ */
+export function startChromium(
+  chromium: string,
+  args: readonly string[],
+  profile: string,
+  more: Pick<SpawnOptions, 'stdio'>,
+): { child: ChildProcess; end(): Promise<void> } {
+  const child = spawn(chromium, args, { ...more, detached: true })
+  const kill = (): void => {
+    try {
+      if (child.pid) process.kill(-child.pid, 'SIGKILL')
+    } catch {
+      // it has ended by itself
+    }
+    rmSync(profile, { recursive: true, force: true, maxRetries: 5 })
+  }
+  const onSignal = (signal: NodeJS.Signals): void => {
+    forget()
+    kill()
+    process.kill(process.pid, signal)
+  }
+  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+  const forget = (): void => {
+    process.off('exit', kill)
+    for (const signal of signals) process.off(signal, onSignal)
+  }
+  process.on('exit', kill)
+  for (const signal of signals) process.on(signal, onSignal)
+  return {
+    child,
+    async end() {
+      forget()
+      child.removeAllListeners('exit')
+      const lives = child.exitCode === null && child.signalCode === null && child.pid
+      const gone = lives ? new Promise((resolve) => child.once('exit', resolve)) : null
+      if (lives) process.kill(-lives)
+      await gone
+      kill()
+    },
+  }
+}
+
 const types: Readonly<Record<string, string>> = { html: 'text/html', js: 'text/javascript', json: 'application/json' }
 
 /**
@@ -46,7 +93,7 @@ export async function inPage<T>(
   { gpu = true }: { gpu?: boolean } = {},
 ): Promise<T> {
   const profile = mkdtempSync(join(tmpdir(), 'lfm-chromium-'))
-  let child: ChildProcess | undefined
+  let browser: ReturnType<typeof startChromium> | undefined
   let server: Server | undefined
   try {
     return await new Promise<T>((resolve, reject) => {
@@ -87,22 +134,14 @@ addEventListener('unhandledrejection', ({ reason }) => send({ error: String(reas
       })
       server.listen(0, '127.0.0.1', () => {
         const { port } = server!.address() as AddressInfo
-        child = spawn(chromium, [...flagsOf(profile, gpu), `http://127.0.0.1:${port}/`], {
-          stdio: 'ignore',
-          detached: true,
-        })
-        child.on('exit', (code) => reject(new Error(`${chromium} ended with ${code}.`)))
+        const address = `http://127.0.0.1:${port}/`
+        browser = startChromium(chromium, [...flagsOf(profile, gpu), address], profile, { stdio: 'ignore' })
+        browser.child.on('exit', (code) => reject(new Error(`${chromium} ended with ${code}.`)))
       })
     })
   } finally {
     server?.closeAllConnections()
     server?.close()
-    if (child?.pid) {
-      child.removeAllListeners('exit')
-      const ended = new Promise((resolve) => child!.once('exit', resolve))
-      process.kill(-child.pid)
-      await ended
-    }
-    rmSync(profile, { recursive: true, force: true, maxRetries: 5 })
+    await browser?.end()
   }
 }

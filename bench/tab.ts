@@ -4,12 +4,12 @@
  * what it throws and what it asks a network for is kept.
  */
 
-import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
+import type { ChildProcess } from 'node:child_process'
+import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Readable, Writable } from 'node:stream'
-import { flagsOf } from './chromium.js'
+import { flagsOf, startChromium } from './chromium.js'
 
 interface Message {
   readonly id?: number
@@ -38,7 +38,8 @@ export class Tab {
 
   private constructor(
     private readonly child: ChildProcess,
-    private readonly profile: string,
+    /** ends the browser */
+    readonly close: () => Promise<void>,
   ) {
     let rest = ''
     const input = child.stdio[4] as Readable
@@ -53,11 +54,10 @@ export class Tab {
   /** Opens a tab that shows nothing yet. */
   static async open(chromium: string, { gpu = true }: { gpu?: boolean } = {}): Promise<Tab> {
     const profile = mkdtempSync(join(tmpdir(), 'lfm-tab-'))
-    const child = spawn(chromium, [...flagsOf(profile, gpu), '--remote-debugging-pipe', 'about:blank'], {
-      stdio: ['ignore', 'ignore', 'ignore', 'pipe', 'pipe'],
-      detached: true,
-    })
-    const tab = new Tab(child, profile)
+    const args = [...flagsOf(profile, gpu), '--remote-debugging-pipe', 'about:blank']
+    const stdio = ['ignore', 'ignore', 'ignore', 'pipe', 'pipe'] as const
+    const { child, end } = startChromium(chromium, args, profile, { stdio: [...stdio] })
+    const tab = new Tab(child, end)
     child.on('exit', () => {
       for (const { reject } of tab.waiting.values()) reject(new Error(`${chromium} has ended.`))
     })
@@ -139,14 +139,6 @@ export class Tab {
   async picture({ whole = false }: { whole?: boolean } = {}): Promise<Buffer> {
     const { data } = await this.send<{ data: string }>('Page.captureScreenshot', { captureBeyondViewport: whole })
     return Buffer.from(data, 'base64')
-  }
-
-  async close(): Promise<void> {
-    this.child.removeAllListeners('exit')
-    const ended = new Promise((resolve) => this.child.once('exit', resolve))
-    process.kill(-this.child.pid!)
-    await ended
-    rmSync(this.profile, { recursive: true, force: true, maxRetries: 5 })
   }
 
   private send<T>(method: string, params: object = {}): Promise<T> {

@@ -35,6 +35,12 @@ const source = [
     ],
   },
   {
+    file: 'src/learn/fit.ts',
+    tests: ['method/recipes', 'method/pictures', 'method/engines'],
+    filter: 'on native|^a config',
+    mutations: [['validation?.best ?? average ?? parameters', 'validation?.best ?? parameters']],
+  },
+  {
     file: 'src/learn/step-runs.ts',
     tests: ['method/step-runs'],
     mutations: [
@@ -104,13 +110,9 @@ const source = [
     mutations: [
       ['squares / n - (sum / n) ** 2', 'squares / n - sum / n'],
       ['127.5 ** 2', '127.5'],
-      ['network.initialise(fitted.seed, number)', 'network.initialise(fitted.seed, 1)'],
-      ['trained.state.average ?? trained.state.parameters', 'trained.state.parameters'],
+      ['network.initialise(fitted.seed, fitted.number)', 'network.initialise(fitted.seed, 1)'],
       ['previous && settings.warmStart', 'previous && !settings.warmStart'],
-      [
-        'const scale = resumed?.training ? resumed.scale : spread()',
-        'const scale = spread() * (resumed?.training ? 2 : 1)',
-      ],
+      ['beginning?.outputScale ?? resumed!.outputScale', 'beginning?.outputScale ?? 2 * resumed!.outputScale'],
     ],
   },
   {
@@ -119,7 +121,7 @@ const source = [
     filter: 'on native|^a config',
     mutations: [
       ['before += gamma ?? 0', 'before = gamma ?? 0'],
-      ['steps: steps[number - 1]', 'steps: steps[0]'],
+      ['steps: steps[index]', 'steps: steps[0]'],
       ['stream: finished.length', 'stream: 1'],
     ],
   },
@@ -138,10 +140,11 @@ const source = [
     tests: ['method/recipes'],
     filter: 'on native|^a config',
     mutations: [
-      ['stream: finished.length', 'stream: 1'],
-      ["wholePath([link], 'decode')", "wholePath([link], 'encode')"],
+      ['finished, finished.length)', 'finished, 1)'],
+      ['from: 0, to: 1, n, solver', 'from: 0, to: 0.9, n, solver'],
       ['paths[i + 1]', 'paths[i]'],
-      ['n: settings.reflow.pairs ?? pool.rows', 'n: pool.rows'],
+      ['context.settings.own.pairs ?? pool.rows', 'pool.rows'],
+      ['timeQuantiles(time)', 'settings.quantiles[0]'],
     ],
   },
   {
@@ -167,7 +170,7 @@ const source = [
     file: 'src/recipes/settings.ts',
     tests: ['method/recipes'],
     filter: '^a config',
-    mutations: [['timeQuantiles(flow.reflow.time)', 'timeQuantiles(flow.time)']],
+    mutations: [['flow.time.map(timeQuantiles)', 'flow.time.map(() => timeQuantiles(flow.time[0]))']],
   },
   {
     file: 'src/model/flow.ts',
@@ -176,8 +179,8 @@ const source = [
     mutations: [
       ['Math.log(2 * Math.PI) + (this.scaler', 'Math.log(2 * Math.PI) - (this.scaler'],
       ['logDet![i] - squares / 2', '-logDet![i] - squares / 2'],
-      ['const restored = this.scaler ?', 'const restored = !this.scaler ?'],
-      ['modelValues(this.scaler ? applyScaler(this.scaler, x) : x)', 'modelValues(x)'],
+      ['undoScaler(this.scaler, { values, shape }).values : values', 'values : values'],
+      ['this.scaler ? applyScaler(this.scaler, x).values : modelValues(x)', 'modelValues(x)'],
       ['Math.ceil(at) - 1', 'Math.floor(at) - 1'],
     ],
   },
@@ -191,15 +194,12 @@ const source = [
       ['coefficients: dopri5.a[s], node: dopri5.nodes[s]', 'coefficients: dopri5.a[s], node: dopri5.nodes[s - 1]'],
       ['coefficients: dopri5.weights, node: 1', 'coefficients: dopri5.error!, node: 1'],
       ['fill(FIRST_STEP * (leg.end - leg.start), 0, count)', 'fill(FIRST_STEP, 0, count)'],
-      ['scales[places[i] - first] = link.scale', 'scales[places[i] - first] = legs[0].link.scale'],
+      ['scales[places[i] - first] = link.outputScale', 'scales[places[i] - first] = legs[0].link.outputScale'],
       [
         'own.map((evaluation) => ({ ...evaluation, network: shared.numbers[i] }))',
         'own.map((evaluation) => ({ ...evaluation, network: 0 }))',
       ],
-      [
-        '{ ...seedWords(this.options.source.seed), stream: 0 })',
-        '{ ...seedWords(this.options.source.seed), stream: 1 })',
-      ],
+      ['{ ...seedWords(seed), stream })', '{ ...seedWords(seed), stream: stream + 1 })'],
       ['this.first.write(Uint32Array.of(first))', 'this.first.write(Uint32Array.of(0))'],
     ],
   },
@@ -290,7 +290,7 @@ const source = [
     tests: ['method/unet'],
     filter: 'gradient|divergence|recomputation|parameter',
     mutations: [
-      ['weights(plan.time2, h1, dz2)', 'weights(plan.time2, h2, dz2)'],
+      ['weights(layout.time2, h1, dz2)', 'weights(layout.time2, h2, dz2)'],
       ['training = draws && { ...draws, firstRow: i * rows }', 'training = draws && { ...draws, firstRow: 0 }'],
     ],
   },
@@ -664,10 +664,25 @@ const source = [
     ],
   },
   {
+    file: 'src/data/records.ts',
+    tests: ['data/records'],
+    mutations: [
+      ['this.returned && state !== QUOTED', 'state !== QUOTED'],
+      ['code === LF && !(i > 0', 'code === LF && (i > 0'],
+      ["this.open === '' ? text.slice(from, i) : this.open + text.slice(from, i)", 'text.slice(from, i)'],
+      ['this.length += end - began', 'this.length = end - began'],
+    ],
+  },
+  {
+    file: 'src/data/table-text.ts',
+    tests: ['data/files'],
+    mutations: [['digits / tens[length - 1 - point]', 'digits / tens[length - point]']],
+  },
+  {
     file: 'src/data/csv.ts',
     tests: ['data/files'],
     mutations: [
-      ['const value = Math.fround(numberOf(field, this.comma))', 'const value = numberOf(field, this.comma)'],
+      ['const value = numberOf(field, this.comma)', 'const value = numberOf(field, false)'],
       ['let digits = 6; digits < 9', 'let digits = 6; digits < 8'],
       ['String(Number(value.toPrecision(9)))', 'String(Number(value.toPrecision(8)))'],
     ],
