@@ -202,8 +202,8 @@ export interface FlowOptions {
   plain?: boolean
   /**
    * What is trained in which order. local: a chain of sub-flows between the data and their noisy images; plain: plain
-   * flow matching: one free sub-flow that gets all the training steps of the configured ones; reflow: rectified flow:
-   * plain flow matching, then fits on pairs of noise and what the model makes of it. Default: local.
+   * flow matching: one free sub-flow, with all the training steps of a chain where one is configured; reflow: rectified
+   * flow: plain flow matching, then fits on pairs of noise and what the model makes of it. Default: local.
    */
   recipe?: 'local' | 'plain' | 'reflow'
   /**

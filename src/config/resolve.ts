@@ -73,6 +73,9 @@ export interface ResolvedConfig extends ResolvedOptions {
   data: DataConfig
 }
 
+const thereAre = (count: number, of: string): string =>
+  count === 1 ? `there is 1 ${of.replace(/s$/, '')}` : `there are ${count} ${of}`
+
 /** What one key alone cannot tell; a line for each problem. */
 function crossCheck(
   options: z.output<typeof optionsSchema>,
@@ -107,7 +110,7 @@ function crossCheck(
   ]
   for (const { key, list, count, of } of each) {
     if (Array.isArray(list) && list.length !== count) {
-      issues.push(`${key} has ${list.length} entries, but there are ${count} ${of}; give one for each, or one for all.`)
+      issues.push(`${key} has ${list.length} entries, but ${thereAre(count, of)}; give one for each, or one for all.`)
     }
   }
   if (isTotal(train.steps) && train.steps.total < (distill?.into ?? fits)) {
@@ -183,7 +186,7 @@ function crossCheckSolvers(solvers: Record<string, SolverSettings>, chain: reado
     const N = chain.length
     if (typeof steps !== 'number' && steps.length !== N) {
       return [
-        `ode.${name}.steps has ${steps.length} entries, but there are ${N} sub-flows; give one for each, or one for all.`,
+        `ode.${name}.steps has ${steps.length} entries, but ${thereAre(N, 'sub-flows')}; give one for each, or one for all.`,
       ]
     }
     if (clock === 'angle' && chain.includes(null)) {
@@ -251,12 +254,20 @@ type WrittenTrain = z.output<typeof trainSchema>
 const isTotal = (steps: WrittenTrain['steps']): steps is { total: number } =>
   typeof steps === 'object' && !Array.isArray(steps)
 
-/** Training steps of each fit. @param usual whether the chain is the one that is taken where none is given */
-function stepsOf(steps: WrittenTrain['steps'], fits: number, usual: boolean): number[] {
-  const given = steps ?? (usual ? { total: usualChain.total } : 2000)
+/** The chain as it is configured, and whether nothing was said of it: a single flow is then configured as one. */
+function chainOf(flow: z.output<typeof optionsSchema>['flow'], recipe: RecipeName) {
+  const said = flow.gammas ?? (flow.schedule && scheduleGammas(flow.schedule))
+  const single = recipe === 'plain' && flow.n === undefined
+  const configured: readonly (number | null)[] = said ?? (single ? [null] : usualChain.gammas)
+  return { configured, unsaid: said === undefined }
+}
+
+/** Training steps of each fit. @param unsaid whether the chain is the one that is taken where none is given */
+function stepsOf(steps: WrittenTrain['steps'], fits: number, unsaid: boolean): number[] {
+  const given = steps ?? (unsaid ? { total: usualChain.total } : 2000)
   if (!isTotal(given)) return listed(given, fits)
   const shares: readonly number[] = usualChain.shares
-  return shareOut(given.total, usual && fits === shares.length ? shares : new Array<number>(fits).fill(1))
+  return shareOut(given.total, unsaid && fits === shares.length ? shares : new Array<number>(fits).fill(1))
 }
 
 /** The learning rate and its warm-up, by the model where they are left out. */
@@ -274,9 +285,8 @@ const listed = <T>(value: T | T[], length: number): T[] =>
 
 function expand(options: z.output<typeof optionsSchema>, origin: string, dataIssues: string[] = []): ResolvedOptions {
   const { model, flow, train, ode, seed, device } = options
-  const configured: readonly (number | null)[] =
-    flow.gammas ?? (flow.schedule ? scheduleGammas(flow.schedule) : usualChain.gammas)
   const recipe = flow.plain ? 'plain' : flow.recipe
+  const { configured, unsaid } = chainOf(flow, recipe)
   const issues = [...dataIssues, ...crossCheck(options, configured, recipe)]
   if (issues.length) throw failure(origin, issues)
 
@@ -284,7 +294,7 @@ function expand(options: z.output<typeof optionsSchema>, origin: string, dataIss
   const usual = configured === usualChain.gammas
   const { gammas, steps, paths, times } = recipes[recipe].arrange({
     gammas: [...configured],
-    steps: options.distill ? new Array<number>(fits).fill(1) : stepsOf(train.steps, fits, usual),
+    steps: options.distill ? new Array<number>(fits).fill(1) : stepsOf(train.steps, fits, unsaid),
     paths: listed(flow.interpolant ?? (usual && recipe === 'local' ? [...usualChain.interpolant] : 'linear'), fits),
     times: listed(flow.time, fits),
   })

@@ -12,7 +12,7 @@ export const oneFree = ({ steps, paths, times }: Arrangement): Arrangement => ({
 })
 
 export const plain: NamedRecipe = {
-  description: 'plain flow matching: one free sub-flow that gets all the training steps of the configured ones',
+  description: 'plain flow matching: one free sub-flow, with all the training steps of a chain where one is configured',
   fitsAre: 'sub-flows',
   fits: (gammas) => gammas.length,
   arrange: oneFree,

@@ -111,7 +111,15 @@ seed: 1103
       [2000, 2000],
     ])
     expect(chain({ flow: said, train: { steps: { total: 9 } } })[2]).toEqual([5, 4])
-    expect(chain({ flow: { recipe: 'plain' } })).toEqual([[null], ['linear'], [12_000]])
+    const plain = (flow: object, steps?: unknown) => chain({ flow: { recipe: 'plain', ...flow }, train: { steps } })
+    expect(plain({})).toEqual([[null], ['linear'], [12_000]])
+    expect(plain({}, 500)).toEqual([[null], ['linear'], [500]])
+    expect(plain({}, { total: 500 })).toEqual(plain({}, 500))
+    expect(plain({ n: 'auto' }, 500)[2]).toEqual([1500])
+    expect(plain(said, 500)[2]).toEqual([1000])
+    expect(issuesOf(() => resolveOptions({ flow: { plain: true }, train: { steps: [1, 2, 3] } }))).toEqual([
+      'train.steps has 3 entries, but there is 1 sub-flow; give one for each, or one for all.',
+    ])
     expect(issuesOf(() => resolveOptions({ flow: { n: 'auto', gammas: [null] } }))).toEqual([
       'flow.gammas and flow.n are both given; leave one of them out.',
     ])
@@ -355,7 +363,7 @@ describe('what is wrong with a config is named with its path and what would be r
     [
       'too many interpolants',
       { flow: { gammas: [null], interpolant: ['linear', 'trig'] } },
-      'flow.interpolant has 2 entries, but there are 1 sub-flows; give one for each, or one for all.',
+      'flow.interpolant has 2 entries, but there is 1 sub-flow; give one for each, or one for all.',
     ],
     [
       'steps of 0',
