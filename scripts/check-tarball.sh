@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Packs the package and uses it as a stranger would: an empty project, no install scripts, training on the native device
 # with each version of Node that is supported, the oldest of each line, and loading it by require. Node's binaries come from
-# the npm packages node-{platform}-{arch}.
+# the npm packages node-{platform}-{arch}. It also says what the installation takes on the disk, and fails where that is too much.
 #
 #   bash scripts/check-tarball.sh [VERSION …]     default: 20.19.0 22.12.0 24
 set -euo pipefail
@@ -27,6 +27,14 @@ const found = createHash("sha256").update(fs.readFileSync(folder + "/lfm.node"))
 if (found !== sha256) throw new Error("the prebuilt file is not the one of its provenance")
 console.log("The prebuilt file is the one of its provenance: " + found + ", " + compiler)
 '
+dawn=node_modules/webgpu/dist
+foreign=$(find "$dawn" -mindepth 1 -maxdepth 1 ! -name "$(node -p 'process.platform + "-" + process.arch')")
+mb() { du -cm "$@" | tail -n 1 | cut -f 1; }
+whole=$(mb node_modules)
+# shellcheck disable=SC2086
+one=$((whole - $(mb $foreign))) without=$((whole - $(mb node_modules/webgpu)))
+echo "On the disk: $whole MB; $one with Dawn of this platform alone (at most 100); $without without Dawn (at most 45)"
+[ "$one" -le 100 ] && [ "$without" -le 45 ]
 cat >train.mjs <<'JS'
 import { LocalFlow } from 'local-flow-matching'
 import { matMul, openDevice, tensor } from 'local-flow-matching/kernels'

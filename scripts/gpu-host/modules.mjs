@@ -11,9 +11,14 @@ import { dirname, join, relative } from 'node:path'
 /** Where the walk through the dependencies starts, in addition to the package's own run-time dependencies. */
 const developmentRoots = [
   'benny',
+  'csv-parse',
+  'hyparquet',
+  'hyparquet-compressors',
+  'hyparquet-writer',
   'tsx',
   'vega',
   'vitest',
+  'yaml',
   '@tensorflow/tfjs-core',
   '@tensorflow/tfjs-backend-cpu',
   '@tensorflow/tfjs-backend-wasm',

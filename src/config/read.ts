@@ -1,10 +1,10 @@
 /** Reads what a person wrote: a YAML file, and the command line's `--set`. */
 
 import { resolve } from 'node:path'
-import { Lexer, parseDocument, parse as parseYaml } from 'yaml'
 import { ConfigError, show } from '../errors.js'
 import { readAtMost } from '../files/reading.js'
 import { reasonOf } from '../files/reasons.js'
+import { Lexer, parseDocument, parse as parseYaml } from '../files/yaml.js'
 import { failure } from './messages.js'
 
 /** Bytes, tokens, mapped keys and levels of a config file, at most. */

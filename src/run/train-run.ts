@@ -4,7 +4,6 @@
  */
 
 import { stat } from 'node:fs/promises'
-import { stringify } from 'yaml'
 import {
   type FolderWords,
   findRun,
@@ -24,6 +23,7 @@ import { openDevice } from '../device/node/select.js'
 import { CheckpointError, DataError, LocalFlowError, TrainingError } from '../errors.js'
 import type { Lock } from '../files/lock.js'
 import { missingForFigures } from '../files/native-parts.js'
+import { stringify } from '../files/yaml.js'
 import { conditionedData } from './conditioning.js'
 import { joinParts } from './parts.js'
 import { rowsSha256 } from './recording.js'

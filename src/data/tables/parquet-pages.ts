@@ -5,13 +5,16 @@
  */
 
 import type { AsyncBuffer, DataReader, FileMetaData, PageHeader } from 'hyparquet'
-import { parquetHeader } from 'hyparquet/src/column.js'
-import { decompressPage } from 'hyparquet/src/datapage.js'
-import { deltaBinaryUnpack } from 'hyparquet/src/delta.js'
-import { readRleBitPackedHybrid } from 'hyparquet/src/encoding.js'
-import { readVarInt, readZigZagBigInt } from 'hyparquet/src/thrift.js'
-import { compressors } from 'hyparquet-compressors'
 import { DataError, show } from '../../errors.js'
+import {
+  compressors,
+  decompressPage,
+  deltaBinaryUnpack,
+  parquetHeader,
+  readRleBitPackedHybrid,
+  readVarInt,
+  readZigZagBigInt,
+} from './parquet.js'
 
 type Chunk = NonNullable<FileMetaData['row_groups'][number]['columns'][number]['meta_data']>
 type Element = FileMetaData['schema'][number]

@@ -4,7 +4,7 @@
  */
 
 import type { RowGroup, SchemaElement } from 'hyparquet'
-import { ByteWriter, ParquetWriter } from 'hyparquet-writer'
+import { ByteWriter, ParquetWriter } from './parquet.js'
 import type { ColumnData } from './parquet-columns.js'
 
 /** What is written so far, as plain data. */

@@ -4,12 +4,12 @@
  */
 
 import { open } from 'node:fs/promises'
-import { type AsyncBuffer, asyncBufferFromFile, type FileMetaData, parquetMetadataAsync, parquetRead } from 'hyparquet'
-import { compressors } from 'hyparquet-compressors'
+import type { AsyncBuffer, FileMetaData } from 'hyparquet'
 import { cut, DataError, show } from '../../errors.js'
 import { expectRegular } from '../../files/reading.js'
 import { cannotRead, isOfSystem } from '../../files/reasons.js'
 import { decimalsOf } from './numbers.js'
+import { asyncBufferFromFile, compressors, parquetMetadataAsync, parquetRead } from './parquet.js'
 import { expectDescription, expectPages } from './parquet-pages.js'
 import { MOST_COLUMNS } from './read-text.js'
 import type { NumberColumn, TableColumn } from './table.js'

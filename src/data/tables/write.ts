@@ -1,9 +1,9 @@
 /** Writes tables of mixed columns: CSV, and Parquet with the types that the columns have. */
 
 import { extname } from 'node:path'
-import { parquetWriteBuffer } from 'hyparquet-writer'
 import { writeFileAtomic } from '../../files/atomic.js'
 import { cannotWrite } from '../../files/reasons.js'
+import { parquetWriteBuffer } from './parquet.js'
 import { dataOf, elementOf } from './parquet-columns.js'
 import type { Table } from './table.js'
 import { tableText } from './texts.js'
