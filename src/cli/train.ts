@@ -6,7 +6,7 @@ import { applyOverrides, readConfig, resolveConfig } from '../config/index.js'
 import { loadData } from '../data/load.js'
 import type { DeviceKind } from '../device/device.js'
 import { stepProfile } from '../device/profile.js'
-import { quoted } from '../files/shell.js'
+import { shellLine } from '../files/shell.js'
 import { bytesText } from '../learn/estimate.js'
 import { refuseDistillation } from '../run/distilling.js'
 import { partConfig, partFolder } from '../run/parts.js'
@@ -41,7 +41,7 @@ export function commandLine(words: readonly string[], options: TrainCommandOptio
   if (tensorboard) rest.push('--tensorboard', tensorboard)
   if (subFlow) rest.push('--sub-flow', String(subFlow))
   if (join) rest.push('--join')
-  return ['lfm', ...words, ...rest, ...set.flatMap((assignment) => ['--set', assignment])].map(quoted).join(' ')
+  return shellLine(['lfm', ...words, ...rest, ...set.flatMap((assignment) => ['--set', assignment])])
 }
 
 export async function train(configPath: string, options: TrainCommandOptions): Promise<void> {

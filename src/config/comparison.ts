@@ -125,6 +125,8 @@ export type ComparisonOverrides = Partial<
   Pick<ComparisonSettings, 'seeds' | 'evaluations' | 'samples' | 'likelihood' | 'aa'>
 >
 
+/** What Windows takes for a device, whatever follows the point. */
+const DEVICE = /^(con|prn|aux|nul|com\d|lpt\d)\./i
 const NAME = /^[A-Za-z0-9][\w.-]*$/
 const SECTIONS = ['model', 'flow', 'train', 'ode'] as const
 
@@ -159,6 +161,8 @@ function listed({ path, raw }: { path: string; raw: Record<string, unknown> }) {
   const file = check(fileSchema, raw, path)
   const methods = Object.entries(file.methods).map(([name, method]): ComparedMethod => {
     if (!NAME.test(name)) throw failure(path, [`methods.${name} must be a name of letters, digits, «-», «_» and «.».`])
+    if (DEVICE.test(name))
+      throw failure(path, [`methods.${name} must have another name: no folder on Windows can begin so.`])
     return {
       name,
       label: method.label ?? name,
@@ -169,9 +173,15 @@ function listed({ path, raw }: { path: string; raw: Record<string, unknown> }) {
       path,
     }
   })
-  const issues = Object.keys(file.methods).flatMap((name, i, names) =>
-    studentIssues(name, file.methods, names.slice(0, i)),
-  )
+  const names = Object.keys(file.methods)
+  const issues = names.flatMap((name, i) => [
+    ...studentIssues(name, file.methods, names.slice(0, i)),
+    // their runs are folders, which are one where the file system keeps no case (macOS, Windows)
+    ...names
+      .slice(0, i)
+      .filter((above) => above.toLowerCase() === name.toLowerCase())
+      .map((above) => `methods.${name} and methods.${above} differ only in their case; give one of them another name.`),
+  ])
   if (issues.length) throw failure(path, issues)
   return { settings: file.compare, methods }
 }
@@ -202,8 +212,9 @@ function methodConfig(file: z.output<typeof fileSchema>, method: MethodFile): Re
 
 function configs(files: readonly { path: string; raw: Record<string, unknown> }[]): ComparedMethod[] {
   const names = files.map(({ path }) => basename(path, extname(path)).replace(/[^\w.-]+/g, '-'))
+  const lower = names.map((name) => name.toLowerCase())
   return files.map(({ path, raw: { seed: _, ...raw } }, i) => {
-    const twice = names.indexOf(names[i]) < i
+    const twice = lower.indexOf(lower[i]) < i
     const name = twice ? `${names[i]}-${i + 1}` : names[i]
     return { name, label: name, raw, solvers: null, path }
   })

@@ -72,7 +72,7 @@ export interface FolderContents {
  * @throws CheckpointError where the folder holds no such model, it is of a newer version, or a file is not what was written
  */
 export async function readFolder(read: ReadFile, folder: string): Promise<FolderContents> {
-  const at = (path: string): string => `${folder.replace(/\/$/, '')}/${path}`
+  const at = (path: string): string => `${folder.replace(/[/\\]$/, '')}/${path}`
   const damaged = (what: string): CheckpointError => new CheckpointError(`${at(configName)} is damaged: ${what}.`)
   const config = await readConfig(read, folder, at(configName))
   const { columns, scaler, condition, encoding } = config

@@ -1,12 +1,13 @@
 /** Writes an exported model as a folder, whole or not at all: under another name beside it, which is then changed over. */
 
 import { randomBytes } from 'node:crypto'
-import { lstatSync, renameSync, rmSync } from 'node:fs'
+import { lstatSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { DataError, invalid } from '../errors.js'
 import { syncFolder, writeNewFile } from '../files/atomic.js'
 import { makeFolder } from '../files/folders.js'
 import { cannotWrite } from '../files/reasons.js'
+import { renameOver } from '../files/rename.js'
 import type { ExportedFile, ExportedModel, ExportOptions } from './exporter.js'
 import { type ExportForm, exportForms, forms } from './registry.js'
 
@@ -61,7 +62,7 @@ async function writeFolder(folder: string, files: readonly ExportedFile[]): Prom
     }
     for (const each of folders) await syncFolder(each)
     expectNothing(target)
-    renameSync(temporary, target)
+    await renameOver(temporary, target)
     await syncFolder(dirname(target))
   } catch (error) {
     rmSync(temporary, { recursive: true, force: true })

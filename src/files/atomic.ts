@@ -7,10 +7,11 @@
 
 import { createHash, randomBytes } from 'node:crypto'
 import { readlinkSync, type Stats } from 'node:fs'
-import { lstat, open, readdir, readlink, realpath, rename, rm } from 'node:fs/promises'
+import { lstat, open, readdir, readlink, realpath, rm } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { basename, dirname, join, resolve } from 'node:path'
 import type { ContentInTime } from './content.js'
+import { renameOver } from './rename.js'
 
 export type { Content } from './content.js'
 
@@ -31,9 +32,9 @@ const host = createHash('sha256').update(`${hostname()} ${spaceOfProcesses()}`).
 
 const temporaryStem = (path: string): string => `.${[...basename(path)].slice(0, KEPT_LETTERS).join('')}.`
 
-/** A name beside a file for what is to become it. */
+/** A full name beside a file for what is to become it. Resolved: on Windows C:a.csv lies where drive C stands, and C:\\ is its root. */
 export const newTemporary = (path: string): string =>
-  join(dirname(path), `${temporaryStem(path)}${host}${digits(process.pid, 8)}${randomBytes(3).toString('hex')}.tmp`)
+  resolve(dirname(path), `${temporaryStem(path)}${host}${digits(process.pid, 8)}${randomBytes(3).toString('hex')}.tmp`)
 
 /** What the system counts its processes in; '' where it does not say. */
 export function spaceOfProcesses(): string {
@@ -192,7 +193,7 @@ export async function writeFileAtomic(path: string, content: ContentInTime): Pro
   const temporary = newTemporary(target)
   await writeNewFile(temporary, content, undefined, (file) => handOn(old, file))
   try {
-    await rename(temporary, target)
+    await renameOver(temporary, target)
   } catch (error) {
     await removeTemporary(temporary)
     throw error
@@ -212,6 +213,6 @@ export async function putInPlace(finished: string, target: string): Promise<void
   } finally {
     await file.close()
   }
-  await rename(finished, target)
+  await renameOver(finished, target)
   await syncFolder(dirname(target))
 }

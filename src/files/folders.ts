@@ -4,7 +4,7 @@
  */
 
 import { accessSync, constants, mkdirSync, statSync } from 'node:fs'
-import { dirname, resolve } from 'node:path'
+import { dirname, posix, resolve, win32 } from 'node:path'
 
 /**
  * Makes a folder, and those above it, where they are not there. Throws the system's error; EEXIST where the path is a file,
@@ -34,3 +34,6 @@ export function makeFolder(path: string, mode = 0o777): void {
     }
   }
 }
+
+/** The folder of a file whose full path was written down, on this system or on another: Windows' paths have a drive or a server. */
+export const folderOf = (path: string): string => (/^([A-Za-z]:[/\\]|\\\\)/.test(path) ? win32 : posix).dirname(path)

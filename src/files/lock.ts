@@ -9,11 +9,12 @@
 
 import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import { link, open, readdir, readFile, rename, rm, stat, utimes } from 'node:fs/promises'
+import { link, open, readdir, readFile, rm, stat, utimes } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { resolve } from 'node:path'
 import { isAbandoned, isAlive, newTemporary, removeTemporary, spaceOfProcesses, syncFolder } from './atomic.js'
 import { reasonOf } from './reasons.js'
+import { renameOver } from './rename.js'
 
 export interface LockOwner {
   /** different for each lock that was ever taken */
@@ -118,7 +119,8 @@ async function place(temporary: string, path: string): Promise<boolean> {
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
     if (code === 'EEXIST') return false
-    if (!['EPERM', 'ENOTSUP', 'ENOSYS', 'EMLINK'].includes(code ?? '')) throw error
+    // EISDIR: Windows' «invalid function», of exFAT, under the name that Node has for it
+    if (!['EPERM', 'ENOTSUP', 'ENOSYS', 'EMLINK', 'EISDIR'].includes(code ?? '')) throw error
   }
   // file systems without links
   try {
@@ -150,7 +152,7 @@ async function take(path: string, owner: LockOwner): Promise<LockOwner | null> {
       try {
         // whoever has the right is the only one who changes this lock; another may have used it before
         if ((await readOwner(path))?.id !== other.id) continue
-        await rename(temporary, path)
+        await renameOver(temporary, path)
         return left.delete(leftAs(path, other)) ? null : other
       } finally {
         await remove(right, owner)

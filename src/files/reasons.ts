@@ -7,6 +7,7 @@ const reasons: Readonly<Record<string, string>> = {
   EISDIR: 'it is a folder',
   EACCES: 'permission was denied',
   EPERM: 'permission was denied',
+  EBUSY: 'another program has it open',
   ENOSPC: 'no space is left on the disk',
   EDQUOT: 'the disk quota is used up',
   EROFS: 'the file system is read-only',

@@ -5,13 +5,13 @@
  * chosen, it is only given back: the report's likelihood is always of rows on which nothing was chosen.
  */
 
-import { dirname } from 'node:path'
 import { resolveData } from '../config/index.js'
 import { loadData } from '../data/load.js'
 import { evenly } from '../data/pictures.js'
 import type { LoadedData } from '../data/source.js'
 import { takeRows } from '../data/tensor.js'
 import { CheckpointError, DataError, invalid } from '../errors.js'
+import { folderOf } from '../files/folders.js'
 import { missingForFigures } from '../files/native-parts.js'
 import { compareTables, type TableComparison } from '../metrics/tables/index.js'
 import { describeSolver, overridden } from '../ode/solver.js'
@@ -218,7 +218,7 @@ export async function dataOf(run: Run, part: Part): Promise<LoadedData> {
     )
   }
   const config = resolveData(raw, `the config in ${run.folder}`)
-  const data = await loadData(config, { seed: run.options.seed, baseDir: dirname(run.extra.configPath) }).catch(
+  const data = await loadData(config, { seed: run.options.seed, baseDir: folderOf(run.extra.configPath) }).catch(
     (error) => {
       // the run names the file, and who made the run may be a stranger: nothing that stands in the file is shown
       throw error instanceof DataError && error.withoutContent ? new DataError(error.withoutContent) : error

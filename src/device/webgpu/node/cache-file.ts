@@ -1,6 +1,6 @@
 /**
  * Findings in a file, one for each adapter and driver: $XDG_CACHE_HOME/local-flow-matching/webgpu-{hash}.json, or under
- * ~/.cache. The file is written at once under another name and renamed, so that a reader never sees half of it; one that
+ * ~/.cache; on Windows under %LOCALAPPDATA%. The file is written at once under another name and renamed, so that a reader never sees half of it; one that
  * is damaged, or that cannot be written, costs a line and the time to find out anew.
  */
 
@@ -26,8 +26,10 @@ const schema = z.object({
 })
 type Content = z.output<typeof schema>
 
-export const cacheFolder = (): string =>
-  join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'local-flow-matching')
+export function cacheFolder(platform: string = process.platform, env: NodeJS.ProcessEnv = process.env): string {
+  const usual = platform === 'win32' ? env.LOCALAPPDATA : undefined
+  return join(env.XDG_CACHE_HOME || usual || join(homedir(), '.cache'), 'local-flow-matching')
+}
 
 type Adapter = Pick<AdapterInfo, 'name' | 'driver'>
 
