@@ -298,8 +298,9 @@ export interface TrainingOptions {
         total: number
       }
   /**
-   * Learning rate. Left out: of an mlp by its width, 0.008 at 64, 0.003 at 256, with a warm-up of 100 steps; of a unet
-   * 0.001. Takes a number above 0.
+   * Learning rate. Left out: of an mlp 0.008 × (64 / width)^0.7 × (batch / 1000)^(1/3) × (7200 / steps of the longest
+   * sub-flow)^(1/4), the last two together from 1/4 to 4, with a warm-up of 100 steps; of a unet 0.001. Takes a number
+   * above 0.
    */
   lr?: number
   /**

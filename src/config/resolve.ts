@@ -270,12 +270,12 @@ function stepsOf(steps: WrittenTrain['steps'], fits: number, unsaid: boolean): n
   return shareOut(given.total, unsaid && fits === shares.length ? shares : new Array<number>(fits).fill(1))
 }
 
-/** The learning rate and its warm-up, by the model where they are left out. */
+/** The learning rate and its warm-up, by the model, the batch and the steps where they are left out. */
 function rateOf(
   { model, train }: z.output<typeof optionsSchema>,
   steps: readonly number[],
 ): { lr: number; warmup: number } {
-  const usual = usualRateOf(model)
+  const usual = usualRateOf(model, { batch: train.batch, steps: Math.max(...steps) })
   const rises = train.lr === undefined && usual.warmup
   return { lr: train.lr ?? usual.lr, warmup: train.warmup ?? (rises ? usualWarmup(steps) : 0) }
 }

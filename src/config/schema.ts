@@ -121,7 +121,7 @@ export const trainSchema = z.strictObject({
     `Training steps of each sub-flow; one number, a list, or { total: } for all together, shared out equally or as n: auto says. Left out: 2000, and { total: ${usualChain.total} } with n: auto.`,
   ).optional(),
   lr: positive(
-    'Learning rate. Left out: of an mlp by its width, 0.008 at 64, 0.003 at 256, with a warm-up of 100 steps; of a unet 0.001.',
+    'Learning rate. Left out: of an mlp 0.008 × (64 / width)^0.7 × (batch / 1000)^(1/3) × (7200 / steps of the longest sub-flow)^(1/4), the last two together from 1/4 to 4, with a warm-up of 100 steps; of a unet 0.001.',
   ).optional(),
   optimizer: choice(
     ['adam', 'adamw'],

@@ -39,6 +39,23 @@ export interface NetworkTraits {
   readonly studentRate: number
 }
 
+/** What a network is trained with: rows of a batch, and steps of the longest fit. */
+export interface Budget {
+  readonly batch: number
+  readonly steps: number
+}
+
+/** The batch and the steps for which rates by the width are: those of a config that says nothing. */
+const usualBudget: Budget = { batch: 1000, steps: 7200 }
+/** What a batch and steps change in a rate, at most, up or down. */
+const MOST_CHANGE = 4
+
+/** Larger batches bear higher rates, and so do fewer steps: the powers fit the best of five rates in nine budgets (docs/method.md). */
+function rateFactor({ batch, steps }: Budget): number {
+  const factor = (batch / usualBudget.batch) ** (1 / 3) * (usualBudget.steps / steps) ** (1 / 4)
+  return Math.min(MOST_CHANGE, Math.max(1 / MOST_CHANGE, factor))
+}
+
 interface NetworkKind<Written, M, Spec extends NetworkSpec> {
   resolve(written: Written): M
   /** Throws ConfigError where rows […dims] do not fit the model, named with the key. */
@@ -54,7 +71,7 @@ interface NetworkKind<Written, M, Spec extends NetworkSpec> {
   size(model: M): number
   resized(model: M, size: number): object
   /** the learning rate where none is given, and whether it wants to rise to that in a warm-up */
-  usualRate(written: Written): { readonly lr: number; readonly warmup: boolean }
+  usualRate(written: Written, budget: Budget): { readonly lr: number; readonly warmup: boolean }
   /** what a network with a condition has beside it, whatever its model says */
   readonly conditioned?: Partial<Spec>
   /** one line for people */
@@ -83,7 +100,10 @@ const mlp: NetworkKind<z.output<typeof mlpSchema>, MlpModel, MlpSpec> = {
     hidden: hidden.map((width) => Math.max(1, Math.round((width * size) / hidden[0]))),
   }),
   // 0.008 at 64, 0.006 at 100, 0.003 at 256 were best of rates that differ by factors of two to three, with a cosine
-  usualRate: ({ hidden }) => ({ lr: Number((0.008 * (64 / Math.max(...hidden)) ** 0.7).toPrecision(2)), warmup: true }),
+  usualRate({ hidden }, budget) {
+    const byWidth = 0.008 * (64 / Math.max(...hidden)) ** 0.7
+    return { lr: Number((byWidth * rateFactor(budget)).toPrecision(2)), warmup: true }
+  },
   describe(model) {
     const activation =
       model.activation === 'softplus' && model.beta !== 1 ? `softplus(β = ${model.beta})` : model.activation
@@ -142,8 +162,8 @@ export const resolveModel = (written: z.output<typeof modelSchema>): Model =>
   kindOf(written.kind).resolve(written) as Model
 
 /** The learning rate of a model where none is given. */
-export const usualRateOf = (written: z.output<typeof modelSchema>): { lr: number; warmup: boolean } =>
-  kindOf(written.kind).usualRate(written)
+export const usualRateOf = (written: z.output<typeof modelSchema>, budget: Budget): { lr: number; warmup: boolean } =>
+  kindOf(written.kind).usualRate(written, budget)
 
 /** What holds for a kind of model or network at any size. */
 export const traitsOf = ({ kind }: { readonly kind: string }): NetworkTraits => kindOf(kind).traits

@@ -128,7 +128,7 @@ seed: 1103
     ])
   })
 
-  it('takes the rate of an MLP by its widest layer where none is given, and rises to it', () => {
+  it('takes the rate of an MLP by its widest layer, the batch and the steps where none is given, and rises to it', () => {
     const rate = (hidden: number[], train: object = {}) => {
       const { lr, warmup } = resolveOptions({ model: { hidden }, train }).train
       return [lr, warmup]
@@ -138,10 +138,16 @@ seed: 1103
       [0.0059, 100],
       [0.003, 100],
     ])
-    expect(rate([64], { steps: [50, 500, 500] })).toEqual([0.008, 5])
+    // the longest sub-flow counts: 450 of 7200 steps
+    expect(rate([64], { steps: [50, 450, 450] })).toEqual([0.016, 5])
+    expect(rate([64], { steps: { total: 750 } })).toEqual([0.016, 15])
+    expect(rate([64], { batch: 8000 })).toEqual([0.016, 100])
+    expect(rate([64], { batch: 125 })).toEqual([0.004, 100])
+    expect(rate([64], { batch: 1, steps: 1_000_000 })[0]).toBe(0.002)
+    expect(rate([64], { batch: 64_000, steps: 10 })[0]).toBe(0.032)
     expect(rate([64], { lr: 0.002 })).toEqual([0.002, 0])
     expect(rate([64], { warmup: 7 })).toEqual([0.008, 7])
-    const unet = resolveOptions({ model: { kind: 'unet' } }).train
+    const unet = resolveOptions({ model: { kind: 'unet' }, train: { batch: 10, steps: 10 } }).train
     expect([unet.lr, unet.warmup]).toEqual([0.001, 0])
   })
 
