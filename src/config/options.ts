@@ -388,6 +388,12 @@ export interface TrainingOptions {
    * Takes a whole number from 1 on. Default: 1.
    */
   microBatches?: number
+  /**
+   * Parts of equal size into which a batch is cut, whose gradients are added in their order: the work that several
+   * processes can share (device.workers). The result depends on the parts, not on who computes them. Takes a whole
+   * number from 1 to 8. Default: 1.
+   */
+  parts?: number
 }
 
 /** How ordinary differential equations are solved: four keys for all uses, and sections for one use. */
@@ -584,6 +590,11 @@ export interface TrainOptions {
         variants?: Readonly<Record<string, string | number>>
         /** WebGPU without Dawn's checks, once a program has passed with them on this adapter. Left out: with them. */
         fast?: boolean
+        /**
+         * Processes of this host that train together, each on some of the parts of a batch (train.parts). Left out: 1.
+         * Takes a whole number from 1 on.
+         */
+        workers?: number
       }
 }
 

@@ -11,6 +11,7 @@ import { InvalidArgumentError } from '../errors.js'
 import type { Coupling } from '../learn/couplings.js'
 import { objectives } from '../learn/objectives.js'
 import type { PathName } from '../learn/paths/registry.js'
+import { ROWS_OF_PART } from '../learn/team.js'
 import type { TimeLaw } from '../learn/times.js'
 import { type Model, resolveModel, traitsOf, usualRateOf } from '../networks/registry.js'
 import type { AngleRange } from '../ode/clock.js'
@@ -66,7 +67,12 @@ export interface ResolvedOptions {
     teacher?: { kind: DistillKind; into: number }
   }
   seed: number
-  device: { kind: 'auto' | 'webgpu' | 'native' | 'reference'; variants: Record<string, string>; fast?: boolean }
+  device: {
+    kind: 'auto' | 'webgpu' | 'native' | 'reference'
+    variants: Record<string, string>
+    fast?: boolean
+    workers?: number
+  }
 }
 
 export interface ResolvedConfig extends ResolvedOptions {
@@ -139,6 +145,24 @@ function crossCheck(
       `train.microBatches must divide train.batch, but ${train.batch} is no multiple of ${train.microBatches}.`,
     )
   }
+  const { workers = 1 } = options.device
+  const rows = train.batch / train.parts
+  if (train.parts > 1 && rows % ROWS_OF_PART !== 0) {
+    issues.push(
+      `train.parts must cut train.batch into parts of ${ROWS_OF_PART} rows or a multiple of that, but ${train.batch} rows in ` +
+        `${train.parts} parts are ${Number(rows.toFixed(2))} each.`,
+    )
+  }
+  if (train.parts > 1 && train.microBatches > 1) {
+    issues.push('train.parts and train.microBatches both cut a batch: give one of them.')
+  }
+  if (workers > train.parts) {
+    issues.push(
+      `device.workers share the parts of a batch, so that there are at most train.parts of them, but there are ${workers} for ` +
+        `${train.parts} ${train.parts === 1 ? 'part' : 'parts'}.`,
+    )
+  }
+  if (workers > 1 && distill) issues.push('device.workers are for training on data; a distillation has one.')
   if (!traitsOf(options.model).savesMemory && (train.microBatches > 1 || train.recompute)) {
     const name = train.recompute ? 'train.recompute' : 'train.microBatches'
     issues.push(

@@ -5,6 +5,7 @@ import { dataSchema } from '../data/schema.js'
 import { couplingNames, couplings } from '../learn/couplings.js'
 import { objectiveNames, objectives } from '../learn/objectives.js'
 import { pathNames, paths } from '../learn/paths/registry.js'
+import { MOST_PARTS } from '../learn/team.js'
 import { timeLaw, timeLawForms } from '../learn/times.js'
 import { modelSchema } from '../networks/registry.js'
 import { clocks } from '../ode/clock.js'
@@ -199,6 +200,10 @@ export const trainSchema = z.strictObject({
   microBatches: count(
     'Parts of equal size into which the batch of a unet is cut, one after another; the gradients add up. Less memory.',
   ).default(1),
+  parts: count(
+    'Parts of equal size into which a batch is cut, whose gradients are added in their order: the work that several processes can share (device.workers). The result depends on the parts, not on who computes them.',
+    MOST_PARTS,
+  ).default(1),
 })
 
 function decay() {
@@ -289,6 +294,7 @@ interface DeviceChoice {
   kind: z.output<typeof deviceKinds>
   variants: Record<string, string>
   fast?: boolean
+  workers?: number
 }
 
 const optionKeys = {
@@ -314,6 +320,9 @@ const optionKeys = {
         ).default({}),
         fast: flag(
           "WebGPU without Dawn's checks, once a program has passed with them on this adapter. Left out: with them.",
+        ).optional(),
+        workers: count(
+          'Processes of this host that train together, each on some of the parts of a batch (train.parts). Left out: 1.',
         ).optional(),
       }),
     ]),

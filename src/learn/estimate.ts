@@ -12,10 +12,11 @@ import { STATE_LENGTH } from '../kernels/state.js'
 import type { Network, NetworkSpec } from '../networks/network.js'
 import { type Model, networkOf, traitsOf } from '../networks/registry.js'
 import type { StorageBuffer } from '../program/program.js'
-import { type FitSettings, trainingProgram } from './fit.js'
 import type { TeacherField } from './pool.js'
+import { type FitSettings, trainingProgram } from './step.js'
 import { LOSS_RING } from './step-runs.js'
 import type { Task } from './task.js'
+import { partStride } from './team.js'
 import { validationProgram } from './validation.js'
 
 export interface TrainingEstimate {
@@ -67,7 +68,7 @@ export function estimateTraining(
     return made
   }
   const P = field.parameterLength
-  const parts = settings.microBatches ?? 1
+  const { microBatches = 1, parts = 1 } = settings
   const on = {
     parameters: buffer(P),
     m: buffer(P),
@@ -75,7 +76,8 @@ export function estimateTraining(
     average: settings.optimizer.ema > 0 ? buffer(P) : null,
     half: settings.precision === 'mixed' ? buffer(P, 'f16') : null,
     gradient: buffer(P),
-    part: parts > 1 ? buffer(P) : null,
+    part: microBatches > 1 ? buffer(P) : null,
+    parts: parts > 1 ? { gradients: buffer(parts * partStride(P)), losses: buffer(settings.batch) } : null,
     ring: buffer(LOSS_RING),
     table: buffer(settings.steps * stepTable.columns),
     tables: Object.fromEntries(Object.entries(task.tables).map(([name, { length }]) => [name, buffer(length)])),
@@ -94,7 +96,7 @@ export function estimateTraining(
   const { left, right, condition } = poolOf(rows)
   const measuring = ({ rows, timesPerPair }: NonNullable<EstimatedRows['validation']>): number => {
     const unseen = poolOf(rows)
-    const fit = { ...settings, batch: settings.batch / parts, timesPerPair }
+    const fit = { ...settings, batch: settings.batch / microBatches, timesPerPair }
     const program = validationProgram(field, task, { ...unseen, rows, reading }, 1, fit, on).build()
     const { slots, constants } = device?.memoryFor(program) ?? memoryOf(program)
     const columns = Object.values(unseen).map(({ length }) => length)

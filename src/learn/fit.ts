@@ -5,26 +5,32 @@
 
 import type { Device, DeviceBuffer, Executable } from '../device/device.js'
 import { TrainingError } from '../errors.js'
-import { adam, stepTable } from '../kernels/adam.js'
-import { adamMixed } from '../kernels/adam_mixed.js'
+import { stepTable } from '../kernels/adam.js'
 import { convert } from '../kernels/convert.js'
-import { seedWords } from '../kernels/draws.js'
-import { gradientNorm, normBlocks } from '../kernels/gradient_norm.js'
 import {
   FIRST_LOSS_EXPONENT,
   HALTED_GRADIENT,
   HALTED_LOSS,
-  LOSS_SCALE_GROWTH,
   SKIPS_BEFORE_HALT,
   STATE_LENGTH,
   stateWords,
 } from '../kernels/state.js'
 import type { Network } from '../networks/network.js'
-import { ProgramBuilder, type ProgramTensor, type StorageBuffer } from '../program/program.js'
+import { ProgramBuilder } from '../program/program.js'
 import { type OptimizerSettings, optimizerTable } from './optimizer.js'
 import type { PoolBuffers } from './pool.js'
+import {
+  addGradients,
+  addUpdate,
+  type FitSettings,
+  type Precision,
+  type StepBuffers,
+  type StepOf,
+  trainingProgram,
+} from './step.js'
 import { LOSS_RING, readRing, runSteps } from './step-runs.js'
 import type { Task } from './task.js'
+import { type PartBuffers, partStride, partsOf, readAfter, type Team, teamStep } from './team.js'
 import {
   bestOf,
   isExhausted,
@@ -35,25 +41,7 @@ import {
   type Validator,
 } from './validation.js'
 
-export type Precision = 'float32' | 'mixed'
-
-export interface FitSettings {
-  /** what messages call it, such as «sub-flow 2» */
-  readonly name: string
-  /** from 1 on: the stream of this fit's random draws */
-  readonly number: number
-  readonly steps: number
-  /** rows of a batch */
-  readonly batch: number
-  readonly optimizer: OptimizerSettings
-  /** mixed: float16 between kernels, with a loss scale; default: float32 */
-  readonly precision?: Precision
-  readonly seed: number
-  /** recompute the inside of a network's blocks in the backward pass, instead of keeping it; default false */
-  readonly recompute?: boolean
-  /** parts of equal size that a batch is cut into, their gradients added up; default 1 */
-  readonly microBatches?: number
-}
+export type { FitSettings, Precision } from './step.js'
 
 /** The whole state of training after a step; what a checkpoint holds. All flat [P]. */
 export interface TrainingState {
@@ -96,6 +84,8 @@ export interface FitHooks {
   /** rows to validate on; null or left out: none */
   readonly validation?: ValidationSettings | null
   readonly onValidation?: (measured: Measured) => void
+  /** who shares the work of each step; null or left out: nobody */
+  readonly team?: Team | null
 }
 
 /** What the steps taken here have cost so far. */
@@ -166,6 +156,8 @@ export async function* fitNetwork(
     }
     const gradient = make(P)
     const part = (settings.microBatches ?? 1) > 1 ? make(P) : null
+    const { parts: count = 1, batch } = settings
+    const parts = count > 1 ? { gradients: make(count * partStride(P)), losses: make(batch) } : null
     const ring = make(LOSS_RING)
     const table = make(settings.steps * stepTable.columns, optimizerTable(settings.steps, settings.optimizer))
     const tables = Object.fromEntries(
@@ -181,20 +173,12 @@ export async function* fitNetwork(
     words[stateWords.goodSteps] = start.goodSteps
     state.write(words)
 
-    const program = trainingProgram(network, task, pool, scale, settings, {
-      parameters,
-      m,
-      v,
-      average,
-      half,
-      gradient,
-      part,
-      ring,
-      table,
-      tables,
-      state,
-    })
-    executable = await device.compile(program.build())
+    const ofStep = { network, task, pool, scale, settings }
+    const on = { parameters, m, v, average, half, gradient, part, parts, ring, table, tables, state }
+    const { team = null } = hooks
+    executable = team
+      ? await openTeamStep(device, team, ofStep, { ...on, parts: parts! })
+      : await device.compile(trainingProgram(network, task, pool, scale, settings, on).build())
 
     const { validation = null } = hooks
     const patience = validation?.patience ?? 0
@@ -248,6 +232,10 @@ export async function* fitNetwork(
       return { state: now, seconds, stepsTaken: now.step - start.step, variants }
     }
     const pace = { steps: 1 }
+    // the steps of a team go through the host, and reads do not wait for what the host has still to ask for
+    const program = team
+      ? { executable, ring: readAfter(ring, executable), state: readAfter(state, executable) }
+      : { executable, ring, state }
     const due = (): boolean =>
       validation !== null &&
       step > 0 &&
@@ -268,7 +256,7 @@ export async function* fitNetwork(
       const end = Math.min(settings.steps, step + Math.min(toCheckpoint, toRenewal, toValidation))
       let last = performance.now()
       try {
-        for await (const look of runSteps({ executable, ring, state }, step, end, pace, hooks.signal)) {
+        for await (const look of runSteps(program, step, end, pace, hooks.signal)) {
           const { losses, state: now } = look
           seconds += look.seconds
           last = performance.now()
@@ -305,6 +293,32 @@ export async function* fitNetwork(
   }
 }
 
+/** The step of a team: the gradients of this member's parts, and the update, with what the others say in between. */
+async function openTeamStep(
+  device: Device,
+  team: Team,
+  { network, task, pool, scale, settings }: StepOf,
+  on: StepBuffers & { readonly parts: PartBuffers; readonly state: DeviceBuffer },
+): Promise<Executable> {
+  const parts = settings.parts ?? 1
+  const [own, rest] = [new ProgramBuilder(), new ProgramBuilder()]
+  addGradients(own, { network, task, pool, scale, settings }, on, partsOf(team, parts))
+  addUpdate(rest, network, settings, on, rest.tensor(on.parts.losses))
+  const gradients = await device.compile(own.build())
+  try {
+    return teamStep(
+      team,
+      [gradients, await device.compile(rest.build())],
+      { ...on.parts, state: on.state },
+      parts,
+      network.parameterLength,
+    )
+  } catch (error) {
+    gradients.dispose()
+    throw error
+  }
+}
+
 /** The parameters in float16, rounded by the device, as they are after every step (adam_mixed). */
 async function copyToHalf(device: Device, parameters: DeviceBuffer, half: DeviceBuffer): Promise<void> {
   const builder = new ProgramBuilder()
@@ -315,102 +329,6 @@ async function copyToHalf(device: Device, parameters: DeviceBuffer, half: Device
   } finally {
     executable.dispose()
   }
-}
-
-/** Memory of a step beside the pool. */
-export interface StepBuffers {
-  readonly parameters: StorageBuffer
-  readonly m: StorageBuffer
-  readonly v: StorageBuffer
-  readonly average: StorageBuffer | null
-  /** the parameters in float16, for mixed precision */
-  readonly half?: StorageBuffer | null
-  readonly gradient: StorageBuffer
-  /** gradients of the second micro-batch on */
-  readonly part?: StorageBuffer | null
-  readonly ring: StorageBuffer
-  readonly table: StorageBuffer
-  /** the task's own, by name */
-  readonly tables: Readonly<Record<string, StorageBuffer>>
-  readonly state: StorageBuffer
-}
-
-/** One training step as a program. */
-export function trainingProgram(
-  network: Network,
-  task: Task,
-  pool: PoolBuffers,
-  scale: number,
-  settings: FitSettings,
-  on: StepBuffers,
-): ProgramBuilder {
-  const { batch, optimizer, seed, number: stream } = settings
-  const builder = new ProgramBuilder()
-  const mixed = settings.precision === 'mixed'
-  if (mixed && !network.addMixedGradient) {
-    throw new TypeError('a network without a float16 path was to be trained in it')
-  }
-  const whole = (buffer: StorageBuffer | null): ProgramTensor | undefined =>
-    buffer ? builder.tensor(buffer) : undefined
-  const squared = builder.temporary([batch])
-  let reported = squared
-  const partials = builder.temporary([normBlocks(network.parameterLength)])
-  const state = builder.tensor(on.state)
-  const parameters = builder.tensor(on.parameters)
-  const gradient = builder.tensor(on.gradient)
-  const half = whole(on.half ?? null)
-  const mode = {
-    draws: { ...seedWords(seed), stream },
-    recompute: settings.recompute ?? false,
-    microBatches: settings.microBatches ?? 1,
-  }
-  task.addStep(builder, {
-    network,
-    pool,
-    tables: Object.fromEntries(Object.entries(on.tables).map(([name, buffer]) => [name, builder.tensor(buffer)])),
-    batch,
-    seed,
-    stream,
-    state,
-    inputs: mixed && network.takesHalfInput ? 'f16' : 'f32',
-    differentiate: (operands) => network.addDerivative(builder, { parameters, ...operands }, scale),
-    evaluate: (operands) => network.addVelocity(builder, { parameters, ...operands }, scale),
-    regress({ rowLoss, ...batchOperands }) {
-      reported = rowLoss ?? squared
-      const operands = {
-        parameters,
-        ...batchOperands,
-        gradient,
-        row_loss: squared,
-        state,
-        part: whole(on.part ?? null),
-      }
-      if (mixed) network.addMixedGradient!(builder, { ...operands, half: half! }, scale)
-      else network.addGradient(builder, operands, scale, mode)
-    },
-  })
-  builder.add(gradientNorm, { gradient, row_loss: reported, state, partials, loss_ring: builder.tensor(on.ring) }, {})
-  const update = {
-    parameters,
-    gradient,
-    m: whole(on.m),
-    v: whole(on.v),
-    average: whole(on.average),
-    partials,
-    table: builder.tensor(on.table, [settings.steps, stepTable.columns]),
-    state,
-  }
-  const rule = {
-    beta1: optimizer.betas[0],
-    beta2: optimizer.betas[1],
-    epsilon: optimizer.eps,
-    weightDecay: optimizer.weightDecay,
-    decoupled: optimizer.optimizer === 'adamw',
-    clip: optimizer.clip,
-  }
-  if (mixed) builder.add(adamMixed, { ...update, half }, { ...rule, growth: LOSS_SCALE_GROWTH })
-  else builder.add(adam, update, rule)
-  return builder
 }
 
 function haltedError(state: Float32Array | Uint32Array, settings: FitSettings, loss: number): TrainingError {

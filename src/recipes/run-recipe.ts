@@ -16,6 +16,7 @@ import {
   type TrainingState,
 } from '../learn/fit.js'
 import { disposePool, type Pool, type PoolColumns, type PoolValues, replacePool, uploadPool } from '../learn/pool.js'
+import type { Team } from '../learn/team.js'
 import type { Evaluations } from '../ode/solver.js'
 import { optimalPairs, PairRenewal, type PairSettings } from './optimal-pairs.js'
 import type { Recipe, RecipeContext, RecipeState, RowStream, TrainedNetwork } from './recipe.js'
@@ -81,6 +82,8 @@ export interface RecipeHooks {
   readonly onLosses?: (fit: number, first: number, losses: Float32Array) => void
   /** a validation loss of a fit */
   readonly onValidation?: (fit: number, measured: Measured) => void
+  /** who shares the work of each step; null or left out: nobody */
+  readonly team?: Team | null
 }
 
 /** Mean variance of the columns, as the model sees them. */
@@ -183,6 +186,7 @@ export async function* runRecipe(
         const steps = fitNetwork(device, network, task, rows?.pool ?? pool!, training, outputScale, fitted, {
           renewal,
           signal,
+          team: hooks.team,
           checkpointEvery: settings.checkpointEvery,
           onLosses: reporter(hooks, number, F, fitted.steps, () => validationLoss),
           validation: validated && {

@@ -36,7 +36,7 @@ export interface RecipeOptions {
     readonly assignment: PairSettings
   }
   readonly train: OptimizerSettings &
-    Pick<FitSettings, 'batch' | 'precision' | 'recompute' | 'microBatches'> & {
+    Pick<FitSettings, 'batch' | 'precision' | 'recompute' | 'microBatches' | 'parts'> & {
       readonly steps: readonly number[]
       readonly objective: Objective
       readonly sampling: Sampling
@@ -101,7 +101,7 @@ export function recipeSettings(
 ): RecipeSettings {
   const { flow, train, ode, seed } = options
   const { optimizer, lr, betas, eps, weightDecay, ema, clip, schedule, warmup } = train
-  const { batch, precision, recompute, microBatches } = train
+  const { batch, precision, recompute, microBatches, parts } = train
   return {
     gammas: flow.gammas,
     paths: flow.interpolant,
@@ -120,6 +120,7 @@ export function recipeSettings(
       seed,
       recompute,
       microBatches,
+      parts,
     },
     warmStart: flow.warmStart,
     outputScale: flow.outputScale,

@@ -42,6 +42,7 @@ import {
   RunWriter,
   type Timings,
 } from './run.js'
+import { openTeam, teamDevice } from './team/open.js'
 import { distillFlow, type TrainFlowHooks, trainFlow } from './training.js'
 import type { Checkpoint, ValidationLoss } from './training-calls.js'
 import { TrainingEvents } from './training-events.js'
@@ -164,10 +165,7 @@ export class Session {
     }
     const { parts, trained } = this.teacher
       ? await distillFlow(device, this.teacher.contents, options, raw, training)
-      : await trainFlow(device, data.train, data.scaler, options, raw, {
-          ...training,
-          encoding: this.identity.encoding,
-        })
+      : await this.trainTogether(raw, { ...training, encoding: this.identity.encoding })
     hooks.onTrained?.()
     const description = `${data.description}, ${data.train.shape[0]} rows`
     const { encoding } = this.identity
@@ -182,6 +180,31 @@ export class Session {
     const variants = this.variants(trained)
     await this.write(folder, { chain: state, losses, validation, timings, variants, report: facts, evaluation })
     return { contents, trained, losses, validation, timings, report: await writeReport(folder.path, facts) }
+  }
+
+  /** Trains on data, with the other processes that the options ask for. */
+  private async trainTogether(raw: object, hooks: TrainFlowHooks): ReturnType<typeof trainFlow> {
+    const { options, data, device, conditioned } = this
+    const { workers = 1 } = options.device
+    if (workers === 1) return trainFlow(device, data.train, data.scaler, options, raw, hooks)
+    const { team, close } = await openTeam(workers, {
+      x: data.train,
+      scaler: data.scaler,
+      options,
+      raw,
+      flips: data.flips,
+      rowKind: data.rowKind,
+      start: hooks.start ?? null,
+      validation: data.validation,
+      conditioned,
+      encoding: hooks.encoding ?? null,
+      device: teamDevice(device.kind),
+    })
+    try {
+      return await trainFlow(device, data.train, data.scaler, options, raw, { ...hooks, team })
+    } finally {
+      await close()
+    }
   }
 
   /** Writes a checkpoint and the losses up to it. The first one of a new run takes the place of a run that is replaced. */

@@ -30,6 +30,7 @@ import { rowsSha256 } from './recording.js'
 import { type Resumption, resumeWith } from './resuming.js'
 import { openRun, type Run, type RunIdentity, readState } from './run.js'
 import { Session, type SessionHooks, type SessionResult, type SessionTeacher } from './session.js'
+import { withThreadsOf } from './team/open.js'
 import { checkBatch } from './training.js'
 
 /** A run folder to train into. */
@@ -157,13 +158,15 @@ async function trainInto(
   }
   const start = joined?.state ?? (run && (await readState(run, longer)))
   if (change) onNote?.(change)
-  const device = await openDevice(options.device.kind, {
-    variants: options.device.variants,
-    remembered: manifest?.variants,
-    fast: request.fast ?? options.device.fast,
-    profile: request.profile,
-    onWarning: request.onDeviceWarning,
-  })
+  const device = await withThreadsOf(options.device.workers ?? 1, () =>
+    openDevice(options.device.kind, {
+      variants: options.device.variants,
+      remembered: manifest?.variants,
+      fast: request.fast ?? options.device.fast,
+      profile: request.profile,
+      onWarning: request.onDeviceWarning,
+    }),
+  )
   let session: Session | null = null
   try {
     await holdFolder()
