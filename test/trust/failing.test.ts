@@ -20,7 +20,7 @@ const folderOf = (name: string): string => {
   return own
 }
 
-describe.each(long ? ['ENOSPC', 'EIO', 'rest', 'short'] : ['ENOSPC', 'rest'])(
+describe.each(long ? ['ENOSPC', 'EIO', 'EMFILE', 'rest', 'short'] : ['ENOSPC', 'rest'])(
   'a call that changes a file: %s',
   (how) => {
     // all commands in one process, which must be able to go on after each
@@ -33,7 +33,7 @@ describe.each(long ? ['ENOSPC', 'EIO', 'rest', 'short'] : ['ENOSPC', 'rest'])(
       '%s: nothing is lost, and the process goes on',
       async (what, few) => {
         const own = folderOf(`${how}-${what}`)
-        const message = '^(?:.*)(no space is left|the disk failed)'
+        const message = '^(?:.*)(no space is left|the disk failed|too many files are open)'
         const env = { LFM_FAIL_UNDER: `${own}/`, LFM_FAIL_MESSAGE: message, LFM_THREADS: '1' }
         await expectSurvived({ what, how, few, cwd: own, node: ['--import', layer], env })
       },

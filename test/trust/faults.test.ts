@@ -69,6 +69,18 @@ describe('a small disk', () => {
     },
   )
 
+  it.skipIf(!mounted).each(['csv', 'npy'])(
+    'that is full in the midst of samples, which are written as they are drawn: nothing is left of them (.%s)',
+    async (extension) => {
+      writeFileSync(join(disk, `a.${extension}`), 'old')
+      const before = readdirSync(disk)
+      const sampling = lfm(['sample', 'whole', '-n', '400000', '-o', `disk/a.${extension}`], { cwd })
+      expectMessage(await sampling, /cannot be written: no space is left on the disk/)
+      expect(readdirSync(disk)).toEqual(before)
+      expect(await readFile(join(disk, `a.${extension}`), 'utf8')).toBe('old')
+    },
+  )
+
   it.skipIf(!mounted)('that may only be read is named as such, for a new folder too', async () => {
     expect(spawnSync('mount', ['-o', 'remount,ro', disk]).status).toBe(0)
     try {

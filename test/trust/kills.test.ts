@@ -28,7 +28,8 @@ let drawn = 0
 const uniform = (): number => draws.row(drawn++).uniform()
 
 let reference: Record<string, string>
-let samples: Buffer
+const formats = ['csv', 'npy'] as const
+const samples: Record<string, Buffer> = {}
 /** how long the commands take here, in milliseconds: kills fall into that time */
 const takes = { train: 0, evaluate: 0, sample: 0 }
 const killed = { train: 0, push: 0, evaluate: 0, sample: 0, ended: 0 }
@@ -45,8 +46,10 @@ beforeAll(async () => {
   await timed('train', ['train', 'a.yaml', '--out', 'whole'])
   reference = await tensorBits(join(cwd, 'whole'))
   await timed('evaluate', ['evaluate', 'whole'])
-  await timed('sample', ['sample', 'whole', '-n', '20000', '-o', 'whole.csv'])
-  samples = readFileSync(join(cwd, 'whole.csv'))
+  for (const format of formats) {
+    await timed('sample', ['sample', 'whole', '-n', '20000', '-o', `whole.${format}`])
+    samples[format] = readFileSync(join(cwd, `whole.${format}`))
+  }
 }, patience(120_000))
 
 /** Kills a command at a moment of its time; whether it was still there. */
@@ -108,15 +111,16 @@ describe('kill -9', () => {
         expect(await strays(run)).toEqual([])
         expect((await readManifest(run)).evaluation).toBeDefined()
 
-        const out = `samples-${life}.csv`
+        const format = formats[life % formats.length]
+        const out = `samples-${life}.${format}`
         for (let i = 0; i < 3 && kills < KILLS; i++) {
           count(
             (await kill(start(['sample', run, '-n', '20000', '-o', out], { cwd }), takes.sample)) ? 'sample' : 'ended',
           )
-          if (existsSync(join(cwd, out))) expect(readFileSync(join(cwd, out)).equals(samples)).toBe(true)
+          if (existsSync(join(cwd, out))) expect(readFileSync(join(cwd, out)).equals(samples[format])).toBe(true)
         }
         expect((await lfm(['sample', run, '-n', '20000', '-o', out], { cwd })).code).toBe(0)
-        expect(readFileSync(join(cwd, out)).equals(samples)).toBe(true)
+        expect(readFileSync(join(cwd, out)).equals(samples[format])).toBe(true)
         expect(readdirSync(cwd).filter((name) => name.endsWith('.tmp'))).toEqual([])
         rmSync(run, { recursive: true })
         rmSync(join(cwd, out))

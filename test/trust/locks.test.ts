@@ -191,6 +191,31 @@ device: ${engine}
     expect(Object.keys(await tensorBits(run)).length).toBeGreaterThan(0)
   })
 
+  it('of sub-flows that are trained alone: each has a folder and a lock of its own, and none is joined meanwhile', async () => {
+    const apart = ['--set', 'flow.gammas=[0.1, null]', '--set', 'flow.push=simulated', '--set', 'flow.warmStart=false']
+    const part = (...more: string[]) => ['train', '1.yaml', '--out', 'parts', ...apart, ...more]
+    const sessions = [1, 2].map((number) => start(part('--sub-flow', String(number)), { cwd }))
+    const folders = [1, 2].map((number) => join(cwd, `parts/sub-flow-${number}`))
+    for (const [i, session] of sessions.entries()) await untilCheckpoint(session, folders[i], ({ step }) => step >= 20)
+    for (const more of [
+      ['--sub-flow', '2', '--force'],
+      ['--sub-flow', '2', '--resume'],
+    ]) {
+      const { code, stderr } = await lfm(part(...more), { cwd })
+      expect(code).toBe(1)
+      expect(stderr).toMatch(new RegExp(`process ${sessions[1].child.pid} on .* is at work`))
+    }
+    const { code, stderr } = await lfm(part('--join'), { cwd })
+    expect(code).toBe(1)
+    expect(stderr).toMatch(/is not trained to its end/)
+    for (const { child, ended } of sessions) {
+      child.kill('SIGTERM')
+      expect((await ended).code).toBe(143)
+    }
+    for (const at of folders) await tensorBits(at)
+    expect(readdirSync(join(cwd, 'parts')).sort()).toEqual(['sub-flow-1', 'sub-flow-2'])
+  })
+
   it(
     'begun at the same moment: one writes, the other is refused',
     async () => {

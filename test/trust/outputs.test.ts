@@ -54,6 +54,9 @@ describe('an output that nobody reads', () => {
     [['sample', 'done', '-n', '5', '-o', 'a.csv'], 'a.csv'],
     [['score', 'done', 'a.csv', '-o', 'b.csv'], 'b.csv'],
     [['evaluate', 'done'], 'done/report.html'],
+    // far more than a pipe holds: it ends where nobody reads
+    [['sample', 'done', '-n', '50000', '-o', '-'], null],
+    [['columns', 'a.csv'], null],
     [['devices'], null],
     [['train', 'short.yaml', '--dry-run'], null],
   ])('%s is done', async (args, file) => {
