@@ -59,6 +59,7 @@ export {
   type Condition,
   type DistillArguments,
   type ExportArguments,
+  type ImputeOptions,
   type Latents,
   type Likelihood,
   LocalFlow,

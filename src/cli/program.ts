@@ -201,6 +201,31 @@ program
   .action(async (run, options) => (await import('./sample.js')).sample(run, options))
 
 program
+  .command('impute')
+  .description('fill the holes of a table with values drawn given those that are there')
+  .argument('<run>', 'run folder of a model that was trained on a table with train.masks: true')
+  .argument(
+    '<file>',
+    'a table of text (.csv, .tsv, .csv.gz …; - is standard input) or .parquet; columns that it lacks are holes in every row',
+  )
+  .requiredOption('-o, --output <file>', '.csv or .parquet, - for CSV on standard output')
+  .option(
+    '-n, --draws <count>',
+    'how many times all holes are filled, in rows of their own, for intervals',
+    wholeNumber(1),
+    1,
+  )
+  .option('--seed <number>', 'seed (default: the config’s)', wholeNumber(0))
+  .addOption(solver('the values'))
+  .addOption(steps())
+  .addOption(evaluations())
+  .addOption(clock())
+  .addOption(device())
+  .addOption(fast())
+  .addOption(json())
+  .action(async (run, file, options) => (await import('./impute.js')).impute(run, file, options))
+
+program
   .command('join')
   .description('make one file of folders of samples that were drawn apart, by ranges of --first and -n')
   .argument('<run>', 'run folder that all of them were drawn of')

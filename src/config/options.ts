@@ -347,6 +347,11 @@ export interface TrainingOptions {
    */
   conditionDropout?: number
   /**
+   * Learn rows with random columns given, anew in every batch, so that lfm impute can fill in the others
+   * (train.objective: variational). Default: false.
+   */
+  masks?: boolean
+  /**
    * Steps of each sub-flow in which the rate rises linearly from 0. Left out: 0, but where lr is. Takes a whole number
    * from 0 on.
    */

@@ -131,6 +131,11 @@ function crossCheck(
     )
   }
   if (objectives[train.objective].choices && !options.distill) issues.push(...choiceIssues(options, gammas, name))
+  if (train.masks && !objectives[train.objective].choices) {
+    issues.push(
+      `train.masks goes with train.objective: variational, which learns tables of mixed columns, not with ${train.objective}.`,
+    )
+  }
   if (flow.part && (gammas.length !== 1 || flow.push !== 'simulated' || flow.part.number > flow.part.of)) {
     issues.push(
       'flow.part is of one sub-flow of a chain with flow.push: simulated: it goes with one entry of flow.gammas, and part.number is ' +

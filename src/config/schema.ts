@@ -165,6 +165,9 @@ export const trainSchema = z.strictObject({
     'a number from 0 to below 1',
     'Probability that a row is learnt from without its condition (classes, or columns of data.condition), anew in every batch; above 0 samples can be guided (docs/conditional.md).',
   ).default(0.1),
+  masks: flag(
+    'Learn rows with random columns given, anew in every batch, so that lfm impute can fill in the others (train.objective: variational).',
+  ).default(false),
   warmup: key(
     z.int().min(0),
     'a whole number from 0 on',

@@ -20,6 +20,8 @@ export interface SegmentTables {
   readonly centre: readonly number[]
   /** [S], the column by whose probability each segment is weighed in a loss (segment_loss.ts); D: none */
   readonly gates: readonly number[]
+  /** [D], the column of the table that each number is of: those of one are given together, or not */
+  readonly columns: readonly number[]
 }
 
 export const segmentOperands = {

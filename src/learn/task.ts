@@ -46,8 +46,8 @@ export interface Task {
   readonly readsRight: boolean
   /** whether it reads the pool's `span` and `condition`, the times of the two; default false */
   readonly readsSpan?: boolean
-  /** whether the network's condition is a second time that the task makes itself, and no column of the pool; default false */
-  readonly makesSecondTime?: boolean
+  /** whether the task makes the network's condition itself (a second time, masks), and it is no column of the pool; default false */
+  readonly makesCondition?: boolean
   /** how many of a teacher's stages it reads the velocities of; default 0 */
   readonly readsTeacher?: number
   /** forward passes of a row, of the network or a like one, beside those of the regression; default 0 */

@@ -10,12 +10,11 @@ import { applyScaler, logDeterminant, type Scaler, undoScaler } from '../data/sc
 import type { RowValues, Tensor } from '../data/tensor.js'
 import type { Device, DeviceInfo } from '../device/device.js'
 import { InvalidArgumentError, invalid } from '../errors.js'
-import type { SegmentTables } from '../kernels/segments.js'
 import { guidedNetwork } from '../networks/guided/guided.js'
 import type { Network } from '../networks/network.js'
 import type { AngleRange } from '../ode/clock.js'
 import { checkSolver, type Evaluations, overridden, type SolverOverrides, type SolverSettings } from '../ode/solver.js'
-import { velocityOfChoices } from './choices.js'
+import { type Choices, velocityOfChoices } from './choices.js'
 import {
   type Condition,
   type ConditionOptions,
@@ -137,8 +136,8 @@ export interface FlowModel {
   readonly jumps?: number
   /** what it was told of its rows; null or left out: nothing */
   readonly condition?: Condition | null
-  /** how the columns of a row lie together, where its networks give logits of choices; null or left out: they give velocities */
-  readonly segments?: SegmentTables | null
+  /** what it knows of its rows' columns, where its networks give logits of choices; null or left out: they give velocities */
+  readonly choices?: Choices | null
 }
 
 /** Elements of the parameters of all stages that are kept in one buffer: 64 MiB, which every adapter has. */
@@ -161,6 +160,14 @@ const BLOCK_VALUES = 2 ** 22
 
 /** Jumps of a sample, at most: more than a student is ever asked for. */
 const MOST_JUMPS = 1024
+
+/** Rows of which some numbers are given. */
+interface KnownNumbers {
+  /** [n, D] */
+  readonly values: Float32Array
+  /** [n, D], 1 where a number is given, else 0 */
+  readonly known: Float32Array
+}
 
 /** Where a path stops: chain times in the order of travel, towards the noise or the data. */
 interface Stops {
@@ -205,8 +212,8 @@ export class Flow {
   /** what the model was told of its training rows, and a call tells it of its own; null: nothing */
   readonly condition: Condition | null
   private readonly jumps: number
-  /** how the columns of a row lie together, where the networks give logits of choices; null: they give velocities */
-  readonly segments: SegmentTables | null
+  /** what it knows of its rows' columns, where the networks give logits of choices; null: they give velocities */
+  readonly choices: Choices | null
   /** whether the device is disposed of with the model */
   protected ownsDevice = false
   private linksOnDevice: Promise<Link[]> | null = null
@@ -216,12 +223,13 @@ export class Flow {
    * @param open opens one when it is first needed and none was given; it is the model's own then
    */
   constructor(
-    { network, stages, rowShape, scaler, settings, jumps = 1, condition = null, segments = null }: FlowModel,
+    { network, stages, rowShape, scaler, settings, jumps = 1, condition = null, choices = null }: FlowModel,
     private device: Device | null,
     private readonly open: () => Promise<Device>,
   ) {
     // another operand would be read as zeros; that of jumps may be their second time
-    const width = stages.every(({ jump }) => takesSecondTime(jump)) ? 1 : conditionWidth(condition)
+    const own = choices?.fills ? network.dimension : conditionWidth(condition)
+    const width = stages.every(({ jump }) => takesSecondTime(jump)) ? 1 : own
     if (network.condition !== width) {
       throw new InvalidArgumentError(
         `This network takes a condition of ${network.condition} numbers, but the model's has ${width}.`,
@@ -234,8 +242,8 @@ export class Flow {
     this.scaler = scaler
     this.settings = settings
     this.jumps = jumps
-    this.segments = segments
-    if (segments && stages.some(({ angle, outputScale }) => !angle || outputScale !== 1)) {
+    this.choices = choices
+    if (choices && stages.some(({ angle, outputScale }) => !angle || outputScale !== 1)) {
       throw new InvalidArgumentError('Logits of choices need stages of known paths, without output scaling.')
     }
   }
@@ -247,7 +255,7 @@ export class Flow {
 
   /** Whether it can be followed from data to noise, which a model of choices cannot: at the data its velocity has no bound. */
   get isInvertible(): boolean {
-    return this.isFlow && !this.segments
+    return this.isFlow && !this.choices
   }
 
   /** n samples: noise back through the sub-flows N … 1. */
@@ -282,6 +290,26 @@ export class Flow {
         onProgress: (rows) => onProgress?.(done + rows),
       })
     }
+  }
+
+  /**
+   * Rows of which some numbers are given, the others drawn: one sample for each, whose numbers at the given places have no meaning.
+   * @param given as the model takes them, n rows
+   * @throws InvalidArgumentError of a model that has not learnt it
+   */
+  async fill(given: KnownNumbers, options: SampleOptions = {}): Promise<Samples> {
+    if (!this.choices?.fills) {
+      throw new InvalidArgumentError(
+        'This model has learnt whole rows alone; train one with train.masks: true to fill in rows of which a part is given.',
+      )
+    }
+    const { first = 0 } = options
+    const n = given.values.length / this.field.dimension
+    expectRange(n, first)
+    const seed = checkSeed(options.seed ?? this.settings.seed)
+    const source = { kind: 'noise', seed, first } as const
+    const { states } = await this.carry(n, null, options, this.settings.sample, null, 'decode', source, given)
+    return this.restore(states[0])
   }
 
   /** Data to noise: z = T_N ∘ … ∘ T_1 (x), [n, …dims]. */
@@ -389,6 +417,7 @@ export class Flow {
     trace: Trace,
     path: 'encode' | 'decode' | Stops,
     source: RowSource = { kind: 'input' },
+    given: KnownNumbers | null = null,
   ): Promise<{ states: Float32Array[]; logDet: Float32Array | null }> {
     const weights = guidanceWeights(options.guidance, this.condition, this.stages.length)
     const untold = weights.every((weight) => weight === 0)
@@ -418,6 +447,10 @@ export class Flow {
     try {
       const C = this.field.condition
       const load = (first: number, count: number): void => {
+        if (given) {
+          transport.condition!.write(given.known.subarray(first * D, (first + count) * D))
+          transport.condition!.write(given.values.subarray(first * D, (first + count) * D), transport.rows * D)
+        }
         if (conditions) transport.condition!.write(conditions.subarray(first * C, (first + count) * C))
         if (rows) transport.input.write(rows.subarray(first * D, (first + count) * D))
       }
@@ -451,7 +484,7 @@ export class Flow {
   /** Throws InvalidArgumentError where a stage is no flow. */
   private expectFlow(what: string): void {
     if (this.isInvertible) return
-    if (this.segments) {
+    if (this.choices) {
       throw new InvalidArgumentError(
         `${what} needs a velocity that has bounds at the data, but this model predicts the levels of categories ` +
           '(train.objective: variational), from which a path to noise cannot begin; take a model of train.objective: flow-matching.',
@@ -499,7 +532,7 @@ export class Flow {
       this.ownsDevice = true
     }
     const device = this.device
-    const { field, stages, segments } = this
+    const { field, stages, choices } = this
     const P = field.parameterLength
     const chain = stages.map(({ angle }) => angle)
     // stages that share a buffer are carried through as one
@@ -509,7 +542,7 @@ export class Flow {
       const offset = shared ? number * P : 0
       buffer.write(parameters, offset)
       const { angle } = stages[number]
-      const moves = segments && angle ? velocityOfChoices(field, segments, angle) : field
+      const moves = choices && angle ? velocityOfChoices(field, choices, angle) : field
       return { field: moves, parameters: buffer, offset, outputScale, place: { number, chain }, jump }
     })
   }

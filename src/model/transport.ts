@@ -163,7 +163,10 @@ const divisorWith = (power: number, n: number): number => (n % power === 0 ? pow
 export class Transport {
   /** [rows, D]; the caller writes or copies the block's rows here where the source is 'input' */
   readonly input: DeviceBuffer
-  /** [rows, C], for fields with a condition; twice as many rows where one is guided, of which the caller leaves the second half */
+  /**
+   * [rows, C], for fields with a condition; twice as many rows where one is guided, of which the caller leaves the second half, and
+   * where numbers may be given, which are the second half
+   */
   readonly condition: DeviceBuffer | null
   /** the kept states on the device, in the order of the legs, after the noise where that is kept */
   readonly outputs: DeviceBuffer[]
@@ -183,14 +186,19 @@ export class Transport {
     const { field } = options.legs[0].link
     const { rows, trace } = options
     this.input = this.buffer(rows * field.dimension)
-    const passes = Math.max(...options.legs.map(passesOf))
+    const conditionRows = Math.max(...options.legs.map(conditionRowsOf))
     const told = field.condition > 0 && !takesSecondTime(options.legs[0].link.jump)
-    this.condition = told ? this.buffer(rows * passes * field.condition) : null
+    this.condition = told ? this.buffer(rows * conditionRows * field.condition) : null
     const kept = options.legs.filter((leg) => leg.keep).length + (keepsStart(options) ? 1 : 0)
     this.outputs = Array.from({ length: kept }, () => this.buffer(rows * field.dimension))
     this.first = this.buffer(1, 'u32')
     this.logDet = trace ? this.buffer(rows) : null
     this.probes = trace?.kind === 'hutchinson' ? this.buffer(trace.probes * rows * field.dimension) : null
+  }
+
+  /** rows of a block */
+  get rows(): number {
+    return this.options.rows
   }
 
   static async open(device: Device, options: TransportOptions): Promise<Transport> {
@@ -477,7 +485,7 @@ export class Transport {
   }
 
   private conditionTensor(builder: ProgramBuilder, leg: Leg): ProgramTensor | undefined {
-    const rows = this.options.rows * passesOf(leg)
+    const rows = this.options.rows * conditionRowsOf(leg)
     return this.condition ? builder.tensor(this.condition, [rows, leg.link.field.condition]) : undefined
   }
 
@@ -506,6 +514,9 @@ function hostArray(n: number, width: number): Float32Array {
 
 /** Evaluations of a network that one of a leg's field takes. */
 const passesOf = ({ link: { field } }: Leg): number => field.passes ?? 1
+
+/** Rows of conditions for each row of a leg. */
+const conditionRowsOf = (leg: Leg): number => leg.link.field.conditionRows ?? passesOf(leg)
 
 const isAverage = ({ link: { jump } }: Leg): boolean => jump?.kind === 'average'
 

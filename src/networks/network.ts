@@ -95,6 +95,8 @@ export interface Network {
   readonly condition: number
   /** rows that go through it for each row: 2 where it is guided, whose conditions are then [2B, C]. Default 1 */
   readonly passes?: number
+  /** rows of conditions for each row, where they are not one for each pass: 2 where given numbers come behind their masks */
+  readonly conditionRows?: number
   /** elements of the flat parameter tensor on a device */
   readonly parameterLength: number
   /** values of one row in the widest tensor of a forward pass: the memory that a row of a block needs */

@@ -33,9 +33,17 @@ export function subFlowFit(
   index: number,
   { number = index + 1, name, kind: { gamma, path, coupling }, left }: PlannedSubFlow,
 ): PlannedFit {
-  const { timesPerPair, sampling, steps, fit, conditionDropout: drop } = settings
+  const { timesPerPair, sampling, steps, fit, conditionDropout: drop, masks } = settings
   const { task, averages, choices: learnsLevels } = objectives[settings.objective]
-  const common = { path, left, timesPerPair, quantiles: settings.quantiles[index], sampling, drop }
+  const common = {
+    path,
+    left,
+    timesPerPair,
+    quantiles: settings.quantiles[index],
+    sampling,
+    drop,
+    masks: masks ? fit.seed : undefined,
+  }
   const described = {
     settings: { ...fit, name, number, steps: steps[index] } satisfies FitSettings,
     note: noteOf(gamma),

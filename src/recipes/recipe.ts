@@ -45,6 +45,8 @@ export interface RecipeSettings<Own = unknown> {
   readonly timesPerPair: number
   /** probability that a row's condition is left out of a batch, where rows have one */
   readonly conditionDropout: number
+  /** whether rows are learnt with some of their columns given, drawn anew for every batch; left out: no */
+  readonly masks?: boolean
   readonly sampling: Sampling
   readonly steps: readonly number[]
   /** what is learnt from data */

@@ -42,6 +42,7 @@ export interface RecipeOptions {
       readonly sampling: Sampling
       readonly checkpointEvery: number
       readonly conditionDropout: number
+      readonly masks: boolean
       readonly validateEvery: number
       readonly patience: number
     }
@@ -109,6 +110,7 @@ export function recipeSettings(
     quantiles: flow.time.map(timeQuantiles),
     timesPerPair: flow.timesPerPair,
     conditionDropout: train.conditionDropout,
+    masks: train.masks,
     sampling: train.sampling,
     steps: train.steps,
     objective: train.objective,
@@ -145,7 +147,9 @@ export const modelNetwork = (
   condition: Condition | null = null,
 ): Network => {
   const secondTime = distill ? distillKinds[distill.kind].secondTime : objectives[train.objective].averages
-  return networkFor(model, rowShape, { secondTime, condition: conditionWidth(condition) })
+  // masks of a row's numbers
+  const masks = !distill && train.masks ? rowShape.reduce((product, extent) => product * extent, 1) : 0
+  return networkFor(model, rowShape, { secondTime, condition: masks || conditionWidth(condition) })
 }
 
 /** Jumps of a sample through an average velocity where a call says nothing. */

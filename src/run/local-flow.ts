@@ -9,10 +9,11 @@ import { type RowsLike, rowsOf } from '../data/rows.js'
 import type { Scaler } from '../data/scaler.js'
 import type { LoadedData } from '../data/source.js'
 import { type Encoding, openEncoding } from '../data/tables/encoding.js'
-import type { Table } from '../data/tables/table.js'
+import { holedTable } from '../data/tables/holes.js'
+import { checkTable, type Table } from '../data/tables/table.js'
 import type { Device, DeviceKind } from '../device/device.js'
 import { openDevice } from '../device/node/select.js'
-import { InvalidArgumentError } from '../errors.js'
+import { InvalidArgumentError, invalid } from '../errors.js'
 import type { ExportOptions, ModelFacts } from '../export/exporter.js'
 import type { ExportForm } from '../export/registry.js'
 import { type WrittenExport, writeExport } from '../export/write.js'
@@ -76,6 +77,14 @@ export interface TrainArguments extends TrainOptions, TrainingCalls {
   validation?: RowsLike | Table
   /** rows that nothing is chosen by, for the report. Default: none, or those of the loaded data */
   test?: RowsLike | Table
+}
+
+/** How holes are filled. */
+export interface ImputeOptions extends Omit<SampleOptions, 'first' | 'cond' | 'class' | 'guidance'> {
+  /** how many times all holes are filled, each time with other draws; default 1 */
+  draws?: number
+  /** what messages call the table; default 'given' */
+  name?: string
 }
 
 /** How a flow is written for use elsewhere. */
@@ -206,6 +215,39 @@ export class LocalFlow extends Flow {
     }
     const { values } = await this.sample(n, options)
     return openEncoding(this.encoding).decode(values, options.seed ?? this.settings.seed, options.first)
+  }
+
+  /**
+   * Fills the holes of a table (NaN, or -1 in a column of levels) with values that are drawn given those that are there. For a model
+   * that was trained on a table with `train: { objective: 'variational', masks: true }` (docs/tables.md).
+   *
+   * @param given the model's columns in any order; those that it lacks are holes in every row
+   * @param options `draws`: how many times all holes are filled, each time anew, for intervals; default 1
+   * @returns a table for each draw, of all of the model's columns
+   * @throws InvalidArgumentError of a model that has not learnt it, DataError for columns that the model does not make, levels that it
+   *   has not seen, and where nothing is missing
+   */
+  async impute(given: Table, { draws = 1, name = 'given', ...options }: ImputeOptions = {}): Promise<Table[]> {
+    if (!this.encoding) {
+      throw new InvalidArgumentError(
+        'The model was not trained on a table of mixed columns, whose holes it could fill.',
+      )
+    }
+    if (!Number.isSafeInteger(draws) || draws < 1) throw invalid('draws', 'a whole number from 1 on', draws)
+    checkTable(name, given)
+    const seed = options.seed ?? this.settings.seed
+    const { rows, filled } = holedTable(this.encoding, given, name, seed)
+    const tables: Table[] = []
+    for (let draw = 0; draw < draws; draw++) {
+      const first = draw * given.rows
+      const { values } = await this.fill(rows, {
+        ...options,
+        first,
+        onProgress: (done) => options.onProgress?.(first + done),
+      })
+      tables.push(filled(values as Float32Array, seed, first))
+    }
+    return tables
   }
 
   /**

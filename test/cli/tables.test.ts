@@ -96,6 +96,47 @@ describe('lfm export', () => {
   })
 })
 
+describe('lfm impute', () => {
+  beforeAll(async () => {
+    const learnt = ['train.objective=variational', 'train.masks=true', 'flow.plain=true'].flatMap((word) => [
+      '--set',
+      word,
+    ])
+    const ended = await run(['train', 'run.yaml', '--out', 'masked', ...learnt])
+    if (ended.code !== 0) throw new Error(ended.stderr)
+  }, 120_000)
+
+  it('fills holes, keeps the rest as it was written, and numbers several draws', async () => {
+    writeFileSync(at('holes.csv'), 'member,cost,when,age,colour\nyes,,03/02/2020,41,\nno,12.50,,,red\n')
+    const { code, stdout } = await run(['impute', 'masked', 'holes.csv', '-o', 'filled.csv', '-n', '3'])
+    expect(stdout).toContain('2 rows, 4 holes filled 3 times: filled.csv')
+    expect(code).toBe(0)
+    const [first, ...filled] = readFileSync(at('filled.csv'), 'utf8').trimEnd().split('\n')
+    expect(first).toBe('draw,colour,age,cost,when,member')
+    expect(filled).toHaveLength(6)
+    filled.forEach((line, i) => {
+      expect(line).toMatch(
+        i % 2 === 0
+          ? /^\d,(red|green|blue),41,\d+\.\d\d,03\/02\/2020,yes$/
+          : /^\d,red,[2-6]\d,12\.50,\d\d\/0[1-9]\/2020,no$/,
+      )
+      expect(line[0]).toBe(String(1 + Math.floor(i / 2)))
+    })
+  })
+
+  it.each([
+    ['masked', 'colour,size\nred,\n', /holes\.csv has the column 'size', which the model does not make/],
+    ['masked', 'colour,age,cost,when,member\nred,30,1.00,03/02/2020,yes\n', /holes\.csv has no holes/],
+    ['masked', 'colour,age\nmauve,\n', /'mauve' in row 1/],
+    ['run', 'colour,age\nred,\n', /train\.masks: true/],
+  ])('%s of %j is refused', async (folder, text, message) => {
+    writeFileSync(at('holes.csv'), text)
+    const { code, stderr: said } = await run(['impute', folder, 'holes.csv', '-o', 'out.csv'])
+    expect(said).toMatch(message)
+    expect(code).toBe(1)
+  })
+})
+
 describe('ranges of a table', () => {
   it('are pieces of one sequence', async () => {
     for (const words of ['-n 30 -o all.csv', '-n 12 -o a.csv', '-n 18 --first 12 -o b.csv']) {

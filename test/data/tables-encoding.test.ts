@@ -194,7 +194,7 @@ describe('a table', () => {
       'one value, which is written back',
       'one value, which is written back, missing a level',
     ])
-    const { names, width, segments, encode } = openEncoding(encoding)
+    const { names, width, segments, places, encode } = openEncoding(encoding)
     expect(names.slice(0, 6)).toEqual(['age: value', 'age: missing', 'age', 'paid: value', 'paid: 0', 'paid'])
     expect(segments.slice(0, 4)).toMatchObject([
       { at: 0, width: 2, are: 'levels' },
@@ -202,11 +202,12 @@ describe('a table', () => {
       { at: 3, width: 2, are: 'levels' },
       { at: 5, width: 1, are: 'number', state: 3 },
     ])
-    const { starts, gates, scale, centre } = choiceTables({ segments, width })
+    const { starts, gates, scale, centre, columns } = choiceTables({ segments, width, places })
     expect(starts.slice(0, 5)).toEqual([0, 2, 3, 5, 6])
     expect(starts.at(-1)).toBe(width)
     // numbers beside a state are learnt where that is a value
     expect(gates.slice(0, 4)).toEqual([width, 0, width, 3])
+    expect(columns.slice(0, 7)).toEqual([0, 0, 0, 1, 1, 1, 2])
     expect([scale.length, centre.length, scale[2], centre[2]]).toEqual([width, width, 1, 0])
     const rows = encode(table, 1)
     const column = (j: number): Float32Array => rows.filter((_, i) => i % width === j)

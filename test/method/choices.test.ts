@@ -32,6 +32,7 @@ const segments: SegmentTables = {
   scale: [2, 2, 1, 2, 2, 2, 1],
   centre: [0.7, 0.3, 0, 0.5, 0.3, 0.2, 0],
   gates: [7, 0, 7, 7],
+  columns: [0, 0, 0, 1, 1, 1, 2],
 }
 const D = 7
 const n = 64
@@ -136,7 +137,11 @@ describe('the velocity of a predicted level', () => {
     const device = openReference()
     // the first of the two logits is 40, the other stays 0
     const inner = closedFormNetwork(() => 40, 0)
-    const field = velocityOfChoices(inner, { starts: [0, 2], scale: [2, 2], centre: [0.5, 0.5], gates: [2] }, angle)
+    const field = velocityOfChoices(
+      inner,
+      { segments: { starts: [0, 2], scale: [2, 2], centre: [0.5, 0.5], gates: [2], columns: [0, 0] }, fills: false },
+      angle,
+    )
     const builder = new ProgramBuilder()
     const out = device.createBuffer(2)
     field.addVelocity(

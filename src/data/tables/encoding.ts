@@ -301,6 +301,14 @@ export interface Segment {
   readonly state?: number
 }
 
+/** The numbers of a column of the table. */
+export interface Place {
+  readonly at: number
+  readonly width: number
+  /** the number of the level «missing»; null where there is none */
+  readonly missing: number | null
+}
+
 /** An encoding that is ready to be used. */
 export interface OpenEncoding {
   /** numbers of a row, D */
@@ -309,8 +317,13 @@ export interface OpenEncoding {
   readonly names: string[]
   /** how they belong together, in their order */
   readonly segments: readonly Segment[]
-  /** a table of these columns, in their order, from one that has them in any; throws DataError for others and unseen levels */
-  conform(table: Table, name: string): Table
+  /** where each column of the table has its numbers, and which of them says that it is missing */
+  readonly places: readonly Place[]
+  /**
+   * A table of these columns, in their order, from one that has them in any; throws DataError for others and unseen levels.
+   * @param holes whether a value may be missing where the model's table never had a missing one. Default false
+   */
+  conform(table: Table, name: string, holes?: boolean): Table
   /**
    * Rows of numbers [rows, D]. Draws are those of the seed and the row's number.
    * @param table as conform gives it
@@ -326,6 +339,8 @@ export interface OpenEncoding {
 /** One column of a table, ready to be used. */
 interface OpenColumn {
   readonly names: readonly string[]
+  /** which of its numbers is the level «missing»; null: none */
+  readonly missing: number | null
   readonly segments: readonly Segment[]
   encode(column: TableColumn): (row: number, draws: RandomStream, out: Float32Array, at: number) => void
   decode(rows: number): {
@@ -351,6 +366,7 @@ function openNumbers({ name, kind, format, state, atoms, missing, values }: Numb
   return {
     names: [...(states?.names.map((_, k) => `${name}: ${stateNames[k]}`) ?? []), ...part.names.map(() => name)],
     segments: segmentsOf(states ? [states, part] : [part]),
+    missing: missing && states ? atoms.length + 1 : null,
     encode: (column) => (row, draws, out, at) => {
       const value = (column as NumberColumn).values[row]
       const own = Number.isNaN(value) ? atoms.length + 1 : (places.get(value) ?? 0)
@@ -389,6 +405,7 @@ function openCategory({ name, kind, levels, kept, rare, rareShares, missing, val
   return {
     names: part.names.map((word, k) => `${name}: ${part.are === 'levels' ? nameOf(k) : word}`),
     segments: segmentsOf([part]),
+    missing: missing && part.are === 'levels' ? missingNumber : null,
     encode: (column) => (row, draws, out, at) => {
       const level = (column as CategoryColumn).codes[row]
       part.encode(level < 0 ? missingNumber : numbers[level], draws, out, at)
@@ -423,7 +440,14 @@ export function openEncoding({ columns }: Encoding): OpenEncoding {
         return { ...segment, at: starts[j] + at, ...(state !== undefined && { state: starts[j] + state }) }
       }),
     ),
-    conform: (table, name) => conform(columns, table, name),
+    places: parts.map((part, j) => {
+      return {
+        at: starts[j],
+        width: part.names.length,
+        missing: part.missing === null ? null : starts[j] + part.missing,
+      }
+    }),
+    conform: (table, name, holes = false) => conform(columns, table, name, holes),
     encode(table, seed) {
       const out = new Float32Array(table.rows * width)
       const draws = new RandomStream(seed, streams.encode)
@@ -452,7 +476,7 @@ export function openEncoding({ columns }: Encoding): OpenEncoding {
 }
 
 /** The columns of an encoding from a table that has them in any order. */
-function conform(columns: readonly Encoded[], table: Table, name: string): Table {
+function conform(columns: readonly Encoded[], table: Table, name: string, holes: boolean): Table {
   const missing = columns.filter(({ name }) => !table.columns.some((column) => column.name === name))
   if (missing.length > 0) {
     throw new DataError(
@@ -472,8 +496,8 @@ function conform(columns: readonly Encoded[], table: Table, name: string): Table
         )
       }
       return 'kept' in own
-        ? conformLevels(own, given as CategoryColumn, name)
-        : checkedMissing(own, given as NumberColumn, name)
+        ? conformLevels(own, given as CategoryColumn, name, holes)
+        : checkedMissing(own, given as NumberColumn, name, holes)
     }),
   }
 }
@@ -486,18 +510,23 @@ const noHoles = (name: string, column: string, row: number): DataError =>
     `${name}: a column has a missing value, which the model's table never had.`,
   )
 
-function checkedMissing({ name: column, missing }: NumberEncoded, given: NumberColumn, name: string): NumberColumn {
-  const row = missing ? -1 : given.values.findIndex(Number.isNaN)
+function checkedMissing(
+  { name: column, missing }: NumberEncoded,
+  given: NumberColumn,
+  name: string,
+  holes: boolean,
+): NumberColumn {
+  const row = missing || holes ? -1 : given.values.findIndex(Number.isNaN)
   if (row >= 0) throw noHoles(name, column, row)
   return given
 }
 
-function conformLevels(own: CategoryEncoded, given: CategoryColumn, name: string): CategoryColumn {
+function conformLevels(own: CategoryEncoded, given: CategoryColumn, name: string, holes: boolean): CategoryColumn {
   const places = new Map(own.levels.map((level, i) => [level, i]))
   const to = given.levels.map((level) => places.get(level) ?? -1)
   const codes = given.codes.map((code, row) => {
     if (code < 0) {
-      if (!own.missing) throw noHoles(name, own.name, row)
+      if (!own.missing && !holes) throw noHoles(name, own.name, row)
       return -1
     }
     if (to[code] < 0) {

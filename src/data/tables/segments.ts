@@ -12,11 +12,18 @@ export interface ChoiceTables {
   readonly centre: number[]
   /** [S] the column of the level that says that a segment has a value; D: it always has */
   readonly gates: number[]
+  /** [D] the column of the table that each number is of */
+  readonly columns: number[]
 }
 
 /** The digits of a code are numbers each. */
-export function choiceTables({ segments, width }: Pick<OpenEncoding, 'segments' | 'width'>): ChoiceTables {
-  const tables: ChoiceTables = { starts: [], scale: [], centre: [], gates: [] }
+export function choiceTables({
+  segments,
+  width,
+  places,
+}: Pick<OpenEncoding, 'segments' | 'width' | 'places'>): ChoiceTables {
+  const columns = places.flatMap((place, j) => new Array<number>(place.width).fill(j))
+  const tables: ChoiceTables = { starts: [], scale: [], centre: [], gates: [], columns }
   for (const { at, width: own, levels, state } of segments) {
     const parts = levels ? [at] : Array.from({ length: own }, (_, i) => at + i)
     tables.starts.push(...parts)

@@ -26,6 +26,8 @@ export interface FlowMatching {
   readonly sampling: Sampling
   /** probability that a row's condition is left out, for networks that take one; default 0 */
   readonly drop?: number
+  /** seed of masks, for tasks that learn rows with some of their columns given; left out: none are */
+  readonly masks?: number
 }
 
 /** Knots of a path's table: linear between them, its error is below float32's. */

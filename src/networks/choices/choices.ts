@@ -6,9 +6,12 @@
  */
 
 import { LocalFlowError } from '../../errors.js'
+import { adaptiveStage } from '../../kernels/adaptive_stage.js'
+import { size } from '../../kernels/contract.js'
 import { PATH_COLUMNS } from '../../kernels/draw_batch.js'
 import type { SegmentTables } from '../../kernels/segments.js'
 import { softmaxSegments } from '../../kernels/softmax_segments.js'
+import { stageCombine } from '../../kernels/stage_combine.js'
 import type { ProgramBuilder, ProgramTensor } from '../../program/program.js'
 import { addCentralDifference } from '../central-difference.js'
 import type { Network, NetworkSpec } from '../network.js'
@@ -19,6 +22,11 @@ export interface ChoicesSpec extends NetworkSpec {
   readonly segments: SegmentTables
   /** A, B, A′, B′ of the path from an encoded row to noise at evenly spaced times on [0, 1], one row after another */
   readonly path: readonly number[]
+  /**
+   * whether numbers of a row may be given: the condition [2B, D] then has masks, 1 where a number is given, and behind them the
+   * numbers, which stand in the state's place; the inner network is told the masks. Without any it is zeros
+   */
+  readonly fills: boolean
 }
 
 export const isChoices = (spec: NetworkSpec): spec is ChoicesSpec => spec.kind === 'choices'
@@ -34,17 +42,69 @@ export function segmentTensors(
   }
 }
 
+/** x with given numbers in the places of a mask, all [B, D]: x + mask·(given − x). */
+export function withGiven(
+  builder: ProgramBuilder,
+  x: ProgramTensor,
+  mask: ProgramTensor,
+  given: ProgramTensor,
+): ProgramTensor {
+  const length = size(x.shape)
+  const apart = builder.temporary(x.shape)
+  const whole = builder.view(x, [1, length])
+  builder.add(stageCombine, { y: given, stages: whole, out: apart }, { coefficients: [-1] })
+  return addMasked(builder, x, 1, mask, apart)
+}
+
+/** y + factor·mask·values, number by number, all [B, D]. */
+export function addMasked(
+  builder: ProgramBuilder,
+  y: ProgramTensor,
+  factor: number,
+  mask: ProgramTensor,
+  values: ProgramTensor,
+): ProgramTensor {
+  const length = size(y.shape)
+  const out = builder.temporary(y.shape)
+  const each = builder.view(mask, [length])
+  builder.add(
+    adaptiveStage,
+    {
+      // a row for each number, whose factor is the mask's
+      y: builder.view(y, [length, 1]),
+      stages: builder.view(values, [1, length]),
+      t: each,
+      h: each,
+      out: builder.view(out, [length, 1]),
+      stage_time: builder.temporary([length]),
+    },
+    { coefficients: [factor], node: 0 },
+  )
+  return out
+}
+
 /** @param inner a network without output scaling */
-export function choicesNetwork(inner: Network, { segments, path }: Pick<ChoicesSpec, 'segments' | 'path'>): Network {
-  const spec: ChoicesSpec = { kind: 'choices', net: inner.spec, segments, path }
+export function choicesNetwork(inner: Network, { segments, path, fills }: Omit<ChoicesSpec, 'kind' | 'net'>): Network {
+  const spec: ChoicesSpec = { kind: 'choices', net: inner.spec, segments, path, fills }
   const network: Network = {
     ...inner,
     spec,
     addCombined: undefined,
+    ...(fills && { conditionRows: 2 }),
+    checkInputs(composite, { condition, ...shapes }) {
+      const rows = fills && condition ? [condition[0] / 2, ...condition.slice(1)] : condition
+      return inner.checkInputs(composite, rows ? { ...shapes, condition: rows } : shapes)
+    },
     addVelocity(builder, operands, factor) {
-      const { x, t, out } = operands
+      const { t, out } = operands
       const logits = builder.temporary(out.shape)
-      inner.addVelocity(builder, { ...operands, out: logits }, 1)
+      let { x, condition } = operands
+      if (fills && condition) {
+        const [mask, given] = [0, 1].map((half) => builder.view(condition!, x.shape, half * size(x.shape)))
+        x = withGiven(builder, x, mask, given)
+        condition = mask
+      }
+      inner.addVelocity(builder, { ...operands, x, condition, out: logits }, 1)
       builder.add(
         softmaxSegments,
         {
