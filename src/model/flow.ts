@@ -161,14 +161,6 @@ const BLOCK_VALUES = 2 ** 22
 /** Jumps of a sample, at most: more than a student is ever asked for. */
 const MOST_JUMPS = 1024
 
-/** Rows of which some numbers are given. */
-interface KnownNumbers {
-  /** [n, D] */
-  readonly values: Float32Array
-  /** [n, D], 1 where a number is given, else 0 */
-  readonly known: Float32Array
-}
-
 /** Where a path stops: chain times in the order of travel, towards the noise or the data. */
 interface Stops {
   readonly stops: readonly number[]
@@ -294,10 +286,10 @@ export class Flow {
 
   /**
    * Rows of which some numbers are given, the others drawn: one sample for each, whose numbers at the given places have no meaning.
-   * @param given as the model takes them, n rows
+   * @param given `values` [n, D] as the model takes them, and `known` [n, D], 1 where a number is given, else 0
    * @throws InvalidArgumentError of a model that has not learnt it
    */
-  async fill(given: KnownNumbers, options: SampleOptions = {}): Promise<Samples> {
+  async fill(given: { values: Float32Array; known: Float32Array }, options: SampleOptions = {}): Promise<Samples> {
     if (!this.choices?.fills) {
       throw new InvalidArgumentError(
         'This model has learnt whole rows alone; train one with train.masks: true to fill in rows of which a part is given.',
@@ -417,7 +409,7 @@ export class Flow {
     trace: Trace,
     path: 'encode' | 'decode' | Stops,
     source: RowSource = { kind: 'input' },
-    given: KnownNumbers | null = null,
+    given: { readonly values: Float32Array; readonly known: Float32Array } | null = null,
   ): Promise<{ states: Float32Array[]; logDet: Float32Array | null }> {
     const weights = guidanceWeights(options.guidance, this.condition, this.stages.length)
     const untold = weights.every((weight) => weight === 0)
