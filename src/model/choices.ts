@@ -23,14 +23,10 @@ function pathOfEnd({ from, path }: AngleRange): number[] {
   }).flat()
 }
 
-/** What a model of choices knows beside its networks. */
-export interface Choices {
-  /** how the columns of a row lie together */
-  readonly segments: SegmentTables
-  /** whether it has learnt rows of which some columns are given */
-  readonly fills: boolean
-}
-
-/** The velocity of a stage's network. @param angle where the stage lies on the chain's */
-export const velocityOfChoices = (field: Network, { segments, fills }: Choices, angle: AngleRange): Network =>
+/**
+ * The velocity of a stage's network.
+ * @param angle where the stage lies on the chain's
+ * @param fills whether the network is told which numbers of a row are given
+ */
+export const velocityOfChoices = (field: Network, segments: SegmentTables, angle: AngleRange, fills = false): Network =>
   choicesNetwork(field, { segments, path: pathOfEnd(angle), fills })

@@ -10,11 +10,12 @@ import { applyScaler, logDeterminant, type Scaler, undoScaler } from '../data/sc
 import type { RowValues, Tensor } from '../data/tensor.js'
 import type { Device, DeviceInfo } from '../device/device.js'
 import { InvalidArgumentError, invalid } from '../errors.js'
+import type { SegmentTables } from '../kernels/segments.js'
 import { guidedNetwork } from '../networks/guided/guided.js'
 import type { Network } from '../networks/network.js'
 import type { AngleRange } from '../ode/clock.js'
 import { checkSolver, type Evaluations, overridden, type SolverOverrides, type SolverSettings } from '../ode/solver.js'
-import { type Choices, velocityOfChoices } from './choices.js'
+import { velocityOfChoices } from './choices.js'
 import {
   type Condition,
   type ConditionOptions,
@@ -136,8 +137,10 @@ export interface FlowModel {
   readonly jumps?: number
   /** what it was told of its rows; null or left out: nothing */
   readonly condition?: Condition | null
-  /** what it knows of its rows' columns, where its networks give logits of choices; null or left out: they give velocities */
-  readonly choices?: Choices | null
+  /** how the columns of a row lie together, where its networks give logits of choices; null or left out: they give velocities */
+  readonly segments?: SegmentTables | null
+  /** whether its networks are told which numbers of a row are given, as masks; left out: no */
+  readonly fills?: boolean
 }
 
 /** Elements of the parameters of all stages that are kept in one buffer: 64 MiB, which every adapter has. */
@@ -204,8 +207,10 @@ export class Flow {
   /** what the model was told of its training rows, and a call tells it of its own; null: nothing */
   readonly condition: Condition | null
   private readonly jumps: number
-  /** what it knows of its rows' columns, where the networks give logits of choices; null: they give velocities */
-  readonly choices: Choices | null
+  /** how the columns of a row lie together, where the networks give logits of choices; null: they give velocities */
+  readonly segments: SegmentTables | null
+  /** whether it has learnt rows of which some columns are given */
+  readonly fills: boolean
   /** whether the device is disposed of with the model */
   protected ownsDevice = false
   private linksOnDevice: Promise<Link[]> | null = null
@@ -215,12 +220,22 @@ export class Flow {
    * @param open opens one when it is first needed and none was given; it is the model's own then
    */
   constructor(
-    { network, stages, rowShape, scaler, settings, jumps = 1, condition = null, choices = null }: FlowModel,
+    {
+      network,
+      stages,
+      rowShape,
+      scaler,
+      settings,
+      jumps = 1,
+      condition = null,
+      segments = null,
+      fills = false,
+    }: FlowModel,
     private device: Device | null,
     private readonly open: () => Promise<Device>,
   ) {
     // another operand would be read as zeros; that of jumps may be their second time
-    const own = choices?.fills ? network.dimension : conditionWidth(condition)
+    const own = fills ? network.dimension : conditionWidth(condition)
     const width = stages.every(({ jump }) => takesSecondTime(jump)) ? 1 : own
     if (network.condition !== width) {
       throw new InvalidArgumentError(
@@ -234,8 +249,9 @@ export class Flow {
     this.scaler = scaler
     this.settings = settings
     this.jumps = jumps
-    this.choices = choices
-    if (choices && stages.some(({ angle, outputScale }) => !angle || outputScale !== 1)) {
+    this.segments = segments
+    this.fills = fills
+    if (segments && stages.some(({ angle, outputScale }) => !angle || outputScale !== 1)) {
       throw new InvalidArgumentError('Logits of choices need stages of known paths, without output scaling.')
     }
   }
@@ -247,7 +263,7 @@ export class Flow {
 
   /** Whether it can be followed from data to noise, which a model of choices cannot: at the data its velocity has no bound. */
   get isInvertible(): boolean {
-    return this.isFlow && !this.choices
+    return this.isFlow && !this.segments
   }
 
   /** n samples: noise back through the sub-flows N … 1. */
@@ -290,7 +306,7 @@ export class Flow {
    * @throws InvalidArgumentError of a model that has not learnt it
    */
   async fill(given: { values: Float32Array; known: Float32Array }, options: SampleOptions = {}): Promise<Samples> {
-    if (!this.choices?.fills) {
+    if (!this.fills) {
       throw new InvalidArgumentError(
         'This model has learnt whole rows alone; train one with train.masks: true to fill in rows of which a part is given.',
       )
@@ -476,7 +492,7 @@ export class Flow {
   /** Throws InvalidArgumentError where a stage is no flow. */
   private expectFlow(what: string): void {
     if (this.isInvertible) return
-    if (this.choices) {
+    if (this.segments) {
       throw new InvalidArgumentError(
         `${what} needs a velocity that has bounds at the data, but this model predicts the levels of categories ` +
           '(train.objective: variational), from which a path to noise cannot begin; take a model of train.objective: flow-matching.',
@@ -524,7 +540,7 @@ export class Flow {
       this.ownsDevice = true
     }
     const device = this.device
-    const { field, stages, choices } = this
+    const { field, stages, segments, fills } = this
     const P = field.parameterLength
     const chain = stages.map(({ angle }) => angle)
     // stages that share a buffer are carried through as one
@@ -534,7 +550,7 @@ export class Flow {
       const offset = shared ? number * P : 0
       buffer.write(parameters, offset)
       const { angle } = stages[number]
-      const moves = choices && angle ? velocityOfChoices(field, choices, angle) : field
+      const moves = segments && angle ? velocityOfChoices(field, segments, angle, fills) : field
       return { field: moves, parameters: buffer, offset, outputScale, place: { number, chain }, jump }
     })
   }

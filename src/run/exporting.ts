@@ -41,6 +41,12 @@ export function exportedModel(
   flow: Flow,
   { options, raw, rowKind, encoding, facts }: Omit<FlowContents, 'subFlows'>,
 ): ExportedModel {
+  if (flow.fills) {
+    throw new InvalidArgumentError(
+      'This model was trained with train.masks: its networks are told which columns of a row are given, which no form of export holds ' +
+        'yet. Export one without masks, or draw tables from its run folder.',
+    )
+  }
   const { field: network, stages, rowShape, scaler, settings, condition, segments } = flow
   const model = { network, stages, rowShape, scaler, settings, condition, segments, jumps: usualJumps(options) }
   // with the sampler that it has now: another version's defaults may be others

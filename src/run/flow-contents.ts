@@ -56,6 +56,7 @@ export function flowModel({
   const stages = stagesOf(options).map((stage, i) => ({ ...subFlows[i], ...stage }))
   const settings = { sample: ode.sample, evaluate: ode.evaluate, seed }
   const network = modelNetwork(options, rowShape, condition)
-  const choices = learnsChoices(options) ? { segments: segmentsOf(encoding), fills: options.train.masks } : null
-  return { network, stages, rowShape, scaler, settings, jumps: usualJumps(options), condition, choices }
+  const segments = learnsChoices(options) ? segmentsOf(encoding) : null
+  const fills = segments !== null && options.train.masks
+  return { network, stages, rowShape, scaler, settings, jumps: usualJumps(options), condition, segments, fills }
 }

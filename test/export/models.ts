@@ -163,6 +163,7 @@ export function choicesModel(condition: Condition | null = null): ExportedModel 
     scale: [1, 2, 2, 2, 1, 2, 2],
     centre: [0, 0.5, 0.3, 0.2, 0, 0.6, 0.4],
     gates: [7, 7, 7, 7],
+    columns: [0, 1, 1, 1, 2, 3, 3],
   }
   const model = modelOf({ hidden: [9, 7], activation: 'silu' }, [7], { gammas: [0.3, null], condition })
   return { ...model, segments, stages: model.stages.map((stage) => ({ ...stage, outputScale: 1 })) }

@@ -139,7 +139,7 @@ describe('the velocity of a predicted level', () => {
     const inner = closedFormNetwork(() => 40, 0)
     const field = velocityOfChoices(
       inner,
-      { segments: { starts: [0, 2], scale: [2, 2], centre: [0.5, 0.5], gates: [2], columns: [0, 0] }, fills: false },
+      { starts: [0, 2], scale: [2, 2], centre: [0.5, 0.5], gates: [2], columns: [0, 0] },
       angle,
     )
     const builder = new ProgramBuilder()
