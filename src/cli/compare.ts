@@ -14,15 +14,17 @@ import { CheckpointError } from '../errors.js'
 import { LockedError, lockFolder, lockProblem } from '../files/lock.js'
 import { missingForFigures } from '../files/native-parts.js'
 import { quoted, shellLine } from '../files/shell.js'
+import { makespan, usualTerms } from '../run/cluster/makespan.js'
 import { gather } from '../run/compare/gather.js'
 import { type ComparisonPlan, jobsOf, type PlannedRow, planComparison, rowsOfJob } from '../run/compare/plan.js'
 import { writeComparison } from '../run/compare/report.js'
 import { isMade, makeRow, readRow } from '../run/compare/row.js'
 import { markdown } from '../run/compare/tables.js'
+import { secondsOfJobs } from '../run/compare/times.js'
 import { openQuality, type Quality } from '../run/quality.js'
 import { Interrupted, interruptSignal } from './interrupt.js'
-import { fates, type SlurmOptions, submit, type Work } from './submit.js'
-import { note, print, printJson, progressDisplay } from './terminal.js'
+import { expectSlurmOptions, fates, type SlurmOptions, submit, type Work } from './submit.js'
+import { clock, note, print, printJson, progressDisplay } from './terminal.js'
 
 export interface CompareCommandOptions extends ComparisonOverrides, SlurmOptions {
   out: string
@@ -32,15 +34,23 @@ export interface CompareCommandOptions extends ComparisonOverrides, SlurmOptions
   job?: readonly [number, number]
   /** only collect what is there */
   gather?: boolean
+  /** slots at which the time of all jobs is estimated */
+  estimate?: number[]
+  /** of a job, in minutes */
+  limit?: number
+  /** hours between two losses of a slot's node */
+  lostEvery?: number
 }
 
 export async function compare(paths: string[], options: CompareCommandOptions): Promise<void> {
   const { out, job, seeds, evaluations, samples, likelihood, aa } = options
+  expectSlurmOptions(options)
   const compared = await readComparison(paths, { seeds, evaluations, samples, likelihood, aa })
   const data = dataBySeed(compared)
   const first = await data(compared.settings.seeds[0])
   const plan = planComparison(compared, first.train.shape.slice(1))
-  if (options.slurm) return submit(await workOf(paths, options, compared, plan), options)
+  if (options.slurm || options.plan) return submit(await workOf(paths, options, compared, plan), options)
+  if (options.estimate) return estimate(options, plan)
   await makeRunFolder(out)
   const undrawn = (await missingForFigures())?.message ?? null
   if (undrawn) note(`The page will have no curves. ${undrawn}`)
@@ -122,6 +132,29 @@ async function workOf(
     inputs: paths,
     instead: `lfm compare … --job I/${count} makes each ${count}th part, and --gather the tables.`,
   }
+}
+
+/** What all rows would take on so many slots, from the times of those that are there. */
+async function estimate(
+  { out, estimate: slots = [], limit, lostEvery, json }: CompareCommandOptions,
+  { rows }: ComparisonPlan,
+): Promise<void> {
+  const { work, measured } = await secondsOfJobs(out, rows)
+  const terms = {
+    ...usualTerms,
+    ...(limit !== undefined && { limit: 60 * limit }),
+    ...(lostEvery !== undefined && { lostEvery: 3600 * lostEvery }),
+  }
+  const estimates = slots.map((count) => ({ slots: count, ...makespan(work, count, terms) }))
+  if (json) {
+    printJson({ jobs: work.length, measured, work, estimates })
+    return
+  }
+  const sum = work.reduce((total, seconds) => total + seconds, 0)
+  print(
+    `${work.length} jobs, ${clock(sum)} of work in all (from ${measured} of ${rows.length} rows; the others as theirs).`,
+    ...estimates.map(({ slots, seconds, calls }) => `${slots} slots: ${clock(seconds)}, ${calls} calls`),
+  )
 }
 
 /** The data of a seed; those of the last one asked for are kept. */

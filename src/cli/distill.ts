@@ -6,11 +6,13 @@ import { loadData } from '../data/load.js'
 import type { LoadedData } from '../data/source.js'
 import { DataError } from '../errors.js'
 import type { DistillKind } from '../recipes/pieces.js'
+import { parameterFiles, standingOf } from '../run/cluster/trained.js'
 import { studentOptions } from '../run/distilling.js'
 import { LocalFlow } from '../run/local-flow.js'
 import { openRun, type Run, readFlow, teacherSha256 } from '../run/run.js'
+import { expectSlurmOptions, submit, type Work } from './submit.js'
 import { note } from './terminal.js'
-import { commandLine, runTraining, type TrainCommandOptions } from './train.js'
+import { commandLine, jobWords, runTraining, type TrainCommandOptions } from './train.js'
 import { usage } from './usage.js'
 
 export interface DistillCommandOptions extends TrainCommandOptions {
@@ -19,9 +21,12 @@ export interface DistillCommandOptions extends TrainCommandOptions {
 }
 
 export async function distill(folder: string, options: DistillCommandOptions): Promise<void> {
+  expectSlurmOptions(options)
   if (resolve(folder) === resolve(options.out))
     throw usage('--out', 'another folder than the teacher\u2019s', options.out)
   const run = await openRun(folder)
+  const words = ['distill', folder, '--into', String(options.into), '--kind', options.kind]
+  if (options.slurm || options.plan) return submit(await workOf(run, words, options), options)
   const contents = await readFlow(run)
   const { data } = run.manifest.config.raw as { data?: unknown }
   const overrides = options.device ? [...options.set, `device.kind=${options.device}`] : options.set
@@ -40,8 +45,22 @@ export async function distill(folder: string, options: DistillCommandOptions): P
     configPath: run.extra.configPath,
     teacher: { folder, contents, sha256: teacherSha256(run) },
   }
-  const words = ['distill', folder, '--into', String(options.into), '--kind', options.kind]
   await runTraining(work, basename(resolve(options.out)), commandLine(words, options), options)
+}
+
+/** Students are made in one job, whose teacher must stay as it is. */
+async function workOf(run: Run, words: readonly string[], options: DistillCommandOptions): Promise<Work> {
+  const { out } = options
+  const command = commandLine(words, options)
+  const [kind, folder, ...rest] = words
+  const job = {
+    name: out,
+    words: jobWords([kind, resolve(folder), ...rest], options, out),
+    run: resolve(out),
+    done: (await standingOf(out)) === 'ended',
+  }
+  const inputs = parameterFiles(run.folder, run.manifest)
+  return { folder: out, kind, command: `${command} --slurm`, jobs: [job], inputs, instead: command }
 }
 
 /** Samples of a teacher whose data are not there. */

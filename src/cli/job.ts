@@ -1,12 +1,10 @@
 /** `lfm job`: does one job of a plan, as a cluster calls it, once no other process is at work in it. */
 
-import { access } from 'node:fs/promises'
-import { dirname, join, resolve } from 'node:path'
-import { manifestName, readManifest } from '../checkpoint/index.js'
+import { dirname, resolve } from 'node:path'
 import { clusterName, jobNumber } from '../run/cluster/number.js'
 import { checkInputs, type PlannedJob, readPlan } from '../run/cluster/plan.js'
 import { beginTry } from '../run/cluster/record.js'
-import { reportName } from '../run/report.js'
+import { standingOf } from '../run/cluster/trained.js'
 import { Interrupted, interruptSignal } from './interrupt.js'
 import { note } from './terminal.js'
 import { usage } from './usage.js'
@@ -51,12 +49,7 @@ export async function job(
 
 /** The words by which a job goes on; null where its run has ended. */
 async function wordsNow({ words, run }: PlannedJob): Promise<readonly string[] | null> {
-  const isThere = (name: string): Promise<boolean> =>
-    access(join(run!, name)).then(
-      () => true,
-      () => false,
-    )
-  if (run === null || !(await isThere(manifestName))) return words
-  const { progress } = await readManifest(run)
-  return progress.phase === 'done' && (await isThere(reportName)) ? null : [...words, '--resume']
+  const standing = run === null ? 'not begun' : await standingOf(run)
+  if (standing === 'ended') return null
+  return standing === 'begun' ? [...words, '--resume'] : words
 }

@@ -83,14 +83,26 @@ const evaluations = (): Option =>
   )
 const clock = (): Option =>
   new Option('--clock <name>', 'what steps are even in: local time, or the chain’s angle').choices(clocks)
+/** Options of what is done here, by this process. */
+const doneHere = ['job', 'gather', 'estimate', 'subFlow', 'join', 'resume', 'force']
 const slurm = (jobs: string): Option =>
-  new Option('--slurm', `do it by jobs of a Slurm array, ${jobs}; those that are done are left out (docs/scale.md)`)
+  new Option(
+    '--slurm',
+    `do it by jobs of a Slurm array, ${jobs}; those that are done are left out (docs/scale.md)`,
+  ).conflicts(doneHere)
+const plan = (): Option =>
+  new Option('--plan', 'only write the plan of such jobs, for another cluster, which calls lfm job').conflicts([
+    'slurm',
+    ...doneHere,
+  ])
 const slots = (): Option =>
   new Option('--slots <count>', 'jobs of the array at the same time, at most').argParser(wholeNumber(1))
 const sbatch = (): Option =>
   new Option('--sbatch <option>', 'an option of sbatch, such as --sbatch=--partition=gpu; may be repeated')
     .argParser(collect)
     .default([])
+const dryRunOfScript = (): Option =>
+  new Option('--dry-run', 'with --slurm: print the batch script; nothing is written or submitted')
 const json = (): Option => new Option('--json', 'print one JSON object as the last line of stdout, of an error too')
 
 const program = new Command('lfm')
@@ -104,7 +116,10 @@ program
   .description('train the flow that a config describes, into a run folder')
   .argument('<config>', 'YAML file')
   .option('--out <run>', 'run folder; needed but for --dry-run')
-  .option('--dry-run', 'only print parameters, flops of a step and peak memory; the data need not be there')
+  .option(
+    '--dry-run',
+    'only print parameters, flops of a step and peak memory; the data need not be there; with --slurm the batch script',
+  )
   .addOption(device())
   .addOption(fast())
   .option('--set <key=value>', 'override a key of the config, such as train.steps=100; may be repeated', collect, [])
@@ -122,10 +137,14 @@ program
       'resume',
     ]),
   )
+  .addOption(slurm('one for each sub-flow of a simulated push, else one'))
+  .addOption(plan())
+  .addOption(slots())
+  .addOption(sbatch())
   .addOption(profile('a training step'))
   .addOption(json())
   .action(async (config, options, command: Command) => {
-    if (options.dryRun) return (await import('./dry-run.js')).dryRun(config, options)
+    if (options.dryRun && !options.slurm) return (await import('./dry-run.js')).dryRun(config, options)
     if (!options.out) command.error("error: required option '--out <run>' not specified")
     return (await import('./train.js')).train(config, options)
   })
@@ -161,6 +180,10 @@ program
   )
   .option('--resume', 'go on from the last checkpoint of the run folder')
   .option('--force', 'replace the run that the folder holds, once the new one has its first checkpoint')
+  .addOption(slurm('a single one'))
+  .addOption(plan())
+  .addOption(sbatch())
+  .addOption(dryRunOfScript())
   .addOption(profile('a training step'))
   .addOption(json())
   .action(async (run, options) => (await import('./distill.js')).distill(run, options))
@@ -328,10 +351,18 @@ program
     jobOf,
   )
   .option('--gather', 'make no row; write the tables of those that are there, and say what became of the others')
+  .option(
+    '--estimate <slots>',
+    'make no row; say how long all jobs would take on so many slots, as in 2,8, from the rows that are there',
+    numbers(1),
+  )
+  .option('--limit <minutes>', 'with --estimate: time limit of a job (default: none)', wholeNumber(1))
+  .option('--lost-every <hours>', 'with --estimate: between two losses of a node (default: none)', wholeNumber(1))
   .addOption(slurm('a row each'))
+  .addOption(plan())
   .addOption(slots())
   .addOption(sbatch())
-  .option('--dry-run', 'with --slurm: print the batch script; nothing is written or submitted')
+  .addOption(dryRunOfScript())
   .addOption(device())
   .addOption(fast())
   .addOption(json())

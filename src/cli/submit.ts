@@ -14,6 +14,7 @@ import {
   submitArray,
 } from '../run/cluster/slurm.js'
 import { print, printJson } from './terminal.js'
+import { usage } from './usage.js'
 
 /** Options of every command that can be submitted. */
 export interface SlurmOptions {
@@ -23,6 +24,8 @@ export interface SlurmOptions {
   /** options of sbatch */
   sbatch?: string[]
   dryRun?: boolean
+  /** only write the plan */
+  plan?: boolean
   json?: boolean
 }
 
@@ -48,10 +51,38 @@ export interface Work {
 /** What runs `lfm` as it is run now. */
 const lfm = [process.execPath, fileURLToPath(new URL('main.js', import.meta.url))]
 
-/** Submits what is not done, or with --dry-run prints the script that would be. */
-export async function submit(work: Work, { slots, sbatch = [], dryRun, json }: SlurmOptions): Promise<void> {
-  const { kind, command, jobs, instead } = work
+/** Throws UsageError where an option of --slurm is given without it. */
+export function expectSlurmOptions({ slurm, slots, sbatch = [], dryRun }: SlurmOptions): void {
+  if (slurm) return
+  for (const [option, value] of [
+    ['--slots', slots],
+    ['--sbatch', sbatch[0]],
+    ['--dry-run', dryRun],
+  ] as const) {
+    if (value !== undefined) throw usage(option, 'left out, or given with --slurm', value)
+  }
+}
+
+/** Writes the plan of some work, for a cluster that calls `lfm job` itself. */
+async function write(work: Work): Promise<string> {
+  const inputs = await inputsOf(work.inputs.map((path) => resolve(path)))
+  const jobs = work.jobs.map(({ done: _, ...job }) => job)
+  return writePlan(resolve(work.folder), { command: work.command, inputs, jobs })
+}
+
+/** Submits what is not done, or with --dry-run prints the script that would be; with --plan only the plan is written. */
+export async function submit(
+  work: Work,
+  { slots, sbatch = [], dryRun, plan: alone, json }: SlurmOptions,
+): Promise<void> {
+  const { kind, jobs, instead } = work
   const folder = resolve(work.folder)
+  if (alone) {
+    const plan = await write(work)
+    if (json) printJson({ jobs: jobs.length, plan })
+    else print(`${jobs.length} jobs, each of which is: lfm job ${plan} --index 0 … ${jobs.length - 1}`)
+    return
+  }
   const numbers = jobs.flatMap(({ done }, i) => (done ? [] : [i]))
   if (numbers.length === 0) {
     if (json) printJson({ jobs: jobs.length, submitted: 0, array: null })
@@ -69,8 +100,7 @@ export async function submit(work: Work, { slots, sbatch = [], dryRun, json }: S
   await expectNoneQueued(folder)
   // what is wrong with an option is said before anything is written
   batchScript(request)
-  const inputs = await inputsOf(work.inputs.map((path) => resolve(path)))
-  await writePlan(folder, { command, inputs, jobs: jobs.map(({ done: _, ...job }) => job) })
+  await write(work)
   const array = await submitArray(request)
   if (json) printJson({ jobs: jobs.length, submitted: numbers.length, array, plan, script: scriptPath(folder) })
   else print(`Submitted ${numbers.length} of ${jobs.length} jobs as array ${array}: ${scriptPath(folder)}`)

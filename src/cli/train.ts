@@ -2,23 +2,25 @@
 
 import { basename, dirname, extname, resolve } from 'node:path'
 import { commandWords, type RunManifest } from '../checkpoint/index.js'
-import { applyOverrides, readConfig, resolveConfig } from '../config/index.js'
+import { applyOverrides, type ResolvedConfig, readConfig, resolveConfig } from '../config/index.js'
 import { loadData } from '../data/load.js'
 import type { DeviceKind } from '../device/device.js'
 import { stepProfile } from '../device/profile.js'
 import { shellLine } from '../files/shell.js'
 import { bytesText } from '../learn/estimate.js'
+import { standingOf } from '../run/cluster/trained.js'
 import { refuseDistillation } from '../run/distilling.js'
-import { partConfig, partFolder } from '../run/parts.js'
+import { goesApart, partConfig, partFolder } from '../run/parts.js'
 import { finalLosses, validationLosses } from '../run/report.js'
 import { stepMs } from '../run/session.js'
 import { placeOf, type TrainedRun, type TrainRequest, trainRun } from '../run/train-run.js'
 import { printProfile, readProfile } from './device.js'
 import { Interrupted, interruptSignal } from './interrupt.js'
+import { expectSlurmOptions, fates, type SlurmOptions, submit, type Work } from './submit.js'
 import { clock, note, print, printJson, progressDisplay, rowsDisplay } from './terminal.js'
 
 /** Options of every command that trains. */
-export interface TrainCommandOptions {
+export interface TrainCommandOptions extends SlurmOptions {
   out: string
   device?: DeviceKind | 'auto'
   set: string[]
@@ -27,7 +29,6 @@ export interface TrainCommandOptions {
   force?: boolean
   fast?: boolean
   profile?: boolean
-  json?: boolean
   /** train this sub-flow alone */
   subFlow?: number
   /** join sub-flows that were trained alone */
@@ -46,10 +47,13 @@ export function commandLine(words: readonly string[], options: TrainCommandOptio
 
 export async function train(configPath: string, options: TrainCommandOptions): Promise<void> {
   const overrides = options.device ? [...options.set, `device.kind=${options.device}`] : options.set
-  const { subFlow, join, out } = options
+  const { subFlow, join, out, slurm } = options
+  expectSlurmOptions(options)
   const whole = applyOverrides(await readConfig(configPath), overrides)
   const chain = resolveConfig(whole, configPath)
   refuseDistillation(chain)
+  if (slurm || options.plan) return submit(await workOf(configPath, options, chain), options)
+  if (join) for (const line of await fates(await workOf(configPath, options, chain))) note(line)
   const raw = subFlow ? partConfig(whole, chain, subFlow, '--sub-flow') : whole
   const config = subFlow ? resolveConfig(raw, configPath) : chain
   const work = {
@@ -66,6 +70,43 @@ export async function train(configPath: string, options: TrainCommandOptions): P
     commandLine(['train', configPath], options),
     subFlow ? { ...options, out: partFolder(out, subFlow) } : options,
   )
+}
+
+/** The words of a command, with absolute paths, for jobs that begin elsewhere. */
+export const jobWords = (
+  words: readonly string[],
+  { device, fast, tensorboard, set }: TrainCommandOptions,
+  out: string,
+): string[] => [
+  ...[...words, '--out', resolve(out)],
+  ...(device ? ['--device', device] : []),
+  ...(fast ? ['--fast'] : []),
+  ...(tensorboard ? ['--tensorboard', resolve(tensorboard)] : []),
+  ...set.flatMap((assignment) => ['--set', assignment]),
+]
+
+/** The jobs of a training: one for each sub-flow of a simulated push, else one. */
+async function workOf(configPath: string, options: TrainCommandOptions, chain: ResolvedConfig): Promise<Work> {
+  const { out } = options
+  const words = jobWords(['train', resolve(configPath)], options, out)
+  const command = commandLine(['train', configPath], { ...options, join: false })
+  const numbers = goesApart(chain) ? chain.flow.gammas.map((_, i) => i + 1) : []
+  const parts = numbers.map(async (number) => {
+    const run = resolve(partFolder(out, number))
+    const done = (await standingOf(run)) === 'ended'
+    return { name: `sub-flow ${number}`, words: [...words, '--sub-flow', String(number)], run, done }
+  })
+  const done = (await standingOf(out)) === 'ended'
+  const whole = { name: out, words, run: resolve(out), done }
+  return {
+    folder: out,
+    kind: 'train',
+    command: `${command} --slurm`,
+    jobs:
+      numbers.length > 0 ? (await Promise.all(parts)).map((part) => ({ ...part, done: done || part.done })) : [whole],
+    inputs: [configPath],
+    instead: numbers.length > 0 ? `${command} --sub-flow N, for each N, and --join.` : command,
+  }
 }
 
 /** Trains into the run folder that a command names, with a bar, signals, and a result on stdout. */

@@ -31,6 +31,12 @@ function expectApart({ flow, distill }: ResolvedOptions, what: string): void {
   }
 }
 
+/** Whether a chain of several sub-flows can be trained by one process for each. */
+export function goesApart(options: ResolvedOptions): boolean {
+  const { flow, distill } = options
+  return !distill && flow.recipe === 'local' && flow.push === 'simulated' && !flow.warmStart && flow.gammas.length > 1
+}
+
 /**
  * The config that trains sub-flow `number` of a chain alone.
  * @param raw of the whole chain, as it was written @param options the same, resolved

@@ -3,10 +3,22 @@
 import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { beforeAll, describe, expect, it } from 'vitest'
+import { parse } from 'yaml'
 import { lockFolder } from '../../src/files/lock.js'
 import type { JobPlan } from '../../src/run/cluster/plan.js'
 import type { Comparison } from '../../src/run/compare/gather.js'
-import { built, type Ended, engine, json, lfm, readText, workFolder } from './lfm.js'
+import {
+  built,
+  type Ended,
+  engine,
+  json,
+  lfm,
+  readText,
+  start,
+  tensorBits,
+  untilCheckpoint,
+  workFolder,
+} from './lfm.js'
 
 const FILE = `
 data: { kind: csv, path: points.csv, validation: 60, test: 60 }
@@ -168,4 +180,131 @@ it('takes the number of a job from the environment without a plan', async () => 
   const ended = await compare('env', ['--job', 'env/4'], { JOB_COMPLETION_INDEX: '3' })
   expect(made(ended)).toEqual(['linear-seed-2'])
   expect((await compare('env', ['--job', 'env/4'])).stderr).toMatch(/Nothing says which of 4 jobs/)
+})
+
+describe('lfm train and lfm distill --slurm', () => {
+  const CHAIN = `
+data: { kind: csv, path: points.csv, validation: 60, test: 60 }
+model: { hidden: [16], activation: silu }
+flow: { gammas: [0.2, null], push: simulated, warmStart: false }
+train: { batch: 64, steps: 20, checkpointEvery: 10 }
+device: ${engine}
+`
+  const run = (words: string[], env: Record<string, string> = {}) => lfm(words, { cwd: work, env })
+
+  it('train the sub-flows of a simulated push each by a job, which is not run twice, and join them', async () => {
+    writeFileSync(join(work, 'chain.yaml'), CHAIN)
+    const { env, at } = cluster()
+    const words = ['train', 'chain.yaml', '--out', 'chain']
+    expect(json(await run([...words, '--slurm', '--json'], env))).toMatchObject({ jobs: 2, submitted: 2 })
+    const early = await run([...words, '--join'], env)
+    expect(early.stderr).toMatch(/sub-flow 1: has not begun\..*sub-flow 2: has not begun\..*has no sub-flow 1, 2 of 2/s)
+    expect((await job('chain', { SLURM_ARRAY_TASK_ID: '1' })).stdout).toContain('Trained one sub-flow, 20 steps')
+    const again = await job('chain', { SLURM_ARRAY_TASK_ID: '1' })
+    expect(again).toMatchObject({ code: 0, stdout: '' })
+    expect(again.stderr).toContain('sub-flow-2 is there already.')
+    json(await run([...words, '--slurm', '--json'], env))
+    expect(readText(work, 'chain/jobs/array.sh')).toContain('#SBATCH --array=0\n')
+    expect(readFileSync(at('asked'), 'utf8').trim().split('\n')).toHaveLength(2)
+    expect((await job('chain', { SLURM_ARRAY_TASK_ID: '0' })).code).toBe(0)
+    json(await run([...words, '--join', '--json'], env))
+    json(await run(['train', 'chain.yaml', '--out', 'whole', '--json']))
+    expect(await tensorBits(join(work, 'chain'))).toEqual(await tensorBits(join(work, 'whole')))
+  })
+
+  it('train another chain, and students, by one job, which goes on where it was', async () => {
+    writeFileSync(join(work, 'plain.yaml'), CHAIN.replace(', push: simulated, warmStart: false', ''))
+    const { env } = cluster()
+    const submit = async (words: string[]): Promise<void> => {
+      expect(json(await run([...words, '--slurm', '--json'], env))).toMatchObject({ jobs: 1, submitted: 1 })
+    }
+    await submit(['train', 'plain.yaml', '--out', 'plain', '--set', 'train.steps=3000'])
+    const first = start(['job', 'plain/jobs/plan.json'], { cwd: work, env: { SLURM_ARRAY_TASK_ID: '0' } })
+    await untilCheckpoint(first, join(work, 'plain'), ({ step }) => step >= 20)
+    first.child.kill('SIGUSR2')
+    expect((await first.ended).code).toBe(140)
+    const second = await job('plain', { SLURM_ARRAY_TASK_ID: '0' })
+    expect(second.stdout).toContain('Trained 2 sub-flows')
+    const { tries } = JSON.parse(readText(work, 'plain/jobs/0/record.json'))
+    expect(tries.map(({ code }: { code: number }) => code)).toEqual([140, 0])
+
+    await submit([
+      'distill',
+      'plain',
+      '--into',
+      '1',
+      '--kind',
+      'reflow',
+      '--out',
+      'students',
+      '--set',
+      'train.steps=10',
+    ])
+    expect((await job('students', { SLURM_ARRAY_TASK_ID: '0' })).stdout).toContain('Trained one student')
+    expect((await job('students', { SLURM_ARRAY_TASK_ID: '0' })).stderr).toContain('students is there already.')
+    // of a teacher that is another now
+    await submit(['distill', 'plain', '--into', '1', '--kind', 'reflow', '--out', 'others'])
+    json(await run(['train', 'plain.yaml', '--out', 'plain', '--force', '--json']))
+    expect((await job('others', { SLURM_ARRAY_TASK_ID: '0' })).stderr).toMatch(/there is no such file/)
+  })
+
+  it('have options that are refused without it', async () => {
+    for (const more of [['--slots', '2'], ['--sbatch=--mem=1G']]) {
+      const { code, stderr } = await run(['train', 'chain.yaml', '--out', 'refused', ...more])
+      expect([code, stderr]).toEqual([2, expect.stringMatching(/must be left out, or given with --slurm/)])
+    }
+    expect((await compare('refused', ['--dry-run'])).stderr).toMatch(
+      /--dry-run must be left out, or given with --slurm/,
+    )
+    expect((await compare('refused', ['--slurm', '--job', '1/2'])).code).toBe(2)
+    expect(existsSync(join(work, 'refused'))).toBe(false)
+  })
+})
+
+it('is done by an indexed Kubernetes job, with the manifest of the documentation as it stands', async () => {
+  const page = readFileSync(new URL('../../docs/scale.md', import.meta.url), 'utf8')
+  const [, text] = /^<!-- not a config: a manifest of Kubernetes -->\n```yaml\n(.*?)^```$/ms.exec(page)!
+  const { apiVersion, kind, spec } = parse(text)
+  expect([apiVersion, kind, spec.completionMode]).toEqual(['batch/v1', 'Job', 'Indexed'])
+  expect(spec.template.spec.restartPolicy).toBe('Never')
+  const [{ command, workingDir, volumeMounts }] = spec.template.spec.containers
+  expect(volumeMounts[0].mountPath).toBe(workingDir)
+  expect(spec.template.spec.volumes[0].name).toBe(volumeMounts[0].name)
+  const example = new URL('../../examples/compare/moons.yaml', import.meta.url).pathname
+  const likeThere = ['--seeds', '1', '--out', 'there', '--plan', '--json']
+  expect(json(await lfm(['compare', example, ...likeThere], { cwd: work })).jobs).toBe(spec.completions)
+  // a study that is small enough for a test, in the folder of the page
+  const words = (seeds: string) => ['compare', 'compare.yaml', '--out', 'runs/moons', '--seeds', seeds]
+  mkdirSync(join(work, 'runs'))
+  const planned = json(await lfm([...words('1,2'), '--plan', '--json'], { cwd: work }))
+  expect(planned).toEqual({ jobs: 4, plan: join(work, 'runs/moons/jobs/plan.json') })
+  expect(command[0]).toBe('lfm')
+  const pod = await lfm(command.slice(1), { cwd: work, env: { JOB_COMPLETION_INDEX: '1', HOSTNAME: 'lfm-moons-1-x' } })
+  expect(made(pod)).toEqual(['linear-seed-1'])
+  expect(JSON.parse(readText(work, 'runs/moons/jobs/1/record.json')).tries[0].as).toBe('pod lfm-moons-1-x')
+})
+
+it('estimates what all rows would take, from those that are there', async () => {
+  const none = await compare('timed', ['--estimate', '2'])
+  expect(none.stderr).toMatch(/has no row of this comparison yet, whose time could be taken/)
+  interface Estimated {
+    work: number[]
+    measured: number
+    estimates: { slots: number; seconds: number; calls: number }[]
+  }
+  const {
+    work: seconds,
+    measured,
+    estimates,
+  } = json<Estimated>(await compare('alone', ['--estimate', '1,2', '--json']))
+  expect([seconds.length, measured]).toEqual([4, 6])
+  const sum = seconds.reduce((a, b) => a + b)
+  expect(sum).toBeGreaterThan(0)
+  // two seconds of start each
+  expect(estimates[0]).toMatchObject({ slots: 1, calls: 4, seconds: expect.closeTo(sum + 8, 6) })
+  expect(estimates[1].seconds).toBeLessThan(estimates[0].seconds)
+  // rows of the other seed take as long as they did
+  const half = json<Estimated>(await compare('env', ['--estimate', '1', '--json']))
+  expect(half.measured).toBe(1)
+  expect(half.work[1]).toBe(half.work[3])
 })

@@ -8,8 +8,8 @@
  *
  * `train:` and `compare:` are options that are added to each `lfm` command of that name, so that it takes seconds. The blocks of a
  * page run one after another in one folder, in which `examples` are those of the repository; what a reader has there already is
- * made by first/PAGE.sh. Programs that import the package need no word (readme.test.ts runs them), and neither do blocks of no
- * language, which are no code; YAML is read as a config.
+ * made by first/PAGE.sh. YAML is a config, unless `<!-- not a config: … -->` says what else it is. Programs that import the package need no word (readme.test.ts runs them), and neither do blocks of no
+ * language, which are no code.
  */
 
 import { spawnSync } from 'node:child_process'
@@ -83,7 +83,8 @@ test('every block says how it is run, or why not', () => {
   expect(silent.map(({ page, line, language }) => `${page}:${line} ${language}`)).toEqual([])
 })
 
-test.each(blocks.filter(({ language }) => language === 'yaml'))('$page:$line is a config', ({ code, page }) => {
+const configs = blocks.filter(({ language, words }) => language === 'yaml' && !/^not a config: \S/.test(words))
+test.each(configs)('$page:$line is a config', ({ code, page }) => {
   expect(resolveConfig(parseConfig(code, { path: page })).train.steps.length).toBeGreaterThan(0)
 })
 

@@ -84,16 +84,24 @@ wait "$child"
 while kill -0 "$child" 2>/dev/null; do wait "$child"; done
 wait "$child"
 code=$?
+trap - USR2 TERM
 case $code in
   # told that its time is nearly over; killed, or crashed
   140 | 137 | 139 | 134)
     if [ "\${SLURM_RESTART_COUNT:-0}" -ge ${MOST_RESTARTS} ]; then
       echo "It was run again ${MOST_RESTARTS} times and is left."
-    elif scontrol requeue "\${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID"; then
-      echo "Exit code $code: queued again."
-      # until Slurm takes it away
-      sleep 60
+      exit $code
     fi
+    # the controller may be away for a while
+    for pause in 2 5 10 20 30; do
+      if scontrol requeue "\${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID"; then
+        echo "Exit code $code: queued again."
+        # until Slurm takes it away
+        sleep 60
+        break
+      fi
+      sleep $pause
+    done
     ;;
 esac
 exit $code

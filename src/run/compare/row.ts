@@ -74,7 +74,8 @@ export interface RowResult {
   readonly batch: number
   /** floating-point operations by the contracts' count, 1e12 */
   readonly teraflop: { readonly training: number; readonly push: number }
-  readonly seconds: { readonly training: number; readonly push: number }
+  /** measuring: not of rows that were measured before it was taken */
+  readonly seconds: { readonly training: number; readonly push: number; readonly measuring?: number }
   readonly quality: { readonly name: string; readonly samples: number; readonly rows: Quality['rows'] }
   readonly floor: { readonly mean: number; readonly std: number }
   readonly likelihood: RowLikelihood | null
@@ -230,11 +231,14 @@ async function trainAndMeasure(row: PlannedRow, folder: string, context: RowCont
   const session = new RowSession(row, folder, context)
   try {
     const flow = await session.trained(known.dataSha256)
+    const began = performance.now()
     try {
       const floor = await quality.floor()
       const likelihood = await likelihoodOf(flow, config.ode.evaluate, context)
       const samples = await samplesOf(flow, row, context)
-      return { ...known, ...costs(session.timings), failed: null, floor, likelihood, samples }
+      const { teraflop, seconds } = costs(session.timings)
+      const measuring = (performance.now() - began) / 1000
+      return { ...known, teraflop, seconds: { ...seconds, measuring }, failed: null, floor, likelihood, samples }
     } finally {
       await flow.dispose()
     }

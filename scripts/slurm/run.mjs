@@ -1,0 +1,187 @@
+/**
+ * npm run test:slurm: a comparison of 24 rows by a Slurm array of two slots, on a controller and a node that are started here. One
+ * row's process is killed, the long ones are told that their time is nearly over, the controller is restarted, and the node is
+ * lost and comes back. At the end the table must be that of a run without a cluster, and no row may have been made twice.
+ *
+ * Where Slurm cannot be installed or started, that is said loudly and the exit code is 0; with LFM_REQUIRE_SLURM=1 it is 1.
+ */
+
+import { spawnSync } from 'node:child_process'
+import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import process from 'node:process'
+import { fileURLToPath } from 'node:url'
+import { bringSlurm, Cluster, until } from './cluster.mjs'
+
+const here = dirname(fileURLToPath(import.meta.url))
+const main = join(here, '../../dist/cli/main.js')
+const work = mkdtempSync(join(tmpdir(), 'lfm-slurm-'))
+const out = join(work, 'rows')
+const began = Date.now()
+const seconds = () => ((Date.now() - began) / 1000).toFixed(0)
+const say = (text) => console.log(`${seconds().padStart(4)} s  ${text}`)
+
+function skip(why) {
+  rmSync(work, { recursive: true, force: true })
+  if (process.env.LFM_REQUIRE_SLURM === '1') {
+    console.error(`test:slurm: ${why}`)
+    process.exit(1)
+  }
+  console.log(`\n*** SKIPPED: nothing was tried on a Slurm cluster: ${why} ***\n`)
+  process.exit(0)
+}
+
+function expectEqual(what, actual, expected) {
+  const [a, b] = [JSON.stringify(actual), JSON.stringify(expected)]
+  if (a !== b) throw new Error(`${what}: is ${a}, but should be ${b}`)
+}
+
+/** One thread each: two rows have two cores. */
+const lfmEnv = { LFM_THREADS: '1', LFM_AUTOTUNE: 'off' }
+function lfm(words, env = process.env) {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [main, ...words, '--json'], {
+    cwd: work,
+    env: { ...env, ...lfmEnv },
+    encoding: 'utf8',
+  })
+  if (status !== 0) throw new Error(`lfm ${words.join(' ')} ended with ${status}: ${stderr}`)
+  return JSON.parse(stdout.trim().split('\n').at(-1))
+}
+
+const readJson = (...path) => {
+  try {
+    return JSON.parse(readFileSync(join(...path), 'utf8'))
+  } catch {
+    return null
+  }
+}
+/** All that does not depend on the clock. */
+const timeless = ({ blocks, files: _, fates: __, ...rest }) => ({
+  ...rest,
+  blocks: blocks.map(({ name, methods }) => [name, methods.map(({ seconds: _, ...method }) => method)]),
+})
+const parentOf = (pid) => Number(/^\d+ \(.*\) \S (\d+)/s.exec(readFileSync(`/proc/${pid}/stat`, 'utf8'))[1])
+
+/** The process that is at work in a job's row, once it has a checkpoint from this step on; null until then. */
+function atWork(plan, row, step) {
+  const number = plan.jobs.findIndex(({ name }) => name === row)
+  const owner = readJson(out, 'jobs', String(number), '.lock')
+  const manifest = readJson(out, row, 'manifest.json')
+  return owner && manifest?.progress.step >= step && manifest.progress.phase !== 'done' ? owner.pid : null
+}
+
+async function scenario(cluster) {
+  say('24 rows without a cluster')
+  const alone = lfm(['compare', 'rows.yaml', '--out', 'alone'])
+  const rows = readdirSync(join(work, 'alone')).filter((name) => name.includes('-seed-'))
+  expectEqual('rows', rows.length, 24)
+  const long = readJson(work, 'alone/long-seed-1/row.json').seconds.training
+  const aloneSeconds = (Date.now() - began) / 1000
+
+  // a limit of a minute, the least that Slurm has, and told in the middle of the long rows
+  const told = Math.round(60 - Math.min(45, Math.max(4, long / 2)))
+  say(`made; the long rows train for ${long.toFixed(0)} s: told ${told} s before a limit of one minute`)
+  const submittedAt = Date.now()
+  const words = ['compare', 'rows.yaml', '--out', 'rows', '--slurm', '--slots', '2']
+  const options = ['--time=1', `--signal=B:USR2@${told}`, '--nice=0'].map((option) => `--sbatch=${option}`)
+  const { submitted, array } = lfm([...words, ...options], { ...process.env, ...cluster.env })
+  expectEqual('submitted', submitted, 24)
+  const plan = readJson(out, 'jobs/plan.json')
+
+  const killed = await until('medium-seed-1 to be in its middle', () => atWork(plan, 'medium-seed-1', 5000))
+  process.kill(killed, 'SIGKILL')
+  say(`process ${killed} of medium-seed-1 was killed`)
+
+  await until('long-seed-1 to be in its middle', () => atWork(plan, 'long-seed-1', 1))
+  await cluster.end('slurmctld')
+  say('the controller was ended')
+  await new Promise((resolve) => setTimeout(resolve, 2000))
+  await cluster.beginController()
+  say('the controller is back')
+
+  const lost = await until('medium-seed-2 to be in its middle', () => atWork(plan, 'medium-seed-2', 5000), 120)
+  // all of the node: Slurm's own process of each job, its shell, the work; then the daemon
+  const running = cluster.ask('squeue', '-h', '-r', '-t', 'R', '-o', '%K').split('\n')
+  const workers = running.flatMap((number) => readJson(out, 'jobs', number, '.lock')?.pid ?? [])
+  if (!workers.includes(lost)) throw new Error(`job of medium-seed-2 is not among the running ones, ${running}`)
+  await cluster.end('slurmd', 'SIGKILL')
+  for (const pid of workers.flatMap((one) => [parentOf(parentOf(one)), parentOf(one), one])) {
+    process.kill(pid, 'SIGKILL')
+  }
+  say(`the node is gone, with ${workers.length} rows at work`)
+  await until('the controller to see that', () => cluster.nodeState() === 'down', 90)
+  say('the controller has seen it')
+  await cluster.beginNode()
+  say('the node is back')
+
+  await until('all rows', () => cluster.ask('squeue', '-h', '-j', array) === '' || null, 150)
+  say('all jobs have ended')
+  const gathered = lfm(['compare', 'rows.yaml', '--out', 'rows', '--gather'], { ...process.env, ...cluster.env })
+
+  const logs = readdirSync(join(out, 'jobs'))
+    .filter((name) => name.endsWith('.log'))
+    .map((name) => readFileSync(join(out, 'jobs', name), 'utf8'))
+    .join('\n')
+  const count = (pattern) => [...logs.matchAll(pattern)].length
+  expectEqual('fates', gathered.fates, [])
+  expectEqual('missing rows', gathered.missing, [])
+  const made = [...logs.matchAll(/^(\S+) was made in/gm)].map(([, row]) => row).sort()
+  expectEqual('rows that were made, each once', made, rows.sort())
+  expectEqual('the table', timeless(gathered), timeless(alone))
+  const tries = plan.jobs.map((_, i) => readJson(out, 'jobs', String(i), 'record.json').tries)
+  const codes = tries.flat().map(({ code }) => code)
+  const ends = { well: codes.filter((code) => code === 0).length, told: codes.filter((code) => code === 140).length }
+  expectEqual(
+    'jobs that ended well, each once',
+    [ends.well, tries.filter((one) => one.at(-1).code === 0).length],
+    [24, 24],
+  )
+  const again = count(/Exit code 140: queued again/g)
+  if (again < 1 || ends.told < 1) throw new Error('no row was told that its time is nearly over')
+  expectEqual('killed rows that were queued again', count(/Exit code 137: queued again/g), 1)
+  const cut = codes.filter((code) => code === null).length
+  if (cut < 2 || cut > 1 + workers.length)
+    throw new Error(`${cut} tries have no end: one was killed, and ${workers.length} lost`)
+  const makespan = (Date.now() - submittedAt) / 1000
+  say(
+    `24 rows by 2 slots in ${makespan.toFixed(0)} s (one after another without a cluster: ${aloneSeconds.toFixed(0)} s): 1 killed, ` +
+      `${ends.told} told before their limit, the controller restarted, the node lost with ${workers.length} at work; ` +
+      `${codes.length} tries, each row made once, the table that of the run without a cluster`,
+  )
+}
+
+const missing = bringSlurm()
+if (missing) skip(missing)
+mkdirSync(join(work, 'cluster'))
+copyFileSync(join(here, 'rows.yaml'), join(work, 'rows.yaml'))
+const cluster = new Cluster(join(work, 'cluster'))
+try {
+  await cluster.start()
+} catch (error) {
+  const said = ['munged', 'slurmctld', 'slurmd'].map((name) => cluster.log(name).trim().split('\n').at(-1))
+  await cluster.stop()
+  skip(`it could not be started: ${error.message} (${said.filter(Boolean).join('; ')})`)
+}
+// by a terminal or a scheduler: nothing stays behind
+for (const signal of ['SIGINT', 'SIGTERM']) {
+  process.once(signal, async () => {
+    await cluster.stop()
+    rmSync(work, { recursive: true, force: true })
+    process.exit(130)
+  })
+}
+try {
+  say('a controller and a node are up')
+  await scenario(cluster)
+} catch (error) {
+  console.error(`test:slurm: ${error.message}`)
+  for (const name of ['slurmctld', 'slurmd'])
+    console.error(`--- ${name}\n${cluster.log(name).split('\n').slice(-40).join('\n')}`)
+  console.error(cluster.ask('squeue', '-a', '-r') ?? '')
+  if (process.env.LFM_KEEP) console.error(`kept: ${work}`)
+  process.exitCode = 1
+} finally {
+  await cluster.stop()
+  if (!process.exitCode || !process.env.LFM_KEEP) rmSync(work, { recursive: true, force: true })
+}
