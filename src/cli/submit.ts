@@ -1,8 +1,10 @@
 /** `--slurm` of the commands whose work is one of jobs: writes a plan and submits an array of those that are not done yet. */
 
+import { access } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { inputsOf, type PlannedJob, planPath, writePlan } from '../run/cluster/plan.js'
+import { LocalFlowError } from '../errors.js'
+import { inputsOf, type PlannedJob, planPath, readPlan, writePlan } from '../run/cluster/plan.js'
 import { fateOf } from '../run/cluster/record.js'
 import {
   batchScript,
@@ -106,14 +108,34 @@ export async function submit(
   else print(`Submitted ${numbers.length} of ${jobs.length} jobs as array ${array}: ${scriptPath(folder)}`)
 }
 
-/** What became of the jobs whose results are not there, a line each. */
-export async function fates(work: Pick<Work, 'folder' | 'command' | 'jobs'>): Promise<string[]> {
-  const folder = resolve(work.folder)
+/** What became of the planned jobs whose results are not there, a line each; nothing where there is no plan. */
+export async function fates({
+  folder: at,
+  command,
+  jobs,
+}: Pick<Work, 'folder' | 'command' | 'jobs'>): Promise<string[]> {
+  const folder = resolve(at)
+  const path = planPath(folder)
+  const there = await access(path).then(
+    () => true,
+    () => false,
+  )
+  if (!there) return []
+  const plan = await readPlan(path).catch((error: unknown) => {
+    // the results may be read without it
+    if (error instanceof LocalFlowError) return error.message
+    throw error
+  })
+  if (typeof plan === 'string') return [plan]
+  const missing = jobs.filter(({ done }) => !done).map(({ name }) => name)
+  const lines = await Promise.all(
+    missing.map(async (name) => {
+      const number = plan.jobs.findIndex((job) => job.name === name)
+      if (number < 0) return `${name}: it is not in the plan. Submit it by: ${command}.`
+      return `${name}: ${(await fateOf(folder, number, command)).words}.`
+    }),
+  )
   const array = await lastArray(folder)
   const queued = array && inQueue(array)
-  const missing = work.jobs.flatMap(({ name, done }, number) => (done ? [] : [{ name, number }]))
-  const lines = await Promise.all(
-    missing.map(async ({ name, number }) => `${name}: ${(await fateOf(folder, number, work.command)).words}.`),
-  )
   return queued ? [...lines, `In the queue of array ${array}: ${queued}.`] : lines
 }

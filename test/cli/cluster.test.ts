@@ -147,6 +147,19 @@ describe('lfm compare --slurm', () => {
       'arc-seed-2, maps-seed-2: has not begun.',
     ])
     expect(gathered.stderr).toContain(fates[1])
+    // seeds that were not planned, and a plan of another lfm
+    const more = await compare('full', ['--gather', '--seeds', '2,3', '--json'], env)
+    expect(json<{ fates: string[] }>(more).fates).toContainEqual(
+      expect.stringMatching(
+        /^linear-seed-3: it is not in the plan\. Submit it by: lfm compare .* --seeds 2,3 --slurm\.$/,
+      ),
+    )
+    const path = join(work, 'full/jobs/plan.json')
+    writeFileSync(path, readFileSync(path, 'utf8').replace('"version": 1', '"version": 2'))
+    const newer = json<Comparison & { fates: string[] }>(await compare('full', ['--gather', '--json'], env))
+    expect(newer.fates).toEqual([expect.stringMatching(/is a plan of version 2, and this version of lfm reads 1/)])
+    expect(newer.missing).toEqual(missing)
+    expect((await job('full', { SLURM_ARRAY_TASK_ID: '0' })).stderr).toMatch(/is a plan of version 2/)
   })
 
   it('refuses jobs of a plan whose config has changed, and numbers that the plan does not have', async () => {
