@@ -131,6 +131,7 @@ async function workOf(
     jobs: await Promise.all(jobs),
     inputs: paths,
     instead: `lfm compare … --job I/${count} makes each ${count}th part, and --gather the tables.`,
+    together: [...['lfm', ...words(paths, out)], '--gather'].map(quoted).join(' '),
   }
 }
 

@@ -60,7 +60,7 @@ async function workOf(run: Run, words: readonly string[], options: DistillComman
     done: (await standingOf(out)) === 'ended',
   }
   const inputs = parameterFiles(run.folder, run.manifest)
-  return { folder: out, kind, command: `${command} --slurm`, jobs: [job], inputs, instead: command }
+  return { folder: out, kind, command: `${command} --slurm`, jobs: [job], inputs, instead: command, together: null }
 }
 
 /** Samples of a teacher whose data are not there. */

@@ -21,31 +21,19 @@ import { cannotWrite } from '../files/reasons.js'
 import { quantise } from '../metrics/features.js'
 import { picturePng, pointsFigure, renderPng, tilesPng } from '../plot/index.js'
 import type { LocalFlow, Samples } from '../run/local-flow.js'
-import { openFlow, type RunDevice } from '../run/open-flow.js'
+import { openFlow } from '../run/open-flow.js'
 import { openRun, packageVersion, type Run, rowKindOf, teacherSha256 } from '../run/run.js'
-import { type ConditionCommandOptions, conditionsOf } from './conditions.js'
-import { printProfile, readProfile, type SolverOptions, solverOf } from './device.js'
+import { conditionsOf } from './conditions.js'
+import { printProfile, readProfile, solverOf } from './device.js'
 import { writeGrowing } from './grow.js'
 import { interruptSignal } from './interrupt.js'
 import { checkOutput, STANDARD_OUTPUT, writeOut, writerFor } from './output.js'
 import { formatsOf, usualPartRows } from './sample-formats.js'
+import { sampleWork } from './sample-jobs.js'
+import type { SampleCommandOptions } from './sample-options.js'
+import { expectSlurmOptions, submit } from './submit.js'
 import { note, print, printJson, rowsDisplay } from './terminal.js'
 import { usage } from './usage.js'
-
-export interface SampleCommandOptions extends RunDevice, SolverOptions, ConditionCommandOptions {
-  n: number
-  output: string
-  seed?: number
-  /** number of the first sample */
-  first?: number
-  /** go on with what a call like this one left */
-  resume?: boolean
-  /** rows of a part of a folder, or of a row group of a Parquet file */
-  partRows?: number
-  /** of the parts of a folder */
-  format?: BlockFormat
-  json?: boolean
-}
 
 async function writePicture(path: string, { values, shape }: Samples): Promise<void> {
   const dimensions = values.length / shape[0]
@@ -185,10 +173,15 @@ async function* csvOf(blocks: Blocks, { extra, options }: Run, seed: number | un
 
 export async function sample(folder: string, options: SampleCommandOptions): Promise<void> {
   checkOutput(options.output, options.json)
+  expectSlurmOptions(options)
   const run = await openRun(folder)
   const { n, seed, first = 0 } = options
   const drawn = run.extra.encoding ? {} : rowKindOf(run) === 'pictures' ? pictureFigures : figures
   const target = await targetOf(options, formatsOf(run), drawn)
+  if (options.slurm || options.plan) {
+    if (target.kind !== 'folder') throw usage('--output', 'a folder of parts, for --slurm and --plan', options.output)
+    return submit(await sampleWork(run, options), options)
+  }
   const grows = target.kind === 'file' || target.kind === 'folder'
   if (options.resume && !grows) throw usage('--resume', 'left out, or a file or folder that grows', options.output)
   if (target.kind === 'drawn') {

@@ -5,7 +5,7 @@ import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { LocalFlowError } from '../errors.js'
 import { inputsOf, type PlannedJob, planPath, readPlan, writePlan } from '../run/cluster/plan.js'
-import { fateOf } from '../run/cluster/record.js'
+import { type Fate, fateOf } from '../run/cluster/record.js'
 import {
   batchScript,
   expectNoneQueued,
@@ -15,7 +15,7 @@ import {
   scriptPath,
   submitArray,
 } from '../run/cluster/slurm.js'
-import { print, printJson } from './terminal.js'
+import { note, print, printJson } from './terminal.js'
 import { usage } from './usage.js'
 
 /** Options of every command that can be submitted. */
@@ -48,6 +48,8 @@ export interface Work {
   readonly inputs: readonly string[]
   /** what does the same without Slurm */
   readonly instead: string
+  /** the command that puts the results of all jobs together; null where there is only one */
+  readonly together: string | null
 }
 
 /** What runs `lfm` as it is run now. */
@@ -77,7 +79,7 @@ export async function submit(
   work: Work,
   { slots, sbatch = [], dryRun, plan: alone, json }: SlurmOptions,
 ): Promise<void> {
-  const { kind, jobs, instead } = work
+  const { kind, jobs, instead, together } = work
   const folder = resolve(work.folder)
   if (alone) {
     const plan = await write(work)
@@ -88,7 +90,7 @@ export async function submit(
   const numbers = jobs.flatMap(({ done }, i) => (done ? [] : [i]))
   if (numbers.length === 0) {
     if (json) printJson({ jobs: jobs.length, submitted: 0, array: null })
-    else print(`All ${jobs.length} jobs of ${folder} are done; --gather makes what they say together.`)
+    else print(`All ${jobs.length} jobs of ${folder} are done.`, ...(together ? [`Then: ${together}`] : []))
     return
   }
   const plan = planPath(folder)
@@ -102,18 +104,21 @@ export async function submit(
   await expectNoneQueued(folder)
   // what is wrong with an option is said before anything is written
   batchScript(request)
+  for (const line of await fates(work, ['failed', 'lost'])) note(line)
   await write(work)
   const array = await submitArray(request)
   if (json) printJson({ jobs: jobs.length, submitted: numbers.length, array, plan, script: scriptPath(folder) })
-  else print(`Submitted ${numbers.length} of ${jobs.length} jobs as array ${array}: ${scriptPath(folder)}`)
+  else {
+    print(`Submitted ${numbers.length} of ${jobs.length} jobs as array ${array}: ${scriptPath(folder)}`)
+    if (together) print(`Once they are done: ${together}`)
+  }
 }
 
-/** What became of the planned jobs whose results are not there, a line each; nothing where there is no plan. */
-export async function fates({
-  folder: at,
-  command,
-  jobs,
-}: Pick<Work, 'folder' | 'command' | 'jobs'>): Promise<string[]> {
+/**
+ * What became of the planned jobs whose results are not there, a line each; nothing where there is no plan.
+ * @param of only of these
+ */
+export async function fates({ folder: at, command, jobs }: Work, of?: readonly Fate['what'][]): Promise<string[]> {
   const folder = resolve(at)
   const path = planPath(folder)
   const there = await access(path).then(
@@ -131,11 +136,12 @@ export async function fates({
   const lines = await Promise.all(
     missing.map(async (name) => {
       const number = plan.jobs.findIndex((job) => job.name === name)
-      if (number < 0) return `${name}: it is not in the plan. Submit it by: ${command}.`
-      return `${name}: ${(await fateOf(folder, number, command)).words}.`
+      if (number < 0) return of ? [] : [`${name}: it is not in the plan. Submit it by: ${command}.`]
+      const { what, words } = await fateOf(folder, number, command)
+      return of && !of.includes(what) ? [] : [`${name}: ${words}.`]
     }),
   )
   const array = await lastArray(folder)
   const queued = array && inQueue(array)
-  return queued ? [...lines, `In the queue of array ${array}: ${queued}.`] : lines
+  return queued ? [...lines.flat(), `In the queue of array ${array}: ${queued}.`] : lines.flat()
 }

@@ -106,6 +106,7 @@ async function workOf(configPath: string, options: TrainCommandOptions, chain: R
       numbers.length > 0 ? (await Promise.all(parts)).map((part) => ({ ...part, done: done || part.done })) : [whole],
     inputs: [configPath],
     instead: numbers.length > 0 ? `${command} --sub-flow N, for each N, and --join.` : command,
+    together: numbers.length > 0 ? `${command} --join` : null,
   }
 }
 

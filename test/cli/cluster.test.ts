@@ -321,3 +321,43 @@ it('estimates what all rows would take, from those that are there', async () => 
   expect(half.measured).toBe(1)
   expect(half.work[1]).toBe(half.work[3])
 })
+
+describe('lfm sample --slurm', () => {
+  it('draws ranges by jobs, which are joined to the bytes of samples that were drawn at once', async () => {
+    writeFileSync(
+      join(work, 'flow.yaml'),
+      `data: { kind: csv, path: points.csv }\ntrain: { batch: 64, steps: 3 }\ndevice: ${engine}\n`,
+    )
+    const run = (words: string[], env: Record<string, string> = {}) => lfm(words, { cwd: work, env })
+    json(await run(['train', 'flow.yaml', '--out', 'flow', '--json']))
+    const { env } = cluster()
+    const words = ['sample', 'flow', '-n', '1000', '-o', 'drawn', '--seed', '5', '--evaluations', '3', '--slurm']
+    const asked = await run(words, env)
+    expect([asked.code, asked.stderr]).toEqual([
+      2,
+      expect.stringMatching(/--ranges must be given with --slurm or --plan/),
+    ])
+    expect((await run([...words.with(5, 'drawn.npy'), '--ranges', '3'], env)).stderr).toMatch(
+      /must be a folder of parts/,
+    )
+    const submitted = await run([...words, '--ranges', '3'], env)
+    expect(submitted.stdout).toContain('Once they are done: lfm join flow drawn/range-* -o FILE')
+    const plan: JobPlan = JSON.parse(readText(work, 'drawn/jobs/plan.json'))
+    expect(plan.jobs.map(({ name }) => name)).toEqual(['samples 0 to 332', 'samples 333 to 665', 'samples 666 to 999'])
+    for (const index of ['2', '0']) expect((await job('drawn', { SLURM_ARRAY_TASK_ID: index })).code).toBe(0)
+    const missing = await run(['join', 'flow', 'drawn/range-0', 'drawn/range-2', '-o', 'joined.npy'])
+    expect(missing.stderr).toMatch(/Samples 333 to 665 are missing/)
+    expect(json(await run([...words, '--ranges', '3', '--json'], env))).toMatchObject({ jobs: 3, submitted: 1 })
+    expect((await job('drawn', { SLURM_ARRAY_TASK_ID: '1' })).code).toBe(0)
+    expect((await run([...words, '--ranges', '3'], env)).stdout).toContain('All 3 jobs')
+    json(await run(['join', 'flow', ...[0, 1, 2].map((i) => `drawn/range-${i}`), '-o', 'joined.npy', '--json']))
+    json(
+      await run(['sample', 'flow', '-n', '1000', '-o', 'at-once.npy', '--seed', '5', '--evaluations', '3', '--json']),
+    )
+    expect(readFileSync(join(work, 'joined.npy')).equals(readFileSync(join(work, 'at-once.npy')))).toBe(true)
+    // the same folder, cut otherwise
+    json(await run([...words, '--ranges', '2', '--json'], env))
+    expect((await job('drawn', { SLURM_ARRAY_TASK_ID: '0' })).stderr).toMatch(/parts are of another call/)
+    expect((await run(['join', 'flow', 'drawn/range-0', 'drawn/range-0', '-o', 'x.npy'])).stderr).toMatch(/both in/)
+  })
+})
