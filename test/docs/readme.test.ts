@@ -108,7 +108,16 @@ describe.each(pages)('%s', (page) => {
   test('the files that it names exist', () => {
     const names = /`((?:src|shaders|native|scripts|test|bench|docs|examples)\/[\w./-]*|[\w-]+\.(?:json|gyp|txt))`/g
     // what a run or a build makes, not the repository
-    const made = ['manifest.json', 'config.json', 'bench.json', 'test.json', 'prove.json', 'row.json', 'compare.json']
+    const made = [
+      'manifest.json',
+      'config.json',
+      'bench.json',
+      'test.json',
+      'prove.json',
+      'row.json',
+      'compare.json',
+      'samples.json',
+    ]
     for (const [, path] of text.matchAll(names)) {
       if (!made.includes(path)) expect(existsSync(join(root, path)), path).toBe(true)
     }
