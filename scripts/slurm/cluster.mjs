@@ -106,6 +106,15 @@ export class Cluster {
     await until('munged', () => this.ask('munge', '-n', '-S', at('munge/socket')) !== null, 10)
     await this.beginController()
     await this.beginNode()
+    // whatever else this machine forbids, a job shows
+    const words = ['--parsable', '-o', join(this.folder, 'log', 'trial'), '--wrap', 'echo works']
+    const trial = this.ask('sbatch', ...words)
+    await until(
+      'a trial job',
+      () => trial && this.ask('scontrol', 'show', 'job', trial)?.includes('State=COMPLETED'),
+      60,
+    )
+    if (this.log('trial').trim() !== 'works') throw new Error(`a trial job printed '${this.log('trial')}'`)
   }
 
   async beginController() {
