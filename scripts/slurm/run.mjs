@@ -83,6 +83,7 @@ async function scenario(cluster) {
   const alone = await lfm(['compare', 'rows.yaml', '--out', 'alone', '--gather'])
   const rows = readdirSync(join(work, 'alone')).filter((name) => name.includes('-seed-'))
   expectEqual('rows', rows.length, 24)
+  const { estimates } = await lfm(['compare', 'rows.yaml', '--out', 'alone', '--estimate', '2'])
   const aloneSeconds = (Date.now() - began) / 1000
 
   const submittedAt = Date.now()
@@ -166,9 +167,10 @@ async function scenario(cluster) {
   if (cut < 2 || cut > most) throw new Error(`${cut} tries have no end, of ${most} at most`)
   const makespan = (Date.now() - submittedAt) / 1000
   say(
-    `24 rows by 2 slots in ${makespan.toFixed(0)} s (by two processes without a cluster: ${aloneSeconds.toFixed(0)} s): 1 killed, ` +
-      `${again} told before their limit, the controller restarted, the node lost with ${workers.length} at work; ` +
-      `${codes.length} tries, each row made once, the table that of the run without a cluster`,
+    `24 rows by 2 slots in ${makespan.toFixed(0)} s (${estimates[0].seconds.toFixed(0)} s by the estimate if nothing happened; by two ` +
+      `processes without a cluster ${aloneSeconds.toFixed(0)} s): 1 killed, ${again} told before their limit, the controller ` +
+      `restarted, the node lost with ${workers.length} at work; ${codes.length} tries, each row made once, the table that of the ` +
+      'run without a cluster',
   )
 }
 

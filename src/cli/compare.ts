@@ -25,6 +25,7 @@ import { openQuality, type Quality } from '../run/quality.js'
 import { Interrupted, interruptSignal } from './interrupt.js'
 import { expectSlurmOptions, fates, type SlurmOptions, submit, type Work } from './submit.js'
 import { clock, note, print, printJson, progressDisplay } from './terminal.js'
+import { usage } from './usage.js'
 
 export interface CompareCommandOptions extends ComparisonOverrides, SlurmOptions {
   out: string
@@ -45,6 +46,12 @@ export interface CompareCommandOptions extends ComparisonOverrides, SlurmOptions
 export async function compare(paths: string[], options: CompareCommandOptions): Promise<void> {
   const { out, job, seeds, evaluations, samples, likelihood, aa } = options
   expectSlurmOptions(options)
+  for (const [option, value] of [
+    ['--limit', options.limit],
+    ['--lost-every', options.lostEvery],
+  ] as const) {
+    if (value !== undefined && !options.estimate) throw usage(option, 'left out, or given with --estimate', value)
+  }
   const compared = await readComparison(paths, { seeds, evaluations, samples, likelihood, aa })
   const data = dataBySeed(compared)
   const first = await data(compared.settings.seeds[0])

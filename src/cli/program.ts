@@ -98,9 +98,9 @@ const plan = (): Option =>
 const slots = (): Option =>
   new Option('--slots <count>', 'jobs of the array at the same time, at most').argParser(wholeNumber(1))
 const sbatch = (): Option =>
-  new Option('--sbatch <option>', 'an option of sbatch, such as --sbatch=--partition=gpu; may be repeated')
-    .argParser(collect)
-    .default([])
+  new Option('--sbatch <option>', 'an option of sbatch, such as --sbatch=--partition=gpu; may be repeated').argParser(
+    (value, previous: string[] = []) => [...previous, value],
+  )
 const dryRunOfScript = (): Option =>
   new Option('--dry-run', 'with --slurm: print the batch script; nothing is written or submitted')
 const json = (): Option => new Option('--json', 'print one JSON object as the last line of stdout, of an error too')

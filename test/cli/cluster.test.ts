@@ -270,6 +270,9 @@ device: ${engine}
       /--dry-run must be left out, or given with --slurm/,
     )
     expect((await compare('refused', ['--slurm', '--job', '1/2'])).code).toBe(2)
+    expect((await compare('refused', ['--limit', '5'])).stderr).toMatch(
+      /--limit must be left out, or given with --estimate/,
+    )
     expect(existsSync(join(work, 'refused'))).toBe(false)
   })
 })
