@@ -95,7 +95,7 @@ async function gatherAlone(
     const title = basename(paths[0], extname(paths[0]))
     const command = shellLine(['lfm', 'compare', ...paths, '--out', out])
     const files = await writeComparison(out, comparison, { title, command, undrawn })
-    if (json) printJson({ ...comparison, ...(options.gather && { fates: missing }), files })
+    if (json) printJson({ ...comparison, fates: missing, files })
     else print(markdown(comparison), `Report: ${files.page}`)
   } finally {
     await lock.release()
