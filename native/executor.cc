@@ -36,12 +36,25 @@ void Ledger::remove(int64_t size) {
   bytes -= size;
 }
 
+namespace {
+
+// Windows' own free() cannot give back what is aligned, so C++17's function is not there
+#if defined(_WIN32)
+void* aligned_memory(size_t alignment, size_t bytes) { return _aligned_malloc(bytes, alignment); }
+void free_aligned(void* data) { _aligned_free(data); }
+#else
+void* aligned_memory(size_t alignment, size_t bytes) { return std::aligned_alloc(alignment, bytes); }
+void free_aligned(void* data) { std::free(data); }
+#endif
+
+}  // namespace
+
 Allocation::Allocation(std::shared_ptr<Ledger> ledger, size_t bytes) : ledger_(std::move(ledger)), bytes_(bytes) {
   constexpr size_t HUGE_PAGE = size_t{2} << 20;
   const size_t alignment = bytes >= 2 * HUGE_PAGE ? HUGE_PAGE : 64;
   const size_t rounded = std::max<size_t>((bytes + alignment - 1) / alignment * alignment, alignment);
   if (rounded < bytes) throw std::bad_alloc();
-  data_ = std::aligned_alloc(alignment, rounded);
+  data_ = aligned_memory(alignment, rounded);
   if (!data_) throw std::bad_alloc();
 #if defined(__linux__)
   // long rows of a batch cross a page every few tiles: large pages spare the address translation
@@ -59,7 +72,7 @@ Allocation::~Allocation() { release(); }
 
 void Allocation::release() {
   if (data_) ledger_->remove(static_cast<int64_t>(bytes_));
-  std::free(data_);
+  free_aligned(data_);
   data_ = nullptr;
 }
 

@@ -59,11 +59,11 @@ export function table(rows: readonly (readonly [string, string])[]): string {
   return `<table class="facts">\n${lines.join('\n')}\n</table>`
 }
 
-/** A table with a head; the first column is words. */
-export function grid(head: readonly string[], rows: readonly (readonly string[])[]): string {
+/** A table with a head; the first column is words. @param figures whether all others are numbers, which are then set to the right */
+export function grid(head: readonly string[], rows: readonly (readonly string[])[], { figures = false } = {}): string {
   const cells = (tag: string, row: readonly string[]) =>
     row.map((cell) => `<${tag}>${escapeHtml(cell)}</${tag}>`).join('')
-  return `<div class="wide"><table class="grid">
+  return `<div class="wide"><table class="grid${figures ? ' figures' : ''}">
 <thead><tr>${cells('th', head)}</tr></thead>
 <tbody>
 ${rows.map((row) => `<tr>${cells('td', row)}</tr>`).join('\n')}
@@ -100,6 +100,7 @@ th, td { padding: 0.4rem 0.75rem 0.4rem 0; text-align: left; vertical-align: top
 .grid { width: 100%; }
 .grid th { font-weight: 500; color: var(--muted); white-space: nowrap; }
 .grid td + td + td + td, .grid th + th + th + th { text-align: right; padding-right: 0; padding-left: 1rem; }
+.figures td + td, .figures th + th { text-align: right; padding-right: 0; padding-left: 1rem; }
 .wide { overflow-x: auto; }
 .tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(11rem, 1fr)); gap: 0.75rem; margin-bottom: 1rem; }
 .tile { background: var(--soft); border: 1px solid var(--rule); border-radius: 6px; padding: 0.75rem 1rem; }

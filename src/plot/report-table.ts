@@ -51,7 +51,7 @@ ${heading}
   return `<section>
 ${heading}
 <p>${formatNumber(table.rows.synthetic)} samples beside ${formatNumber(table.rows.heldOut)} rows of the ${table.part} part. Real rows are as many of the training part.</p>
-${grid(['', 'Samples', 'Real rows', 'Gaussian copula', 'Independent columns', 'Ideal'], rows)}
+${grid(['', 'Samples', 'Real rows', 'Gaussian copula', 'Independent columns', 'Ideal'], rows, { figures: true })}
 <p>Least like their own: ${worst.map(({ name, score }) => `${escapeHtml(name)} ${number(score)}`).join(', ')}.</p>
 </section>`
 }
