@@ -12,10 +12,9 @@ import * as node from 'onnxruntime-node'
 import * as web from 'onnxruntime-web'
 import { readConfig, resolveConfig } from '../src/config/index.js'
 import { loadData } from '../src/data/load.js'
-import { plannedRow } from '../src/data/row-shape.js'
 import { LocalFlow, type SampleOptions, type TrainArguments } from '../src/index.js'
-import { networkFor } from '../src/networks/registry.js'
 import { isAdaptive, overridden } from '../src/ode/solver.js'
+import { drawnModel } from './example-models.js'
 import { normals } from './values.js'
 
 const examples = fileURLToPath(new URL('../examples', import.meta.url))
@@ -32,23 +31,7 @@ async function trained(path: string): Promise<LocalFlow> {
     const { train } = await loadData({ ...config.data, train: ROWS }, { baseDir: dirname(path), seed: config.seed })
     return LocalFlow.train(train, { ...options, train: { ...options.train, batch: BATCH, steps: STEPS, warmup: 0 } })
   }
-  // without data.size an IDX file says it: MNIST's pictures are 28 × 28
-  const { rowShape } = plannedRow(config.data) ?? { rowShape: [1, 28, 28] }
-  const network = networkFor(config.model, rowShape)
-  // layers that start at zero would hide all before them
-  const parameters = (stream: number): Float32Array => {
-    const tensors = network.toTensors(network.initialise(config.seed, stream), '')
-    for (const { values } of tensors) if (values.every((value) => value === 0)) values.set(normals(values.length, 0.02))
-    return network.fromTensors(new Map(tensors.map((tensor) => [tensor.name, tensor])), '')
-  }
-  return new LocalFlow({
-    options: config,
-    raw: options,
-    rowShape,
-    rowKind: 'pictures',
-    scaler: null,
-    subFlows: config.flow.gammas.map((_, stream) => ({ parameters: parameters(stream), outputScale: 1 })),
-  })
+  return drawnModel(path)
 }
 
 async function samples(
