@@ -98,7 +98,8 @@ class LocalFlow(nn.Module):
             weights = [weights] * len(self.sub_flows)
         told = self.told(len(y), cond, labels)
         condition = self.config["condition"]
-        if condition and condition["dropout"] == 0 and any(weight != 1 for weight in weights):
+        fixed = condition and (condition["dropout"] == 0 or condition.get("guidance") is not None)
+        if fixed and any(weight != 1 for weight in weights):
             raise ValueError("guidance needs a model that has learnt to go without its condition.")
         if condition and told is None and any(weight != 0 for weight in weights):
             raise ValueError(f"This model is told a condition: give {'labels' if 'classes' in condition else 'cond'}.")

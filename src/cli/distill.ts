@@ -75,19 +75,27 @@ async function shownData(run: Run, contents: Awaited<ReturnType<typeof readFlow>
       return await loadData(config, { seed: run.options.seed, baseDir: dirname(run.extra.configPath) })
     } catch (error) {
       if (!(error instanceof DataError)) throw error
+      // what columns a student is told is in the data alone
+      if (contents.condition?.kind === 'columns') throw error
       note(`${error.withoutContent ?? error.message} The report shows samples of the teacher in place of data.`)
     }
   }
   const teacher = new LocalFlow(contents)
+  const { condition } = teacher
+  // each class alike
+  const labels =
+    condition?.kind === 'classes'
+      ? Uint16Array.from({ length: SAMPLES }, (_, i) => condition.classes[i % condition.classes.length])
+      : null
   try {
     return {
-      train: await teacher.sample(SAMPLES),
+      train: await teacher.sample(SAMPLES, labels ? { class: labels } : {}),
       validation: null,
       test: null,
       scaler: contents.scaler,
       density: null,
       columns: run.extra.columns,
-      labels: null,
+      labels: labels && { train: labels, validation: null, test: null },
       condition: null,
       rowKind: contents.rowKind,
       flips: false,

@@ -542,6 +542,11 @@ export interface DistillOptions {
    * flow; of any-step 32, 2 for each of 16 states. Takes a whole number from 1 to 100000.
    */
   evaluations?: number
+  /**
+   * Weight of classifier-free guidance of a conditional teacher's velocities, which students then have in their
+   * networks. 1 is none. Takes a number above 0. Default: 1.
+   */
+  guidance?: number
   /** What the teacher is, where it is a student itself. */
   teacher?: {
     /**

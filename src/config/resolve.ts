@@ -63,6 +63,8 @@ export interface ResolvedOptions {
     into: number
     every: number
     solver: SolverSettings
+    /** of a conditional teacher's velocities; 1: none */
+    guidance: number
     /** what the teacher is, where it is a student too */
     teacher?: { kind: DistillKind; into: number }
   }
@@ -404,7 +406,15 @@ const [SINGLE_EVALUATIONS, SINGLE_PIECES] = [8, 4]
 
 /** @param trained the stages of the model that was trained on data */
 function resolveDistillation(
-  { kind, into, every, solver: given, evaluations, teacher }: NonNullable<z.output<typeof optionsSchema>['distill']>,
+  {
+    kind,
+    into,
+    every,
+    solver: given,
+    evaluations,
+    guidance,
+    teacher,
+  }: NonNullable<z.output<typeof optionsSchema>['distill']>,
   trained: readonly (AngleRange | null)[],
   { train, ode }: z.output<typeof optionsSchema>,
   origin: string,
@@ -446,7 +456,7 @@ function resolveDistillation(
     )
   }
   if (issues.length) throw failure(origin, issues)
-  return { kind, into, every, solver: settings, ...(teacher && { teacher }) }
+  return { kind, into, every, solver: settings, guidance, ...(teacher && { teacher }) }
 }
 
 /**

@@ -285,6 +285,9 @@ const distillSchema = z.strictObject({
     'Evaluations of the teacher for its states, in all. Left out: 16, or 4 a sub-flow; 8 of up to four maps of a single flow; of any-step 32, 2 for each of 16 states.',
     MOST_SOLVER_STEPS,
   ).optional(),
+  guidance: positive(
+    "Weight of classifier-free guidance of a conditional teacher's velocities, which students then have in their networks. 1 is none.",
+  ).default(1),
   teacher: z.strictObject(studentKeys).optional(),
 })
 

@@ -4,7 +4,7 @@
  * go on writing in, so config.json holds no hash of it.
  */
 
-import type { Condition } from '../model/condition.js'
+import { type Condition, goesWithout } from '../model/condition.js'
 import type { ExportedFile, ExportedModel, Exporter } from './exporter.js'
 import { NO_LICENCE } from './exporter.js'
 import { onnx } from './onnx/onnx.js'
@@ -29,7 +29,7 @@ function licenceLines(licence: string): string[] {
 /** What a model is told, and how a call, a graph and PyTorch are told it. */
 function toldWords(condition: Condition | null) {
   if (!condition) return { what: '', node: '', feed: [], fed: '', python: '' }
-  const left = condition.dropout > 0
+  const left = goesWithout(condition)
   if (condition.kind === 'classes') {
     const { classes } = condition
     const [first] = classes

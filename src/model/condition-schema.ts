@@ -6,6 +6,7 @@ import type { Condition } from './condition.js'
 const wholeNumber = z.int().min(0)
 const aboveZero = z.number().positive()
 const probability = z.number().min(0).lt(1)
+const guidance = z.number().min(0).optional()
 
 export const conditionSchema: z.ZodType<Condition> = z
   .discriminatedUnion('kind', [
@@ -14,8 +15,9 @@ export const conditionSchema: z.ZodType<Condition> = z
       names: z.array(z.string()).nullable(),
       scaler: z.object({ mean: z.array(z.number()).min(1), std: z.array(aboveZero).min(1) }),
       dropout: probability,
+      guidance,
     }),
-    z.object({ kind: z.literal('classes'), classes: z.array(wholeNumber).min(1), dropout: probability }),
+    z.object({ kind: z.literal('classes'), classes: z.array(wholeNumber).min(1), dropout: probability, guidance }),
   ])
   .refine((said) => {
     if (said.kind === 'classes') return new Set(said.classes).size === said.classes.length

@@ -25,6 +25,8 @@ export type Condition =
       readonly scaler: Scaler
       /** probability that a training row's condition was left out; above 0 the model can be guided */
       readonly dropout: number
+      /** of students: the guidance of the teacher's velocities that they have learnt, so that calls can give no other */
+      readonly guidance?: number
     }
   | {
       /** labels, one of several */
@@ -33,6 +35,8 @@ export type Condition =
       readonly classes: readonly number[]
       /** probability that a training row's class was left out; above 0 the model can be guided */
       readonly dropout: number
+      /** of students: the guidance of the teacher's velocities that they have learnt, so that calls can give no other */
+      readonly guidance?: number
     }
 
 /** What a call tells of its rows. */
@@ -45,6 +49,9 @@ export interface ConditionOptions {
   /** one class for all rows, or one for each. For models that were trained with classes */
   class?: number | ArrayLike<number>
 }
+
+/** Whether a model can go without its condition. */
+export const goesWithout = ({ dropout, guidance }: Condition): boolean => dropout > 0 && guidance === undefined
 
 /** Numbers of a network's condition. */
 export function conditionWidth(condition: Condition | null): number {
@@ -230,6 +237,11 @@ export function guidanceWeights(
   if (!condition) {
     throw new InvalidArgumentError(
       'guidance was given, but this model was trained without a condition; leave guidance out.',
+    )
+  }
+  if (condition.guidance !== undefined) {
+    throw new InvalidArgumentError(
+      `This student was distilled with the guidance ${condition.guidance}, which is in its networks; leave guidance out.`,
     )
   }
   if (condition.dropout > 0) return [...weights]

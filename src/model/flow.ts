@@ -207,8 +207,7 @@ export class Flow {
   /** what the model was told of its training rows, and a call tells it of its own; null: nothing */
   readonly condition: Condition | null
   private readonly jumps: number
-  /** how the columns of a row lie together, where the networks give logits of choices; null: they give velocities */
-  readonly segments: SegmentTables | null
+  private readonly segments: SegmentTables | null
   /** whether it has learnt rows of which some columns are given */
   readonly fills: boolean
   /** whether the device is disposed of with the model */
@@ -477,14 +476,28 @@ export class Flow {
    * learn from. The caller disposes of it.
    * @param stops falling chain times
    * @param n rows that are wanted in all, of which a block may have fewer
+   * @param guidance of a conditional model, whose conditions the caller writes; above 0, default 1
    */
   async openStates(
     stops: readonly number[],
-    { n, solver, seed, stream }: { n: number; solver: SolverSettings; seed: number; stream: number },
+    {
+      n,
+      solver,
+      seed,
+      stream,
+      guidance = 1,
+    }: {
+      n: number
+      solver: SolverSettings
+      seed: number
+      stream: number
+      guidance?: number
+    },
   ): Promise<{ transport: Transport; rows: number }> {
-    const legs = this.cutPath(await this.links(), { stops, forward: false })
+    const weights = guidanceWeights(guidance, this.condition, this.stages.length)
+    const legs = this.cutPath(guidedLinks(await this.links(), weights), { stops, forward: false })
     const device = this.device!
-    const rows = blockRows(n, this.field, null, device.info, plannedEvaluations(solver, legs))
+    const rows = blockRows(n, widestOf(legs), null, device.info, plannedEvaluations(solver, legs))
     const source = { kind: 'noise', seed, stream, keep: true } as const
     return { transport: await Transport.open(device, { legs, solver, trace: null, rows, source }), rows }
   }

@@ -21,6 +21,7 @@ export const streams = {
   pairs: 8,
   encode: 9,
   decode: 10,
+  told: 11,
 } as const
 
 /** The high half of the last counter word: keeps host draws apart from the device's, whose last words stay small. */

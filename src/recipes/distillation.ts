@@ -38,8 +38,8 @@ function taskOf({ kind, chain }: DistillSettings, piece: Piece): Task {
 
 /** What a student's rows are made from, and how often. */
 function streamOf({ fit, steps, own }: RecipeSettings<DistillSettings>, piece: Piece, i: number): PlannedStream {
-  const { kind, every, solver, chain } = own
-  const noise = { rows: every * fit.batch, solver, seed: fit.seed, stream: i + 1 }
+  const { kind, every, solver, guidance, chain } = own
+  const noise = { rows: every * fit.batch, solver, guidance, seed: fit.seed, stream: i + 1 }
   switch (kind) {
     case 'any-step':
       return { every, rows: noise.rows, open: (on) => streamPaths(on, evenBorders(chain, PATH_STATES), noise) }

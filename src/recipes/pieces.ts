@@ -68,6 +68,8 @@ export interface DistillSettings {
   readonly every: number
   /** of the teacher's states */
   readonly solver: SolverSettings
+  /** weight of guidance of the teacher's velocities; 1: none */
+  readonly guidance: number
 }
 
 /** Networks that are fitted: one takes any number of evaluations, else each takes one. */

@@ -144,6 +144,8 @@ export interface RecipeContext<Own = unknown> {
   readonly conditions?: { readonly data: PoolConditions; readonly validation: PoolConditions | null } | null
   /** the model that students learn from, on the same device */
   readonly teacher?: Flow
+  /** conditions [M, C] that a conditional teacher is told and its students learn under, each as often as it is there; null or left out: none */
+  readonly told?: PoolConditions | null
   readonly settings: RecipeSettings<Own>
   readonly signal?: AbortSignal
   /** rows done of what is made between two fits */

@@ -5,7 +5,7 @@
  */
 
 import type { Device, DeviceBuffer } from '../device/device.js'
-import { disposePool, type Pool, plainReading, type TeacherField } from '../learn/pool.js'
+import { disposePool, type Pool, type PoolConditions, plainReading, type TeacherField } from '../learn/pool.js'
 import type { Flow } from '../model/flow.js'
 import type { Evaluations, SolverSettings } from '../ode/solver.js'
 import { RandomStream, streams } from '../random/stream.js'
@@ -22,13 +22,27 @@ export interface StateRows {
   readonly solver: SolverSettings
   readonly seed: number
   readonly stream: number
+  /** of a conditional teacher: what it is told, and its guidance; default: nothing, and none */
+  readonly told?: PoolConditions | null
+  readonly guidance?: number
+}
+
+/** What rows [first, first + count) are told: each one of the conditions [M, C], drawn by the row's number. */
+function toldRows(told: PoolConditions, C: number, seed: number, first: number, count: number): Float32Array {
+  const random = new RandomStream(seed, streams.told)
+  const rows = new Float32Array(count * C)
+  for (let i = 0; i < count; i++) {
+    const drawn = random.row((first + i) % MOST_ROWS).below(told.length / C)
+    rows.set(told.subarray(drawn * C, (drawn + 1) * C), i * C)
+  }
+  return rows
 }
 
 /** A pool of n pairs, `right` at `to` and `left` at `from`, and what fills it with those from a number on. */
 export async function openPairs(
   device: Device,
   teacher: Flow,
-  { from, to, n, ...noise }: StateRows,
+  { from, to, n, told = null, ...noise }: StateRows,
 ): Promise<{
   pool: Pool & { right: NonNullable<Pool['right']> }
   fill(first: number, signal?: AbortSignal, onRows?: (rows: number) => void): Promise<Evaluations>
@@ -40,9 +54,11 @@ export async function openPairs(
   const { transport, rows } = await teacher.openStates(whole ? [from] : [to, from], { n, ...noise })
   const left = device.createBuffer(n * D)
   const right = device.createBuffer(n * D)
+  const C = teacher.field.condition
+  const condition = told ? device.createBuffer(n * C) : undefined
   const [atTo, atFrom] = transport.outputs.slice(-2)
   return {
-    pool: { left, right, rows: n, reading: plainReading },
+    pool: { left, right, condition, rows: n, reading: plainReading },
     variants: transport.variants,
     async fill(first, signal, onRows) {
       let evaluations = 0
@@ -50,6 +66,11 @@ export async function openPairs(
       for (let done = 0; done < n; done += rows) {
         signal?.throwIfAborted()
         const count = Math.min(rows, n - done)
+        if (told) {
+          const own = toldRows(told, C, noise.seed, first + done, count)
+          transport.condition!.write(own)
+          condition!.write(own, done * C)
+        }
         const spent = await transport.block(first + done, count, signal)
         device.copy(atTo, 0, right, done * D, count * D)
         device.copy(atFrom, 0, left, done * D, count * D)
@@ -65,19 +86,18 @@ export async function openPairs(
 
 /** The pairs of a piece as a stream of blocks. */
 export async function streamStates(
-  { device, teacher, signal }: RecipeContext,
+  { device, teacher, told, signal }: RecipeContext,
   { from, to }: { readonly from: number; readonly to: number },
-  { rows: n, ...noise }: { rows: number; solver: SolverSettings; seed: number; stream: number },
+  { rows: n, ...noise }: { rows: number; solver: SolverSettings; seed: number; stream: number; guidance: number },
 ): Promise<RowStream> {
-  const { pool, variants, fill, close } = await openPairs(device, teacher!, { from, to, n, ...noise })
+  const { pool, variants, fill, close } = await openPairs(device, teacher!, { from, to, n, told, ...noise })
   return {
     pool,
     variants,
     fill: (block) => fill(block * n, signal),
     dispose() {
       close()
-      pool.left.dispose()
-      pool.right.dispose()
+      disposePool(pool)
     },
   }
 }

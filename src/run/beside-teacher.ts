@@ -6,8 +6,9 @@
 import type { RowKind } from '../data/kinds.js'
 import { rowLength, type Tensor } from '../data/tensor.js'
 import { InvalidArgumentError } from '../errors.js'
-import type { Flow, Samples } from '../model/flow.js'
+import type { Flow, SampleOptions, Samples } from '../model/flow.js'
 import { pointsFigure, renderPng, tilesPng } from '../plot/index.js'
+import type { Told } from './conditioning.js'
 import { alongChain } from './picture-report.js'
 import { savePicture } from './report.js'
 import { jumpsOf } from './sample-curve.js'
@@ -21,11 +22,19 @@ interface Way {
   readonly samples: Samples
 }
 
+interface Shown {
+  /** conditions of n rows, of both */
+  readonly told: Told
+  /** of the teacher; its students have it in their networks */
+  readonly guidance: number
+  readonly signal?: AbortSignal
+}
+
 /** Samples of a teacher with so many evaluations; null where that is too few for it. */
-async function withFew(teacher: Flow, n: number, evaluations: number, signal?: AbortSignal): Promise<Samples | null> {
+async function withFew(teacher: Flow, n: number, evaluations: number, how: SampleOptions): Promise<Samples | null> {
   if (!teacher.isFlow || teacher.stages.some(({ angle }) => !angle)) return null
   try {
-    return await teacher.sample(n, { solver: 'ab2', clock: 'angle', evaluations, signal })
+    return await teacher.sample(n, { solver: 'ab2', clock: 'angle', evaluations, ...how })
   } catch (error) {
     if (error instanceof InvalidArgumentError) return null
     throw error
@@ -36,15 +45,18 @@ async function waysOf(
   student: Flow,
   teacher: Flow,
   n: number,
-  signal?: AbortSignal,
+  { told, guidance, signal }: Shown,
 ): Promise<{ ways: Way[]; nfe: number }> {
-  const whole = await teacher.sample(n, { signal })
+  // students have the guidance in their networks
+  const asStudent = { signal, ...told(n) }
+  const how = { ...asStudent, guidance: teacher.condition ? guidance : undefined }
+  const whole = await teacher.sample(n, how)
   const nfe = teacher.evaluations!.mean
   const ways: Way[] = [{ title: `Teacher, ${nfe}`, samples: whole }]
   for (const evaluations of jumpsOf(student, [1, 2, 4])) {
-    const few = await withFew(teacher, n, evaluations, signal)
+    const few = await withFew(teacher, n, evaluations, how)
     if (few) ways.push({ title: `Teacher, ${evaluations}`, samples: few })
-    const samples = await student.sample(n, { signal, ...(student.isFlow ? {} : { evaluations }) })
+    const samples = await student.sample(n, { ...asStudent, ...(student.isFlow ? {} : { evaluations }) })
     ways.push({ title: `Student, ${evaluations}`, samples })
   }
   return { ways, nfe }
@@ -60,10 +72,10 @@ export async function drawBesideTeacher(
   student: Flow,
   teacher: Flow,
   data: Tensor,
-  { rowKind, signal }: { readonly rowKind: RowKind; readonly signal?: AbortSignal },
+  { rowKind, ...shown }: Shown & { readonly rowKind: RowKind },
 ): Promise<{ nfe: number; shown: string[] }> {
   const pictures = rowKind === 'pictures'
-  const { ways, nfe } = await waysOf(student, teacher, pictures ? PICTURES : POINTS, signal)
+  const { ways, nfe } = await waysOf(student, teacher, pictures ? PICTURES : POINTS, shown)
   if (pictures) {
     const png = await tilesPng({
       background: 'clear',

@@ -1,12 +1,16 @@
 /** From a trained model to the config of its students. */
 
 import type { ResolvedOptions, TrainOptions } from '../config/index.js'
+import { rowsOf } from '../data/rows.js'
+import type { LoadedData } from '../data/source.js'
 import { InvalidArgumentError, invalid } from '../errors.js'
 import { objectives } from '../learn/objectives.js'
+import { type Condition, type ConditionOptions, conditionRows, guidanceWeights } from '../model/condition.js'
 import { traitsOf } from '../networks/registry.js'
 import type { FixedStepSolver } from '../ode/methods.js'
 import { type DistillKind, distillKindNames, distillKinds, studentsOf } from '../recipes/pieces.js'
 import { learnsChoices } from '../recipes/settings.js'
+import { toldOf } from './conditioning.js'
 
 /** What is asked of a distillation; what is left out is the teacher's, but for the defaults said here. */
 export interface DistillRequest {
@@ -23,6 +27,8 @@ export interface DistillRequest {
   evaluations?: number
   /** training steps between two blocks of fresh states; default 16 */
   every?: number
+  /** weight of classifier-free guidance of a conditional teacher, above 0, which students then have in their networks; default 1, none */
+  guidance?: number
   /**
    * Of the students' training. Default: the teacher's, with a sixth of its steps in all, of MLPs twice its learning rate where it was
    * trained on data, and an average of the parameters over the last twentieth of them (ema 1 − 20/steps, at most .999)
@@ -45,18 +51,19 @@ const emaFor = (steps: number): number =>
 
 /** The options of the students, as they would be written. */
 export function studentOptions(
-  teacher: { readonly raw: object; readonly options: ResolvedOptions; readonly condition?: unknown },
-  { kind, into, solver, evaluations, every, train: given = {} }: DistillRequest,
+  teacher: { readonly raw: object; readonly options: ResolvedOptions; readonly condition?: Condition | null },
+  { kind, into, solver, evaluations, every, guidance, train: given = {} }: DistillRequest,
 ): Record<string, unknown> {
   if (!distillKindNames.includes(kind)) throw invalid('kind', `one of ${distillKindNames.join(', ')}`, kind)
   if (!Number.isSafeInteger(into) || into < 1) {
     throw invalid('into', 'a whole number of students from 1 on, as many as a sample takes evaluations', into)
   }
-  if (teacher.condition) {
+  if (teacher.condition && distillKinds[kind].secondTime) {
     throw new InvalidArgumentError(
-      'This model is told a condition, which students are not yet: sample it by few evaluations, or distil one without a condition.',
+      `This model is told a condition, which students of the kind ${kind} are not yet: distil it by the kind pairs or reflow.`,
     )
   }
+  guidanceWeights(guidance, teacher.condition ?? null, 1)
   const { raw, options } = teacher
   if (learnsChoices(options)) {
     throw new InvalidArgumentError(
@@ -72,7 +79,7 @@ export function studentOptions(
   const { gammas, interpolant } = options.flow
   const steps = options.train.steps.reduce((sum, count) => sum + count, 0)
   const each = Math.max(1, Math.round((steps * STEPS_SHARE) / studentsOf({ kind, into })))
-  const asked = { kind, into, solver, evaluations, every }
+  const asked = { kind, into, solver, evaluations, every, guidance }
   return {
     ...kept,
     flow: { ...chain, gammas, interpolant },
@@ -91,6 +98,36 @@ export function studentOptions(
       ...(learnt.averages && { teacher: { kind: 'any-step', into: 1 } }),
     },
   }
+}
+
+/** What students are told: what their teacher is, under a guidance that is theirs. */
+export const studentCondition = (
+  condition: Condition | null,
+  { distill }: Pick<ResolvedOptions, 'distill'>,
+): Condition | null => condition && { ...condition, guidance: condition.guidance ?? distill!.guidance }
+
+/**
+ * What a teacher is told while students learn, [M, C] as its networks take it.
+ * @param given conditions as calls take them, one for each of M rows; of classes all alike where nothing is given
+ * @throws InvalidArgumentError for columns that are not given, and conditions that do not fit
+ */
+export function toldStudents(condition: Condition | null, given: ConditionOptions): Float32Array | null {
+  if (condition?.kind === 'classes' && given.class === undefined && given.cond === undefined) {
+    return conditionRows(condition, { class: condition.classes }, condition.classes.length)
+  }
+  const { cond, class: label } = given
+  const labels = typeof label === 'object' ? label.length : 1
+  const n =
+    condition?.kind === 'columns' && cond !== undefined
+      ? rowsOf('cond', cond, [condition.scaler.mean.length]).shape[0]
+      : labels
+  return conditionRows(condition, given, n)
+}
+
+/** The same by the training rows of a data set. */
+export function toldByData(condition: Condition | null, data: LoadedData): Float32Array | null {
+  const n = data.train.shape[0]
+  return condition && conditionRows(condition, toldOf(condition, data, 'train')(n), n)
 }
 
 /** Throws InvalidArgumentError for options of a student, which only a teacher makes. */

@@ -10,9 +10,9 @@ import { configName } from '../export/folder.js'
 import { readData } from '../files/reading.js'
 import { decodeSafetensors, type Safetensors } from '../files/safetensors.js'
 import type { Flow } from '../model/flow.js'
-import { usualJumps } from '../recipes/settings.js'
+import { learnsChoices, usualJumps } from '../recipes/settings.js'
 import { exportedFlow, networksOf, noFacts } from './exported-flow.js'
-import type { FlowContents } from './flow-contents.js'
+import { type FlowContents, segmentsOf } from './flow-contents.js'
 import type { RunExtra } from './opened-run.js'
 import { packageVersion } from './run.js'
 
@@ -47,7 +47,8 @@ export function exportedModel(
         'yet. Export one without masks, or draw tables from its run folder.',
     )
   }
-  const { field: network, stages, rowShape, scaler, settings, condition, segments } = flow
+  const { field: network, stages, rowShape, scaler, settings, condition } = flow
+  const segments = learnsChoices(options) ? segmentsOf(encoding) : null
   const model = { network, stages, rowShape, scaler, settings, condition, segments, jumps: usualJumps(options) }
   // with the sampler that it has now: another version's defaults may be others
   const written = { ...raw, ode: { ...(raw as { ode?: object }).ode, sample: options.ode.sample } }

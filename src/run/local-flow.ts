@@ -22,7 +22,7 @@ import { overridden } from '../ode/solver.js'
 import type { TrainedNetwork } from '../recipes/recipe.js'
 import type { Progress } from '../recipes/run-recipe.js'
 import { trainAsCalled } from './calls.js'
-import { type DistillRequest, studentOptions } from './distilling.js'
+import { type DistillRequest, studentOptions, toldStudents } from './distilling.js'
 import { exportedModel, factsOf, isExported, readExported } from './exporting.js'
 import { type FlowContents, flowModel } from './flow-contents.js'
 import { givenData, type OfParts } from './given-rows.js'
@@ -97,6 +97,13 @@ export interface ExportArguments extends ExportOptions {
 
 /** Settings of `flow.distill`. */
 export interface DistillArguments extends DistillRequest {
+  /**
+   * of a conditional model: columns that it is told while students learn, a row each, as often as they shall come; those of the training
+   * rows, say
+   */
+  cond?: RowsLike
+  /** the same of classes; default: each as often as any other */
+  labels?: ArrayLike<number>
   /** aborting rejects with signal.reason */
   signal?: AbortSignal
   /** called about four times a second while steps are taken */
@@ -254,13 +261,14 @@ export class LocalFlow extends Flow {
    * Distils this model into students of one evaluation each (docs/distillation.md), on a device of their own; no data are needed.
    * @throws InvalidArgumentError and ConfigError for what cannot be distilled, TrainingError where the loss is not finite
    */
-  async distill({ signal, onProgress, ...request }: DistillArguments): Promise<LocalFlow> {
+  async distill({ signal, onProgress, cond, labels, ...request }: DistillArguments): Promise<LocalFlow> {
     signal?.throwIfAborted()
     const raw = studentOptions(this, structuredClone(request))
     const options = resolveOptions(raw)
+    const told = toldStudents(this.condition, { cond, class: labels })
     const device = await openDeviceOf(options)
     try {
-      const { parts } = await distillFlow(device, this, options, raw, { signal, onProgress })
+      const { parts } = await distillFlow(device, this, options, raw, { told, signal, onProgress })
       signal?.throwIfAborted()
       const flow = new LocalFlow(parts, device)
       flow.ownsDevice = true

@@ -81,6 +81,8 @@ export interface SessionFolder {
 export interface SessionTeacher {
   readonly folder: string
   readonly contents: FlowContents
+  /** conditions that it is told, [M, C] as its networks take them; null: none */
+  readonly told: Float32Array | null
 }
 
 /** What a session has made. */
@@ -164,7 +166,7 @@ export class Session {
       },
     }
     const { parts, trained } = this.teacher
-      ? await distillFlow(device, this.teacher.contents, options, raw, training)
+      ? await distillFlow(device, this.teacher.contents, options, raw, { ...training, told: this.teacher.told })
       : await this.trainTogether(raw, { ...training, encoding: this.identity.encoding })
     hooks.onTrained?.()
     const description = `${data.description}, ${data.train.shape[0]} rows`
@@ -234,7 +236,12 @@ export class Session {
     const model = new Flow(flowModel(teacher.contents), device, async () => device)
     try {
       const { rowKind } = teacher.contents
-      const shown = await drawBesideTeacher(path, flow, model, data.train, { rowKind, signal: hooks.signal })
+      const shown = await drawBesideTeacher(path, flow, model, data.train, {
+        rowKind,
+        told: toldOf(flow.condition, data, 'train'),
+        guidance: options.distill.guidance,
+        signal: hooks.signal,
+      })
       return { folder: teacher.folder, kind: options.distill.kind, ...shown }
     } finally {
       await model.dispose()

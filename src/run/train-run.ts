@@ -25,6 +25,7 @@ import type { Lock } from '../files/lock.js'
 import { missingForFigures } from '../files/native-parts.js'
 import { stringify } from '../files/yaml.js'
 import { conditionedData } from './conditioning.js'
+import { studentCondition, toldByData } from './distilling.js'
 import { joinParts } from './parts.js'
 import { rowsSha256 } from './recording.js'
 import { type Resumption, resumeWith } from './resuming.js'
@@ -55,7 +56,7 @@ export interface TrainRequest {
   /** reads the rows, once everything before them is right */
   readonly load: () => Promise<LoadedData>
   /** the run that students learn from; the rows are then what the report shows, and nothing is learnt from them */
-  readonly teacher?: SessionTeacher & { readonly sha256: string }
+  readonly teacher?: Omit<SessionTeacher, 'told'> & { readonly sha256: string }
   /** the resolved section `data`, which a run that is resumed must have too; null: rows of a program */
   readonly data: DataConfig | null
   /** where the config was read, for the files that it names; null: not from a file */
@@ -144,6 +145,7 @@ async function trainInto(
   const [rows, ...rowShape] = loaded.train.shape
   if (!teacher) checkBatch(options, rows)
   const conditioned = teacher ? null : conditionedData(loaded, options)
+  const told = teacher ? toldByData(teacher.contents.condition ?? null, loaded) : null
   const { data, sha256: dataSha256 } = teacher
     ? { data: loaded, sha256: null }
     : sameRows(loaded, run, conditioned?.given ?? null)
@@ -179,7 +181,9 @@ async function trainInto(
       scaler: data.scaler,
       columns: data.columns,
       encoding: data.table?.encoding ?? null,
-      condition: conditioned?.condition ?? null,
+      condition: teacher
+        ? studentCondition(teacher.contents.condition ?? null, options)
+        : (conditioned?.condition ?? null),
       configPath,
       dataSha256,
       teacherSha256: teacher?.sha256 ?? null,
@@ -195,7 +199,7 @@ async function trainInto(
     session = new Session(
       device,
       data,
-      teacher ?? null,
+      teacher ? { ...teacher, told } : null,
       conditioned,
       identity,
       into,

@@ -8,7 +8,7 @@ import { holdsPixels, type Tensor } from '../data/tensor.js'
 import type { Device } from '../device/device.js'
 import { ConfigError, InvalidArgumentError, invalid } from '../errors.js'
 import { checkMemory, type EstimatedRows, estimateTraining, type TrainingEstimate } from '../learn/estimate.js'
-import type { PoolValues } from '../learn/pool.js'
+import type { PoolConditions, PoolValues } from '../learn/pool.js'
 import { expectMixed } from '../learn/precision.js'
 import { Flow } from '../model/flow.js'
 import { modelValues } from '../model/values.js'
@@ -18,7 +18,7 @@ import type { RecipeContext, RecipeState } from '../recipes/recipe.js'
 import { type RecipeHooks, type RecipeSpent, runRecipe, type TrainedRecipe } from '../recipes/run-recipe.js'
 import { learnsChoices, modelNetwork, recipeOf, recipeSettings } from '../recipes/settings.js'
 import type { Conditioned } from './conditioning.js'
-import { refuseDistillation } from './distilling.js'
+import { refuseDistillation, studentCondition } from './distilling.js'
 import { type FlowContents, flowModel, segmentsOf } from './flow-contents.js'
 import { machineBytes } from './machine.js'
 
@@ -69,6 +69,8 @@ export interface TrainFlowHooks extends RecipeHooks {
   readonly flips?: boolean
   /** rows that are not learnt from, in the units of the data; null or left out: none */
   readonly validation?: Tensor | null
+  /** conditions [M, C] that a student's teacher is told, as its networks take them; null or left out: none */
+  readonly told?: PoolConditions | null
   /** conditions of the rows; null or left out: none */
   readonly conditioned?: Conditioned | null
 }
@@ -142,10 +144,11 @@ export async function distillFlow(
   hooks: TrainFlowHooks = {},
 ): Promise<{ parts: FlowContents; trained: TrainedRecipe }> {
   const { rowShape, rowKind, scaler, encoding, facts } = contents
+  const condition = studentCondition(contents.condition ?? null, options)
   checkTraining(options.model, options.train, rowShape)
   const teacher = new Flow(flowModel(contents), device, async () => device)
   try {
-    const about = { options, raw, rowShape, rowKind, scaler, encoding, facts }
+    const about = { options, raw, rowShape, rowKind, scaler, encoding, condition, facts }
     return await fitModel(device, { data: null, rows: null, teacher }, about, hooks)
   } finally {
     await teacher.dispose()
@@ -178,7 +181,17 @@ async function fitModel(
   hooks.onEstimate?.(estimate)
   const recipe = recipeOf(options)
   const settings = recipeSettings(options, mirror, segments)
-  const context = { device, network, data, validation, conditions, teacher, settings, signal: hooks.signal }
+  const context = {
+    device,
+    network,
+    data,
+    validation,
+    conditions,
+    teacher,
+    told: hooks.told,
+    settings,
+    signal: hooks.signal,
+  }
   const run = runRecipe(recipe, context, hooks, hooks.start ?? null)
   let step = await run.next()
   while (!step.done) {

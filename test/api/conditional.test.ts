@@ -196,7 +196,19 @@ await describeOn(['native'], 'a call of a conditional flow', () => {
     expect((await classed.sample(2, { class: 5 })).values).not.toEqual(values)
   })
 
-  test('is refused where a model cannot be distilled yet', async () => {
-    await expect(told.distill({ kind: 'pairs', into: 2 })).rejects.toThrow('told a condition')
+  test.each([
+    [{ kind: 'any-step', into: 2 }, 'students of the kind any-step are not yet'],
+    [{ kind: 'pairs', into: 2 }, 'none was given: give cond, 1 column'],
+    [{ kind: 'pairs', into: 2, cond: [[1, 2]] }, 'cond must be rows of 1 column'],
+    [{ kind: 'pairs', into: 2, labels: [3] }, 'class was given, but this model was trained with other conditions'],
+    [{ kind: 'pairs', into: 2, cond: [1], guidance: -1 }, 'guidance must be a finite number from 0 on'],
+  ] as const)('is not distilled with %o', async (request, message) => {
+    await expect(told.distill(request)).rejects.toThrow(message)
+  })
+
+  test('is not distilled under guidance where it has always been told', async () => {
+    const request = { kind: 'pairs', into: 2, cond: [1], guidance: 2 } as const
+    await expect(certain.distill(request)).rejects.toThrow('trained with train.conditionDropout 0')
+    await expect(plain.distill({ kind: 'pairs', into: 2, labels: [3] })).rejects.toThrow('trained without a condition')
   })
 })

@@ -1,6 +1,6 @@
 /** Conditional models from the command line: columns of a table, and classes of pictures, told and refused. */
 
-import { existsSync, writeFileSync } from 'node:fs'
+import { existsSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { InferenceSession, Tensor } from 'onnxruntime-node'
 import { beforeAll, describe, expect, it } from 'vitest'
@@ -128,7 +128,10 @@ describe('pictures with classes', () => {
     [['train', 'table.yaml', '--out', 'none', '--set', 'model.classes=true'], 'leave one of them out'],
     [['train', 'table.yaml', '--out', 'both', '--set', 'data.columns=[wind,height]'], "both name column 1 ('wind')"],
     [['compare', 'table.yaml', '--out', 'compared'], 'leave out model.classes and data.condition'],
-    [['distill', 'table', '--kind', 'pairs', '--into', '2', '--out', 'student'], 'told a condition'],
+    [
+      ['distill', 'table', '--kind', 'any-step', '--into', '2', '--out', 'student'],
+      'students of the kind any-step are not yet',
+    ],
   ])('refuse %j', async (args, message) => {
     const { code, stderr } = await run(...args)
     expect(code).not.toBe(0)
@@ -197,5 +200,46 @@ describe('exports', () => {
     const refused = await run('export', 'plain', '--to', 'onnx', '--out', 'never', '--guidance', '2')
     expect(refused.stderr).toMatch(/^lfm: guidance was given, but this model was trained without a condition/)
     expect(existsSync(join(work, 'never'))).toBe(false)
+  })
+})
+
+describe('students', () => {
+  const short = ['--set', 'train.steps=20', '--set', 'train.checkpointEvery=8']
+
+  it('of a table learn under the conditions of its rows, guided', async () => {
+    const words = [
+      'distill',
+      'table',
+      '--kind',
+      'pairs',
+      '--into',
+      '2',
+      ...short,
+      '--set',
+      'distill.guidance=2',
+      '--json',
+    ]
+    json(await run(...words, '--out', 'table-student'))
+    const drawn = json<{ nfe: number }>(
+      await run('sample', 'table-student', '-n', '6', '--cond', 'one.csv', '-o', 'drawn.csv', '--json'),
+    )
+    expect(drawn.nfe).toBe(2)
+    const guided = ['sample', 'table-student', '-n', '6', '--cond', 'one.csv', '--guidance', '2', '-o', 'drawn.csv']
+    expect((await run(...guided)).stderr).toContain('distilled with the guidance 2')
+    expect(readText(work, 'table-student/report.html')).toContain('Student, 2')
+  })
+
+  it('of pictures with classes draw each of them, where the data are gone too', async () => {
+    const words = ['distill', 'pictures', '--kind', 'pairs', '--into', '1', ...short, '--json']
+    json(await run(...words, '--out', 'pictures-student'))
+    renameSync(join(work, 'pictures.npy'), join(work, 'gone.npy'))
+    const alone = await run(...words, '--out', 'pictures-alone')
+    renameSync(join(work, 'gone.npy'), join(work, 'pictures.npy'))
+    expect(alone.code, alone.stderr).toBe(0)
+    for (const folder of ['pictures-student', 'pictures-alone']) {
+      json(await run('sample', folder, '-n', '4', '--class', '7', '-o', 'sevens.npy', '--json'))
+      const missing = await run('sample', folder, '-n', '4', '-o', 'sevens.npy')
+      expect(missing.stderr).toContain('give class, one of 2, 7')
+    }
   })
 })

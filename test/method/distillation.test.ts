@@ -72,7 +72,7 @@ const settingsFor = (
 ): RecipeSettings<DistillSettings> => ({
   ...chainOf(gammas, { steps: new Array<number>(into).fill(10), fit: { batch: 24, seed: 3, optimizer } }),
   ...over,
-  own: { kind, into, chain, every: 4, solver },
+  own: { kind, into, chain, every: 4, solver, guidance: 1 },
 })
 
 /** Runs a distillation to its end; `states` are its checkpoints. */

@@ -5,7 +5,7 @@
  * outside of it.
  */
 
-import { type Condition, conditionWidth } from '../../model/condition.js'
+import { type Condition, conditionWidth, goesWithout } from '../../model/condition.js'
 import { elementType, type Graph } from './graph.js'
 
 /** The class that tells nothing. */
@@ -30,6 +30,11 @@ function columnRows(graph: Graph, condition: Extract<Condition, { kind: 'columns
   const centred = graph.node('Sub', [given, graph.constant(scaler.mean)])
   const scaled = graph.node('Div', [centred, graph.constant(scaler.std)])
   if (dropout === 0) return scaled
+  if (!goesWithout(condition)) {
+    // the place that says that columns are given
+    const ones = graph.node('Add', [nothingTold(graph, scaled, 1), graph.constant([1], [])])
+    return graph.node('Concat', [scaled, ones], { axis: 1 })
+  }
   // a row that holds a NaN has a sum that is one
   const sum = graph.node('ReduceSum', [given, graph.integers([1])], { keepdims: 1 })
   const missing = graph.node('IsNaN', [sum])
@@ -39,10 +44,10 @@ function columnRows(graph: Graph, condition: Extract<Condition, { kind: 'columns
 }
 
 function classRows(graph: Graph, condition: Extract<Condition, { kind: 'classes' }>, batch: string): string {
-  const { classes, dropout } = condition
+  const { classes } = condition
   const K = conditionWidth(condition)
   // the place behind the last one is that of no class, and of zeros
-  const names = dropout > 0 ? [...classes, NO_CLASS] : classes
+  const names = goesWithout(condition) ? [...classes, NO_CLASS] : classes
   const integers = (values: readonly number[]): string => graph.integers(values)
   const given = graph.node('Reshape', [
     graph.input({ name: 'class', type: 'int64', shape: [batch] }),

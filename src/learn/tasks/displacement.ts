@@ -38,23 +38,26 @@ export const displacement = ({ time }: { readonly time: number }): Task => ({
   tables: { quantiles: Float32Array.of(time, time), path: constantPath(0, 1, -1, 1) },
   addStep(builder, on) {
     const { network, pool, tables, batch: B, state, inputs } = on
-    const { dimension: D } = network
+    const { dimension: D, condition: C } = network
     const [x, target, t] = [builder.temporary([B, D], inputs), builder.temporary([B, D]), builder.temporary([B])]
+    const condition = C > 0 ? builder.temporary([B, C]) : undefined
     builder.add(
       drawBatch,
       {
         pool: builder.tensor(pool.left, [pool.rows, D]),
         right: pool.right && builder.tensor(pool.right, [pool.rows, D]),
+        pool_condition: pool.condition && builder.tensor(pool.condition, [pool.rows, C]),
         state,
         quantiles: tables.quantiles,
         path_table: builder.view(tables.path, [2, PATH_COLUMNS]),
         x,
         t,
         target,
+        condition,
       },
       drawn(on),
     )
-    on.regress({ x, t, target })
+    on.regress({ x, t, condition, target })
   },
 })
 
