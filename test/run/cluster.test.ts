@@ -168,7 +168,7 @@ describe('what became of a job', () => {
     expect(words).toMatch(/failed: rows\/a cannot be written: no space is left.*jobs\/2\.log.*lfm compare --slurm/)
     const second = await begin(folder, 2)
     await second.end(140, 'Interrupted')
-    expect((await fate(folder))[0]).toBe('interrupted')
+    expect(await fate(folder)).toEqual(['interrupted', expect.stringMatching(/was asked to end.*lfm compare --slurm$/)])
     expect((await readRecord(folder, 2)).tries.map(({ code }) => code)).toEqual([1, 140])
     await (await begin(folder, 2)).end(0, null)
     expect(await fate(folder)).toEqual(['lost', expect.stringContaining('its results are not there')])

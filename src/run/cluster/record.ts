@@ -130,7 +130,7 @@ export async function fateOf(folder: string, number: number, again: string): Pro
   if (asked.includes(last.code!)) {
     return {
       what: 'interrupted',
-      words: `was asked to end at ${last.ended}, and goes on where it was once it is run again`,
+      words: `was asked to end at ${last.ended}, and goes on where it was: by its cluster, or by ${again}`,
     }
   }
   return {
