@@ -2,13 +2,14 @@
 # Tries build/gpu-host as a bare host would: in an empty root that holds a C library and busybox, with no network, no Node
 # and no Vulkan loader. Mesa's llvmpipe plays NVIDIA's driver: it lies there under the name libGLX_nvidia.so.0 in the folder
 # where container runtimes put that. Needs root or user namespaces, a packed folder (npm run pack:gpu-host; node
-# scripts/gpu-host/pack.mjs --light for one that is only tried) and llvmpipe (scripts/software-vulkan.sh).
+# scripts/gpu-host/pack.mjs --light for one that is only tried) and llvmpipe (scripts/software-vulkan.sh). LFM_DRIVER names
+# another driver's file to play that part, such as the libvk_swiftshader.so of Debian's chromium-common.
 #
 #   bash scripts/check-gpu-host.sh [FOLDER]     default: build/gpu-host
 set -euo pipefail
 cd "$(dirname "$0")/.."
 packed=$(cd "${1:-build/gpu-host}" && pwd)
-driver=$(find /usr/lib/x86_64-linux-gnu /usr/lib64 -maxdepth 1 -name libvulkan_lvp.so 2>/dev/null | sed 1q || true)
+driver=${LFM_DRIVER:-$(find /usr/lib/x86_64-linux-gnu /usr/lib64 -maxdepth 1 -name libvulkan_lvp.so 2>/dev/null | sed 1q || true)}
 [ -n "$driver" ] || { echo 'check-gpu-host: there is no llvmpipe: run scripts/software-vulkan.sh' >&2; exit 1; }
 
 root=$(mktemp -d)
@@ -29,7 +30,7 @@ done
 # the driver with what it is linked against, without the libraries that the pack has to bring
 brought='libX11|libXext|libxcb|libXau|libXdmcp|libbsd|libmd|libvulkan|libstdc|libgcc_s|libc|libm|libdl|libpthread|librt|ld-linux'
 cp "$driver" "$root/$folder/lib64/libGLX_nvidia.so.0"
-ldd "$driver" | sed -n 's/.*=> \(\/[^ ]*\).*/\1/p' | grep -Ev "/($brought)[-.+0-9]*\.so" |
+ldd "$driver" | sed -n 's/.*=> \(\/[^ ]*\).*/\1/p' | { grep -Ev "/($brought)[-.+0-9]*\.so" || true; } |
   while read -r library; do cp -L "$library" "$root/$folder/lib64/"; done
 named="$folder/share/vulkan/icd.d/nvidia_icd.json"
 icd='{ "file_format_version": "1.0.0", "ICD": { "library_path": "libGLX_nvidia.so.0", "api_version": "1.3.0" } }'
@@ -61,7 +62,7 @@ on_host -- devices
 prints "Vulkan driver: /$named"
 prints 'libvulkan.so.1'
 prints 'unpacking into /tmp/'
-prints '^webgpu: llvmpipe'
+prints '^webgpu: \(llvmpipe\|SwiftShader\)'
 prints '^native: '
 
 step 'a file of the environment: test'
