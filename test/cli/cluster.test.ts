@@ -85,6 +85,15 @@ describe('lfm compare --slurm', () => {
     expect(existsSync(join(work, 'none'))).toBe(false)
   })
 
+  it('says what sbatch says where that refuses', async () => {
+    const { env, at } = cluster()
+    writeFileSync(at('sbatch'), '#!/bin/bash\necho "sbatch: error: invalid partition specified: x" >&2\nexit 1\n')
+    const { code, stderr } = await compare('refused-by-slurm', ['--slurm', '--sbatch=--partition=x'], env)
+    expect(code).toBe(1)
+    expect(stderr).toMatch(/^lfm: sbatch refused .*jobs\/array\.sh: sbatch: error: invalid partition specified: x$/m)
+    expect(existsSync(join(work, 'refused-by-slurm/jobs/submitted.json'))).toBe(false)
+  })
+
   it('is submitted and done by jobs, to the numbers of a run without a cluster, each row once', async () => {
     const { env, at } = cluster()
     const submitted = json(await compare('jobs', ['--slurm', '--slots', '2', '--json'], env))
