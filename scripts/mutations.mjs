@@ -30,8 +30,6 @@ const source = [
       ['optimizer.ema > 0 ? parameters.slice()', 'optimizer.ema > 0 ? new Float32Array(parameters.length)'],
       ['words[stateWords.step] = start.step', 'words[stateWords.step] = 0'],
       ['const [m, v] = [make(P, start.m), make(P, start.v)]', 'const [m, v] = [make(P, start.m), make(P, start.m)]'],
-      ['beta2: optimizer.betas[1]', 'beta2: optimizer.betas[0]'],
-      ["decoupled: optimizer.optimizer === 'adamw'", "decoupled: optimizer.optimizer === 'adam'"],
     ],
   },
   {
@@ -39,6 +37,14 @@ const source = [
     tests: ['method/recipes', 'method/pictures', 'method/engines'],
     filter: 'on native|^a config',
     mutations: [['validation?.best ?? average ?? parameters', 'validation?.best ?? parameters']],
+  },
+  {
+    file: 'src/learn/step.ts',
+    tests: ['method/optimizer', 'method/engines'],
+    mutations: [
+      ['beta2: optimizer.betas[1]', 'beta2: optimizer.betas[0]'],
+      ["decoupled: optimizer.optimizer === 'adamw'", "decoupled: optimizer.optimizer === 'adam'"],
+    ],
   },
   {
     file: 'src/learn/step-runs.ts',
