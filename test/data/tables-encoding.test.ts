@@ -20,6 +20,7 @@ const drawn = (n: number, rule: (u: number, i: number) => number): Float64Array 
   const random = stream()
   return Float64Array.from({ length: n }, (_, i) => rule(random.row(i).uniform(), i))
 }
+const valuesOf = (table: Table, j: number): number[] => [...(table.columns[j] as { values: Float64Array }).values]
 const allRows = (table: Table): number[] => Array.from({ length: table.rows }, (_, i) => i)
 const tableOf = (...columns: TableColumn[]): Table => ({
   rows: isCategory(columns[0]) ? columns[0].codes.length : columns[0].values.length,
@@ -114,8 +115,8 @@ describe('numbers', () => {
 describe('levels', () => {
   test.each([
     ['oneHot', 2, 2],
-    ['oneHot', 64, 64],
-    ['code', 65, 7],
+    ['oneHot', 128, 128],
+    ['code', 129, 8],
     ['code', 1000, 10],
   ] as const)('%s of %i levels in %i centred columns', (encoder, levels, width) => {
     const values = Float64Array.from({ length: 5 * levels }, (_, i) => i % levels)
@@ -214,6 +215,52 @@ describe('a table', () => {
     const paid = table.columns[1]
     const atAtom = column(5).filter((_, i) => !isCategory(paid) && paid.values[i] === 0)
     expect(distanceFromNormal(atAtom)).toBeLessThan(1.63 / Math.sqrt(atAtom.length))
+  })
+
+  test('a number that mostly repeats an earlier column has a level for that, and comes back as that one does', () => {
+    const rows = 400
+    const repair = Float64Array.from({ length: rows }, (_, i) => (i % 4 === 0 ? 0 : 100 + ((37 * i) % 390)))
+    // of five rows with a cost one has something else on top
+    const total = repair.map((value, i) => (value > 0 && i % 5 === 0 ? value + 7 : value))
+    const costs: Table = {
+      rows,
+      columns: [
+        { name: 'repair', kind: 'integer', values: repair },
+        { name: 'total', kind: 'integer', values: total },
+      ],
+    }
+    const encoding = fitEncoding(costs, allRows(costs))
+    expect(describeEncoding(encoding)[1]).toMatch(/1 atom and the same as repair apart$/)
+    const { names, places, segments, encode, decode } = openEncoding(encoding)
+    expect(names).toEqual([
+      'repair: value',
+      'repair: 0',
+      'repair',
+      'total: value',
+      'total: 0',
+      'total: the same',
+      'total',
+    ])
+    const numbers = encode(costs, 1)
+    expect(valuesOf(decode(numbers, 1), 1)).toEqual([...total])
+    // the number of such a row is learnt too, and is that of its value
+    expect(segments.map(({ state }) => state)).toEqual([undefined, 0, undefined, undefined])
+    const [{ width }, { at }] = [{ width: names.length }, places[1]]
+    const same = total.findIndex((value, i) => value > 0 && i % 5 !== 0)
+    expect(numbers[same * width + at + 2]).toBeGreaterThan(0)
+    // whatever the first column becomes, the second is that, and its own number where it is not
+    numbers[same * width + 2] = 3
+    numbers[same * width + 6] = -3
+    const made = decode(numbers, 1)
+    expect(valuesOf(made, 1)[same]).toBe(valuesOf(made, 0)[same])
+    numbers[same * width + at] = 9
+    expect(valuesOf(decode(numbers, 1), 1)[same]).toBeLessThan(valuesOf(made, 0)[same])
+    // columns that have nothing of each other do not
+    const shifted = {
+      ...costs,
+      columns: [costs.columns[0], { ...costs.columns[1], values: total.toReversed() } as TableColumn],
+    }
+    expect(describeEncoding(fitEncoding(shifted, allRows(costs)))[1]).not.toContain('the same')
   })
 
   test('draws are those of a seed', () => {

@@ -49,11 +49,13 @@ const table: Table = {
     numbers('few', 4, (u) => [1, 2, 4, 8][Math.floor(4 * u)], { kind: 'integer' }),
     // zeros of many rows, holes, and any other values
     numbers('holes', 5, (u) => (u < 0.3 ? 0 : u < 0.5 ? Number.NaN : 10 * u)),
+    // mostly the column before it, whose holes are no holes here
+    numbers('with more', 5, (u, i) => (u < 0.3 ? 0 : u < 0.5 ? 1 : i % 7 === 0 ? 10 * u + 1 : 10 * u)),
     numbers('when', 6, (u) => 86_400 * Math.floor(18_000 + 900 * u), { kind: 'date', format: { date: '%Y-%m-%d' } }),
     numbers('always', 7, () => 12.5),
     levels('yes or no', 2, (u) => (u < 0.3 ? 1 : 0), 'boolean'),
     levels('rare', 8, (u, i) => (i % 250 === 0 ? 5 + (i % 3) : u < 0.2 ? -1 : Math.floor(5 * u * u))),
-    levels('many', 90, (u) => Math.floor(83 * u)),
+    levels('many', 170, (u) => Math.floor(163 * u)),
     levels('one', 1, () => 0),
   ],
 }
@@ -117,6 +119,7 @@ describe('the columns of a table', () => {
       'standard',
       'state',
     ])
+    expect(quantiles.columns[5]).toMatchObject({ name: 'with more', same: 4 })
   })
 
   it.each([
@@ -148,7 +151,7 @@ describe('the columns of a table', () => {
     expect(got.samples.dims).toEqual([20, model.network.dimension])
     // the metadata are texts of the file
     expect(file.includes(JSON.stringify(fileOf(quantiles).outputs))).toBe(true)
-    expect(fileOf(quantiles).outputs[8]).toMatchObject({ kind: 'category', rare: { levels: [5, 6, 7] } })
+    expect(fileOf(quantiles).outputs[9]).toMatchObject({ kind: 'category', rare: { levels: [5, 6, 7] } })
   })
 })
 

@@ -43,6 +43,8 @@ export const FEW_VALUES = 20
 /** Distinct values up to which they are, where each stands in so many rows in the mean. */
 const MANY_VALUES = 1000
 const ROWS_A_VALUE = 10
+/** Share of a column's rows, but those of atoms, from which on another column's value is a level of its own. */
+const SAME_SHARE = 0.5
 /** Levels that fewer rows hold are joined; a share, and a count. */
 const RARE_SHARE = 0.001
 const RARE_ROWS = 5
@@ -71,9 +73,11 @@ const numberSchema = z.object({
   name: z.string(),
   kind: z.enum(['number', 'integer', 'date']),
   format: format.optional(),
-  /** levels: 0 an ordinary value, then the atoms, then missing; null where all values are ordinary */
+  /** levels: 0 an ordinary value, then the atoms, the same value as another column's, missing; null where all values are ordinary */
   state: fittedSchema.nullable(),
   atoms: z.array(z.number()),
+  /** number of the earlier column whose value is a level of its own here; left out: none */
+  same: index.optional(),
   missing: z.boolean(),
   values: fittedSchema,
 })
@@ -99,7 +103,7 @@ const schema = z.object({
     .array(z.discriminatedUnion('kind', [numberSchema, categorySchema]))
     .min(1)
     .superRefine((columns, context) => {
-      const bad = columns.find((column) => !fits(column))
+      const bad = columns.find((column, j) => !fits(column, columns.slice(0, j)))
       if (bad) context.addIssue({ code: 'custom', message: `its column ${show(bad.name)} does not fit together` })
     }),
 })
@@ -113,9 +117,10 @@ export interface Encoding {
 export const encodingSchema: z.ZodType<Encoding> = schema
 
 /** Whether the parts of a column's encoding are of one another. */
-function fits(column: Encoded): boolean {
+function fits(column: Encoded, before: readonly Encoded[]): boolean {
   if (!('kept' in column)) {
-    const states = 1 + column.atoms.length + (column.missing ? 1 : 0)
+    if (column.same !== undefined && (!before[column.same] || 'kept' in before[column.same])) return false
+    const states = statesOf(column)
     return column.state === null ? states === 1 : levelsOf(column.state) === states
   }
   const { kept, rare, rareShares, levels, missing, values } = column
@@ -151,7 +156,35 @@ function formatFor({ kind, values, format }: NumberColumn): { format?: NumberFor
   return format ? { format } : {}
 }
 
-function fitNumbers(column: NumberColumn, rows: ArrayLike<number>, numbers: NumberEncoding): NumberEncoded {
+/** Levels of a number's state. */
+const statesOf = ({ atoms, same, missing }: Pick<NumberEncoded, 'atoms' | 'same' | 'missing'>): number =>
+  1 + atoms.length + (same === undefined ? 0 : 1) + (missing ? 1 : 0)
+
+/**
+ * The earlier column of numbers that holds the same value in most of the training rows in which this one has a value that is no
+ * atom; undefined: none does.
+ */
+function sameAs(
+  { kind, values }: NumberColumn,
+  before: readonly TableColumn[],
+  rows: ArrayLike<number>,
+  isAtom: (value: number) => boolean,
+): number | undefined {
+  const own = Array.from(rows).filter((row) => !Number.isNaN(values[row]) && !isAtom(values[row]))
+  const shares = before.map((other) => {
+    if (isCategory(other) || (other.kind === 'date') !== (kind === 'date')) return 0
+    return own.filter((row) => other.values[row] === values[row]).length / own.length
+  })
+  const most = Math.max(...shares, 0)
+  return own.length >= RARE_ROWS && most > SAME_SHARE ? shares.indexOf(most) : undefined
+}
+
+function fitNumbers(
+  column: NumberColumn,
+  rows: ArrayLike<number>,
+  numbers: NumberEncoding,
+  before: readonly TableColumn[],
+): NumberEncoded {
   const { name, kind, values } = column
   const training = Float64Array.from(rows, (row) => values[row])
   const present = training.filter((value) => !Number.isNaN(value)).sort()
@@ -161,7 +194,8 @@ function fitNumbers(column: NumberColumn, rows: ArrayLike<number>, numbers: Numb
   const isAtom = (count: number): boolean => counts.size > FEW_VALUES && count > ATOM_SHARE * training.length
   const atoms = [...counts].flatMap(([value, count]) => (isAtom(count) ? [value] : []))
   const places = new Map(atoms.map((value, i) => [value, i + 1]))
-  const states = 1 + atoms.length + (missing ? 1 : 0)
+  const same = counts.size > FEW_VALUES ? sameAs(column, before, rows, (value) => places.has(value)) : undefined
+  const states = statesOf({ atoms, same, missing })
   const rest = atoms.length > 0 ? present.filter((value) => !places.has(value)) : present
   const distinct = counts.size - atoms.length
   const often = distinct <= MANY_VALUES && rest.length >= ROWS_A_VALUE * distinct
@@ -173,15 +207,36 @@ function fitNumbers(column: NumberColumn, rows: ArrayLike<number>, numbers: Numb
         : distinct <= FEW_VALUES || often
           ? 'ordered'
           : 'quantile'
-  const stateOf = (value: number): number => (Number.isNaN(value) ? states - 1 : (places.get(value) ?? 0))
+  const stateOf = stateIn({ atoms, same, missing })
+  const others = same === undefined ? values : (before[same] as NumberColumn).values
   return {
     name,
     kind,
     ...formatFor(column),
-    state: states === 1 ? null : fitLevels(withAll(training.map(stateOf), states), states),
+    state:
+      states === 1
+        ? null
+        : fitLevels(
+            withAll(
+              training.map((value, i) => stateOf(value, others[rows[i]])),
+              states,
+            ),
+            states,
+          ),
     atoms,
+    ...(same !== undefined && { same }),
     missing,
     values: fitEncoder(encoder, { sorted: rest, unit: unitFor(column) }),
+  }
+}
+
+/** The level of a value, beside the one in the column that it may be the same as. */
+function stateIn({ atoms, same, missing }: Pick<NumberEncoded, 'atoms' | 'same' | 'missing'>) {
+  const places = new Map(atoms.map((value, i) => [value, i + 1]))
+  const last = statesOf({ atoms, same, missing }) - 1
+  return (value: number, other: number): number => {
+    if (Number.isNaN(value)) return last
+    return places.get(value) ?? (same !== undefined && value === other ? atoms.length + 1 : 0)
   }
 }
 
@@ -255,8 +310,8 @@ export function fitEncoding(
   rows: ArrayLike<number>,
   { numbers = 'quantile' }: { numbers?: NumberEncoding } = {},
 ): Encoding {
-  const columns = table.columns.map((column) =>
-    isCategory(column) ? fitCategory(column, rows) : fitNumbers(column, rows, numbers),
+  const columns = table.columns.map((column, j) =>
+    isCategory(column) ? fitCategory(column, rows) : fitNumbers(column, rows, numbers, table.columns.slice(0, j)),
   )
   const encoding = { columns }
   if (openEncoding(encoding).width === 0) {
@@ -277,9 +332,10 @@ export function describeEncoding({ columns }: Encoding): string[] {
         ...(missing ? ['missing a level'] : []),
       ].join(', ')
     }
-    const { atoms, missing } = column
+    const { atoms, same, missing } = column
     const apart = [
       ...(atoms.length > 0 ? [`${atoms.length} atom${atoms.length > 1 ? 's' : ''}`] : []),
+      ...(same !== undefined ? [`the same as ${columns[same].name}`] : []),
       ...(missing ? ['missing'] : []),
     ]
     return [what, ...(apart.length > 0 ? [`${apart.join(' and ')} apart`] : [])].join(', ')
@@ -342,8 +398,12 @@ interface OpenColumn {
   /** which of its numbers is the level «missing»; null: none */
   readonly missing: number | null
   readonly segments: readonly Segment[]
-  encode(column: TableColumn): (row: number, draws: RandomStream, out: Float32Array, at: number) => void
-  decode(rows: number): {
+  encode(column: TableColumn, table: Table): (row: number, draws: RandomStream, out: Float32Array, at: number) => void
+  /** @param before the columns before it, of which each row is read before its own */
+  decode(
+    rows: number,
+    before: readonly TableColumn[],
+  ): {
     read(row: number, values: ArrayLike<number>, at: number, draws: RandomStream): void
     column: TableColumn
   }
@@ -357,31 +417,43 @@ const segmentsOf = (parts: readonly OpenEncoder[]): Segment[] => {
   })
 }
 
-function openNumbers({ name, kind, format, state, atoms, missing, values }: NumberEncoded): OpenColumn {
+function openNumbers(encoded: NumberEncoded): OpenColumn {
+  const { name, kind, format, state, atoms, same, missing, values } = encoded
+  const stateOf = stateIn(encoded)
   const states = state && openEncoder(state)
   const part = openEncoder(values)
   const stateWidth = states?.names.length ?? 0
-  const stateNames = ['value', ...atoms.map(String), ...(missing ? ['missing'] : [])]
-  const places = new Map(atoms.map((value, i) => [value, i + 1]))
+  const sameState = same === undefined ? -1 : atoms.length + 1
+  const stateNames = [
+    'value',
+    ...atoms.map(String),
+    ...(same === undefined ? [] : ['the same']),
+    ...(missing ? ['missing'] : []),
+  ]
   return {
     names: [...(states?.names.map((_, k) => `${name}: ${stateNames[k]}`) ?? []), ...part.names.map(() => name)],
-    segments: segmentsOf(states ? [states, part] : [part]),
-    missing: missing && states ? atoms.length + 1 : null,
-    encode: (column) => (row, draws, out, at) => {
+    // a value that is another column's is a value too
+    segments: segmentsOf(states ? [states, part] : [part]).map(({ state, ...segment }) => {
+      return { ...segment, ...(state !== undefined && same === undefined && { state }) }
+    }),
+    missing: missing && states ? stateNames.length - 1 : null,
+    encode: (column, table) => (row, draws, out, at) => {
       const value = (column as NumberColumn).values[row]
-      const own = Number.isNaN(value) ? atoms.length + 1 : (places.get(value) ?? 0)
+      const other = same === undefined ? Number.NaN : (table.columns[same] as NumberColumn).values[row]
+      const own = stateOf(value, other)
       states?.encode(own, draws, out, at)
-      if (own === 0) part.encode(value, draws, out, at + stateWidth)
+      if (!Number.isNaN(value) && (own === 0 || own === sameState)) part.encode(value, draws, out, at + stateWidth)
       else for (let k = 0; k < part.names.length; k++) out[at + stateWidth + k] = draws.normal()
     },
-    decode(rows) {
+    decode(rows, before) {
       const column: NumberColumn = { name, kind, values: new Float64Array(rows), ...(format && { format }) }
       return {
         column,
         read(row, numbers, at) {
           const own = states?.decode(numbers, at) ?? 0
-          column.values[row] =
-            own === 0 ? part.decode(numbers, at + stateWidth) : own <= atoms.length ? atoms[own - 1] : Number.NaN
+          const other = own === sameState ? (before[same!] as NumberColumn).values[row] : Number.NaN
+          const isValue = own === 0 || (own === sameState && Number.isNaN(other))
+          column.values[row] = isValue ? part.decode(numbers, at + stateWidth) : (atoms[own - 1] ?? other)
         },
       }
     },
@@ -451,7 +523,7 @@ export function openEncoding({ columns }: Encoding): OpenEncoding {
     encode(table, seed) {
       const out = new Float32Array(table.rows * width)
       const draws = new RandomStream(seed, streams.encode)
-      const writers = parts.map((part, j) => part.encode(table.columns[j]))
+      const writers = parts.map((part, j) => part.encode(table.columns[j], table))
       for (let row = 0; row < table.rows; row++) {
         draws.row(row)
         writers.forEach((write, j) => {
@@ -463,14 +535,19 @@ export function openEncoding({ columns }: Encoding): OpenEncoding {
     decode(values, seed, first = 0) {
       const rows = values.length / width
       const draws = new RandomStream(seed, streams.decode)
-      const readers = parts.map((part) => part.decode(rows))
+      const columns: TableColumn[] = []
+      const readers = parts.map((part) => {
+        const reader = part.decode(rows, columns)
+        columns.push(reader.column)
+        return reader
+      })
       for (let row = 0; row < rows; row++) {
         draws.row(first + row)
         readers.forEach(({ read }, j) => {
           read(row, values, row * width + starts[j], draws)
         })
       }
-      return { rows, columns: readers.map(({ column }) => column) }
+      return { rows, columns }
     },
   }
 }

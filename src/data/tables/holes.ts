@@ -64,12 +64,13 @@ export function holedTable(encoding: Encoding, given: Table, name: string, seed:
   if (holes === 0) {
     throw new DataError(`${name} has no holes: every value is there, so nothing is to be filled in.`)
   }
+  const rows = { values: encode(table, seed), known }
   return {
     table,
-    rows: { values: encode(table, seed), known },
+    rows,
     holes,
     filled(values, seed, first) {
-      const drawn = values.slice()
+      const drawn = values.map((value, i) => (known[i] === 1 ? rows.values[i] : value))
       // what is drawn for a hole is a value: the level «missing» is out of the question
       for (const { missing } of places) {
         if (missing === null) continue

@@ -37,6 +37,8 @@ export function tableOutputs(graph: Graph, rows: string, { columns }: Encoding, 
       width === 0 ? rows : graph.node('Slice', [rows, ...[[first], [at], [1]].map((each) => graph.integers(each))])
     return decoders[encoder](graph, own, parameters as never)
   }
+  // of columns of numbers, by their place
+  const made: string[] = []
   return columns.map((column, i) => {
     const output = `column_${i + 1}`
     const { name, kind } = column
@@ -45,23 +47,30 @@ export function tableOutputs(graph: Graph, rows: string, { columns }: Encoding, 
       const { levels, rare, rareShares } = column
       return { output, name, kind, levels, ...(rare.length > 0 && { rare: { levels: rare, shares: rareShares } }) }
     }
-    graph.output(numberOf(graph, column, take), { name: output, type: 'double', shape: [batch] })
+    made[i] = numberOf(graph, column, take, made)
+    graph.output(made[i], { name: output, type: 'double', shape: [batch] })
     return { output, name, kind, ...(column.format && { format: column.format }) }
   })
 }
 
-/** Values [n] of a column of numbers: ordinary ones, atoms and missing ones by its state. */
-function numberOf(graph: Graph, { state, atoms, missing, values }: Numbers, take: (fitted: Fitted) => string): string {
+/** Values [n] of a column of numbers: ordinary ones, atoms, those of a column before it and missing ones by its state. */
+function numberOf(
+  graph: Graph,
+  { state, atoms, same, missing, values }: Numbers,
+  take: (fitted: Fitted) => string,
+  before: readonly string[],
+): string {
   const own = state && take(state)
   const value = take(values)
   if (!own) return value
-  const others = graph.doubles([0, ...atoms, ...(missing ? [Number.NaN] : [])])
+  const others = graph.doubles([0, ...atoms, ...(same === undefined ? [] : [0]), ...(missing ? [Number.NaN] : [])])
   const index = graph.node('Cast', [own], { to: elementType('int64') })
-  return graph.node('Where', [
-    graph.node('Equal', [index, graph.integers([0])]),
-    value,
-    graph.node('Gather', [others, index]),
-  ])
+  const is = (level: number): string => graph.node('Equal', [index, graph.integers([level])])
+  const chosen = graph.node('Where', [is(0), value, graph.node('Gather', [others, index])])
+  if (same === undefined) return chosen
+  // where that one is missing it is a value of its own
+  const other = graph.node('Where', [graph.node('IsNaN', [before[same]]), value, before[same]])
+  return graph.node('Where', [is(1 + atoms.length), other, chosen])
 }
 
 /** Indices [n] into the levels of a category. */

@@ -7,7 +7,7 @@ import * as z from 'zod'
 import type { Encoder, Sample } from './encoder.js'
 
 /** Levels up to which each has a column of its own. */
-export const MOST_ONE_HOT = 64
+export const MOST_ONE_HOT = 128
 /** What a column's value gains where its level is there. */
 const SCALE = 2
 
