@@ -278,9 +278,14 @@ program
   .argument('<run>', 'run folder')
   .argument(
     '<data>',
-    'a table of text (.csv, .tsv, .csv.gz …; - is standard input), .npy, .parquet for a table of mixed columns, or a folder of pictures',
+    'a table of text (.csv, .tsv, .csv.gz …; - is standard input), .npy, .parquet, or a folder of pictures',
   )
-  .option('-o, --output <file>', 'write the scores here, .csv or .npy, - for standard output')
+  .option('-o, --output <file>', 'write the scores here, .csv, .npy or .parquet, - for standard output')
+  .option(
+    '--part-rows <count>',
+    'rows that are read and scored at once (default: 131072, or 2^22 values where these are fewer)',
+    wholeNumber(1),
+  )
   .addOption(cond())
   .addOption(label())
   .addOption(guidance())

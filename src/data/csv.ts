@@ -8,10 +8,10 @@ import { cut, DataError, list, oneLine, show } from '../errors.js'
 import { writeFileAtomic } from '../files/atomic.js'
 import { cannotWrite } from '../files/reasons.js'
 import { narrowed } from './precision.js'
-import { takeRecords } from './records.js'
+import { takePieces, takeRecords } from './records.js'
 import { delimiterOf, hasRowNames, isHeader, isNonFinite, named, numberOf } from './table-text.js'
 import { rowLength, type Tensor } from './tensor.js'
-import { LONGEST_LINE, nameOf, openText } from './text-file.js'
+import { LONGEST_LINE, nameOf, openText, type TextFile } from './text-file.js'
 
 /** A table of numbers as it was read. */
 export interface Table {
@@ -125,7 +125,8 @@ const MOST_PAIRED = 64
 
 /** Reads the fields of one table. */
 class TableReader {
-  private readonly values = new Values()
+  private values = new Values()
+  private taken = 0
   private header: string[] | null = null
   private width = 0
   private picked: number[] | null = null
@@ -174,6 +175,20 @@ class TableReader {
     this.leadingZeros ||= this.wholePairs && record.some((field, i) => i % 2 === 1 && /^0\d/.test(field))
   }
 
+  /** Rows that were read and not taken yet. */
+  get waiting(): number {
+    return this.picked ? this.values.used / this.picked.length : 0
+  }
+
+  /** Takes the rows that were read, so that they need no more memory here. */
+  take(): Tensor {
+    const shape = [this.waiting, this.picked!.length]
+    const values = this.values.takeAll()
+    this.taken += values.length
+    this.values = new Values()
+    return { values, shape }
+  }
+
   private begin(record: readonly string[]): void {
     this.width = record.length
     this.header = (this.headed ?? isHeader(record, this.comma)) ? [...record] : null
@@ -207,7 +222,7 @@ class TableReader {
 
   table(): Table {
     const picked = this.picked ?? []
-    if (this.values.used === 0) {
+    if (this.taken + this.values.used === 0) {
       throw new DataError(`${this.name} has zero rows of numbers; at least one is needed.`)
     }
     const remarks: string[] = []
@@ -276,13 +291,45 @@ export async function readCsv(
   columns: Columns | null = null,
   { header }: CsvOptions = {},
 ): Promise<Table> {
-  const name = nameOf(path)
   const text = await openText(path)
-  const delimiter = delimiterOf(text.firstLine)
-  const reader = new TableReader(name, columns, header, delimiter !== ',')
-  const options = { name, what: 'CSV', delimiter, longest: LONGEST_LINE, widest: WIDEST }
+  const { reader, options } = readerOf(path, text, columns, header)
   await takeRecords(text, options, (record, line) => reader.record(record, line))
   return reader.table()
+}
+
+function readerOf(path: string, { firstLine }: TextFile, columns: Columns | null, header: boolean | undefined) {
+  const name = nameOf(path)
+  const delimiter = delimiterOf(firstLine)
+  const reader = new TableReader(name, columns, header, delimiter !== ',')
+  return { reader, options: { name, what: 'CSV', delimiter, longest: LONGEST_LINE, widest: WIDEST } }
+}
+
+/** Rows that are handed on at once. */
+const ROWS_AT_ONCE = 1 << 14
+
+/** What a table that is read in blocks has beside its rows. */
+export type CsvRest = Omit<Table, 'tensor'>
+
+/**
+ * The rows of a CSV file in blocks [n, d], as readCsv reads them, but as exact as they are written: which of them would do with
+ * float32 is known at their end alone. Memory holds a block. Returns what is known at the end.
+ *
+ * @param columns which columns to take: all of them would need the whole file to tell names of rows from values
+ * @throws DataError as readCsv does
+ */
+export async function* readCsvBlocks(
+  path: string,
+  columns: Columns,
+  { header }: CsvOptions = {},
+): AsyncGenerator<Tensor, CsvRest> {
+  const text = await openText(path)
+  const { reader, options } = readerOf(path, text, columns, header)
+  for await (const _ of takePieces(text, options, (record, line) => reader.record(record, line))) {
+    if (reader.waiting >= ROWS_AT_ONCE) yield reader.take()
+  }
+  if (reader.waiting > 0) yield reader.take()
+  const { tensor: _, ...rest } = reader.table()
+  return rest
 }
 
 /** The shortest decimal text that reads back as the same float32. */

@@ -4,12 +4,13 @@
  * values; see numpy.lib.format. Values other than uint8 become float32, and float64 where that would merge them.
  */
 
+import { open } from 'node:fs/promises'
 import { DataError, extents, show } from '../errors.js'
 import { writeFileAtomic } from '../files/atomic.js'
-import { readData } from '../files/reading.js'
-import { cannotWrite } from '../files/reasons.js'
+import { expectRegular, readData } from '../files/reading.js'
+import { cannotRead, cannotWrite, isOfSystem } from '../files/reasons.js'
 import { narrowed } from './precision.js'
-import type { Tensor } from './tensor.js'
+import { rowLength, type Tensor } from './tensor.js'
 
 type Source = { readonly length: number; readonly [index: number]: number | bigint }
 
@@ -128,6 +129,32 @@ function parseHeader(text: string, name: string): { descr: string; fortranOrder:
  * @throws DataError for anything that is not an array of numbers of the file's own length
  */
 export function decodeNpy(bytes: Uint8Array, name = 'the array'): Tensor {
+  const { start, descr, fortranOrder, shape, type, swapped } = npyLayout(bytes, name)
+  const size = shape.reduce((product, d) => product * d, 1)
+  if (!Number.isSafeInteger(size) || size * type.bytes !== bytes.length - start) {
+    throw wrongSize(name, bytes.length - start, shape, descr, size * type.bytes)
+  }
+  const read = decodeValues(bytes.subarray(start), size, { descr, type, swapped })
+  return narrowed({ values: fortranOrder && shape.length > 1 ? toC(read, shape) : read, shape })
+}
+
+const wrongSize = (name: string, bytes: number, shape: readonly number[], descr: string, asked: number): DataError =>
+  new DataError(
+    `${name} has ${bytes} bytes of values, but its shape ${extents(shape)} of '${descr}' asks for ${asked}.`,
+  )
+
+interface NpyLayout {
+  /** of the values */
+  readonly start: number
+  readonly descr: string
+  readonly fortranOrder: boolean
+  readonly shape: number[]
+  readonly type: ValueType
+  readonly swapped: boolean
+}
+
+/** What the beginning of a file says, all of whose header it holds. Throws DataError where it does not. */
+function npyLayout(bytes: Uint8Array, name: string): NpyLayout {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   if (bytes.length < 10 || String.fromCharCode(...bytes.subarray(0, 6)) !== magic) {
     throw new DataError(`${name} is no .npy file: it does not begin with NumPy's magic bytes.`)
@@ -137,15 +164,15 @@ export function decodeNpy(bytes: Uint8Array, name = 'the array'): Tensor {
   if (!lengthBytes || minor !== 0) {
     throw new DataError(`${name} has version ${major}.${minor} of the .npy format; 1.0, 2.0 and 3.0 are known.`)
   }
-  const start = 8 + lengthBytes
+  const from = 8 + lengthBytes
   const headerLength =
-    bytes.length < start ? Infinity : lengthBytes === 2 ? view.getUint16(8, true) : view.getUint32(8, true)
+    bytes.length < from ? Infinity : lengthBytes === 2 ? view.getUint16(8, true) : view.getUint32(8, true)
   if (headerLength > LONGEST_HEADER && headerLength < Infinity) {
     throw new DataError(`${name} has a header of ${headerLength} bytes; at most ${LONGEST_HEADER} are read.`)
   }
-  const end = start + headerLength
-  if (end > bytes.length) throw new DataError(`${name} is cut off: its header is longer than the file.`)
-  const { descr, fortranOrder, shape } = parseHeader(new TextDecoder().decode(bytes.subarray(start, end)), name)
+  const start = from + headerLength
+  if (start > bytes.length) throw new DataError(`${name} is cut off: its header is longer than the file.`)
+  const { descr, fortranOrder, shape } = parseHeader(new TextDecoder().decode(bytes.subarray(from, start)), name)
   const found = typeOf(descr)
   if (!found) {
     throw new DataError(
@@ -153,26 +180,79 @@ export function decodeNpy(bytes: Uint8Array, name = 'the array'): Tensor {
         "in NumPy: array.astype('float32').",
     )
   }
-  const { type, swapped } = found
-  const size = shape.reduce((product, d) => product * d, 1)
-  if (!Number.isSafeInteger(size) || size * type.bytes !== bytes.length - end) {
-    throw new DataError(
-      `${name} has ${bytes.length - end} bytes of values, but its shape ${extents(shape)} of '${descr}' ` +
-        `asks for ${size * type.bytes}.`,
-    )
-  }
+  return { start, descr, fortranOrder, shape, ...found }
+}
+
+/** Values from their bytes: uint8 and float32 as they are, else float64 where float32 might not hold them. */
+function decodeValues(
+  bytes: Uint8Array,
+  size: number,
+  { descr, type, swapped }: Pick<NpyLayout, 'descr' | 'type' | 'swapped'>,
+): Tensor['values'] {
   // values begin at a multiple of 64 bytes of the file, in memory too where this is a file of its own: then nothing is copied
-  const first = bytes.byteOffset + end
-  const straight = first % type.bytes === 0 && !swapped
-  const own = swapped ? swap(bytes.subarray(end), type.bytes) : straight ? bytes : new Uint8Array(bytes.subarray(end))
-  const source = type.view(own.buffer as ArrayBuffer, straight ? first : 0, size)
-  let read: Tensor['values']
-  if (descr === '|u1' || source instanceof Float32Array) read = source as Uint8Array | Float32Array
-  else {
-    read = type.bytes > 2 ? new Float64Array(size) : new Float32Array(size)
-    for (let i = 0; i < size; i++) read[i] = type.decode?.(source[i] as number) ?? Number(source[i])
+  const straight = bytes.byteOffset % type.bytes === 0 && !swapped
+  const own = swapped ? swap(bytes, type.bytes) : straight ? bytes : new Uint8Array(bytes)
+  const source = type.view(own.buffer as ArrayBuffer, straight ? bytes.byteOffset : 0, size)
+  if (descr === '|u1' || source instanceof Float32Array) return source as Uint8Array | Float32Array
+  const read = type.bytes > 2 ? new Float64Array(size) : new Float32Array(size)
+  for (let i = 0; i < size; i++) read[i] = type.decode?.(source[i] as number) ?? Number(source[i])
+  return read
+}
+
+/** An array in a file, of which rows can be read. */
+export interface NpyRows {
+  readonly shape: readonly number[]
+  /** whether the rows lie one after another; else the file is read as a whole */
+  readonly inOrder: boolean
+  /** Rows [first, first + count), as exact as they are stored. */
+  blocks(rows: number): AsyncGenerator<Tensor, void>
+}
+
+/** Opens a .npy file to be read in blocks of rows. Throws DataError as readNpy does. */
+export async function openNpyRows(path: string): Promise<NpyRows> {
+  await expectRegular(path)
+  const reading = <T>(work: Promise<T>): Promise<T> =>
+    work.catch((error) => {
+      throw isOfSystem(error) ? cannotRead(path, error) : error
+    })
+  const head = Buffer.alloc(12 + LONGEST_HEADER)
+  const file = await reading(open(path, 'r'))
+  let layout: NpyLayout
+  let size: number
+  try {
+    const { bytesRead } = await reading(file.read(head, 0, head.length, 0))
+    layout = npyLayout(head.subarray(0, bytesRead), path)
+    size = (await reading(file.stat())).size
+  } finally {
+    await file.close()
   }
-  return narrowed({ values: fortranOrder && shape.length > 1 ? toC(read, shape) : read, shape })
+  const { shape, start, descr, type } = layout
+  const [n = 1] = shape
+  const width = rowLength(shape)
+  const asked = n * width * type.bytes
+  if (!Number.isSafeInteger(asked) || asked !== size - start) throw wrongSize(path, size - start, shape, descr, asked)
+  return {
+    shape,
+    inOrder: shape.length > 1 && !layout.fortranOrder,
+    async *blocks(rows) {
+      const file = await reading(open(path, 'r'))
+      try {
+        for (let first = 0; first < n; first += rows) {
+          const count = Math.min(rows, n - first)
+          const bytes = new Uint8Array(count * width * type.bytes)
+          for (let done = 0; done < bytes.length; ) {
+            const at = start + first * width * type.bytes + done
+            const { bytesRead } = await reading(file.read(bytes, done, bytes.length - done, at))
+            if (bytesRead === 0) throw new DataError(`${path} has become shorter while it was read.`)
+            done += bytesRead
+          }
+          yield { values: decodeValues(bytes, count * width, layout), shape: [count, ...shape.slice(1)] }
+        }
+      } finally {
+        await file.close()
+      }
+    },
+  }
 }
 
 /** Encodes a tensor as a .npy file of version 1.0: float32 as '<f4', float64 as '<f8', uint8 as '|u1'. The parts follow each other. */

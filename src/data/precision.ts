@@ -48,6 +48,19 @@ export function roomFor({ mean, std }: { readonly mean: number[]; readonly std: 
   return mean.some((value, j) => Math.abs(value) > FARTHEST * std[j]) ? new Float64Array(n) : new Float32Array(n)
 }
 
+/**
+ * Rows of a file that is read in blocks, as exact as the model they are for can tell apart: what a block holds does not decide it.
+ * @param scaler the model's; null: it takes float32
+ */
+export function asExactAs(
+  scaler: { readonly mean: number[]; readonly std: number[] } | null,
+  { values, shape }: Tensor,
+): { values: RowValues; shape: readonly number[] } {
+  const room = scaler ? roomFor(scaler, values.length) : new Float32Array(values.length)
+  room.set(values)
+  return { values: room, shape }
+}
+
 /** Root mean squares of a column between which a network learns well without standardising. */
 const [LEAST, MOST] = [0.05, 20]
 

@@ -157,14 +157,32 @@ export class RecordCutter {
 }
 
 /** Gives the records of a text one after another. Throws DataError for what cannot be read, and what `take` throws. */
-export async function takeRecords({ stream }: TextFile, options: RecordOptions, take: TakeRecord): Promise<void> {
+export async function takeRecords(text: TextFile, options: RecordOptions, take: TakeRecord): Promise<void> {
+  for await (const _ of takePieces(text, options, take));
+}
+
+/** The same, and stops after each piece of the text: what was taken can be worked on before there is more of it. */
+export async function* takePieces(
+  { stream }: TextFile,
+  options: RecordOptions,
+  take: TakeRecord,
+): AsyncGenerator<void, void> {
   const cutter = new RecordCutter(options, take)
   const decoder = new TextDecoder()
+  const named = (error: unknown): unknown => (isOfSystem(error) ? cannotRead(options.name, error) : error)
+  const chunks = (stream as AsyncIterable<Buffer>)[Symbol.asyncIterator]()
   try {
-    for await (const chunk of stream as AsyncIterable<Buffer>) cutter.push(decoder.decode(chunk, { stream: true }))
+    for (;;) {
+      const chunk = await chunks.next().catch((error) => {
+        throw named(error)
+      })
+      if (chunk.done) break
+      cutter.push(decoder.decode(chunk.value, { stream: true }))
+      yield
+    }
     cutter.push(decoder.decode())
     cutter.end()
-  } catch (error) {
-    throw isOfSystem(error) ? cannotRead(options.name, error) : error
+  } finally {
+    await chunks.return?.()
   }
 }

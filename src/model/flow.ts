@@ -112,6 +112,8 @@ export interface LogProbOptions extends CarryOptions {
   probes?: number
   /** seed of the probes; default: the config's */
   seed?: number
+  /** number of the first row, by which probes are drawn: so that rows can be scored in blocks; default 0 */
+  first?: number
 }
 
 /** Which states along the chain are returned. */
@@ -346,7 +348,10 @@ export class Flow {
     if (kind !== 'exact' && kind !== 'hutchinson') throw invalid('trace', "'exact' or 'hutchinson'", kind)
     const seed = checkSeed(options.seed ?? this.settings.seed)
     const trace: Trace = kind === 'exact' ? { kind } : { kind, probes: options.probes ?? evaluate.probes, seed }
-    const { states, logDet } = await this.carry(n, rows, options, evaluate, trace, 'encode')
+    const { first = 0 } = options
+    expectRange(n, first)
+    const source = { kind: 'input', first } as const
+    const { states, logDet } = await this.carry(n, rows, options, evaluate, trace, 'encode', source)
     const [z, D] = [states[0], this.field.dimension]
     const constant = (D / 2) * Math.log(2 * Math.PI) + (this.scaler ? logDeterminant(this.scaler) : 0)
     return Float32Array.from({ length: n }, (_, i) => {

@@ -80,7 +80,11 @@ export interface TransportOptions {
 
 /** Where rows come from: written by the caller into `input`, or standard normals. */
 export type RowSource =
-  | { readonly kind: 'input' }
+  | {
+      readonly kind: 'input'
+      /** number of the first row; default 0 */
+      readonly first?: number
+    }
   | {
       readonly kind: 'noise'
       readonly seed: number
@@ -229,7 +233,7 @@ export class Transport {
   ): Promise<TransportResult> {
     const { legs, source } = this.options
     const { field } = legs[0].link
-    const from = source.kind === 'noise' ? (source.first ?? 0) : 0
+    const from = source.first ?? 0
     const states = this.outputs.map(() => hostArray(n, field.dimension))
     const logDet = this.logDet ? hostArray(n, 1) : null
     let evaluations = 0
