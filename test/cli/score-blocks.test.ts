@@ -72,7 +72,7 @@ test('what is wrong in a file is named, and nothing is written', async () => {
   writeFileSync(at('bad.csv'), `${readFileSync(at('rows.csv'), 'utf8')}1,soon\n`)
   expect(await failed('bad.csv')).toContain("bad.csv, line 102: field 2 ('time') is 'soon', which is no number.")
   const { columns } = (await readMixedTable(at('beside.csv'))).table
-  await writeMixedTable(at('short.parquet'), { rows: N, columns: columns.slice(0, 2) })
+  await writeMixedTable(at('short.parquet'), { rows: N, columns: columns.slice(0, 1) })
   expect(await failed('short.parquet')).toContain("does not have the model's column 'left'")
   const time = columns[0] as { values: Float64Array }
   time.values[N - 1] = Number.NaN
