@@ -87,7 +87,10 @@ describe('average velocities from data that cannot be', () => {
       /^train\.objective: mean-flow learns one average velocity from the data to noise, but flow has 3 sub-flows; take flow\.recipe: plain\.$/,
     ],
     [{ train, flow: { recipe: 'reflow', gammas: [null] } }, /but flow has 2 fits; take flow\.recipe: plain\.$/],
-    [{ train: { objective: 'mean' } }, /^train\.objective must be flow-matching or mean-flow, but is 'mean'\.$/],
+    [
+      { train: { objective: 'mean' } },
+      /^train\.objective must be flow-matching, variational or mean-flow, but is 'mean'\.$/,
+    ],
   ])('%o is refused in one line', (options, message) => {
     expect(issues(options)).toEqual([expect.stringMatching(message)])
   })
