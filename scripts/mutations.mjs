@@ -550,11 +550,11 @@ const source = [
   },
   {
     file: 'src/learn/tasks/choices.ts',
-    tests: ['method/choices'],
+    tests: ['method/choices', 'api/variational'],
     mutations: [
       ['(B * D) / 2', 'B * D'],
       ['              rates,', ''],
-      ['leftDecay: 1,', 'leftDecay: 0.5,'],
+      ['x: withGiven(builder, drawn.x, given, end)', 'x: drawn.x'],
     ],
   },
   {
