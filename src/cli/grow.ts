@@ -35,7 +35,7 @@ export interface GrowOptions {
 /** An error that ended the writing, with what is kept. */
 function ended(path: string, error: unknown, rows: number, n: number, kept: string | null): unknown {
   const stays = kept ? `${rows} of ${n} rows are kept in ${kept}: go on with --resume.` : 'Nothing was written.'
-  if (error instanceof Interrupted) return new Interrupted(`Interrupted. ${stays}`, error.exitCode)
+  if (error instanceof Interrupted) return kept ? new Interrupted(`Interrupted. ${stays}`, error.exitCode) : error
   if (isOfSystem(error)) return new DataError(`${path} cannot be written: ${reasonOf(error)}. ${stays}`)
   if (error instanceof LocalFlowError && kept) error.message += ` ${stays}`
   return error
