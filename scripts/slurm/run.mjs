@@ -121,6 +121,9 @@ async function scenario(cluster) {
   await until('Slurm to tell told-seed-1', () => isTold(told), 90)
   process.kill(told, 'SIGCONT')
   say('told-seed-1 was told that its time is nearly over, and works on')
+  const toldJob = String(plan.jobs.findIndex(({ name }) => name === 'told-seed-1'))
+  const wrote = () => readJson(out, 'jobs', toldJob, 'record.json')?.tries.some(({ code }) => code === 140)
+  await until('told-seed-1 to write that it was told', wrote, 30)
   const last = await lost
   const running = cluster.ask('squeue', '-h', '-r', '-t', 'R', '-o', '%K').split('\n')
   const workers = running.flatMap((number) => readJson(out, 'jobs', number, '.lock')?.pid ?? [])

@@ -100,6 +100,11 @@ export class GrowingFile {
         )
       }
       const { size } = await stat(content).catch(() => ({ size: -1 }))
+      if (size < 0 && (await stat(target).catch(() => null))) {
+        // killed between taking its name and the record's removal: it is whole, as one that ended is
+        await rm(`${content}.json`, { force: true })
+        return new GrowingFile(target, belongs, await open(content, 'w'), lock, null, false, 0)
+      }
       if (size < left.growth.bytes) {
         const there = size < 0 ? 'is gone' : `has ${size} bytes`
         throw new DataError(

@@ -172,6 +172,21 @@ test('what is left of other facts, or is not there any more, is refused by name'
   await expect(write(path, 4, 1)).rejects.toThrow('is no record of a file that was being written')
 })
 
+test('a writer that is killed between giving the name and removing its record leaves nothing that stands in the way', async () => {
+  const csv = numberFormats(null).csv
+  const write = (path: string, failsAt: number | undefined, resume: boolean) =>
+    growFile(path, blocks(numbers, cutNumbers.part, failsAt), csv, { facts, resume })
+  const path = fresh('.csv')
+  await expect(write(path, 2, false)).rejects.toThrow('the lamp went out')
+  const record = readFileSync(`${path}.partial.json`)
+  await write(path, undefined, true)
+  const whole = readFileSync(path)
+  writeFileSync(`${path}.partial.json`, record)
+  await write(path, undefined, true)
+  expect(readFileSync(path).equals(whole)).toBe(true)
+  expect(existsSync(`${path}.partial.json`)).toBe(false)
+})
+
 test('a full disk names what is kept; two writers of one file are kept apart', async () => {
   const path = fresh('.npy')
   const full = {
