@@ -11,7 +11,7 @@ import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { link, open, readdir, readFile, rm, stat, utimes } from 'node:fs/promises'
 import { hostname } from 'node:os'
-import { resolve } from 'node:path'
+import { basename, dirname, resolve } from 'node:path'
 import { isAbandoned, isAlive, newTemporary, removeTemporary, spaceOfProcesses, syncFolder } from './atomic.js'
 import { reasonOf } from './reasons.js'
 import { renameOver } from './rename.js'
@@ -164,15 +164,14 @@ async function take(path: string, owner: LockOwner): Promise<LockOwner | null> {
   }
 }
 
-/** What those leave beside the lock who are killed while they take it. */
-const leftover = /^\.lock(\.[0-9a-f]{16})+$/
-const temporaryOfLock = /^\.\.lock\..*\.tmp$/
-
-async function sweep(folder: string, path: string): Promise<void> {
+/** Removes what those leave beside a lock who are killed, or find no room on the disk, while they take it. */
+async function sweep(path: string): Promise<void> {
+  const [folder, own] = [dirname(path), basename(path)]
   for (const name of await readdir(folder)) {
     const at = resolve(folder, name)
-    if (temporaryOfLock.test(name) && (await isAbandoned(folder, name))) await removeTemporary(at)
-    if (!leftover.test(name)) continue
+    const isTemporary = name.startsWith(`.${own}.`) && name.endsWith('.tmp')
+    if (isTemporary && (await isAbandoned(folder, name))) await removeTemporary(at)
+    if (!name.startsWith(`${own}.`) || !/^(\.[0-9a-f]{16})+$/.test(name.slice(own.length))) continue
     const owner = await readOwner(at).catch(() => null)
     if (owner && (await isGone(owner, at, path))) await remove(at, owner)
   }
@@ -231,13 +230,16 @@ export async function ownerAtWork(folder: string): Promise<LockOwner | null> {
 export async function lockFolder(folder: string): Promise<Lock> {
   const path = resolve(folder, NAME)
   return hold(path, async () => {
-    await sweep(folder, path)
+    await sweep(path)
     await syncFolder(folder)
   })
 }
 
 /** Locks one file of a folder, by a lock beside it, as lockFolder does a whole one. */
-export const lockFile = (file: string): Promise<Lock> => hold(`${resolve(file)}${NAME}`, async () => {})
+export const lockFile = (file: string): Promise<Lock> => {
+  const path = `${resolve(file)}${NAME}`
+  return hold(path, () => sweep(path))
+}
 
 /** Why a folder could not be locked, in words. */
 export const lockProblem = (error: unknown): string =>
