@@ -2,6 +2,7 @@
 // and the way back through them. It leaves what weight gradients are made of: the hidden layers' outputs, then their deltas,
 // [batch, width] each, one layer after the other in `trail`, and the last layer's deltas in `delta`. Widths are multiples of four.
 #include "mlp_tile.wgsl"
+#include "mlp_rows.wgsl"
 
 struct Uniforms {
   hidden: array<vec4u, 4>,
@@ -31,12 +32,8 @@ struct Uniforms {
 
 // there are no tangents
 const probes = array<f32, 1>();
-// residuals · factor of the tile
+// v − target of the tile
 var<workgroup> residuals: array<f32, POINTS * DIMENSION>;
-
-fn time_of(point: u32) -> f32 {
-  return t[select(min(first_point + point, u.batch - 1u), 0u, u.times == 1u)];
-}
 
 fn width_of(layer: u32) -> u32 {
   return u.hidden[layer / 4u][layer % 4u];
@@ -68,7 +65,7 @@ fn delta_of(layer: u32, point: u32, c: u32, value: vec4f) -> vec4f {
   return result;
 }
 
-// The last hidden layer's deltas into the tile: residuals · W of the last layer
+// The last hidden layer's deltas into the tile: those of the last layer · W
 fn last_deltas(first: u32, local: u32) {
   let layer = u.layers - 1u;
   let width = width_of(layer);
@@ -80,7 +77,7 @@ fn last_deltas(first: u32, local: u32) {
         for (var d = 0u; d < DIMENSION && 4u * c < width; d++) {
           sum += residuals[point * DIMENSION + d] * parameters[(first + d * width) / 4u + c];
         }
-        tile[place(point, 0u) * PITCH + c] = delta_of(layer, point, c, sum);
+        tile[place(point, 0u) * PITCH + c] = delta_of(layer, point, c, u.factor * sum);
       }
     }
   }
@@ -112,16 +109,7 @@ fn main(
   let begin = (group.y * groups.x + group.x) * POINTS;
   if (begin >= u.batch) { return; }
   first_point = begin;
-  for (var e = local; e < POINTS * DIMENSION; e += THREADS) {
-    var value = 0.0;
-    if (first_point + e / DIMENSION < u.batch) { value = x[first_point * DIMENSION + e]; }
-    points[e] = value;
-  }
-  workgroupBarrier();
-  fill_features(local);
-  let head = hidden_layers(local);
-  last_layer(head, local);
-
+  let head = forward(local);
   for (var e = local; e < POINTS * DIMENSION; e += THREADS) {
     var value = 0.0;
     let at = first_point * DIMENSION + e;
@@ -142,10 +130,6 @@ fn main(
       row_loss[first_point + point] = squares / (u.scale * u.scale * f32(DIMENSION));
     }
   }
-  workgroupBarrier();
-  for (var e = local; e < POINTS * DIMENSION; e += THREADS) { residuals[e] *= u.factor; }
-  workgroupBarrier();
-
   last_deltas(head.first, local);
   var first = head.first;
   for (var i = u.layers - 1u; i > 0u; i--) {

@@ -1,5 +1,7 @@
 // One evaluation of the field at the rows of x, for mlp_tile.wgsl, and what mlp_forward and mlp_tangents are given: t is one
 // time for all rows, or one for each.
+#include "mlp_rows.wgsl"
+
 struct Uniforms {
   hidden: array<vec4u, 4>,
   frequencies: array<vec4f, 4>,
@@ -20,23 +22,11 @@ struct Uniforms {
 @group(0) @binding(5) var<storage, read> probes: array<f32>;
 @group(0) @binding(6) var<storage, read_write> out: array<f32>;
 
-fn time_of(point: u32) -> f32 {
-  return t[select(min(first_point + point, u.batch - 1u), 0u, u.times == 1u)];
-}
-
 fn note(layer: u32, point: u32, c: u32, z: vec4f, y: vec4f) {}
 
 // Writes the velocities of this workgroup's rows; divergences can be asked for afterwards.
 fn evaluate(local: u32) {
-  for (var e = local; e < POINTS * DIMENSION; e += THREADS) {
-    var value = 0.0;
-    if (first_point + e / DIMENSION < u.batch) { value = x[first_point * DIMENSION + e]; }
-    points[e] = value;
-  }
-  workgroupBarrier();
-  fill_features(local);
-  let head = hidden_layers(local);
-  last_layer(head, local);
+  let head = forward(local);
   for (var e = local; e < POINTS * DIMENSION; e += THREADS) {
     if (first_point + e / DIMENSION < u.batch) {
       out[first_point * DIMENSION + e] = velocity(head, e / DIMENSION, e % DIMENSION);

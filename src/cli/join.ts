@@ -4,7 +4,7 @@
  */
 
 import { extname, join as joined } from 'node:path'
-import { type Cutting, cutNumbers, cutTables, recut } from '../data/blocks.js'
+import { type Cutting, cutNumbers, cutTables, numberRows, recut } from '../data/blocks.js'
 import { readNpy } from '../data/index.js'
 import { roomFor } from '../data/precision.js'
 import { type NumberBlock, numberFormats, type OpenWriter, tableFormats } from '../data/row-formats.js'
@@ -12,7 +12,7 @@ import { asKnown, type Encoding, openEncoding } from '../data/tables/encoding.js
 import { readParquetTables } from '../data/tables/read.js'
 import { isCategory, type Table, type TableColumn } from '../data/tables/table.js'
 import type { RowValues } from '../data/tensor.js'
-import { DataError, show } from '../errors.js'
+import { DataError } from '../errors.js'
 import { difference, type Facts } from '../files/growing.js'
 import { openRun, type RunExtra, teacherSha256 } from '../run/run.js'
 import { PART_ROWS, type PartList, readParts, writeGrowing } from './grow.js'
@@ -109,19 +109,15 @@ function expectRows(path: string, there: number, rows: number): void {
 /** Columns of numbers as rows, as exact as the model's samples are. */
 function numbersOfTable(
   path: string,
-  { rows, columns }: Table,
+  table: Table,
   { columns: names, scaler }: Pick<RunExtra, 'columns' | 'scaler'>,
 ): NumberBlock {
-  const D = columns.length
+  const { rows, columns } = table
   if (names && columns.map(({ name }) => name).join() !== names.join()) {
     throw new DataError(`${path} has other columns than the model.`)
   }
-  const values = scaler ? roomFor(scaler, rows * D) : new Float32Array(rows * D)
-  columns.forEach((column, j) => {
-    if (isCategory(column)) throw new DataError(`${path}: column ${show(column.name)} has no numbers.`)
-    for (let i = 0; i < rows; i++) values[i * D + j] = column.values[i]
-  })
-  return { values, shape: [rows, D] }
+  const length = rows * columns.length
+  return numberRows(path, table, scaler ? roomFor(scaler, length) : new Float32Array(length))
 }
 
 /** The tables of all parts, with kinds, formats and levels of the model's columns. */

@@ -5,7 +5,7 @@
 
 import { stat } from 'node:fs/promises'
 import { extname } from 'node:path'
-import { cutNumbers, cutTables, recut } from '../data/blocks.js'
+import { cutNumbers, cutTables, numberRows, recut } from '../data/blocks.js'
 import { readCsvBlocks, selectColumns } from '../data/csv.js'
 import { readImageFolder } from '../data/image-folder.js'
 import { readTable } from '../data/index.js'
@@ -14,7 +14,7 @@ import { asExactAs } from '../data/precision.js'
 import type { NumberBlock } from '../data/row-formats.js'
 import { asKnown, type Encoding, openEncoding } from '../data/tables/encoding.js'
 import { type ReadTableOptions, readMixedTable, readParquetTables } from '../data/tables/read.js'
-import { isCategory, type Table } from '../data/tables/table.js'
+import type { NumberColumn, Table } from '../data/tables/table.js'
 import { holdsPixels, type Tensor } from '../data/tensor.js'
 import { nameOf, STANDARD_INPUT } from '../data/text-file.js'
 import { DataError, list, show } from '../errors.js'
@@ -219,20 +219,13 @@ async function numbersOfGroups(path: string, run: Run, blockRows?: number | null
   const names = first.columns.map(({ name }) => name)
   const picked = columns ? modelColumns(path, run, names, names.length) : names.map((_, i) => i)
   expectShape(path, run, [picked.length])
-  const unread = names.filter((_, i) => !picked.includes(i))
+  const wanted = picked.map((i) => names[i])
+  const unread = names.filter((name) => !wanted.includes(name))
   const said = Object.fromEntries(unread.map((name) => [name, 'ignore' as const]))
   async function* pieces(): AsyncGenerator<NumberBlock> {
     let at = 0
     for await (const table of readParquetTables(path, said)) {
-      yield asExactAs(
-        scaler,
-        numbersOf(
-          path,
-          table,
-          picked.map((i) => names[i]),
-          at,
-        ),
-      )
+      yield asExactAs(scaler, numbersOf(path, table, wanted, at))
       at += table.rows
     }
   }
@@ -240,26 +233,19 @@ async function numbersOfGroups(path: string, run: Run, blockRows?: number | null
 }
 
 /** Columns of a table as rows. @param at rows of the file before them */
-function numbersOf(path: string, { rows, columns }: Table, names: readonly string[], at: number): Tensor {
-  const D = names.length
-  const values = new Float64Array(rows * D)
-  names.forEach((name, j) => {
-    const column = columns.find((one) => one.name === name)!
-    if (isCategory(column))
-      throw new DataError(`${path}: column ${show(name)} has no numbers.`, `${path}: a column has no numbers.`)
-    for (let i = 0; i < rows; i++) {
-      const value = column.values[i]
-      if (!Number.isFinite(Math.fround(value))) {
-        throw new DataError(
-          `${path}: column ${show(name)} has ${Number.isNaN(value) ? 'a missing value' : value} in row ${at + i + 1}; every value ` +
-            'must be a finite float32 number.',
-          `${path}: a column has a value that is no finite float32 number.`,
-        )
-      }
-      values[i * D + j] = value
-    }
-  })
-  return { values, shape: [rows, D] }
+function numbersOf(path: string, { rows, columns }: Table, names: readonly string[], at: number): NumberBlock {
+  const picked = names.map((name) => columns.find((one) => one.name === name)!)
+  const block = numberRows(path, { rows, columns: picked }, new Float64Array(rows * names.length))
+  for (const { name, values } of picked as NumberColumn[]) {
+    const i = values.findIndex((value) => !Number.isFinite(Math.fround(value)))
+    if (i < 0) continue
+    throw new DataError(
+      `${path}: column ${show(name)} has ${Number.isNaN(values[i]) ? 'a missing value' : values[i]} in row ${at + i + 1}; every ` +
+        'value must be a finite float32 number.',
+      `${path}: a column has a value that is no finite float32 number.`,
+    )
+  }
+  return block
 }
 
 /** The rows of an array. */
@@ -287,13 +273,8 @@ async function numbersOfText(path: string, run: Run, blockRows?: number): Promis
     n += value.shape[0]
   }
   // what is to be said of its columns was said
-  let picked: number[] = []
-  const again = (names: readonly string[] | null, width: number): number[] => {
-    picked = names
-      ? selectColumns(nameOf(path), width, names, run.extra.columns)
-      : Array.from({ length: width }, (_, i) => i)
-    return picked
-  }
+  const again = (names: readonly string[] | null, width: number): number[] =>
+    names ? selectColumns(nameOf(path), width, names, run.extra.columns) : Array.from({ length: width }, (_, i) => i)
   async function* pieces(): AsyncGenerator<NumberBlock> {
     for await (const block of readCsvBlocks(path, again, { header })) yield asExactAs(run.extra.scaler, block)
   }

@@ -1,8 +1,8 @@
 /** Rows that come in pieces of any size, as pieces of one size. */
 
+import { DataError, show } from '../errors.js'
 import type { NumberBlock } from './row-formats.js'
-import type { Table } from './tables/table.js'
-import { joinTables, tableRows } from './tables/table.js'
+import { isCategory, joinTables, type Table, tableRows } from './tables/table.js'
 
 /** How rows are counted, cut and put together. */
 export interface Cutting<B> {
@@ -32,6 +32,23 @@ export const cutNumbers: Cutting<NumberBlock> = {
     }
     return { values, shape: [rows, ...shape.slice(1)] }
   },
+}
+
+/**
+ * Columns of numbers side by side, as rows.
+ *
+ * @param path what the table is called in messages
+ * @param values room for them, [rows, columns]
+ */
+export function numberRows(path: string, { rows, columns }: Table, values: Float32Array | Float64Array): NumberBlock {
+  const D = columns.length
+  columns.forEach((column, j) => {
+    if (isCategory(column)) {
+      throw new DataError(`${path}: column ${show(column.name)} has no numbers.`, `${path}: a column has no numbers.`)
+    }
+    for (let i = 0; i < rows; i++) values[i * D + j] = column.values[i]
+  })
+  return { values, shape: [rows, D] }
 }
 
 /** The same rows behind the first `skip`, `size` at a time but for the last. */

@@ -31,7 +31,7 @@ export interface FitSettings {
   readonly recompute?: boolean
   /** parts of equal size that a batch goes through the network in, for want of memory, their gradients added up; default 1 */
   readonly microBatches?: number
-  /** parts of equal size whose gradients may be computed by different processes (parts.ts); default 1 */
+  /** parts of equal size whose gradients may be computed by different processes (team.ts); default 1 */
   readonly parts?: number
 }
 

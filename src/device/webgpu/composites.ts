@@ -11,7 +11,7 @@
  */
 
 import { DeviceError, invalid } from '../../errors.js'
-import { inputWidth, type MlpAttributes } from '../../networks/mlp/spec.js'
+import type { MlpAttributes } from '../../networks/mlp/spec.js'
 import type { LoweredOperation } from '../../program/lower.js'
 import {
   type Composite,
@@ -22,7 +22,7 @@ import {
 } from '../../program/program.js'
 import { layeredIntegration, layeredPlanners, type MlpIntegration, takesLayers } from './layered.js'
 import { backwardByDeltas, deltasPlanners, takesDeltas } from './mlp-deltas.js'
-import { mlpTile } from './mlp-tile.js'
+import { mlpTile, tileUniforms } from './mlp-tile.js'
 import { flag, groupsFor, type LaunchPlan, type Planner, shapesOf } from './plans.js'
 import type { AdapterTarget } from './target.js'
 
@@ -181,14 +181,8 @@ function planFused(operation: LoweredOperation, target: AdapterTarget): LaunchPl
           ...(name === 'integrate' ? { HAS_LOG_DET: flag(shapes.log_det) } : {}),
         },
         uniforms: {
-          hidden: net.hidden,
-          frequencies: net.frequencies,
-          layers: net.hidden.length,
-          conditions: net.condition,
-          inputs: inputWidth(net),
-          every_time: flag(net.time === 'every'),
+          ...tileUniforms(net),
           batch,
-          beta: net.beta,
           scale: scales ? scales[0] : scale,
           ...(name === 'integrate'
             ? {

@@ -8,25 +8,13 @@
 import { DeviceError, LocalFlowError } from '../../errors.js'
 import { type Kernel, traffic } from '../../kernels/contract.js'
 import { linearBackwardWeight } from '../../kernels/linear_backward_weight.js'
+import { mlpStepFlops } from '../../networks/mlp/mlp_backward.js'
 import { features } from '../../networks/mlp/mlp_forward.js'
-import {
-  inputWidth,
-  layerTensors,
-  type MlpAttributes,
-  type MlpSpec,
-  mlpLayers,
-  mlpRowFlops,
-} from '../../networks/mlp/spec.js'
+import { layerTensors, type MlpAttributes, type MlpSpec, mlpLayers, mlpRowFlops } from '../../networks/mlp/spec.js'
 import { aligned, type Operation, type ProgramBuilder, type ProgramTensor } from '../../program/program.js'
-import { mlpTile } from './mlp-tile.js'
-import { flag, groupsFor, type Planner, shapesOf } from './plans.js'
+import { mlpTile, tileUniforms } from './mlp-tile.js'
+import { groupsFor, type Planner, shapesOf } from './plans.js'
 import type { AdapterTarget } from './target.js'
-
-/** The forward products, and the way back but for the first layer's inputs. */
-function flopsOf(net: MlpSpec, B: number): number {
-  const first = mlpLayers(net)[0]
-  return B * (2 * mlpRowFlops(net) - 2 * first.inputs * first.outputs)
-}
 
 const mlpDeltas: Kernel<MlpAttributes> = {
   kind: 'kernel',
@@ -42,7 +30,11 @@ const mlpDeltas: Kernel<MlpAttributes> = {
     row_loss: { access: 'write' }, // [B]
   },
   check: () => {},
-  cost: (shapes, { net }) => ({ flops: flopsOf(net, shapes.x![0]), bytes: traffic(shapes) }),
+  // a step's products but those of the weight gradients, which are as many as a forward pass has
+  cost: (shapes, { net }) => {
+    const [B] = shapes.x!
+    return { flops: mlpStepFlops(net, B) - B * mlpRowFlops(net), bytes: traffic(shapes) }
+  },
   reference() {
     throw new LocalFlowError(
       "mlp_deltas is a part of the WebGPU device's mlp_backward and has no reference of its own.",
@@ -111,16 +103,10 @@ export const deltasPlanners: Readonly<Record<string, Planner>> = {
           activation: net.activation,
           constants: tile.constants,
           uniforms: {
-            hidden: net.hidden,
-            frequencies: net.frequencies,
-            layers: net.hidden.length,
-            conditions: net.condition,
-            inputs: inputWidth(net),
-            every_time: flag(net.time === 'every'),
+            ...tileUniforms(net),
             batch,
             times: t[0],
             pitch: pitchOf(net, batch),
-            beta: net.beta,
             scale,
             factor: 2 / (batch * D * scale),
           },

@@ -4,6 +4,7 @@
  */
 
 import { inputWidth, type MlpSpec } from '../../networks/mlp/spec.js'
+import { flag, type Launch } from './plans.js'
 import type { Constants } from './target.js'
 
 /** Invocations of a workgroup: what every adapter allows. */
@@ -25,6 +26,17 @@ export interface MlpTile {
   readonly rows: number
   readonly workgroupBytes: number
 }
+
+/** The uniforms that shaders/include/mlp_tile.wgsl takes of a network. */
+export const tileUniforms = (net: MlpSpec): Launch['uniforms'] => ({
+  hidden: net.hidden,
+  frequencies: net.frequencies,
+  layers: net.hidden.length,
+  conditions: net.condition,
+  inputs: inputWidth(net),
+  every_time: flag(net.time === 'every'),
+  beta: net.beta,
+})
 
 /** The largest tile of a network with so many tangents a row; null where not even one row an invocation fits. */
 export function mlpTile(net: MlpSpec, tangents: number, workgroupBytes: number): MlpTile | null {
