@@ -216,15 +216,20 @@ await describeOn(['webgpu', 'native', 'reference'], 'a trained flow', (_, kind) 
 await describeOn(['native'], 'the event loop', (_, kind) => {
   it('stays free while rows are carried', async () => {
     const flow = await LocalFlow.train(x, { ...settings, device: kind })
-    let turns = 0
-    const turn = (): void => {
-      turns++
-      next = setImmediate(turn)
+    // one block, one replay: the turns grow with the work, unless the device computes on this thread, which leaves a few for all of it
+    const turnsOf = async (steps: number): Promise<number> => {
+      let turns = 0
+      const turn = (): void => {
+        turns++
+        next = setImmediate(turn)
+      }
+      let next = setImmediate(turn)
+      await flow.sample(256, { solver: { solver: 'rk4', steps } })
+      clearImmediate(next)
+      return turns
     }
-    let next = setImmediate(turn)
-    // one block, one replay: a device that computes on this thread leaves a few turns for all of it
-    await flow.sample(256, { solver: { solver: 'rk4', steps: 1000 } })
-    clearImmediate(next)
+    let turns = 0
+    for (let steps = 1000; turns <= 200 && steps <= 64_000; steps *= 2) turns = await turnsOf(steps)
     expect(turns).toBeGreaterThan(200)
     await flow.dispose()
   })
