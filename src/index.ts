@@ -27,7 +27,7 @@ export type {
   ToyDataOptions,
 } from './data/options.js'
 export type { Tensor } from './data/tensor.js'
-export type { Device, DeviceInfo, DeviceKind, MemoryUse, ProgramMemory } from './device/device.js'
+export type { Device, DeviceInfo, DeviceKind, MemoryUse, ProgramChoices, ProgramMemory } from './device/device.js'
 export { type DeviceOptions, deviceKinds, openDevice } from './device/node/select.js'
 export {
   CheckpointError,

@@ -605,6 +605,13 @@ export interface TrainOptions {
          * Takes a whole number from 1 on.
          */
         workers?: number
+        /**
+         * Adapters of WebGPU, one for each worker, in turn; the first one where there is one process. Each is a part of its
+         * name, or its place as DRI_PRIME has it (pci-0000_03_00_0), which tells GPUs of one name apart where Mesa is
+         * installed. Left out: the first GPU. Takes a list of adapters, each a part of its name or its place, such as
+         * pci-0000_03_00_0.
+         */
+        adapters?: readonly string[]
       }
 }
 

@@ -74,6 +74,7 @@ export interface ResolvedOptions {
     variants: Record<string, string>
     fast?: boolean
     workers?: number
+    adapters?: string[]
   }
 }
 
@@ -167,6 +168,16 @@ function crossCheck(
     issues.push(
       `device.workers share the parts of a batch, so that there are at most train.parts of them, but there are ${workers} for ` +
         `${train.parts} ${train.parts === 1 ? 'part' : 'parts'}.`,
+    )
+  }
+  const { kind, adapters } = options.device
+  if (adapters && kind !== 'webgpu' && kind !== 'auto') {
+    issues.push(`device.adapters are of WebGPU, but device.kind is ${kind}: leave them out, or take webgpu.`)
+  }
+  if (adapters && adapters.length > workers) {
+    issues.push(
+      `device.adapters are for one worker each, but there are ${adapters.length} for ${workers}: give device.workers as many, or ` +
+        'leave some out.',
     )
   }
   if (workers > 1 && distill) issues.push('device.workers are for training on data; a distillation has one.')

@@ -301,6 +301,7 @@ interface DeviceChoice {
   variants: Record<string, string>
   fast?: boolean
   workers?: number
+  adapters?: string[]
 }
 
 const optionKeys = {
@@ -329,6 +330,11 @@ const optionKeys = {
         ).optional(),
         workers: count(
           'Processes of this host that train together, each on some of the parts of a batch (train.parts). Left out: 1.',
+        ).optional(),
+        adapters: key(
+          z.array(z.string().min(1)).min(1),
+          'a list of adapters, each a part of its name or its place, such as pci-0000_03_00_0',
+          'Adapters of WebGPU, one for each worker, in turn; the first one where there is one process. Each is a part of its name, or its place as DRI_PRIME has it (pci-0000_03_00_0), which tells GPUs of one name apart where Mesa is installed. Left out: the first GPU.',
         ).optional(),
       }),
     ]),

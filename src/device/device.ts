@@ -76,6 +76,16 @@ export function mergeVariants(
   return merged
 }
 
+/** What a device chose for a program that it compiled: what another one of the same adapter needs for the same bits. */
+export interface ProgramChoices {
+  /** the fastest variants as they were known then, by class of operations */
+  readonly fastest: Readonly<Record<string, string>>
+  /** how matrix units are written for; null: none are used */
+  readonly units: string | null
+  /** what it came to, as an executable reports it */
+  readonly variants: Readonly<Record<string, string>>
+}
+
 /** What a replay of a program needs besides the buffers it was given, in bytes. */
 export interface ProgramMemory {
   /** slots of temporaries, which share them by their lifetimes */
@@ -132,6 +142,18 @@ export interface Device {
   compile(program: Program): Promise<Executable>
   /** Times of the launches of all programs so far; null where profiling was not asked for, or the device has no clock for it. */
   profile(): Promise<DeviceTimes | null>
+  /**
+   * Tells what is chosen for each program from now on, before its compile resolves. Only devices that choose by measuring have
+   * it: the others choose the same everywhere.
+   * @returns what ends the telling
+   */
+  tellChoices?(listener: (choices: ProgramChoices) => void): () => void
+  /**
+   * Chooses for each program from now on what another device of the same adapter chose for it, and measures nothing. Where it comes to
+   * other variants, compile throws DeviceError.
+   * @param next what that one chose for its next program, once it has
+   */
+  followChoices?(next: () => Promise<ProgramChoices>): void
   /** live memory: buffers, and the slots and constants of executables */
   memory(): MemoryUse
   /** Frees everything. The process can then end by itself. */

@@ -22,6 +22,7 @@ export async function openFlow(
   const configured = run.options.device
   const opened = await openDevice(device ?? configured.kind, {
     variants: configured.variants,
+    adapter: configured.adapters?.[0],
     fast: fast ?? configured.fast,
     profile,
   })

@@ -42,7 +42,7 @@ import {
   RunWriter,
   type Timings,
 } from './run.js'
-import { openTeam, teamDevice } from './team/open.js'
+import { openTeam } from './team/open.js'
 import { distillFlow, type TrainFlowHooks, trainFlow } from './training.js'
 import type { Checkpoint, ValidationLoss } from './training-calls.js'
 import { TrainingEvents } from './training-events.js'
@@ -189,7 +189,7 @@ export class Session {
     const { options, data, device, conditioned } = this
     const { workers = 1 } = options.device
     if (workers === 1) return trainFlow(device, data.train, data.scaler, options, raw, hooks)
-    const { team, close } = await openTeam(workers, {
+    const training = {
       x: data.train,
       scaler: data.scaler,
       options,
@@ -200,8 +200,9 @@ export class Session {
       validation: data.validation,
       conditioned,
       encoding: hooks.encoding ?? null,
-      device: teamDevice(device.kind),
-    })
+      remembered: this.resumed?.variants,
+    }
+    const { team, close } = await openTeam(workers, training, device)
     try {
       return await trainFlow(device, data.train, data.scaler, options, raw, { ...hooks, team })
     } finally {

@@ -31,7 +31,7 @@ import { rowsSha256 } from './recording.js'
 import { type Resumption, resumeWith } from './resuming.js'
 import { openRun, type Run, type RunIdentity, readState } from './run.js'
 import { Session, type SessionHooks, type SessionResult, type SessionTeacher } from './session.js'
-import { withThreadsOf } from './team/open.js'
+import { adapterOf, sharedAdapters, withThreadsOf } from './team/open.js'
 import { checkBatch } from './training.js'
 
 /** A run folder to train into. */
@@ -164,11 +164,14 @@ async function trainInto(
     openDevice(options.device.kind, {
       variants: options.device.variants,
       remembered: manifest?.variants,
+      adapter: adapterOf(options, 0),
       fast: request.fast ?? options.device.fast,
       profile: request.profile,
       onWarning: request.onDeviceWarning,
     }),
   )
+  const shared = sharedAdapters(options, device)
+  if (shared) onNote?.(shared)
   let session: Session | null = null
   try {
     await holdFolder()

@@ -23,6 +23,14 @@ test('an unknown device is named with the known ones', async () => {
   await expect(openDevice('gpu' as 'native')).rejects.toThrow(/auto, webgpu, native, reference, but is 'gpu'/)
 })
 
+test('a place where there is no adapter is an error, and changes nothing', async () => {
+  const { DRI_PRIME } = process.env
+  await expect(openDevice('webgpu', { adapter: 'pci-ffff_ff_1f_7' })).rejects.toThrow(
+    'There is no PCI device at pci-ffff_ff_1f_7 here',
+  )
+  expect(process.env.DRI_PRIME).toBe(DRI_PRIME)
+})
+
 test('without an addon native is an error, and auto takes the reference with one warning that says why', async () => {
   const { stdout, stderr } = await script(
     `try { await openDevice('native') } catch (error) { console.log(error.name) }

@@ -18,7 +18,7 @@ export interface DeviceOptions {
   readonly variants?: Readonly<Record<string, string>>
   /** variants that a run took before, by the kind of device: what is not forced is chosen as it was there */
   readonly remembered?: VariantsByDevice
-  /** part of an adapter's name, where there are several */
+  /** part of an adapter's name, where there are several, or its place, such as pci-0000_03_00_0, where several have one name */
   readonly adapter?: string
   /** webgpu: without Dawn's checks, once a program has passed with them; the other devices have none to leave out */
   readonly fast?: boolean
@@ -47,7 +47,8 @@ export async function openDevice(
   kind: DeviceKind | 'auto' = 'auto',
   { variants, ...others }: DeviceOptions = {},
 ): Promise<Device> {
-  const options: DeviceOptions = { ...others, variants: renamed(variants) }
+  const adapter = others.adapter === undefined ? undefined : nameAsked(others.adapter)
+  const options: DeviceOptions = { ...others, adapter, variants: renamed(variants) }
   const warn = options.onWarning ?? warnOnStderr
   switch (kind) {
     case 'webgpu': {
@@ -69,6 +70,35 @@ export async function openDevice(
       throw invalid('device', `one of ${deviceKinds.join(', ')}`, kind)
   }
 }
+
+/** How the place of a GPU is written. */
+const atPlace = /^pci-([0-9a-f]{4})_([0-9a-f]{2})_([0-9a-f]{2})_([0-7])$/
+
+/**
+ * The part of a name by which an adapter is asked for. Dawn's package knows adapters by their names alone; one that is asked for by its
+ * place is shown to this process as the only one, by a layer of Vulkan that Mesa installs for all drivers.
+ */
+function nameAsked(adapter: string): string | undefined {
+  const place = atPlace.exec(adapter.toLowerCase())
+  if (!place) return adapter
+  const [name, domain, bus, slot, part] = place
+  if (process.platform !== 'linux' || !existsSync(`/sys/bus/pci/devices/${domain}:${bus}:${slot}.${part}`)) {
+    throw new DeviceError(
+      `There is no PCI device at ${name} here: ls -l /sys/class/drm shows the places of GPUs on Linux.`,
+    )
+  }
+  if (shown !== null && shown !== name) {
+    throw new DeviceError(
+      `The adapter at ${shown} is the only one that this process sees, so that ${name} cannot be opened.`,
+    )
+  }
+  shown = name
+  process.env.DRI_PRIME = name
+  process.env.MESA_VK_DEVICE_SELECT_FORCE_DEFAULT_DEVICE = '1'
+  return undefined
+}
+/** The place of the adapter that this process sees alone. */
+let shown: string | null = null
 
 async function openAuto(options: DeviceOptions, warn: (message: string) => void): Promise<Device> {
   const hardware = await hardwareAdapter()

@@ -13,6 +13,7 @@ import {
   type Executable,
   type MemoryUse,
   memoryOf,
+  type ProgramChoices,
   type ProgramMemory,
 } from '../device.js'
 import type { DeviceTimes } from '../profile.js'
@@ -28,7 +29,7 @@ import { Profiler } from './profiler.js'
 import { proofFor } from './proof.js'
 import type { ReadShader } from './shaders.js'
 import type { UnitsProduct } from './target.js'
-import { stopwatchOf, Tuner } from './tuner.js'
+import { choicesOf, stopwatchOf, Tuner } from './tuner.js'
 import { findUnits } from './units.js'
 
 /** Features that are asked for where the adapter has them. */
@@ -69,6 +70,9 @@ export class WebgpuDevice implements Device {
   private safe: Promise<Device> | undefined
   private readonly tuner: Tuner | null
   private compilesOn: CompilesOn
+  private readonly listeners = new Set<(choices: ProgramChoices) => void>()
+  /** where another device chooses: what it chose for its next program */
+  private nextChoices: (() => Promise<ProgramChoices>) | null = null
 
   private constructor(
     readonly gpu: GPUDevice,
@@ -154,15 +158,29 @@ export class WebgpuDevice implements Device {
   async compile(program: Program): Promise<Executable> {
     this.line.check()
     const { line, profiler } = this
-    await this.tuner?.decide(program)
+    const led = (await this.nextChoices?.()) ?? null
+    if (led) this.take(led)
+    else await this.tuner?.decide(program)
     const compiled = await this.compiled(program)
     const { gpu, memory, target } = this.compilesOn
+    const { variants } = compiled
+    if (led && !sameNames(led.variants, variants)) {
+      for (const buffer of compiled.owned) memory.release(buffer)
+      throw new DeviceError(
+        `The adapter ${this.info.name} takes ${namesOf(variants)} here for a program that it takes ${namesOf(led.variants)} for ` +
+          'in the process that chooses, and the two would have other bits.',
+      )
+    }
+    const chosen = { fastest: this.tuner?.known() ?? {}, units: target.units, variants }
+    for (const listener of this.listeners) listener(chosen)
     const { openSafe, findings } = this.options
     const safe =
       openSafe &&
-      ((): Promise<Device> => {
+      (async (): Promise<Device> => {
         this.safe ??= openSafe()
-        return this.safe
+        const device = await this.safe
+        if (led) device.followChoices?.(async () => led)
+        return device
       })
     const proof = safe && (await proofFor(program, compiled, memory, findings, safe))
     const on = { gpu, line, memory, software: target.software, profiler }
@@ -174,6 +192,21 @@ export class WebgpuDevice implements Device {
       throw error
     }
     return executable
+  }
+
+  tellChoices(listener: (choices: ProgramChoices) => void): () => void {
+    this.listeners.add(listener)
+    return () => this.listeners.delete(listener)
+  }
+
+  followChoices(next: () => Promise<ProgramChoices>): void {
+    this.nextChoices = next
+  }
+
+  /** Compiles from now on with what another device chose. */
+  private take({ fastest, units }: ProgramChoices): void {
+    const target = { ...this.compilesOn.target, ...choicesOf(new Map(Object.entries(fastest))) }
+    this.compilesOn = { ...this.compilesOn, target: { ...target, units: units as UnitsProduct | null } }
   }
 
   /** A driver that refuses a kernel for the matrix units loses them, and nothing ends. */
@@ -208,4 +241,20 @@ export class WebgpuDevice implements Device {
     this.gpu.destroy()
     this.options.onDisposed?.()
   }
+}
+
+const namesOf = (variants: Readonly<Record<string, string>>): string =>
+  Object.entries(variants)
+    .map(([kernel, names]) => `${kernel} by ${names}`)
+    .join(', ') || 'no variants'
+
+/** Whether two programs came to the same variants, in whichever order they met them. */
+function sameNames(one: Readonly<Record<string, string>>, other: Readonly<Record<string, string>>): boolean {
+  const sorted = (variants: Readonly<Record<string, string>>): string =>
+    JSON.stringify(
+      Object.entries(variants)
+        .map(([kernel, names]) => [kernel, names.split(' ').sort()])
+        .sort(),
+    )
+  return sorted(one) === sorted(other)
 }

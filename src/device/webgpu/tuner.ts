@@ -71,6 +71,14 @@ export const stopwatchOf =
 
 const adapterKind = ({ target }: CompilesOn): 'software' | 'hardware' => (target.software ? 'software' : 'hardware')
 
+/** What a target takes of measurements. @param answers the fastest variant, by class */
+export const choicesOf = (
+  answers: ReadonlyMap<string, string>,
+): Required<Pick<AdapterTarget, 'tuned' | 'tunedComposite'>> => ({
+  tuned: (shape) => answers.get(classOf(shape)),
+  tunedComposite: (operation) => answers.get(compositeClass(operation)),
+})
+
 /** A class of operations, its candidates, the suggested one first, and an operation of it to measure. */
 interface Question {
   readonly name: string
@@ -104,9 +112,11 @@ export class Tuner {
   }
 
   /** For a target that takes what was found out. */
-  readonly choices: Required<Pick<AdapterTarget, 'tuned' | 'tunedComposite'>> = {
-    tuned: (shape) => this.answers.get(classOf(shape)),
-    tunedComposite: (operation) => this.answers.get(compositeClass(operation)),
+  readonly choices = choicesOf(this.answers)
+
+  /** What was found out so far: the fastest variant, by class. */
+  known(): Readonly<Record<string, string>> {
+    return Object.fromEntries(this.answers)
   }
 
   /** Finds out what compiling this program wants to know; one program at a time. */
