@@ -62,9 +62,10 @@ const sections = {
 const wordsForAllKinds = {
   'data.path': 'The picture, file or folder, relative to the config file. Folders in a folder of images are classes.',
   'data.train': 'Training rows. Of a file, left out: all that the other parts leave.',
-  'data.validation': 'Validation rows, 0 for none.',
+  'data.validation': 'Validation rows, 0 for none. Of maf, left out: all of the published part.',
   'data.test':
-    'Test rows, 0 for none. Of images, idx and cifar10, left out: all test pictures that have files of their own, else a tenth.',
+    'Test rows, 0 for none. Of images, idx and cifar10, left out: all test pictures that have files of their own, else a tenth; of maf all of the published part.',
+  'data.name': 'Which toy set, or which set of the archive (docs/tables.md).',
   'data.testPath': 'A folder or file of test pictures. Left out: the test rows are split off.',
   'data.labels': 'Classes of the rows: an IDX file, or a .npy file of whole numbers.',
   'data.testLabels': 'Classes of the test pictures.',
@@ -76,6 +77,8 @@ const valuesForAllKinds = {
   'data.train': part,
   'data.validation': part,
   'data.test': part,
+  'data.name':
+    'gaussian, moons, checkerboard, spirals, eight-gaussians, pinwheel, rings, mixture or sheet; of maf power, gas, miniboone or bsds300',
   'data.columns':
     "a list of names or numbers from 0; of a table a mapping from names to number, integer, category, boolean, date, { date: '%Y-%m-%d' } or ignore",
 }
@@ -86,7 +89,8 @@ const code = (value) => `\`${typeof value === 'string' ? value : JSON.stringify(
 /** The kinds of data that have a key, and its default in each; probed through the resolver, which is the judge. */
 function dataKinds(key, kinds, resolve) {
   const name = key.path.slice('data.'.length)
-  const of = (kind) => ({ kind, ...(kind === 'toy' ? { name: 'moons' } : { path: 'x' }) })
+  const own = { toy: { name: 'moons' }, maf: { name: 'power', path: 'x' } }
+  const of = (kind) => ({ kind, ...(own[kind] ?? { path: 'x' }) })
   const known = kinds.filter((kind) => {
     try {
       resolve({ data: { ...of(kind), [name]: {} } })

@@ -11,6 +11,7 @@ import { type Columns, type CsvOptions, readCsv, selectColumns, type Table } fro
 import { isDensity, type Sampler } from './density.js'
 import { gaussian } from './gaussian.js'
 import { loadImageDensity } from './image-density.js'
+import { loadMaf } from './load-maf.js'
 import { loadCifar10, loadIdx, loadImageFolder, loadPictures } from './load-pictures.js'
 import { readNpy } from './npy.js'
 import { narrowed, scaleRemarks } from './precision.js'
@@ -204,6 +205,7 @@ const sources: {
   images: loadImageFolder,
   idx: loadIdx,
   cifar10: loadCifar10,
+  maf: loadMaf,
 }
 
 /**

@@ -324,6 +324,31 @@ export interface Cifar10DataOptions {
   test?: number
 }
 
+/** POWER, GAS, MINIBOONE or BSDS300 of the archive of masked autoregressive flows, prepared as published. */
+export interface MafDataOptions {
+  /** POWER, GAS, MINIBOONE or BSDS300 of the archive of masked autoregressive flows, prepared as published. */
+  kind: 'maf'
+  /** Which set. */
+  name: 'power' | 'gas' | 'miniboone' | 'bsds300'
+  /** The folder data of the archive, a file of the set, or a folder of prepared parts. */
+  path: string
+  /**
+   * Training rows: a count, or a fraction of all. Left out: all that the other parts leave. Takes a count of rows (a
+   * whole number) or a fraction of them (below 1).
+   */
+  train?: number
+  /**
+   * Validation rows: a count, a fraction, or 0 for none. Left out: all of the published part. Takes a count of rows (a
+   * whole number) or a fraction of them (below 1), or 0 for none.
+   */
+  validation?: number
+  /**
+   * Test rows: a count, a fraction, or 0 for none. Left out: all of the published part. Takes a count of rows (a whole
+   * number) or a fraction of them (below 1), or 0 for none.
+   */
+  test?: number
+}
+
 /** What is learned, by `kind`. Files are split: a part is a count of rows, or a fraction below 1. */
 export type DataOptions =
   | ImageDensityDataOptions
@@ -334,3 +359,4 @@ export type DataOptions =
   | ImagesDataOptions
   | IdxDataOptions
   | Cifar10DataOptions
+  | MafDataOptions

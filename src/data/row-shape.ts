@@ -1,5 +1,6 @@
 /** The shape of a row as a config alone tells it, for whoever plans a training before the data are there. */
 
+import { mafSets } from './maf.js'
 import type { DataConfig } from './schema.js'
 import type { ConfigOf } from './source.js'
 import { isSpace, spaceSets } from './spaces.js'
@@ -25,6 +26,8 @@ export function plannedRow(data: DataConfig): { rowShape: number[]; pixels: bool
       return squares(1, data.size)
     case 'cifar10':
       return squares(3, data.size ?? CIFAR_SIDE)
+    case 'maf':
+      return { rowShape: [mafSets[data.name].width], pixels: false }
   }
 }
 

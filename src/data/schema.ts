@@ -3,6 +3,7 @@
 import * as z from 'zod'
 import { choice, count, either, flag, key, listOf, positive, text } from '../schema/words.js'
 import { rowKindNames } from './kinds.js'
+import { mafNames } from './maf.js'
 import { spaceNames, spaceSets } from './spaces.js'
 import { numberEncodings } from './tables/encoding.js'
 import { columnKinds, missingTexts } from './tables/kinds.js'
@@ -77,6 +78,10 @@ const pictureParts = {
 const testPart = (whole: string) =>
   part(`Test rows: a count, a fraction, or 0 for none. Left out: ${whole}.`).optional()
 const ownOrTenth = 'all of data.testPath where that is given, else a tenth'
+
+/** Rows of a part that a published split has, from its beginning. */
+const ofPublished = (name: string) =>
+  part(`${name} rows: a count, a fraction, or 0 for none. Left out: all of the published part.`).optional()
 
 const toyKinds = ['gaussian', ...toyNames, ...spaceNames] as const
 const numbers = z.array(key(z.number(), 'a number'))
@@ -180,6 +185,17 @@ export const dataSchema = z.discriminatedUnion('kind', [
     path: text('The folder of data_batch_1.bin … test_batch.bin, relative to the config file.'),
     ...pictureParts,
     test: testPart('all of test_batch.bin'),
+  }),
+  z.strictObject({
+    kind: z.literal('maf').meta({
+      description:
+        'POWER, GAS, MINIBOONE or BSDS300 of the archive of masked autoregressive flows, prepared as published.',
+    }),
+    name: choice(mafNames, 'Which set.'),
+    path: text('The folder data of the archive, a file of the set, or a folder of prepared parts.'),
+    train: trainPart(),
+    validation: ofPublished('Validation'),
+    test: ofPublished('Test'),
   }),
 ])
 

@@ -15,6 +15,12 @@ export interface Tensor {
   shape: readonly number[]
 }
 
+/** A matrix [n, d] in float64, row after row. */
+export interface Matrix {
+  readonly values: Float64Array
+  readonly shape: readonly [number, number]
+}
+
 /** The number of values in one row: the product of all dimensions but the first. */
 export const rowLength = (shape: readonly number[]): number => shape.slice(1).reduce((product, d) => product * d, 1)
 

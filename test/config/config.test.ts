@@ -424,7 +424,7 @@ describe('what is wrong with a config is named with its path and what would be r
     [
       'no kind',
       { data: { path: 'a' } },
-      'data.kind is missing; it must be image-density, toy, csv, npy, table, images, idx or cifar10.',
+      'data.kind is missing; it must be image-density, toy, csv, npy, table, images, idx, cifar10 or maf.',
     ],
     ['no path', { data: { kind: 'csv' } }, 'data.path is missing; it must be a text.'],
     [
@@ -520,7 +520,7 @@ describe('the schema', () => {
       default: 1000,
       description: 'Rows in a batch.',
     })
-    expect(find('data.kind')?.expects).toBe('image-density, toy, csv, npy, table, images, idx, cifar10')
+    expect(find('data.kind')?.expects).toBe('image-density, toy, csv, npy, table, images, idx, cifar10, maf')
     expect(find('train.ema')?.default).toBe('off')
   })
 })

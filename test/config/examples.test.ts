@@ -1,10 +1,11 @@
 /** The examples on pictures: their configs resolve, and those of the paper have its settings and its numbers of parameters. */
 
 import { existsSync, readdirSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it, test } from 'vitest'
 import { readComparison, readConfig, resolveConfig, resolveMethod } from '../../src/config/index.js'
+import { plannedRow } from '../../src/data/row-shape.js'
 import { checkTraining, networkFor } from '../../src/networks/registry.js'
 
 const folder = fileURLToPath(new URL('../../examples/', import.meta.url))
@@ -15,7 +16,7 @@ describe('examples', () => {
     const { data } = await resolved(name)
     // a picture lies beside its config; sets of pictures are fetched
     if (data.kind === 'image-density') expect(existsSync(join(folder, data.path))).toBe(true)
-    else expect('path' in data && dirname(data.path)).toMatch(/^\.\.\/data/)
+    else expect('path' in data && data.path).toMatch(/^\.\.\/data(\/|$)/)
   })
 })
 
@@ -44,6 +45,19 @@ test.each([
     expect(solver).toMatchObject({ solver: 'dopri5', rtol: 1e-3, atol: 1e-3 })
   }
   expect('flips' in config.data && config.data.flips).toBe(name === 'cifar10')
+})
+
+test.each([
+  ['power', 6, 200_966, [0.15, 0.195, 0.2535, null], 30_000, 100_000],
+  ['gas', 8, 532_148, [0.05, null], 50_000, 100_000],
+  ['miniboone', 43, 426_117, [0.35, null], 1000, 100_000],
+  ['bsds300', 63, 853_567, [0.25, 0.25, 0.25, null], 1000, 30_000],
+] as const)('paper-%s has the paper’s settings', async (name, width, parameters, gammas, batch, steps) => {
+  const config = await resolved(`paper-${name}.yaml`)
+  expect(plannedRow(config.data)).toEqual({ rowShape: [width], pixels: false })
+  expect(networkFor(config.model, [width]).parameterCount).toBe(parameters)
+  expect(config.flow).toMatchObject({ gammas, interpolant: gammas.map(() => 'trig') })
+  expect(config.train).toMatchObject({ batch, steps: gammas.map(() => steps) })
 })
 
 test.each([

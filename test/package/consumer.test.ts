@@ -119,7 +119,14 @@ describe('esbuild', () => {
     ['flows', flowProgram],
   ])('%s inside a bundle say that they were taken from their folder', async (_, program) => {
     // what has no JavaScript of its own to bundle, and what is only there where it was installed
-    const outfile = await bundle(program, ['webgpu', 'sharp', '@resvg/resvg-js', 'onnxruntime-node', 'canvas'])
+    const outfile = await bundle(program, [
+      'webgpu',
+      'sharp',
+      '@resvg/resvg-js',
+      'onnxruntime-node',
+      'h5wasm',
+      'canvas',
+    ])
     const ran = spawnSync(process.execPath, [outfile, 'native'], { cwd: folder, encoding: 'utf8' })
     expect(ran.status).toBe(1)
     expect(ran.stderr).toContain("external: ['local-flow-matching']")
