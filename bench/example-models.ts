@@ -5,7 +5,7 @@ import { plannedRow } from '../src/data/row-shape.js'
 import { type Encoding, fitEncoding, openEncoding } from '../src/data/tables/encoding.js'
 import type { Table } from '../src/data/tables/table.js'
 import { LocalFlow } from '../src/index.js'
-import { networkFor } from '../src/networks/registry.js'
+import { type Model, networkFor } from '../src/networks/registry.js'
 import { normals } from './values.js'
 
 /** A table in place of one that is not in the repository: numbers of any kind with holes, levels, dates. */
@@ -49,7 +49,7 @@ function madeTable(rows = 2000): Table {
  */
 export async function drawnModel(
   path: string,
-  smaller: (kind: 'mlp' | 'unet') => object = () => ({}),
+  smaller: (kind: Model['kind']) => object = () => ({}),
 ): Promise<LocalFlow> {
   const { data: written, ...asWritten } = (await readConfig(path)) as unknown as { data: object; model?: object }
   const { kind } = resolveConfig({ data: written, ...asWritten }, path).model

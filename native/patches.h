@@ -31,6 +31,9 @@ struct Pictures {
   }
 };
 
+/** Zeros above and below a picture: none of a sequence, a picture of one row under a kernel of one row. */
+LFM_INLINE int64_t padding_along_y(int64_t kh, int64_t kw, int64_t padding) { return kh == 1 && kw > 1 ? 0 : padding; }
+
 struct Patches {
   Pictures from;
   /** channels of a tap, and taps */

@@ -40,7 +40,7 @@ const sections = {
   ],
   model: [
     'model',
-    'The velocity field v(x, t). `hidden`, `activation`, `time` and `fourier` are keys of an mlp, the others of a unet.',
+    'The velocity field v(x, t). `hidden`, `activation`, `time` and `fourier` are keys of an mlp, `kernel` is one of a unet1d, `attention`, `headChannels`, `scaleShift` and `residualResampling` are keys of a unet, the others of both.',
   ],
   flow: ['flow', 'The chain of sub-flows ([method.md](method.md)).'],
   train: ['train', 'The optimizer and its batches. Everything here starts anew with each sub-flow.'],
@@ -117,9 +117,23 @@ function dataDefault(key, kinds, resolve) {
   return [owners, texts.join('; ')]
 }
 
+/** The default of a key of `model`: that of each kind of network which has it, where they differ. */
+function modelDefault({ path, default: first }, kinds, resolve) {
+  const name = path.slice('model.'.length)
+  if (name === 'kind') return code(first)
+  const networks = kinds.map((kind) => resolve({ data: { kind: 'npy', path: 'x' }, model: { kind } }).model)
+  const owners = networks.filter((network) => network[name] !== undefined)
+  const texts = new Map()
+  for (const network of owners) {
+    const text = network.kind === 'mlp' ? code(first) : code(network[name])
+    texts.set(text, [...(texts.get(text) ?? []), network.kind])
+  }
+  return texts.size === 1 ? code(first) : [...texts].map(([text, own]) => `${text} (${own.join(', ')})`).join('; ')
+}
+
 /** What stands under `Default` for a key that has none in the schema. */
 function inherited({ path }, resolve) {
-  if (path === 'ode.evaluate.trace') return '`exact`, of a unet `hutchinson`'
+  if (path === 'ode.evaluate.trace') return '`exact`, of a unet or unet1d `hutchinson`'
   const { flow, ode } = resolve({ data: { kind: 'npy', path: 'x' } })
   if (path === 'ode.sample.evaluations')
     return `\`${ode.sample.evaluations}\`, two for each of more than eight sub-flows`
@@ -144,7 +158,8 @@ function meaning({ path, expects, description }) {
  * @param resolve resolveConfig
  */
 export function configurationDocs(keys, resolve) {
-  const kinds = keys.find((key) => key.path === 'data.kind').expects.split(', ')
+  const kindsOf = (section) => keys.find((key) => key.path === `${section}.kind`).expects.split(', ')
+  const [kinds, networks] = [kindsOf('data'), kindsOf('model')]
   const parts = Object.entries(sections).map(([section, [title, text]]) => {
     const own = keys.filter(
       ({ path }) => (Object.hasOwn(sections, path.split('.')[0]) ? path.split('.')[0] : '') === section,
@@ -152,7 +167,13 @@ export function configurationDocs(keys, resolve) {
     const isData = section === 'data'
     const rows = own.map((key) => {
       const [owners, written] = isData ? dataDefault(key, kinds, resolve) : []
-      const value = isData ? written : key.default === undefined ? inherited(key, resolve) : code(key.default)
+      const value = isData
+        ? written
+        : key.default === undefined
+          ? inherited(key, resolve)
+          : section === 'model'
+            ? modelDefault(key, networks, resolve)
+            : code(key.default)
       const cells = [
         `\`${key.path}\``,
         ...(isData ? [owners] : []),

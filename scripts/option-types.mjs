@@ -15,7 +15,10 @@ const WIDTH = 120
 /** Names of the interfaces of sections, and what stands above each; a section with a `kind` has one for each kind. */
 const sections = {
   data: ['Data', 'What is learned, by `kind`. Files are split: a part is a count of rows, or a fraction below 1.'],
-  model: ['Model', 'The velocity field v(x, t): an mlp for rows of columns, a unet for pictures.'],
+  model: [
+    'Model',
+    'The velocity field v(x, t): an mlp for rows of columns, a unet for pictures, a unet1d for sequences.',
+  ],
   flow: ['FlowOptions', 'The chain of sub-flows (docs/method.md).'],
   train: ['TrainingOptions', 'The optimizer and its batches. Everything here starts anew with each sub-flow.'],
   ode: [

@@ -25,7 +25,8 @@ struct Uniforms {
   dy_pixel: u32,
   dy_channel: u32,
   kernel_w: u32,
-  padding: u32,
+  padding_y: u32,
+  padding_x: u32,
   multiply: u32,
   halvings: u32,
 }
@@ -63,5 +64,5 @@ struct TapRow { offset: vec2i, channel: u32 }
 
 fn tap_row(row: u32) -> TapRow {
   let tap = row / u.channels;
-  return TapRow(vec2i(vec2u(tap / u.kernel_w, tap % u.kernel_w)) - i32(u.padding), row % u.channels);
+  return TapRow(vec2i(vec2u(tap / u.kernel_w, tap % u.kernel_w)) - vec2i(vec2u(u.padding_y, u.padding_x)), row % u.channels);
 }

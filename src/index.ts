@@ -12,6 +12,7 @@ export type {
   OdeOptions,
   TrainingOptions,
   TrainOptions,
+  Unet1dModelOptions,
   UnetModelOptions,
 } from './config/index.js'
 export { configFile } from './config/index.js'

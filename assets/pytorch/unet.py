@@ -1,13 +1,23 @@
+def of_sequences(model):
+    """Whether rows are sequences [steps, channels], which a unet1d convolves along their steps; else they are pictures."""
+    return model["kind"] == "unet1d"
+
+
+def convolution(model, channels, outputs, kernel, stride=1):
+    kind = nn.Conv1d if of_sequences(model) else nn.Conv2d
+    return kind(channels, outputs, kernel, stride=stride, padding=kernel // 2)
+
+
 class ResidualBlock(nn.Module):
     """Modules under the names of guided-diffusion, as all of them here."""
 
     def __init__(self, model, channels, outputs, resample=None):
         super().__init__()
-        groups, width = model["groups"], model["width"]
+        groups, width, kernel = model["groups"], model["width"], model.get("kernel", 3)
         conditional = model["condition"] > (1 if model["secondTime"] else 0)
-        self.resample, self.scale_shift = resample, model["scaleShift"] or conditional
+        self.resample, self.scale_shift = resample, of_sequences(model) or model["scaleShift"] or conditional
         self.in_layers = nn.Sequential(
-            nn.GroupNorm(groups, channels), nn.SiLU(), nn.Conv2d(channels, outputs, 3, padding=1)
+            nn.GroupNorm(groups, channels), nn.SiLU(), convolution(model, channels, outputs, kernel)
         )
         columns = 2 * outputs if self.scale_shift else outputs
         self.emb_layers = nn.Sequential(nn.SiLU(), nn.Linear(4 * width, columns))
@@ -15,9 +25,9 @@ class ResidualBlock(nn.Module):
             nn.GroupNorm(groups, outputs),
             nn.SiLU(),
             nn.Dropout(model["dropout"]),
-            nn.Conv2d(outputs, outputs, 3, padding=1),
+            convolution(model, outputs, outputs, kernel),
         )
-        self.skip_connection = nn.Identity() if channels == outputs else nn.Conv2d(channels, outputs, 1)
+        self.skip_connection = nn.Identity() if channels == outputs else convolution(model, channels, outputs, 1)
 
     def resized(self, x):
         if self.resample == "down":
@@ -27,7 +37,8 @@ class ResidualBlock(nn.Module):
     def forward(self, x, embedded):
         norm, act, conv = self.in_layers
         h = conv(self.resized(act(norm(x))))
-        e = self.emb_layers(embedded)[:, :, None, None]
+        e = self.emb_layers(embedded)
+        e = e.reshape(*e.shape, *[1] * (h.dim() - 2))
         if self.scale_shift:
             scale, shift = e.chunk(2, dim=1)
             h = self.out_layers[1:](self.out_layers[0](h) * (1 + scale) + shift)
@@ -57,18 +68,18 @@ class Attention(nn.Module):
 
 
 class Down(nn.Module):
-    def __init__(self, channels):
+    def __init__(self, model, channels):
         super().__init__()
-        self.op = nn.Conv2d(channels, channels, 3, stride=2, padding=1)
+        self.op = convolution(model, channels, channels, 3, stride=2)
 
     def forward(self, x, _):
         return self.op(x)
 
 
 class Up(nn.Module):
-    def __init__(self, channels):
+    def __init__(self, model, channels):
         super().__init__()
-        self.conv = nn.Conv2d(channels, channels, 3, padding=1)
+        self.conv = convolution(model, channels, channels, 3)
 
     def forward(self, x, _):
         return self.conv(F.interpolate(x, scale_factor=2, mode="nearest"))
@@ -79,13 +90,20 @@ class First(nn.Conv2d):
         return super().forward(x)
 
 
+class FirstOfSequences(nn.Conv1d):
+    def forward(self, x, _):
+        return super().forward(x)
+
+
 class UNet(nn.Module):
     """v(t, x, extra) of one sub-flow."""
 
     def __init__(self, model, row_shape):
         super().__init__()
         self.row_shape = row_shape
-        pictured, height, _ = row_shape
+        self.sequences = of_sequences(model)
+        pictured, height = (row_shape[1], None) if self.sequences else row_shape[:2]
+        kernel = model.get("kernel", 3)
         width, depth, multipliers = model["width"], model["depth"], model["multipliers"]
         last = len(multipliers) - 1
         half = width // 2
@@ -96,15 +114,16 @@ class UNet(nn.Module):
         self.register_buffer("frequencies", 10_000 ** (-torch.arange(half) / half), persistent=False)
 
         def step(block, channels):
-            return nn.ModuleList([block, *([Attention(model, channels)] if height in model["attention"] else [])])
+            return nn.ModuleList([block, *([Attention(model, channels)] if height in model.get("attention", []) else [])])
 
         def resample(kind, channels):
-            if model["residualResampling"]:
+            if model.get("residualResampling"):
                 return ResidualBlock(model, channels, channels, kind)
-            return Down(channels) if kind == "down" else Up(channels)
+            return Down(model, channels) if kind == "down" else Up(model, channels)
 
         channels = width * multipliers[0]
-        self.input_blocks = nn.ModuleList([nn.ModuleList([First(pictured, channels, 3, padding=1)])])
+        first = (FirstOfSequences if self.sequences else First)(pictured, channels, kernel, padding=kernel // 2)
+        self.input_blocks = nn.ModuleList([nn.ModuleList([first])])
         skips = [channels]
         for level, multiplier in enumerate(multipliers):
             for _ in range(depth):
@@ -115,9 +134,11 @@ class UNet(nn.Module):
             if level < last:
                 self.input_blocks.append(nn.ModuleList([resample("down", channels)]))
                 skips.append(channels)
-                height //= 2
+                height = height and height // 2
         middle = [ResidualBlock(model, channels, channels) for _ in range(2)]
-        self.middle_block = nn.ModuleList([middle[0], Attention(model, channels), middle[1]])
+        if not self.sequences:
+            middle.insert(1, Attention(model, channels))
+        self.middle_block = nn.ModuleList(middle)
         self.output_blocks = nn.ModuleList()
         for level in reversed(range(last + 1)):
             outputs = width * multipliers[level]
@@ -125,11 +146,11 @@ class UNet(nn.Module):
                 block = step(ResidualBlock(model, channels + skips.pop(), outputs), outputs)
                 if level > 0 and i == depth:
                     block.append(resample("up", outputs))
-                    height *= 2
+                    height = height and height * 2
                 self.output_blocks.append(block)
                 channels = outputs
         self.out = nn.Sequential(
-            nn.GroupNorm(model["groups"], channels), nn.SiLU(), nn.Conv2d(channels, pictured, 3, padding=1)
+            nn.GroupNorm(model["groups"], channels), nn.SiLU(), convolution(model, channels, pictured, kernel)
         )
 
     def waves(self, t):
@@ -144,6 +165,7 @@ class UNet(nn.Module):
             given = torch.cat([self.waves(given[:, :1]), given[:, 1:]], 1)
         embedded = self.time_embed(torch.cat([self.waves(t), given], 1))
         h = x.reshape(len(x), *self.row_shape)
+        h = h.transpose(1, 2) if self.sequences else h
         skips = []
         for block in self.input_blocks:
             for module in block:
@@ -155,7 +177,8 @@ class UNet(nn.Module):
             h = torch.cat([h, skips.pop()], 1)
             for module in block:
                 h = module(h, embedded)
-        return self.out(h).reshape(len(x), -1)
+        h = self.out(h)
+        return (h.transpose(1, 2) if self.sequences else h).reshape(len(x), -1)
 
 
 def make_network(config):

@@ -11,6 +11,7 @@ import { plainNorm } from '../../src/kernels/group_norm.js'
 import {
   type AttentionBlock,
   type ConvolutionLayer,
+  isOfSequences,
   type LinearLayer,
   type NormLayer,
   type ResidualBlock,
@@ -33,7 +34,7 @@ type Module = (x: Core.Tensor4D, around: Around) => Core.Tensor4D
 
 /** The network with the values of a flat parameter tensor in the library's layout. */
 export function unetOf(tf: Tf, net: UnetSpec, flat: Float32Array): TfjsField {
-  if (net.scaleShift || net.residualResampling) throw new Error('tfjs: plain UNets only')
+  if (isOfSequences(net) || net.scaleShift || net.residualResampling) throw new Error('tfjs: plain UNets only')
   const plan = unetLayout(net)
   const parameters: Core.Variable[] = []
 
@@ -44,10 +45,10 @@ export function unetOf(tf: Tf, net: UnetSpec, flat: Float32Array): TfjsField {
     return made
   }
 
-  const convolution = ({ weight, bias, k, C, N }: ConvolutionLayer, stride: 1 | 2 = 1): Layer => {
-    const filter = variable([k, k, C, N], weight) as Core.Tensor as Core.Tensor4D
+  const convolution = ({ weight, bias, kh, kw, C, N }: ConvolutionLayer, stride: 1 | 2 = 1): Layer => {
+    const filter = variable([kh, kw, C, N], weight) as Core.Tensor as Core.Tensor4D
     const shift = variable([N], bias)
-    return (x) => tf.fused.conv2d({ x, filter, strides: stride, pad: (k - 1) / 2, bias: shift })
+    return (x) => tf.fused.conv2d({ x, filter, strides: stride, pad: (kw - 1) / 2, bias: shift })
   }
 
   const norm = ({ gamma, beta, C }: NormLayer): Layer => {

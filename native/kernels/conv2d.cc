@@ -129,7 +129,8 @@ Patches patches_of(const Call& call) {
   const int64_t* const w = call[WEIGHT].shape;
   const Pictures x = Pictures::of(call[X], call.choice(X_LAYOUT), call.choice(X_FIRST));
   const Pictures y = Pictures::of(call[Y], call.choice(Y_LAYOUT), call.choice(Y_FIRST));
-  return {x, w[2], w[0], w[1], y.H, y.W, call.choice(STRIDE), -call.choice(PADDING), -call.choice(PADDING), 1,
+  const int64_t padding = call.choice(PADDING);
+  return {x, w[2], w[0], w[1], y.H, y.W, call.choice(STRIDE), -padding_along_y(w[0], w[1], padding), -padding, 1,
           call.choice(UPSAMPLE) == 2};
 }
 

@@ -86,8 +86,8 @@ Patches patches_of(const Call& call, const Sizes& is) {
   const Pictures dx = Pictures::of(call[DX], call.choice(DX_LAYOUT), call.choice(DX_FIRST));
   const Pictures dy = Pictures::of(call[DY], call.choice(DY_LAYOUT), call.choice(DY_FIRST));
   const int64_t padding = call.choice(PADDING);
-  return {dy,    is.N, is.taps_y, is.taps_x, dx.H, dx.W, is.up, padding - is.kh + 1, padding - is.kw + 1,
-          call.choice(STRIDE), false};
+  const int64_t offset_y = padding_along_y(is.kh, is.kw, padding) - is.kh + 1;
+  return {dy,    is.N, is.taps_y, is.taps_x, dx.H, dx.W, is.up, offset_y, padding - is.kw + 1, call.choice(STRIDE), false};
 }
 
 /** Whether lines can be packed, and are worth it. */

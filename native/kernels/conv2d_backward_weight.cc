@@ -49,7 +49,8 @@ struct Plan {
         dy(Pictures::of(call[DY], call.choice(DY_LAYOUT), call.choice(DY_FIRST))) {
     const int64_t* const s = call[DWEIGHT].shape;
     kh = s[0], kw = s[1], C = s[2], N = s[3], K = kh * kw * C, area = dy.H * dy.W;
-    patches = {x, C, kh, kw, dy.H, dy.W, call.choice(STRIDE), -call.choice(PADDING), -call.choice(PADDING), 1,
+    const int64_t padding = call.choice(PADDING);
+    patches = {x, C, kh, kw, dy.H, dy.W, call.choice(STRIDE), -padding_along_y(kh, kw, padding), -padding, 1,
                call.choice(UPSAMPLE) == 2};
     way = call.choice(VARIANT) == WINOGRAD ? TILES : Lines::fit(patches) && patches.step == 1 ? LINES : STRIPS;
     while (slices < 16 && 2 * slices <= dy.B && dy.B * area >= 2048 * slices) slices *= 2;

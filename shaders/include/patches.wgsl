@@ -9,8 +9,8 @@
 //
 // Besides what pixels.wgsl needs (a grid is one class), `u` has rows (pixels of a class, of all pictures), columns, inner
 // (channels of the source), column_tiles, grid, result_h, result_w, result_start, result_picture, result_pixel,
-// result_channel, source_channel, kernel_h, kernel_w, taps_y, taps_x, padding, copies and tap_step; places in the result are
-// counted in Elements.
+// result_channel, source_channel, kernel_h, kernel_w, taps_y, taps_x, padding_y, padding_x, copies and tap_step; places in
+// the result are counted in Elements.
 #include "pixels.wgsl"
 
 // Column tiles, for each class, are counted along x; tiles of rows along y and, beyond 32768 of them, z
@@ -39,18 +39,18 @@ fn result_index(pixel: vec3u, column: u32) -> u32 {
 // How far a tap moves, and its number in the weight; more are counted than are there
 struct Tap { offset: vec2i, number: u32, is_there: bool }
 
-fn tap_along(e: u32, taps: u32, class_: u32) -> vec2i {
+fn tap_along(e: u32, taps: u32, padding: u32, class_: u32) -> vec2i {
   let each = taps / u.copies;
   let copy = e / each;
   // the first tap that meets a pixel of the source
-  let first = (class_ * u.multiply + copy + u.padding) % u.tap_step;
+  let first = (class_ * u.multiply + copy + padding) % u.tap_step;
   let i = i32(first + (e - copy * each) * u.tap_step);
-  return vec2i(i32(copy) + SIGN * (i - i32(u.padding)), i);
+  return vec2i(i32(copy) + SIGN * (i - i32(padding)), i);
 }
 
 fn tap_of(ey: u32, ex: u32, class_: vec2u) -> Tap {
-  let y = tap_along(ey, u.taps_y, class_.x);
-  let x = tap_along(ex, u.taps_x, class_.y);
+  let y = tap_along(ey, u.taps_y, u.padding_y, class_.x);
+  let x = tap_along(ex, u.taps_x, u.padding_x, class_.y);
   let is_there = y.y < i32(u.kernel_h) && x.y < i32(u.kernel_w);
   return Tap(vec2i(y.x, x.x), u32(y.y) * u.kernel_w + u32(x.y), is_there);
 }

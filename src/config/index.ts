@@ -6,7 +6,7 @@
  */
 
 export type { DataConfig } from '../data/schema.js'
-export type { MlpModel, Model, UnetModel } from '../networks/registry.js'
+export type { MlpModel, Model, Unet1dModel, UnetModel } from '../networks/registry.js'
 export {
   type BlockName,
   type ComparedMethod,
@@ -26,6 +26,7 @@ export type {
   OdeOptions,
   TrainingOptions,
   TrainOptions,
+  Unet1dModelOptions,
   UnetModelOptions,
 } from './options.js'
 export { applyOverrides, configFile, parseConfig, readConfig } from './read.js'

@@ -75,8 +75,39 @@ export interface UnetModelOptions {
   classes?: boolean
 }
 
-/** The velocity field v(x, t): an mlp for rows of columns, a unet for pictures. */
-export type ModelOptions = MlpModelOptions | UnetModelOptions
+/** A UNet along the steps of sequences [steps, channels]. */
+export interface Unet1dModelOptions {
+  /** A UNet along the steps of sequences [steps, channels]. */
+  kind: 'unet1d'
+  /** Channels of the first level, for a multiplier of 1. Takes a whole number from 1 to 65536. Default: 64. */
+  width?: number
+  /**
+   * Channels of each level, as multiples of width; each level has half the steps of the one before. Takes a non-empty
+   * list of at most 16 whole numbers from 1 to 1024. Default: [1, 2, 4].
+   */
+  multipliers?: readonly number[]
+  /**
+   * Residual blocks of each level on the way down; one more on the way up. Takes a whole number from 1 to 64. Default:
+   * 1.
+   */
+  depth?: number
+  /** Steps under the kernel of a convolution. Takes an odd number from 1 to 31. Default: 5. */
+  kernel?: number
+  /**
+   * Groups of every normalisation; must divide the channels of every level. Takes a whole number from 1 on. Default: 8.
+   */
+  groups?: number
+  /**
+   * Dropout probability of the activations before the second convolution of a block. Takes a number from 0 to below 1.
+   * Default: 0.
+   */
+  dropout?: number
+  /** Learn the rows of each class apart, by the classes that the data have (docs/conditional.md). Default: false. */
+  classes?: boolean
+}
+
+/** The velocity field v(x, t): an mlp for rows of columns, a unet for pictures, a unet1d for sequences. */
+export type ModelOptions = MlpModelOptions | UnetModelOptions | Unet1dModelOptions
 
 /** The chain of sub-flows (docs/method.md). */
 export interface FlowOptions {
@@ -299,8 +330,8 @@ export interface TrainingOptions {
       }
   /**
    * Learning rate. Left out: of an mlp 0.008 × (64 / width)^0.7 × (batch / 1000)^(1/3) × (7200 / steps of the longest
-   * sub-flow)^(1/4), the last two together from 1/4 to 4, with a warm-up of 100 steps; of a unet 0.001. Takes a number
-   * above 0.
+   * sub-flow)^(1/4), the last two together from 1/4 to 4, with a warm-up of 100 steps; of the others 0.001. Takes a
+   * number above 0.
    */
   lr?: number
   /**
@@ -384,13 +415,13 @@ export interface TrainingOptions {
   /** Steps between two rows of the loss history. Takes a whole number from 1 on. Default: 50. */
   logEvery?: number
   /**
-   * Compute the inside of the blocks of a unet again in the backward pass, instead of keeping it: less memory, a third
-   * more work. Default: false.
+   * Compute the inside of the blocks of a unet or unet1d again in the backward pass, instead of keeping it: less
+   * memory, a third more work. Default: false.
    */
   recompute?: boolean
   /**
-   * Parts of equal size into which the batch of a unet is cut, one after another; the gradients add up. Less memory.
-   * Takes a whole number from 1 on. Default: 1.
+   * Parts of equal size into which the batch of a unet or unet1d is cut, one after another; the gradients add up. Less
+   * memory. Takes a whole number from 1 on. Default: 1.
    */
   microBatches?: number
   /**
@@ -509,7 +540,7 @@ export interface OdeOptions {
      * whole number from 1 to 100000.
      */
     evaluations?: number
-    /** How likelihoods compute the divergence of the field. Left out: exact for an mlp, hutchinson for a unet. */
+    /** How likelihoods compute the divergence of the field. Left out: exact for an mlp, hutchinson for the others. */
     trace?: 'exact' | 'hutchinson'
     /** Random probes for each row of Hutchinson's estimator. Takes a whole number from 1 to 10000. Default: 8. */
     probes?: number
@@ -566,7 +597,7 @@ export interface DistillOptions {
 
 /** Options of `LocalFlow.train`: every key of a config but its data. All may be left out. */
 export interface TrainOptions {
-  /** The velocity field v(x, t): an mlp for rows of columns, a unet for pictures. */
+  /** The velocity field v(x, t): an mlp for rows of columns, a unet for pictures, a unet1d for sequences. */
   model?: ModelOptions
   /** The chain of sub-flows (docs/method.md). */
   flow?: FlowOptions

@@ -184,7 +184,7 @@ function crossCheck(
   if (!traitsOf(options.model).savesMemory && (train.microBatches > 1 || train.recompute)) {
     const name = train.recompute ? 'train.recompute' : 'train.microBatches'
     issues.push(
-      `${name} is for model.kind unet: the activations of an ${options.model.kind} are small, and its batch goes at once.`,
+      `${name} is for model.kind unet or unet1d: the activations of an ${options.model.kind} are small, and its batch goes at once.`,
     )
   }
   return issues

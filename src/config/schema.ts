@@ -122,7 +122,7 @@ export const trainSchema = z.strictObject({
     `Training steps of each sub-flow; one number, a list, or { total: } for all together, shared out equally or as n: auto says. Left out: 2000, and { total: ${usualChain.total} } with n: auto.`,
   ).optional(),
   lr: positive(
-    'Learning rate. Left out: of an mlp 0.008 × (64 / width)^0.7 × (batch / 1000)^(1/3) × (7200 / steps of the longest sub-flow)^(1/4), the last two together from 1/4 to 4, with a warm-up of 100 steps; of a unet 0.001.',
+    'Learning rate. Left out: of an mlp 0.008 × (64 / width)^0.7 × (batch / 1000)^(1/3) × (7200 / steps of the longest sub-flow)^(1/4), the last two together from 1/4 to 4, with a warm-up of 100 steps; of the others 0.001.',
   ).optional(),
   optimizer: choice(
     ['adam', 'adamw'],
@@ -198,10 +198,10 @@ export const trainSchema = z.strictObject({
   ).prefault('off'),
   logEvery: count('Steps between two rows of the loss history.').default(50),
   recompute: flag(
-    'Compute the inside of the blocks of a unet again in the backward pass, instead of keeping it: less memory, a third more work.',
+    'Compute the inside of the blocks of a unet or unet1d again in the backward pass, instead of keeping it: less memory, a third more work.',
   ).default(false),
   microBatches: count(
-    'Parts of equal size into which the batch of a unet is cut, one after another; the gradients add up. Less memory.',
+    'Parts of equal size into which the batch of a unet or unet1d is cut, one after another; the gradients add up. Less memory.',
   ).default(1),
   parts: count(
     'Parts of equal size into which a batch is cut, whose gradients are added in their order: the work that several processes can share (device.workers). The result depends on the parts, not on who computes them.',
@@ -253,7 +253,7 @@ const odeSchema = z.strictObject({
     .extend({
       trace: choice(
         ['exact', 'hutchinson'],
-        'How likelihoods compute the divergence of the field. Left out: exact for an mlp, hutchinson for a unet.',
+        'How likelihoods compute the divergence of the field. Left out: exact for an mlp, hutchinson for the others.',
       ).optional(),
       probes: count("Random probes for each row of Hutchinson's estimator.", 10_000).default(8),
     })

@@ -2,6 +2,7 @@
 
 import { readFileSync } from 'node:fs'
 import { encodeSafetensors } from '../files/safetensors.js'
+import type { Model } from '../networks/registry.js'
 import { configFile } from './config-file.js'
 import type { ExportedFile, ExportedModel, Exporter, ExportOptions } from './exporter.js'
 import { NO_LICENCE } from './exporter.js'
@@ -12,10 +13,13 @@ import { officialTensors } from './weights.js'
 const python = (name: string): string =>
   readFileSync(new URL(`../../assets/pytorch/${name}.py`, import.meta.url), 'utf8')
 
+/** Files with a network's modules; UNets of pictures and of sequences have theirs in one. */
+const modules: Record<Model['kind'], string> = { mlp: 'mlp', unet: 'unet', unet1d: 'unet' }
+
 /** model.py: the network's modules, and the chain of them. */
-const modelFile = (kind: string): ExportedFile => ({
+const modelFile = (kind: Model['kind']): ExportedFile => ({
   path: 'model.py',
-  content: ['head', kind, 'flow'].map(python).join('\n\n'),
+  content: ['head', modules[kind], 'flow'].map(python).join('\n\n'),
 })
 
 export function weightFiles({ network, stages, section }: ExportedModel, licence: string): ExportedFile[] {

@@ -1,6 +1,6 @@
 /**
  * Parameters under the names that PyTorch code has for them: `net.0.weight` … of the paper's official code for an MLP, those of
- * guided-diffusion for a UNet. An output scale is multiplied into the last layer, since neither knows one.
+ * guided-diffusion for a UNet, of pictures or of sequences. An output scale is multiplied into the last layer, since neither knows one.
  */
 
 import { CheckpointError } from '../errors.js'
@@ -15,13 +15,16 @@ interface Names {
   output(names: readonly string[]): string
 }
 
+const guidedDiffusion: Names = { official: (own) => own, own: (official) => official, output: () => 'out.2.' }
+
 const names: Record<Model['kind'], Names> = {
   mlp: {
     official: (own) => own.replace(/\blayers\./g, 'net.'),
     own: (official) => official.replace(/^net\./, 'layers.'),
     output: (all) => all.at(-1)!.replace(/\.\w+$/, '.'),
   },
-  unet: { official: (own) => own, own: (official) => official, output: () => 'out.2.' },
+  unet: guidedDiffusion,
+  unet1d: guidedDiffusion,
 }
 
 /** The state_dict of a stage's network. */

@@ -4,6 +4,7 @@
  * x [B, H, W, C], weight [kh, kw, C, N], y [B, H′, W′, N].
  *
  * - `upsample` 2 enlarges x by nearest neighbours before the convolution; H′ = ⌊(H·upsample + 2·padding − kh)/stride⌋ + 1.
+ * - a weight [1, kw > 1, C, N] is one of sequences x [B, 1, W, C]: H′ = 1 (convolution.ts).
  * - `shift` is one value for each picture and channel out, such as the time embedding: N columns of [B, M] from
  *   `shiftFirst` on, or of [1, M] for all pictures.
  * - `residual` is added last. It has the extents of y, or half of them: then its pixels are repeated 2 × 2 (the skip of a

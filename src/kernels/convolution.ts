@@ -3,6 +3,9 @@
  * [kh, kw, C, N] on a device: C channels in, N out (files hold PyTorch's [N, C, kh, kw]; src/networks/unet/unet.ts translates). The
  * picture may be enlarged before the convolution (`upsample` 2: each pixel becomes 2 × 2, nearest neighbour); no enlarged
  * picture is stored. Beyond the picture's edge, `padding` pixels on each side are zero.
+ *
+ * A kernel of one row and several columns is one of *sequences*, pictures of one row: [1, k, C, N] over [B, 1, steps, C].
+ * Stride, padding and enlargement are then along the steps alone.
  */
 
 import { InvalidArgumentError } from '../errors.js'
@@ -21,6 +24,8 @@ export interface ConvolutionExtents {
   readonly kw: number
   readonly C: number
   readonly N: number
+  /** zeros above and below: the padding, or none of a sequence */
+  readonly paddingY: number
   /** extents of the output */
   readonly outH: number
   readonly outW: number
@@ -41,18 +46,28 @@ export function convolutionExtents(
   if (upsample !== 1 && upsample !== 2) {
     throw new InvalidArgumentError(`${kernel}: upsample must be 1 or 2, but is ${upsample}.`)
   }
-  if (!Number.isInteger(padding) || padding < 0 || padding >= kh || padding >= kw) {
+  const sequence = isSequenceKernel(kh, kw)
+  if (sequence && H !== 1) {
+    throw new InvalidArgumentError(
+      `${kernel}: a kernel of 1 × ${kw} is for sequences, pictures of one row, but these have ${H} rows.`,
+    )
+  }
+  if (!Number.isInteger(padding) || padding < 0 || padding >= kw || (padding >= kh && !sequence)) {
     throw new InvalidArgumentError(
       `${kernel}: padding must be a whole number from 0 to below the kernel's ${kh} × ${kw}, but is ${padding}.`,
     )
   }
-  const outH = outExtent(H, kh, stride, padding, upsample)
+  const paddingY = sequence ? 0 : padding
+  const outH = sequence ? 1 : outExtent(H, kh, stride, padding, upsample)
   const outW = outExtent(W, kw, stride, padding, upsample)
   if (outH < 1 || outW < 1) {
     throw new InvalidArgumentError(`${kernel}: a kernel of ${kh} × ${kw} does not fit into a picture of ${H} × ${W}.`)
   }
-  return { kh, kw, C, N, outH, outW }
+  return { kh, kw, C, N, paddingY, outH, outW }
 }
+
+/** Whether a kernel is one of sequences. */
+export const isSequenceKernel = (kh: number, kw: number): boolean => kh === 1 && kw > 1
 
 export const outExtent = (extent: number, k: number, stride: number, padding: number, upsample: number): number =>
   Math.floor((extent * upsample + 2 * padding - k) / stride) + 1
@@ -68,7 +83,7 @@ export const convolutionFlops = (B: number, { kh, kw, C, N, outH, outW }: Convol
 export function eachTap(
   H: number,
   W: number,
-  { kh, kw, outH, outW }: ConvolutionExtents,
+  { kh, kw, paddingY, outH, outW }: ConvolutionExtents,
   { stride, padding, upsample }: ConvolutionGeometry,
   visit: (y: number, x: number, i: number, j: number, inY: number, inX: number) => void,
 ): void {
@@ -76,7 +91,7 @@ export function eachTap(
     for (let x = 0; x < outW; x++) {
       for (let i = 0; i < kh; i++) {
         for (let j = 0; j < kw; j++) {
-          const inY = y * stride - padding + i
+          const inY = y * stride - paddingY + i
           const inX = x * stride - padding + j
           if (inY < 0 || inX < 0 || inY >= H * upsample || inX >= W * upsample) continue
           visit(y, x, i, j, Math.floor(inY / upsample), Math.floor(inX / upsample))

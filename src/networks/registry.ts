@@ -12,15 +12,17 @@ import { type MlpModel, mlpSchema, resolveMlp } from './mlp/schema.js'
 import type { MlpSpec } from './mlp/spec.js'
 import type { NamedTensor, Network, NetworkSpec } from './network.js'
 import { type UnetModel, unetSchema } from './unet/schema.js'
+import { describeUnet1d, sequenceSpec, type Unet1dModel, unet1dSchema } from './unet/sequences.js'
 import { type UnetSpec, unetProblem } from './unet/spec.js'
 import { unetNetwork } from './unet/unet.js'
 import { microBatchProblem } from './unet/unet_backward.js'
 
 export type { MlpModel } from './mlp/schema.js'
 export type { UnetModel } from './unet/schema.js'
+export type { Unet1dModel } from './unet/sequences.js'
 
 /** The section `model`, fully resolved. */
-export type Model = MlpModel | UnetModel
+export type Model = MlpModel | UnetModel | Unet1dModel
 
 /** Rows of a batch, and the micro-batches it goes through a network in. */
 export interface MicroBatching {
@@ -113,7 +115,19 @@ const mlp: NetworkKind<z.output<typeof mlpSchema>, MlpModel, MlpSpec> = {
   },
 }
 
+/** What UNets have in common, of pictures and of sequences. */
+const unetKind = {
+  forTraining: unetNetwork,
+  ofSpec: unetNetwork,
+  batchProblem: (spec, { batch, microBatches }) => microBatchProblem(spec, batch, microBatches),
+  traits: { sizeKey: 'model.width', savesMemory: true, trace: 'hutchinson', studentRate: 1 },
+  size: ({ width }) => width,
+  resized: (_, width) => ({ width }),
+  usualRate: () => ({ lr: 0.001, warmup: false }),
+} satisfies Partial<NetworkKind<{ readonly width: number }, { readonly width: number }, UnetSpec>>
+
 const unet: NetworkKind<UnetModel, UnetModel, UnetSpec> = {
+  ...unetKind,
   resolve: (written) => written,
   specFor({ kind, classes: _, ...model }, rowShape) {
     if (rowShape.length !== 3) {
@@ -128,13 +142,6 @@ const unet: NetworkKind<UnetModel, UnetModel, UnetSpec> = {
     if (problem) throw new ConfigError(problem)
     return net
   },
-  forTraining: unetNetwork,
-  ofSpec: unetNetwork,
-  batchProblem: (spec, { batch, microBatches }) => microBatchProblem(spec, batch, microBatches),
-  traits: { sizeKey: 'model.width', savesMemory: true, trace: 'hutchinson', studentRate: 1 },
-  size: ({ width }) => width,
-  resized: (_, width) => ({ width }),
-  usualRate: () => ({ lr: 0.001, warmup: false }),
   conditioned: { scaleShift: true },
   describe({ width, multipliers, depth, attention, headChannels, dropout, scaleShift, residualResampling }) {
     const words = [
@@ -149,10 +156,17 @@ const unet: NetworkKind<UnetModel, UnetModel, UnetSpec> = {
   },
 }
 
-const kinds = { mlp, unet } as const
+const unet1d: NetworkKind<Unet1dModel, Unet1dModel, UnetSpec> = {
+  ...unetKind,
+  resolve: (written) => written,
+  specFor: sequenceSpec,
+  describe: describeUnet1d,
+}
+
+const kinds = { mlp, unet, unet1d } as const
 
 /** The keys of the section `model`. */
-export const modelSchema = z.discriminatedUnion('kind', [mlpSchema, unetSchema])
+export const modelSchema = z.discriminatedUnion('kind', [mlpSchema, unetSchema, unet1dSchema])
 
 const kindOf = (kind: string): NetworkKind<unknown, unknown, NetworkSpec> =>
   kinds[kind as keyof typeof kinds] as unknown as NetworkKind<unknown, unknown, NetworkSpec>

@@ -248,10 +248,30 @@ seed: 1103
       }
       return 'nothing was refused'
     }
-    expect(refused({ width: 64 })).toMatch(/model.width is a key for model.kind unet, not for 'mlp'/)
+    expect(refused({ width: 64 })).toMatch(/model.width is a key for model.kind unet or unet1d, not for 'mlp'/)
     expect(refused({ kind: 'unet', hidden: [64] })).toMatch(/model.hidden is a key for model.kind mlp, not for 'unet'/)
     expect(refused({ kind: 'unet', dropout: 1 })).toMatch(/model.dropout must be a number from 0 to below 1, but is 1/)
-    expect(refused({ kind: 'unte' })).toMatch(/model.kind must be mlp or unet, but is 'unte'; did you mean unet\?/)
+    expect(refused({ kind: 'unte' })).toMatch(
+      /model.kind must be mlp, unet or unet1d, but is 'unte'; did you mean unet\?/,
+    )
+  })
+
+  it('has a UNet of sequences', () => {
+    expect(resolveOptions({ model: { kind: 'unet1d' } }).model).toEqual({
+      ...{
+        kind: 'unet1d',
+        width: 64,
+        multipliers: [1, 2, 4],
+        depth: 1,
+        kernel: 5,
+        groups: 8,
+        dropout: 0,
+        classes: false,
+      },
+    })
+    expect(() => resolveOptions({ model: { kind: 'unet1d', kernel: 4 } })).toThrow(
+      /model.kernel must be an odd number from 1 to 31, but is 4/,
+    )
   })
 
   it('takes the trace that the model allows, and refuses parts of a batch where they mean nothing', () => {

@@ -10,6 +10,7 @@ import { fileURLToPath } from 'node:url'
 import { InferenceSession, Tensor } from 'onnxruntime-node'
 import { afterAll, expect, it } from 'vitest'
 import { drawnModel } from '../../bench/example-models.js'
+import type { Model } from '../../src/networks/registry.js'
 import { isAdaptive, overridden } from '../../src/ode/solver.js'
 import { farthest, noise, rowLength } from './models.js'
 
@@ -17,7 +18,7 @@ const work = mkdtempSync(join(tmpdir(), 'lfm-export-examples-'))
 afterAll(() => rmSync(work, { recursive: true }))
 
 const examples = fileURLToPath(new URL('../../examples', import.meta.url))
-const narrow = (kind: 'mlp' | 'unet'): object =>
+const narrow = (kind: Model['kind']): object =>
   kind === 'mlp' ? { hidden: [24, 16] } : { width: 8, depth: 1, groups: 4, headChannels: 8 }
 
 it.each(readdirSync(examples).filter((file) => file.endsWith('.yaml')))('%s', async (file) => {

@@ -79,6 +79,14 @@ export function modelOf(
   }
 }
 
+/** Sequences of eight steps of three channels, through a UNet along the steps. */
+export const sequenceModel = (condition: Condition | null): ExportedModel =>
+  modelOf({ kind: 'unet1d', width: 8, multipliers: [1, 2], groups: 4 }, [8, 3], {
+    gammas: [null],
+    sample: { ...rk4, solver: 'midpoint', steps: 2 },
+    condition,
+  })
+
 export const rowLength = (shape: readonly number[]): number => shape.reduce((product, extent) => product * extent, 1)
 
 /** The library's v(x, t, cond), x [B, D], t [B], cond [B, C]. */

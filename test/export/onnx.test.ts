@@ -23,6 +23,7 @@ import {
   noise,
   rk4,
   rowLength,
+  sequenceModel,
   studentOf,
   velocity,
 } from './models.js'
@@ -191,6 +192,7 @@ describe('the sampler of a conditional model', () => {
     ['classes, an MLP', modelOf({ ...table, time: 'every' }, [3], { condition: classes }), [1, [0, 2]]],
     ['columns, a UNet', unetOf({}, columns), [1]],
     ['classes, a UNet', unetOf({ residualResampling: true }, classes), [2.5]],
+    ['columns, a UNet of sequences', sequenceModel(columns), [1, 2]],
   ])('of %s, with guidance and without', async (_, model, guidances) => {
     const told = rowsOf(model.condition!)
     for (const guidance of guidances) {

@@ -24,6 +24,7 @@ import {
   parametersOf,
   rk4,
   rowLength,
+  sequenceModel,
   studentOf,
   velocity,
 } from './models.js'
@@ -69,6 +70,7 @@ describe('the names of parameters', () => {
   it.each<[string, ExportedModel]>([
     ['an MLP', modelOf(table, [3])],
     ['a UNet', unetOf({})],
+    ['a UNet of sequences', sequenceModel(null)],
   ])('of %s lead back to its parameters, an output scale multiplied in', async (_, model) => {
     const { network, section, stages } = model
     const [stage] = stages
@@ -285,6 +287,10 @@ except ValueError as error:
     [{ residualResampling: true, depth: 2 }],
   ])('a UNet with %j', async (changes) => {
     await agrees(unetOf(changes))
+  })
+
+  it('a UNet of sequences, told columns', async () => {
+    await agrees(sequenceModel(columns), { guidance: 2 }, rows)
   })
 })
 

@@ -29,6 +29,11 @@ const nets: Record<string, UnetSpec> = {
     ...smallUnet,
     ...{ scaleShift: true, condition: 3, residualResampling: true, depth: 2 },
   },
+  'of sequences, told of a condition': {
+    ...smallUnet,
+    ...{ kind: 'unet1d', height: 1, breadth: 16, channels: 3, kernel: 5, attention: [] },
+    ...{ multipliers: [1, 2, 4], scaleShift: true, condition: 5 },
+  },
 }
 
 const B = 4

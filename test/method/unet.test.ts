@@ -98,6 +98,11 @@ const nets: Record<string, UnetSpec> = {
   'dropout, one block more, not square': { ...small, depth: 2, dropout: 0.3, attention: [2], breadth: 6 },
   'a second time': { ...small, condition: 1, secondTime: true },
   'a condition of three columns, by scale and shift': { ...small, condition: 3, scaleShift: true },
+  'of sequences, with a condition': {
+    ...small,
+    ...{ kind: 'unet1d', height: 1, breadth: 8, channels: 3, kernel: 5, attention: [], multipliers: [1, 2, 2] },
+    ...{ condition: 3, scaleShift: true, dropout: 0.2 },
+  },
   'three levels': { ...small, multipliers: [1, 1, 2], height: 8, breadth: 4, attention: [] },
 }
 

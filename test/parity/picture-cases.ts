@@ -17,7 +17,9 @@ interface Convolution {
   readonly W: number
   readonly C: number
   readonly N: number
-  readonly k: 1 | 3
+  readonly k: 1 | 3 | 5
+  /** rows of the kernel; 1: one of sequences. Default k */
+  readonly kh?: 1
   readonly stride?: 1 | 2
   readonly padding?: number
   readonly upsample?: 1 | 2
@@ -56,6 +58,14 @@ const convolutions: readonly Convolution[] = [
   { B: 3, H: 5, W: 3, C: 4, N: 12, k: 3, padding: 0, upsample: 2, stride: 2, residual: 'half', activation: 'tanh' },
   { B: 2, H: 4, W: 5, C: 12, N: 36, k: 3, padding: 2, combine: 'output', shift: 'rows', activation: 'silu' },
   { B: 1, H: 5, W: 5, C: 8, N: 20, k: 3, combine: 'input', scale: 0.5 },
+  // sequences: the paper's kernel of five, one step, both ways of changing their length, panels of channels, windows
+  { B: 3, H: 1, W: 7, C: 3, N: 5, k: 5, kh: 1, padding: 2, shift: 'rows', activation: 'silu', combine: 'input' },
+  { B: 1, H: 1, W: 1, C: 2, N: 3, k: 5, kh: 1, padding: 2 },
+  { B: 1, H: 1, W: 16, C: 64, N: 64, k: 5, kh: 1, padding: 2, beside: [0, 64], shift: 'one', residual: 'whole' },
+  { B: 5, H: 1, W: 11, C: 32, N: 40, k: 3, kh: 1, stride: 2, beside: [4, 8] },
+  { B: 2, H: 1, W: 9, C: 17, N: 33, k: 5, kh: 1, padding: 2, stride: 2 },
+  { B: 3, H: 1, W: 6, C: 48, N: 32, k: 3, kh: 1, upsample: 2, beside: [16, 0] },
+  { B: 1, H: 1, W: 5, C: 7, N: 3, k: 5, kh: 1, padding: 1, upsample: 2, combine: 'output', yLayout: 'nchw' },
 ]
 
 interface Pictures {
@@ -66,10 +76,11 @@ interface Pictures {
 function convolution(given: Convolution) {
   const { B, H, W, C, N, k, stride = 1, padding = 1, upsample = 1, xLayout = 'nhwc', yLayout = 'nhwc' } = given
   const { beside = [0, 0], activation = 'identity', scale = 1 } = given
-  const outH = outExtent(H, k, stride, padding, upsample)
+  const kh = given.kh ?? k
+  const outH = kh === 1 && k > 1 ? 1 : outExtent(H, k, stride, padding, upsample)
   const outW = outExtent(W, k, stride, padding, upsample)
   const label =
-    `${B} × ${H} × ${W}, ${k} × ${k}, ${C} → ${N}` +
+    `${B} × ${H} × ${W}, ${kh} × ${k}, ${C} → ${N}` +
     `${stride === 2 ? ', stride 2' : ''}${upsample === 2 ? ', enlarged' : ''}${padding === 1 || k === 1 ? '' : `, padding ${padding}`}` +
     `${beside[0] + beside[1] ? ', windows' : ''}${xLayout === 'nchw' ? ', x nchw' : ''}${yLayout === 'nchw' ? ', y nchw' : ''}`
   const [before, after] = beside
@@ -88,6 +99,7 @@ function convolution(given: Convolution) {
   const first = (layout: Layout): number => (layout === 'nhwc' ? before : 0)
   return {
     ...given,
+    kh,
     geometry: { stride, padding, upsample } as const,
     label,
     outH,
@@ -100,7 +112,7 @@ function convolution(given: Convolution) {
     pictures,
     first,
     /** about unit gain */
-    weight: (v: Values): CaseOperand => v.normal([k, k, C, N], 1 / Math.sqrt(k * k * C)),
+    weight: (v: Values): CaseOperand => v.normal([kh, k, C, N], 1 / Math.sqrt(kh * k * C)),
   }
 }
 
@@ -183,7 +195,7 @@ const backwardInput = convolutions.map(convolution).map((one, i) =>
 
 const backwardWeight = convolutions.map(convolution).map((one) =>
   testCase('conv2d_backward_weight', one.label, 4e-6, (v) => {
-    const { B, H, W, C, N, k, outH, outW, xLayout, yLayout, shift } = one
+    const { B, H, W, C, N, k, kh, outH, outW, xLayout, yLayout, shift } = one
     const x = one.pictures(v, xLayout, H, W, C)
     const dy = one.pictures(v, yLayout, outH, outW, N)
     const [before, after] = besideShift(N)
@@ -200,7 +212,7 @@ const backwardWeight = convolutions.map(convolution).map((one) =>
       operands: {
         x: x.operand,
         dy: dy.operand,
-        dweight: written([k, k, C, N]),
+        dweight: written([kh, k, C, N]),
         dbias: written([N]),
         ...(shift === 'rows' ? { dshift: written([B, before + N + after]) } : {}),
       },

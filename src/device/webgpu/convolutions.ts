@@ -8,6 +8,7 @@ import { type Shape, size } from '../../kernels/contract.js'
 import type { Conv2dAttributes } from '../../kernels/conv2d.js'
 import type { Conv2dBackwardInputAttributes } from '../../kernels/conv2d_backward_input.js'
 import type { Conv2dBackwardWeightAttributes } from '../../kernels/conv2d_backward_weight.js'
+import { isSequenceKernel } from '../../kernels/convolution.js'
 import type { Layout } from '../../kernels/pictures.js'
 import type { LoweredOperation } from '../../program/lower.js'
 import { activationOf, flag, groupsFor, type Launch, type LaunchPlan, type Planner, shapesOf } from './plans.js'
@@ -143,7 +144,8 @@ function patchesLaunch(core: Core, patches: Patches): { groups: Launch['groups']
       kernel_w: kw,
       taps_y: copies * Math.ceil(kh / step),
       taps_x: copies * Math.ceil(kw / step),
-      padding,
+      padding_y: isSequenceKernel(kh, kw) ? 0 : padding,
+      padding_x: padding,
       multiply: backward ? upsample : stride,
       halvings: (backward ? stride : upsample) - 1,
       copies,
@@ -281,7 +283,8 @@ const backwardWeight: Planner = (operation, target): LaunchPlan => {
       ...windowUniforms('source', x, core.factor),
       ...windowUniforms('dy', dy, core.element),
       kernel_w: kw,
-      padding: a.padding,
+      padding_y: isSequenceKernel(kh, kw) ? 0 : a.padding,
+      padding_x: a.padding,
       multiply: a.stride,
       halvings: a.upsample - 1,
     },

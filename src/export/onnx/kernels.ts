@@ -7,6 +7,7 @@ import type { ActivationName } from '../../kernels/activations.js'
 import type { AttentionAttributes } from '../../kernels/attention.js'
 import type { AveragePoolAttributes } from '../../kernels/average_pool.js'
 import type { Conv2dAttributes } from '../../kernels/conv2d.js'
+import { isSequenceKernel } from '../../kernels/convolution.js'
 import type { GroupNormAttributes } from '../../kernels/group_norm.js'
 import type { LinearForwardAttributes } from '../../kernels/linear_forward.js'
 import { LEAST_NOISE, type SoftmaxSegmentsAttributes, velocityAt } from '../../kernels/softmax_segments.js'
@@ -52,9 +53,9 @@ const reshape = (graph: Graph, x: string, shape: readonly number[]): string =>
 /** Columns [B, C] as what every pixel of a channel gets. */
 const perChannel = (graph: Graph, columns: string, C: number): string => reshape(graph, columns, [0, C, 1, 1])
 
-/** Each pixel repeated 2 × 2. */
-const enlarged = (graph: Graph, x: string): string =>
-  graph.node('Resize', [x, '', graph.constant([1, 1, 2, 2])], {
+/** Each pixel repeated 2 × 2, or `rows` × 2. */
+const enlarged = (graph: Graph, x: string, rows = 2): string =>
+  graph.node('Resize', [x, '', graph.constant([1, 1, rows, 2])], {
     mode: 'nearest',
     coordinate_transformation_mode: 'asymmetric',
     nearest_mode: 'floor',
@@ -132,13 +133,14 @@ const conv2d: Translation<Conv2dAttributes> = ({ graph, memory }, o, a) => {
     const stages = stagesOf(o.stages, a.coefficients, o.x)
     x = plus(graph, x, ...stages.map(([stage, c]) => scaled(graph, memory.picture(stage, a.xLayout), c)))
   }
-  if (a.upsample === 2) x = enlarged(graph, x)
+  const sequence = isSequenceKernel(kh, kw)
+  if (a.upsample === 2) x = enlarged(graph, x, sequence ? 1 : 2)
   const weight = memory.parameters('weight', o.weight, [N, C, kh, kw], channelsFirst(o.weight.shape))
   const bias = memory.parameters('bias', o.bias)
   const { padding: p, stride } = a
   let y = graph.node('Conv', [x, weight, bias], {
     kernel_shape: [kh, kw],
-    pads: [p, p, p, p],
+    pads: sequence ? [0, p, 0, p] : [p, p, p, p],
     strides: [stride, stride],
   })
   if (o.shift) y = plus(graph, y, perChannel(graph, part(graph, memory.rows(o.shift), a.shiftFirst, N), N))

@@ -67,6 +67,10 @@ export class Memory {
       if (channels!.first !== at) break
       at += channels!.count
     }
+    if (parts.length === 0 && first === 0 && C === S) {
+      // rows of data that have their channels last, as sequences do
+      return this.graph.node('Transpose', [this.dense(tensor, [H, W, S])], { perm: [0, 3, 1, 2] })
+    }
     if (parts.length === 0 || at !== first + C) throw this.unknown(tensor)
     const names = parts.map(({ names }) => [...names.values()][0])
     return names.length === 1 ? names[0] : this.graph.node('Concat', names, { axis: 1 })
@@ -163,9 +167,16 @@ export class Memory {
   }
 
   private window(key: unknown, offset: number, length: number): Held | undefined {
-    return this.held
-      .get(key)
-      ?.find((held) => held.channels === null && held.offset === offset && held.length === length)
+    const same = this.held.get(key)?.filter((held) => held.offset === offset && held.length === length) ?? []
+    const found = same.find(({ channels }) => channels === null)
+    if (found) return found
+    // a whole picture with its channels last, in the order of memory
+    const whole = same.find(({ channels, shape: [, , , S] }) => channels?.count === S)
+    if (!whole) return undefined
+    const [, H, W, S] = whole.shape
+    const [picture] = whole.names.values()
+    const turned = this.graph.node('Transpose', [picture], { perm: [0, 2, 3, 1] })
+    return this.derived(key, offset, length, [[H, W, S].join(), turned])
   }
 
   /** Two batches that were written one after the other, as one. */

@@ -16,8 +16,17 @@ import {
 import type { ConvolutionGeometry } from '../../kernels/convolution.js'
 import { type GroupNormAttributes, groupNorm, plainNorm } from '../../kernels/group_norm.js'
 import { type GroupNormBackwardAttributes, groupNormBackward } from '../../kernels/group_norm_backward.js'
+import type { Layout } from '../../kernels/pictures.js'
 import type { ProgramBuilder, ProgramTensor } from '../../program/program.js'
-import type { AttentionBlock, ConvolutionLayer, LinearLayer, NormLayer, ResampleLayer, UnetSpec } from './spec.js'
+import {
+  type AttentionBlock,
+  type ConvolutionLayer,
+  isOfSequences,
+  type LinearLayer,
+  type NormLayer,
+  type ResampleLayer,
+  type UnetSpec,
+} from './spec.js'
 
 /** Channels from `first` on of a tensor [B, H, W, S]; how many is known from the layer. */
 export interface Window {
@@ -27,21 +36,33 @@ export interface Window {
 
 export const dense = (tensor: ProgramTensor): Window => ({ tensor, first: 0 })
 
-export const geometries = {
-  none: { stride: 1, padding: 1, upsample: 1 },
-  down: { stride: 2, padding: 1, upsample: 1 },
-  up: { stride: 1, padding: 1, upsample: 2 },
-} as const
-/** A 1 × 1 convolution. */
-export const point: ConvolutionGeometry = { stride: 1, padding: 0, upsample: 1 }
+/** What a convolution does to the extents: nothing, halve or double them. */
+export type Resample = 'none' | 'down' | 'up'
+
+/** Padded so that the extents are those. */
+export const geometryOf = ({ kw }: ConvolutionLayer, resample: Resample = 'none'): ConvolutionGeometry => ({
+  stride: resample === 'down' ? 2 : 1,
+  padding: (kw - 1) / 2,
+  upsample: resample === 'up' ? 2 : 1,
+})
+
+/** How rows of data lie as pictures: sequences have their channels last already. */
+export const dataLayout = (net: UnetSpec): Layout => (isOfSequences(net) ? 'nhwc' : 'nchw')
+
+/** Rows [B, D] of data as pictures. */
+export const asPictures = (builder: ProgramBuilder, rows: ProgramTensor, net: UnetSpec): ProgramTensor => {
+  const { channels, height, breadth } = net
+  const [B] = rows.shape
+  return builder.view(rows, isOfSequences(net) ? [B, height, breadth, channels] : [B, channels, height, breadth])
+}
 
 /** Parameters, or gradients, of one layer. */
 export const convolutionTensors = (
   builder: ProgramBuilder,
   flat: ProgramTensor,
-  { weight, bias, k, C, N }: ConvolutionLayer,
+  { weight, bias, kh, kw, C, N }: ConvolutionLayer,
 ) => ({
-  weight: builder.view(flat, [k, k, C, N], weight),
+  weight: builder.view(flat, [kh, kw, C, N], weight),
   bias: builder.view(flat, [N], bias),
 })
 export const normTensors = (builder: ProgramBuilder, flat: ProgramTensor, { gamma, beta, C }: NormLayer) => ({
@@ -58,7 +79,7 @@ export const linearTensors = (
 })
 
 export interface ConvolutionCall {
-  readonly geometry: ConvolutionGeometry
+  readonly resample?: Resample
   readonly x: Window
   readonly y: Window
   readonly shift?: ProgramTensor
@@ -71,7 +92,7 @@ export function addConvolution(
   builder: ProgramBuilder,
   parameters: ProgramTensor,
   layer: ConvolutionLayer,
-  { geometry, x, y, shift, residual, stages, attributes }: ConvolutionCall,
+  { resample, x, y, shift, residual, stages, attributes }: ConvolutionCall,
 ): void {
   builder.add(
     conv2d,
@@ -85,7 +106,7 @@ export function addConvolution(
     },
     {
       ...plainConvolution,
-      ...geometry,
+      ...geometryOf(layer, resample),
       xFirst: x.first,
       yFirst: y.first,
       residualFirst: residual?.first ?? 0,
@@ -99,7 +120,7 @@ export function addConvolutionInput(
   builder: ProgramBuilder,
   parameters: ProgramTensor,
   layer: ConvolutionLayer,
-  geometry: ConvolutionGeometry,
+  resample: Resample,
   dy: Window,
   dx: Window,
   add?: Window,
@@ -108,7 +129,13 @@ export function addConvolutionInput(
   builder.add(
     conv2dBackwardInput,
     { dy: dy.tensor, weight, add: add?.tensor, dx: dx.tensor },
-    { ...plainBackwardInput, ...geometry, dyFirst: dy.first, dxFirst: dx.first, addFirst: add?.first ?? 0 },
+    {
+      ...plainBackwardInput,
+      ...geometryOf(layer, resample),
+      dyFirst: dy.first,
+      dxFirst: dx.first,
+      addFirst: add?.first ?? 0,
+    },
   )
 }
 
@@ -117,7 +144,7 @@ export function addConvolutionWeight(
   builder: ProgramBuilder,
   gradient: ProgramTensor | undefined,
   layer: ConvolutionLayer,
-  geometry: ConvolutionGeometry,
+  resample: Resample,
   x: Window,
   dy: Window,
   dshift?: ProgramTensor,
@@ -128,7 +155,7 @@ export function addConvolutionWeight(
   builder.add(
     conv2dBackwardWeight,
     { x: x.tensor, dy: dy.tensor, dweight: weight, dbias: bias, dshift },
-    { ...plainBackwardWeight, ...geometry, xFirst: x.first, dyFirst: dy.first, ...attributes },
+    { ...plainBackwardWeight, ...geometryOf(layer, resample), xFirst: x.first, dyFirst: dy.first, ...attributes },
   )
 }
 
@@ -231,9 +258,9 @@ export function addAttention(
   }
   const { normal, statistics, qkv, mixed, logSumExp } = kept
   addNorm(builder, parameters, block.norm, net, { x, y: normal, statistics, attributes: { activation: 'identity' } })
-  addConvolution(builder, parameters, block.qkv, { geometry: point, x: dense(normal), y: dense(qkv) })
+  addConvolution(builder, parameters, block.qkv, { x: dense(normal), y: dense(qkv) })
   builder.add(attention, { qkv, y: mixed, log_sum_exp: logSumExp }, { heads })
-  addConvolution(builder, parameters, block.proj, { geometry: point, x: dense(mixed), y, residual: x })
+  addConvolution(builder, parameters, block.proj, { x: dense(mixed), y, residual: x })
   return kept
 }
 
@@ -250,13 +277,13 @@ export function addAttentionBackward(
 ): ProgramTensor {
   const shape = mixed.shape
   const dmixed = builder.temporary(shape)
-  addConvolutionInput(builder, parameters, block.proj, point, dy, dense(dmixed))
-  addConvolutionWeight(builder, gradient, block.proj, point, dense(mixed), dy)
+  addConvolutionInput(builder, parameters, block.proj, 'none', dy, dense(dmixed))
+  addConvolutionWeight(builder, gradient, block.proj, 'none', dense(mixed), dy)
   const dqkv = builder.temporary(qkv.shape)
   builder.add(attentionBackward, { qkv, y: mixed, log_sum_exp: logSumExp, dy: dmixed, dqkv }, { heads: block.heads })
   const dnormal = builder.temporary(shape)
-  addConvolutionInput(builder, parameters, block.qkv, point, dense(dqkv), dense(dnormal))
-  addConvolutionWeight(builder, gradient, block.qkv, point, dense(normal), dense(dqkv))
+  addConvolutionInput(builder, parameters, block.qkv, 'none', dense(dqkv), dense(dnormal))
+  addConvolutionWeight(builder, gradient, block.qkv, 'none', dense(normal), dense(dqkv))
   const dx = builder.temporary(shape)
   addNormBackward(builder, parameters, gradient, block.norm, net, {
     x,
@@ -278,7 +305,7 @@ export function addResample(
   x: Window,
   y: Window,
 ): void {
-  addConvolution(builder, parameters, layer.conv, { geometry: geometries[layer.kind], x, y })
+  addConvolution(builder, parameters, layer.conv, { resample: layer.kind, x, y })
 }
 
 /** dx [B, H, W, C] of a plain change of size. */
@@ -292,7 +319,7 @@ export function addResampleBackward(
   add: Window | undefined,
 ): ProgramTensor {
   const dx = builder.temporary([dy.tensor.shape[0], H, W, C])
-  addConvolutionInput(builder, parameters, conv, geometries[kind], dy, dense(dx), add)
-  addConvolutionWeight(builder, gradient, conv, geometries[kind], x, dy)
+  addConvolutionInput(builder, parameters, conv, kind, dy, dense(dx), add)
+  addConvolutionWeight(builder, gradient, conv, kind, x, dy)
   return dx
 }

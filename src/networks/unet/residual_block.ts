@@ -13,7 +13,7 @@ import { type Cost, expectShape, extents, type Shapes, traffic } from '../../ker
 import type { DrawAttributes } from '../../kernels/draws.js'
 import { expectPictures, pictureExtents } from '../../kernels/pictures.js'
 import type { Composite, ProgramBuilder, ProgramTensor } from '../../program/program.js'
-import { addConvolution, addNorm, dense, geometries, point, type Window } from './layers.js'
+import { addConvolution, addNorm, dense, type Window } from './layers.js'
 import { outputExtents, type ResidualBlock, residualFlops, type UnetSpec, unetLayout } from './spec.js'
 
 export interface ResidualBlockAttributes {
@@ -87,7 +87,8 @@ export function addInside(
   addNorm(builder, o.parameters, block.norm1, net, { x, y: normal, statistics: kept.statistics1, attributes: {} })
   if (resample === 'down') builder.add(averagePool, { x: normal, y: kept.a }, { xFirst: 0, factor: 1 / 4 })
   addConvolution(builder, o.parameters, block.conv1, {
-    geometry: geometries[resample === 'up' ? 'up' : 'none'],
+    // pooled before, where it shrinks
+    resample: resample === 'up' ? 'up' : 'none',
     x: dense(kept.a),
     y: dense(kept.h),
     ...(net.scaleShift ? {} : { shift: o.embedding, attributes: { shiftFirst: block.embeddingFirst } }),
@@ -134,13 +135,12 @@ export const residualBlock: Composite<ResidualBlockAttributes> = {
     let residual = x
     if (block.skip) {
       residual = dense(builder.temporary([B, H, W, N]))
-      addConvolution(builder, o.parameters, block.skip, { geometry: point, x, y: residual })
+      addConvolution(builder, o.parameters, block.skip, { x, y: residual })
     } else if (resample === 'down') {
       residual = dense(builder.temporary([B, H / 2, W / 2, C]))
       builder.add(averagePool, { x: x.tensor, y: residual.tensor }, { xFirst: x.first, factor: 1 / 4 })
     }
     addConvolution(builder, o.parameters, block.conv2, {
-      geometry: geometries.none,
       x: dense(kept.b),
       y: { tensor: o.y, first: attributes.yFirst },
       residual,

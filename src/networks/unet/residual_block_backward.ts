@@ -10,15 +10,7 @@ import { averagePoolBackward } from '../../kernels/average_pool_backward.js'
 import { type Cost, expectShape, traffic } from '../../kernels/contract.js'
 import { expectPictures } from '../../kernels/pictures.js'
 import type { Composite, ProgramBuilder, ProgramTensor } from '../../program/program.js'
-import {
-  addConvolutionInput,
-  addConvolutionWeight,
-  addNormBackward,
-  dense,
-  geometries,
-  point,
-  type Window,
-} from './layers.js'
+import { addConvolutionInput, addConvolutionWeight, addNormBackward, dense, type Window } from './layers.js'
 import {
   addInside,
   checkBlock,
@@ -81,8 +73,8 @@ export const residualBlockBackward: Composite<ResidualBlockBackwardAttributes> =
     const kept = keptOrAgain(builder, o, x, attributes)
 
     const db = builder.temporary(kept.b.shape)
-    addConvolutionInput(builder, parameters, block.conv2, geometries.none, dy, dense(db))
-    addConvolutionWeight(builder, gradient, block.conv2, geometries.none, dense(kept.b), dy)
+    addConvolutionInput(builder, parameters, block.conv2, 'none', dy, dense(db))
+    addConvolutionWeight(builder, gradient, block.conv2, 'none', dense(kept.b), dy)
 
     const dh = builder.temporary(kept.h.shape)
     addNormBackward(builder, parameters, gradient, block.norm2, net, {
@@ -94,19 +86,19 @@ export const residualBlockBackward: Composite<ResidualBlockBackwardAttributes> =
       ...secondNorm(attributes, { embedding: o.embedding, state: o.state }),
     })
 
-    const geometry = geometries[resample === 'up' ? 'up' : 'none']
+    const along = resample === 'up' ? 'up' : 'none'
     addConvolutionWeight(
       builder,
       gradient,
       block.conv1,
-      geometry,
+      along,
       dense(kept.a),
       dense(dh),
       net.scaleShift ? undefined : o.dembedding,
       net.scaleShift ? {} : { shiftFirst: block.embeddingFirst },
     )
     let da = builder.temporary(kept.a.shape)
-    addConvolutionInput(builder, parameters, block.conv1, geometry, dense(dh), dense(da))
+    addConvolutionInput(builder, parameters, block.conv1, along, dense(dh), dense(da))
     if (resample === 'down') {
       const pooled = da
       da = builder.temporary([B, H, W, C])
@@ -118,8 +110,8 @@ export const residualBlockBackward: Composite<ResidualBlockBackwardAttributes> =
     let rest: Window | undefined = add
     if (block.skip) {
       skip = dense(builder.temporary([B, H, W, C]))
-      addConvolutionInput(builder, parameters, block.skip, point, dy, skip, add)
-      addConvolutionWeight(builder, gradient, block.skip, point, x, dy)
+      addConvolutionInput(builder, parameters, block.skip, 'none', dy, skip, add)
+      addConvolutionWeight(builder, gradient, block.skip, 'none', x, dy)
       rest = undefined
     } else if (resample === 'down') {
       skip = dense(builder.temporary([B, H, W, C]))

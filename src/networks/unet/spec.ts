@@ -6,14 +6,17 @@
  * *skip*: the decoder step on the other side sees it concatenated to its own input. Each step is a
  * residual block, attention where the level has it, and at a level's end a change of size. The time is embedded once
  * (sinusoids, two layers of 4·width), and one product makes the shifts of all residual blocks: `embedding` [B, M].
+ *
+ * Of sequences (kind unet1d) it is the same network along the steps: rows are [steps, channels], pictures of one row, and
+ * kernels have one row too. There is no attention (Chi et al. 2023, arXiv 2303.04137, have none).
  */
 
 import { InvalidArgumentError } from '../../errors.js'
 import { aligned } from '../../program/program.js'
 
 export interface UnetSpec {
-  readonly kind: 'unet'
-  /** of a picture: channels, rows and columns; D = channels·height·width */
+  readonly kind: 'unet' | 'unet1d'
+  /** of a picture: channels, rows and columns; D = channels·height·breadth. Of a sequence: its channels, 1, its steps */
   readonly channels: number
   readonly height: number
   readonly breadth: number
@@ -38,14 +41,20 @@ export interface UnetSpec {
   readonly scaleShift: boolean
   /** a change of size is a residual block with pooling or enlargement inside, instead of a convolution */
   readonly residualResampling: boolean
+  /** extent of the kernels of residual blocks, of the first and of the last convolution, odd. Default 3 */
+  readonly kernel?: number
 }
+
+/** Whether rows are sequences [steps, channels]; else they are pictures [channels, height, breadth]. */
+export const isOfSequences = ({ kind }: UnetSpec): boolean => kind === 'unet1d'
 
 /** Offsets into the flat parameters, with the extents of what lies there. */
 export interface ConvolutionLayer {
   readonly weight: number
   readonly bias: number
-  /** extent of the kernel, channels in and out */
-  readonly k: 1 | 3
+  /** extents of the kernel, channels in and out */
+  readonly kh: number
+  readonly kw: number
   readonly C: number
   readonly N: number
 }
@@ -99,6 +108,9 @@ export interface ResampleLayer {
   readonly kind: 'down' | 'up'
   readonly H: number
   readonly W: number
+  /** extents of the output */
+  readonly outH: number
+  readonly outW: number
   readonly C: number
   readonly conv: ConvolutionLayer
 }
@@ -120,7 +132,7 @@ export interface UnetParameter {
   /** in PyTorch's layout */
   readonly shape: readonly number[]
   readonly offset: number
-  /** a convolution lies as [kh, kw, C, N] on the device; the others as in the file */
+  /** a convolution lies as [kh, kw, C, N] on the device, one of sequences as [1, k, C, N]; the others as in the file */
   readonly convolution: boolean
   /** uniform on ±1/√fanIn, or one number */
   readonly start: { readonly fanIn: number } | number
@@ -144,12 +156,16 @@ export interface UnetLayout {
   readonly parameterLength: number
 }
 
+type Extents = readonly [H: number, W: number]
+
 const count = (shape: readonly number[]): number => shape.reduce((product, extent) => product * extent, 1)
 
 /** Allocates places in the flat tensor, each at a multiple of 64 elements, and records their names. */
 class LayoutBuilder {
   readonly parameters: UnetParameter[] = []
   length = 0
+
+  constructor(private readonly sequences: boolean) {}
 
   take(elements: number): number {
     const offset = this.length
@@ -161,11 +177,13 @@ class LayoutBuilder {
     this.parameters.push({ name, shape, offset, convolution, start })
   }
 
-  /** `files`: extents of the kernel in files; attention has convolutions of one dimension there */
-  convolution(name: string, k: 1 | 3, C: number, N: number, zero = false, files: readonly number[] = [k, k]) {
-    const layer: ConvolutionLayer = { weight: this.take(k * k * C * N), bias: this.take(N), k, C, N }
-    const start = zero ? 0 : { fanIn: k * k * C }
-    this.name(`${name}.weight`, [N, C, ...files], layer.weight, start, true)
+  /** `dimensions` of the kernel in files; attention has convolutions of one there, as sequences have */
+  convolution(name: string, k: number, C: number, N: number, zero = false, dimensions = this.sequences ? 1 : 2) {
+    const kh = this.sequences ? 1 : k
+    const taps = kh * k
+    const layer: ConvolutionLayer = { weight: this.take(taps * C * N), bias: this.take(N), kh, kw: k, C, N }
+    const start = zero ? 0 : { fanIn: taps * C }
+    this.name(`${name}.weight`, [N, C, ...new Array<number>(dimensions).fill(k)], layer.weight, start, true)
     this.name(`${name}.bias`, [N], layer.bias, start)
     return layer
   }
@@ -199,8 +217,9 @@ export function unetLayout(net: UnetSpec): UnetLayout {
 }
 
 function makeLayout(net: UnetSpec): UnetLayout {
-  const { width, multipliers, depth, scaleShift, residualResampling, condition, secondTime } = net
-  const builder = new LayoutBuilder()
+  const { width, multipliers, depth, scaleShift, residualResampling, condition, secondTime, kernel = 3 } = net
+  const sequences = isOfSequences(net)
+  const builder = new LayoutBuilder(sequences)
   const E = 4 * width
   const time1 = builder.linear('time_embed.0', width + (secondTime ? width : condition), E)
   const time2 = builder.linear('time_embed.2', E, E)
@@ -210,7 +229,7 @@ function makeLayout(net: UnetSpec): UnetLayout {
 
   const residual = (
     name: string,
-    [H, W]: readonly [number, number],
+    [H, W]: Extents,
     C: number,
     N: number,
     resample: ResidualBlock['resample'] = 'none',
@@ -226,42 +245,46 @@ function makeLayout(net: UnetSpec): UnetLayout {
       N,
       resample,
       norm1: builder.norm(`${name}.in_layers.0`, C),
-      conv1: builder.convolution(`${name}.in_layers.2`, 3, C, N),
+      conv1: builder.convolution(`${name}.in_layers.2`, kernel, C, N),
       norm2: builder.norm(`${name}.out_layers.0`, N),
-      conv2: builder.convolution(`${name}.out_layers.3`, 3, N, N, true),
+      conv2: builder.convolution(`${name}.out_layers.3`, kernel, N, N, true),
       skip: C === N ? null : builder.convolution(`${name}.skip_connection`, 1, C, N),
       embeddingFirst: M - columns,
       number: blocks++,
     }
   }
-  const attention = (name: string, [H, W]: readonly [number, number], C: number): AttentionBlock => ({
+  const attention = (name: string, [H, W]: Extents, C: number): AttentionBlock => ({
     kind: 'attention',
     H,
     W,
     C,
     heads: C / net.headChannels,
     norm: builder.norm(`${name}.norm`, C),
-    qkv: builder.convolution(`${name}.qkv`, 1, C, 3 * C, false, [1]),
-    proj: builder.convolution(`${name}.proj_out`, 1, C, C, true, [1]),
+    qkv: builder.convolution(`${name}.qkv`, 1, C, 3 * C, false, 1),
+    proj: builder.convolution(`${name}.proj_out`, 1, C, C, true, 1),
   })
-  const resample = (name: string, [H, W]: readonly [number, number], C: number, kind: 'down' | 'up'): UnetModule =>
-    residualResampling
-      ? residual(name, [H, W], C, C, kind)
-      : { kind, H, W, C, conv: builder.convolution(`${name}.${kind === 'down' ? 'op' : 'conv'}`, 3, C, C) }
+  const halved = ([H, W]: Extents): Extents => [sequences ? H : H / 2, W / 2]
+  const doubled = ([H, W]: Extents): Extents => [sequences ? H : 2 * H, 2 * W]
+  const resample = (name: string, [H, W]: Extents, C: number, kind: 'down' | 'up'): UnetModule => {
+    if (residualResampling) return residual(name, [H, W], C, C, kind)
+    const [outH, outW] = kind === 'down' ? halved([H, W]) : doubled([H, W])
+    const conv = builder.convolution(`${name}.${kind === 'down' ? 'op' : 'conv'}`, 3, C, C)
+    return { kind, H, W, outH, outW, C, conv }
+  }
 
-  let size: readonly [number, number] = [net.height, net.breadth]
+  let size: Extents = [net.height, net.breadth]
   const attends = (): boolean => net.attention.includes(size[0])
   const channelsOf = (level: number): number => width * multipliers[level]
   const levels = multipliers.length
 
   let C = channelsOf(0)
-  const first = builder.convolution('input_blocks.0.0', 3, net.channels, C)
+  const first = builder.convolution('input_blocks.0.0', kernel, net.channels, C)
   const skips = [C]
   const encoder: UnetStep[] = []
   const down = (modules: (name: string) => UnetModule[], channels: number): void => {
     const made = modules(`input_blocks.${encoder.length + 1}`)
     const shrinks = made.some((m) => m.kind === 'down' || (m.kind === 'residual' && m.resample === 'down'))
-    if (shrinks) size = [size[0] / 2, size[1] / 2]
+    if (shrinks) size = halved(size)
     C = channels
     encoder.push({ modules: made, H: size[0], W: size[1], C })
     skips.push(C)
@@ -275,11 +298,13 @@ function makeLayout(net: UnetSpec): UnetLayout {
   }
 
   const middle: UnetStep = {
-    modules: [
-      residual('middle_block.0', size, C, C),
-      attention('middle_block.1', size, C),
-      residual('middle_block.2', size, C, C),
-    ],
+    modules: sequences
+      ? [residual('middle_block.0', size, C, C), residual('middle_block.1', size, C, C)]
+      : [
+          residual('middle_block.0', size, C, C),
+          attention('middle_block.1', size, C),
+          residual('middle_block.2', size, C, C),
+        ],
     H: size[0],
     W: size[1],
     C,
@@ -294,14 +319,14 @@ function makeLayout(net: UnetSpec): UnetLayout {
       if (attends()) modules.push(attention(`${name}.1`, size, N))
       if (level > 0 && i === depth) {
         modules.push(resample(`${name}.${modules.length}`, size, N, 'up'))
-        size = [2 * size[0], 2 * size[1]]
+        size = doubled(size)
       }
       C = N
       decoder.push({ modules, H: size[0], W: size[1], C })
     }
   }
   const lastNorm = builder.norm('out.0', C)
-  const last = builder.convolution('out.2', 3, C, net.channels, true)
+  const last = builder.convolution('out.2', kernel, C, net.channels, true)
 
   // one product for the embeddings of all blocks; in a file each has its own rows
   const embedding: LinearLayer = { weight: builder.take(E * M), bias: builder.take(M), inputs: E, outputs: M }
@@ -318,7 +343,17 @@ export function unetProblem(net: UnetSpec): string | null {
   const { height, breadth, width, multipliers, groups, headChannels } = net
   const halvings = multipliers.length - 1
   const divisor = 2 ** halvings
-  if (height % divisor !== 0 || breadth % divisor !== 0) {
+  const sequences = isOfSequences(net)
+  if (sequences && breadth % divisor !== 0) {
+    const fits = [Math.floor(breadth / divisor), Math.ceil(breadth / divisor)]
+      .map((n) => n * divisor)
+      .filter((n) => n > 0)
+    return (
+      `model.multipliers has ${multipliers.length} levels, so sequences are halved ${halvings} times, but ${breadth} steps ` +
+      `are no multiple of ${divisor}. Take sequences of ${fits.join(' or ')} steps, or fewer levels.`
+    )
+  }
+  if (!sequences && (height % divisor !== 0 || breadth % divisor !== 0)) {
     const fits = (extent: number): number => Math.max(divisor, Math.round(extent / divisor) * divisor)
     return (
       `model.multipliers has ${multipliers.length} levels, so the pictures are halved ${halvings} times, but ${height} × ${breadth} ` +
@@ -334,6 +369,7 @@ export function unetProblem(net: UnetSpec): string | null {
       )
     }
   }
+  if (sequences) return null
   const extents = multipliers.map((_, level) => height / 2 ** level)
   const unknown = net.attention.find((extent) => !extents.includes(extent))
   if (unknown !== undefined) {
@@ -370,7 +406,8 @@ export function unetStepFlops(net: UnetSpec, B: number): number {
   return B * (3 * unetRowFlops(net) - firstFlops + attentionFlops(net) / 2)
 }
 
-const convolutionFlopsOf = ({ k, C, N }: ConvolutionLayer, H: number, W: number): number => 2 * H * W * k * k * C * N
+const convolutionFlopsOf = ({ kh, kw, C, N }: ConvolutionLayer, H: number, W: number): number =>
+  2 * H * W * kh * kw * C * N
 
 /** The products q kᵀ and p v of all attention blocks of one picture. */
 const attentionFlops = (net: UnetSpec): number =>
@@ -400,7 +437,7 @@ function moduleFlops(m: UnetModule): number {
   if (m.kind === 'attention') {
     return convolutionFlopsOf(m.qkv, m.H, m.W) + convolutionFlopsOf(m.proj, m.H, m.W) + 4 * (m.H * m.W) ** 2 * m.C
   }
-  return convolutionFlopsOf(m.conv, m.H * scaleOf[m.kind], m.W * scaleOf[m.kind])
+  return convolutionFlopsOf(m.conv, m.outH, m.outW)
 }
 
 /** Flops of the products of one picture in a residual block. */

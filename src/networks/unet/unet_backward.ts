@@ -23,9 +23,11 @@ import {
   addConvolutionWeight,
   addNormBackward,
   addResampleBackward,
+  asPictures,
   convolutionTensors,
+  dataLayout,
   dense,
-  geometries,
+  geometryOf,
   linearTensors,
   type Window,
 } from './layers.js'
@@ -36,7 +38,6 @@ import {
   addEmbedding,
   addLast,
   addPass,
-  asPictures,
   checkUnetInputs,
   type EmbeddingKept,
   type Pass,
@@ -61,7 +62,7 @@ interface BackwardOperands {
 }
 
 /**
- * The backward pass from dlast [B, C, H, W], the gradient of the last convolution's output, to the first convolution's
+ * The backward pass from dlast, as rows of data lie, the gradient of the last convolution's output, to the first convolution's
  * output; returns the gradient there.
  */
 export function addPassBackward(
@@ -76,9 +77,13 @@ export function addPassBackward(
   const { parameters, gradient } = o
   const dnormal = builder.temporary(pass.normal.shape)
   const { weight } = convolutionTensors(builder, parameters, layout.last)
-  builder.add(conv2dBackwardInput, { dy: dlast, weight, dx: dnormal }, { ...plainBackwardInput, dyLayout: 'nchw' })
-  addConvolutionWeight(builder, gradient, layout.last, geometries.none, dense(pass.normal), dense(dlast), undefined, {
-    dyLayout: 'nchw',
+  builder.add(
+    conv2dBackwardInput,
+    { dy: dlast, weight, dx: dnormal },
+    { ...plainBackwardInput, ...geometryOf(layout.last), dyLayout: dataLayout(net) },
+  )
+  addConvolutionWeight(builder, gradient, layout.last, 'none', dense(pass.normal), dense(dlast), undefined, {
+    dyLayout: dataLayout(net),
   })
   const dfeatures = builder.temporary(pass.features.shape)
   addNormBackward(builder, parameters, gradient, layout.lastNorm, net, {
@@ -231,8 +236,8 @@ export const unetBackward: Composite<UnetBackwardAttributes> = {
         asPictures(builder, delta, net),
         training,
       )
-      addConvolutionWeight(builder, gradient, layout.first, geometries.none, dense(x), dense(dfirst), undefined, {
-        xLayout: 'nchw',
+      addConvolutionWeight(builder, gradient, layout.first, 'none', dense(x), dense(dfirst), undefined, {
+        xLayout: dataLayout(net),
       })
       if (i > 0) builder.add(accumulate, { part: o.part, total: o.gradient }, {})
     }

@@ -9,10 +9,10 @@ import { type Cost, expectShape, traffic } from '../../kernels/contract.js'
 import { conv2dBackwardInput, plainBackwardInput } from '../../kernels/conv2d_backward_input.js'
 import { divergence } from '../../kernels/divergence.js'
 import { ALIGNMENT, type Composite, type ProgramBuilder, type ProgramTensor } from '../../program/program.js'
-import { convolutionTensors } from './layers.js'
+import { asPictures, convolutionTensors, dataLayout, geometryOf } from './layers.js'
 import { type UnetSpec, unetDimension, unetLayout, unetRowFlops } from './spec.js'
 import { addPassBackward } from './unet_backward.js'
-import { addEmbedding, addLast, addPass, asPictures, checkUnetInputs, type UnetAttributes } from './unet_forward.js'
+import { addEmbedding, addLast, addPass, checkUnetInputs, type UnetAttributes } from './unet_forward.js'
 
 /** D of the largest pictures for which the exact trace is allowed. */
 export const MOST_EXACT = 256
@@ -73,7 +73,7 @@ export const unetDivergence: Composite<UnetAttributes> = {
       builder.add(
         conv2dBackwardInput,
         { dy: dfirst, weight, dx: asPictures(builder, dx, net) },
-        { ...plainBackwardInput, dxLayout: 'nchw', scale },
+        { ...plainBackwardInput, ...geometryOf(layout.first), dxLayout: dataLayout(net), scale },
       )
     }
     const T = o.probes ? o.probes.shape[0] / B : D

@@ -1,5 +1,6 @@
 /**
- * The velocity v(x, t, condition) of a UNet for B pictures: out [B, D] = scale·v, rows of data in the layout [C, H, W].
+ * The velocity v(x, t, condition) of a UNet for B rows of data, pictures [C, H, W] or sequences [steps, C]:
+ * out [B, D] = scale·v.
  *
  * For a Runge–Kutta method around the network, `stages` [S, stride ≥ B·D] holds velocities of earlier stages: the network
  * sees x + Σ_s inputCoefficients_s·stage_s, combined by the first convolution, and where `base` [B, D] is given the last
@@ -18,8 +19,9 @@ import {
   addConvolution,
   addNorm,
   addResample,
+  asPictures,
+  dataLayout,
   dense,
-  geometries,
   linearTensors,
   type Window,
 } from './layers.js'
@@ -169,7 +171,7 @@ export interface PassOptions {
   readonly stages?: ProgramTensor
 }
 
-/** All layers but the last convolution. x [B, C, H, W]. */
+/** All layers but the last convolution. x as rows of data lie (layers.ts: asPictures). */
 export function addPass(
   builder: ProgramBuilder,
   layout: UnetLayout,
@@ -223,8 +225,7 @@ export function addPass(
 
 function outputOf(module: UnetModule): [number, number, number] {
   if (module.kind === 'residual') return [...outputExtents(module), module.N]
-  const scale = module.kind === 'attention' ? 1 : module.kind === 'down' ? 1 / 2 : 2
-  return [module.H * scale, module.W * scale, module.C]
+  return module.kind === 'attention' ? [module.H, module.W, module.C] : [module.outH, module.outW, module.C]
 }
 
 function addFirst(
@@ -237,11 +238,10 @@ function addFirst(
   stages: ProgramTensor | undefined,
 ): void {
   addConvolution(builder, parameters, layout.first, {
-    geometry: geometries.none,
     x: dense(x),
     y,
     stages,
-    attributes: { xLayout: 'nchw', ...attributes },
+    attributes: { xLayout: dataLayout(layout.net), ...attributes },
   })
 }
 
@@ -273,7 +273,7 @@ function addModule(
   return kept
 }
 
-/** The last convolution: out [B, C, H, W]. */
+/** The last convolution: out as rows of data lie. */
 export function addLast(
   builder: ProgramBuilder,
   layout: UnetLayout,
@@ -285,21 +285,13 @@ export function addLast(
 ): void {
   const { base, stages, coefficients = [] } = extra
   addConvolution(builder, parameters, layout.last, {
-    geometry: geometries.none,
     x: dense(normal),
     y: dense(out),
     residual: base && dense(base),
     stages,
-    attributes: { yLayout: 'nchw', scale, combine: stages ? 'output' : 'none', coefficients },
+    attributes: { yLayout: dataLayout(layout.net), scale, combine: stages ? 'output' : 'none', coefficients },
   })
 }
-
-/** Rows [B, D] of data as pictures. */
-export const asPictures = (
-  builder: ProgramBuilder,
-  rows: ProgramTensor,
-  { channels, height, breadth }: UnetSpec,
-): ProgramTensor => builder.view(rows, [rows.shape[0], channels, height, breadth])
 
 export const unetForward: Composite<UnetForwardAttributes> = {
   kind: 'composite',
