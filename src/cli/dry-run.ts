@@ -12,7 +12,7 @@ import { bytesText, checkMemory } from '../learn/estimate.js'
 import { checkTraining, describeModel } from '../networks/registry.js'
 import { stagesOf } from '../ode/methods.js'
 import { isAdaptive } from '../ode/solver.js'
-import { modelNetwork, ownSection, recipeOf } from '../recipes/settings.js'
+import { fittedNetwork, ownSection, recipeOf } from '../recipes/settings.js'
 import { type Conditioned, conditionedData } from '../run/conditioning.js'
 import { machineBytes } from '../run/machine.js'
 import { checkBatch, estimateRun } from '../run/training.js'
@@ -45,7 +45,7 @@ export async function dryRun(configPath: string, options: TrainCommandOptions): 
   const config = resolveConfig(applyOverrides(await readConfig(configPath), overrides), configPath)
   const rows = await rowsOf(config, configPath)
   if (rows.count !== null) checkBatch(config, rows.count)
-  const field = modelNetwork(config, rows.rowShape, rows.condition)
+  const field = fittedNetwork(config, rows.rowShape, rows.condition)
   checkTraining(config.model, config.train, rows.rowShape)
   const { kind, variants } = config.device
   const device: Device | null = await openDevice(kind, { variants }).catch((error: unknown) => {

@@ -232,11 +232,12 @@ export interface FlowOptions {
   /** The same as recipe: plain. Default: false. */
   plain?: boolean
   /**
-   * What is trained in which order. local: a chain of sub-flows between the data and their noisy images; plain: plain
+   * What is trained in which order. local: a chain of sub-flows between the data and their noisy images; shared: one
+   * network for all sub-flows of a chain, told which of them it is, with the steps of all of them (MLPs); plain: plain
    * flow matching: one free sub-flow, with all the training steps of a chain where one is configured; reflow: rectified
    * flow: plain flow matching, then fits on pairs of noise and what the model makes of it. Default: local.
    */
-  recipe?: 'local' | 'plain' | 'reflow'
+  recipe?: 'local' | 'shared' | 'plain' | 'reflow'
   /**
    * Where a sub-flow's left ends come from. learned: the data, pushed through the sub-flows before; simulated: the data
    * with the noise of the steps before, drawn anew for every batch. Default: learned.

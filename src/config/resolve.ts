@@ -11,6 +11,7 @@ import { InvalidArgumentError } from '../errors.js'
 import type { Coupling } from '../learn/couplings.js'
 import { objectives } from '../learn/objectives.js'
 import type { PathName } from '../learn/paths/registry.js'
+import { leastBatch } from '../learn/tasks/told-parts.js'
 import { ROWS_OF_PART } from '../learn/team.js'
 import type { TimeLaw } from '../learn/times.js'
 import { type Model, resolveModel, traitsOf, usualRateOf } from '../networks/registry.js'
@@ -118,7 +119,9 @@ function crossCheck(
     { key: 'flow.time', list: flow.time, count: fits, of: what },
   ]
   for (const { key, list, count, of } of each) {
-    if (Array.isArray(list) && list.length !== count) {
+    // steps of one network for all sub-flows may be said as what they are
+    const told = (recipes[name] as NamedRecipe).tells && key === 'train.steps' && !distill
+    if (Array.isArray(list) && list.length !== count && !(told && list.length === 1)) {
       issues.push(`${key} has ${list.length} entries, but ${thereAre(count, of)}; give one for each, or one for all.`)
     }
   }
@@ -133,6 +136,7 @@ function crossCheck(
         'own, which another row does not share.',
     )
   }
+  if ((recipes[name] as NamedRecipe).tells && !distill) issues.push(...toldIssues(options, gammas, name))
   if (objectives[train.objective].choices && !options.distill) issues.push(...choiceIssues(options, gammas, name))
   if (train.masks && !objectives[train.objective].choices) {
     issues.push(
@@ -188,6 +192,30 @@ function crossCheck(
     )
   }
   return issues
+}
+
+/** What one network for all sub-flows is not learnt with. */
+function toldIssues(
+  { flow: { coupling, timesPerPair }, model, train: { objective, batch } }: z.output<typeof optionsSchema>,
+  { length: N }: readonly (number | null)[],
+  name: RecipeName,
+): string[] {
+  const refused = (key: string, why: string): string => `${key} does not go with flow.recipe: ${name}: ${why}`
+  const least = leastBatch(N, timesPerPair)
+  return [
+    ...(model.kind === 'mlp'
+      ? []
+      : [refused(`model.kind ${model.kind}`, 'it is told the sub-flow by a bias of its first layer; take mlp.')]),
+    ...(objective === 'flow-matching'
+      ? []
+      : [refused(`train.objective: ${objective}`, 'it learns velocities; take flow-matching.')]),
+    ...(coupling === 'dependent'
+      ? []
+      : [refused(`flow.coupling: ${coupling}`, 'left ends are drawn with noise of their own; take dependent.')]),
+    ...(batch >= least
+      ? []
+      : [`train.batch must be at least ${least}, of which each of the ${N} sub-flows has rows, but is ${batch}.`]),
+  ]
 }
 
 /** What levels of categories are not learnt with. */
@@ -333,11 +361,15 @@ function expand(options: z.output<typeof optionsSchema>, origin: string, dataIss
   if (issues.length) throw failure(origin, issues)
 
   const fits = fitsOf(recipe, configured, flow)
+  const { tells }: NamedRecipe = recipes[recipe]
   const usual = configured === usualChain.gammas
   const { gammas, steps, paths, times } = recipes[recipe].arrange({
     gammas: [...configured],
     steps: options.distill ? new Array<number>(fits).fill(1) : stepsOf(train.steps, fits, unsaid),
-    paths: listed(flow.interpolant ?? (usual && recipe === 'local' ? [...usualChain.interpolant] : 'linear'), fits),
+    paths: listed(
+      flow.interpolant ?? (usual && (recipe === 'local' || tells) ? [...usualChain.interpolant] : 'linear'),
+      fits,
+    ),
     times: listed(flow.time, fits),
   })
   const trained = anglesOf(gammas.map((gamma, i) => ({ gamma, path: paths.slice(-gammas.length)[i] })))
@@ -377,7 +409,8 @@ function expand(options: z.output<typeof optionsSchema>, origin: string, dataIss
       warmStart: flow.warmStart,
       outputScale: flow.outputScale,
       plain: recipe === 'plain',
-      push: flow.push,
+      // a network that learns all sub-flows at once is pushed through none of them
+      push: tells ? 'simulated' : flow.push,
       ...(flow.part && { part: flow.part }),
       assignment: flow.assignment,
       ...sectionsOf(flow),

@@ -143,6 +143,11 @@ export interface Network {
   checkInputs(composite: string, shapes: Shapes): number
   /** The parameters under their file names, `prefix` in front. */
   toTensors(flat: Float32Array, prefix: string): NamedTensor[]
+  /**
+   * Parameters of the same network without a condition, whose outputs are those of this one under `condition` [C]. Left out:
+   * there is no such network of the same kind.
+   */
+  told?(flat: Float32Array, condition: Float32Array): Float32Array
   /** where in its files the weights of a second time stand, the condition: a tensor and its first column; left out: it takes none */
   readonly secondTime?: { readonly tensor: string; readonly first: number }
   /** The inverse of toTensors. Throws CheckpointError where a name is missing or a shape does not fit. */

@@ -111,6 +111,31 @@ export interface RecipePlan {
   readonly fits: readonly PlannedFit[]
   /** numbers (from 0) of the fits that are the model, from the data's side to the noise's */
   readonly stages: readonly number[]
+  /** where fits are told which stage they are, what each stage is told; left out: nothing */
+  readonly told?: readonly ToldStage[]
+}
+
+/** A stage of the model that is a fitted network under a condition of its own. */
+export interface ToldStage {
+  readonly condition: Float32Array
+  /** times the output scale of the fit */
+  readonly outputScale: number
+}
+
+/** The networks of a model's stages, of those that were fitted. @param fitted what the fits are of */
+export function stageNetworks(
+  { stages, told }: Pick<RecipePlan, 'stages' | 'told'>,
+  fitted: Network,
+  networks: readonly TrainedNetwork[],
+): TrainedNetwork[] {
+  return stages.map((fit, i) => {
+    const { parameters, outputScale } = networks[fit]
+    if (!told) return networks[fit]
+    return {
+      parameters: fitted.told!(parameters, told[i].condition),
+      outputScale: outputScale * told[i].outputScale,
+    }
+  })
 }
 
 /** A network whose fit has ended: what carrying rows needs of it. */
@@ -194,6 +219,8 @@ export interface NamedRecipe<Own = unknown> extends Recipe<Own> {
   readonly section?: z.ZodType<Own>
   /** what its fits are called, several of them */
   readonly fitsAre: 'sub-flows' | 'fits'
+  /** columns of a condition that the fits make themselves, and the model's stages know (RecipePlan.told); left out: none */
+  tells?(gammas: readonly (number | null)[]): number
   /** how many entries lists with one for each fit have */
   fits(gammas: readonly (number | null)[], own: Own): number
   /** the configured chain: recipes other than Local Flow take its steps and paths together */

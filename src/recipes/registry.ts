@@ -5,8 +5,9 @@ import { localFlow } from './local-flow.js'
 import { plain } from './plain.js'
 import type { NamedRecipe } from './recipe.js'
 import { reflow } from './reflow.js'
+import { shared } from './shared.js'
 
-export const recipes = { local: localFlow, plain, reflow } as const satisfies Record<string, NamedRecipe>
+export const recipes = { local: localFlow, shared, plain, reflow } as const satisfies Record<string, NamedRecipe>
 
 type Recipes = typeof recipes
 type Sections = {

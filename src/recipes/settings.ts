@@ -17,7 +17,7 @@ import { anglesOf } from './angles.js'
 import { distillation } from './distillation.js'
 import type { PairSettings } from './optimal-pairs.js'
 import { type DistillKind, type DistillSettings, distillKinds, jumpOf, piecesOf, teacherChain } from './pieces.js'
-import type { ChainPart, Push, Recipe, RecipeSettings } from './recipe.js'
+import type { ChainPart, NamedRecipe, Push, Recipe, RecipeSettings } from './recipe.js'
 import { type OwnSections, type RecipeName, recipes } from './registry.js'
 
 /** The sections of a config that recipes take. */
@@ -150,6 +150,18 @@ export const modelNetwork = (
   // masks of a row's numbers
   const masks = !distill && train.masks ? rowShape.reduce((product, extent) => product * extent, 1) : 0
   return networkFor(model, rowShape, { secondTime, condition: masks || conditionWidth(condition) })
+}
+
+/** The network that is fitted: the model's, unless one network is told which of the stages it is. */
+export function fittedNetwork(
+  options: { readonly model: Model } & Pick<RecipeOptions, 'flow' | 'distill' | 'train'>,
+  rowShape: readonly number[],
+  condition: Condition | null = null,
+): Network {
+  const { flow, distill, model } = options
+  const { tells }: NamedRecipe = recipes[flow.recipe]
+  if (distill || !tells) return modelNetwork(options, rowShape, condition)
+  return networkFor(model, rowShape, { condition: tells(flow.gammas) })
 }
 
 /** Jumps of a sample through an average velocity where a call says nothing. */

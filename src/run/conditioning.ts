@@ -78,6 +78,11 @@ function refuseRecipes({ flow: { recipe, coupling }, train: { objective } }: Res
       'flow.recipe: reflow makes its pairs without conditions; a conditional model takes local or plain.',
     )
   }
+  if (recipe === 'shared') {
+    throw new ConfigError(
+      'flow.recipe: shared tells its network which sub-flow it is, and nothing of the rows; a conditional model takes local or plain.',
+    )
+  }
   if (coupling === 'dependent') return
   throw new ConfigError(
     `flow.coupling: ${coupling} pairs rows of one condition with those of another, which teaches a conditional model the wrong ` +

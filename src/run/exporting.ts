@@ -50,8 +50,9 @@ export function exportedModel(
   const { field: network, stages, rowShape, scaler, settings, condition } = flow
   const segments = learnsChoices(options) ? segmentsOf(encoding) : null
   const model = { network, stages, rowShape, scaler, settings, condition, segments, jumps: usualJumps(options) }
-  // with the sampler that it has now: another version's defaults may be others
-  const written = { ...raw, ode: { ...(raw as { ode?: object }).ode, sample: options.ode.sample } }
+  // a model has no data; with the sampler that it has now: another version's defaults may be others
+  const { data: _, ...own } = raw as { data?: unknown }
+  const written = { ...own, ode: { ...(raw as { ode?: object }).ode, sample: options.ode.sample } }
   return {
     ...model,
     ...(facts ?? noFacts),

@@ -23,6 +23,8 @@ export interface FlowContents {
   readonly scaler: Scaler | null
   /** networks of the model's stages, from the data's side to the noise's */
   readonly subFlows: readonly TrainedNetwork[]
+  /** the networks that were fitted, where those of the stages are made of them; null or left out: they are the same */
+  readonly fitted?: readonly TrainedNetwork[] | null
   /** of a table of mixed columns, how its rows are numbers; null or left out: rows are what they are */
   readonly encoding?: Encoding | null
   /** what the model is told of its rows; null or left out: nothing */

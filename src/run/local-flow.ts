@@ -130,6 +130,8 @@ export class LocalFlow extends Flow {
   readonly raw: object
   /** the trained networks, from the data's side to the noise's */
   readonly subFlows: readonly TrainedNetwork[]
+  /** the one network of all sub-flows (`flow.recipe: shared`), of which those above are made; null where each has its own */
+  readonly fitted: readonly TrainedNetwork[] | null
   /** what a row is */
   readonly rowKind: RowKind
   /** of a table of mixed columns, how its rows are numbers; null where rows are what they are */
@@ -145,11 +147,12 @@ export class LocalFlow extends Flow {
    * @param training of a flow that was trained just now: the device is the flow's
    */
   constructor(contents: FlowContents, device: Device | null = null, training: TrainingRecord | null = null) {
-    const { options, raw, rowKind, encoding, subFlows, facts } = contents
+    const { options, raw, rowKind, encoding, subFlows, fitted = null, facts } = contents
     super(flowModel(contents), device, () => openDeviceOf(options))
     this.options = options
     this.raw = raw
     this.subFlows = subFlows
+    this.fitted = fitted
     this.rowKind = rowKind
     this.encoding = encoding ?? null
     this.facts = facts

@@ -12,8 +12,8 @@ import { CheckpointError } from '../errors.js'
 import type { Safetensors } from '../files/safetensors.js'
 import { conditionSchema } from '../model/condition-schema.js'
 import type { NamedTensor, Network } from '../networks/network.js'
-import type { RecipePlan, TrainedNetwork } from '../recipes/recipe.js'
-import { modelNetwork, recipeOf, recipeSettings, stagesOf } from '../recipes/settings.js'
+import { type RecipePlan, stageNetworks, type TrainedNetwork } from '../recipes/recipe.js'
+import { fittedNetwork, recipeOf, recipeSettings, stagesOf } from '../recipes/settings.js'
 import { asResolved } from './changed-defaults.js'
 import type { FlowContents } from './flow-contents.js'
 import { reportFacts } from './report-facts.js'
@@ -81,6 +81,7 @@ export interface Run {
   /** the options as they were written, without the data */
   readonly raw: object
   readonly extra: RunExtra
+  /** what its fits are of */
   readonly field: Network
 }
 
@@ -118,7 +119,7 @@ export function runOf(manifest: RunManifest, folder: string): Run {
     throw damaged(`its stages are ${extra.stages.join(', ')}, but its config makes ${stageKindsOf(options).join(', ')}`)
   }
   if (scales.length !== finished) throw damaged(`it has ${scales.length} output scales of ${finished}`)
-  return { folder, manifest, options, raw, extra, field: modelNetwork(options, extra.rowShape, extra.condition) }
+  return { folder, manifest, options, raw, extra, field: fittedNetwork(options, extra.rowShape, extra.condition) }
 }
 
 /** Sub-flow n is in a file of its own. */
@@ -178,8 +179,8 @@ export async function flowOf(run: Run, read: ReadTensors): Promise<FlowContents>
       `${folder} holds sub-flow ${part.number} of ${part.of} alone, which is no model. Join all of them by lfm train --join.`,
     )
   }
-  const { fits, stages } = planOf(options)
-  const networks = await readFinished(run, fits.length, read)
+  const plan = planOf(options)
+  const networks = await readFinished(run, plan.fits.length, read)
   return {
     options,
     raw,
@@ -188,6 +189,7 @@ export async function flowOf(run: Run, read: ReadTensors): Promise<FlowContents>
     scaler: extra.scaler,
     encoding: extra.encoding ?? null,
     condition: extra.condition ?? null,
-    subFlows: stages.map((fit) => networks[fit]),
+    subFlows: stageNetworks(plan, run.field, networks),
+    ...(plan.told && { fitted: networks }),
   }
 }

@@ -205,7 +205,8 @@ export async function drawPictures(
     const png = typeof picture === 'string' ? await renderPng(picture) : picture
     await writeExtra(folder, pictureFiles[name], png)
   }
-  await drawLosses(fits, history, validation, floors, save)
+  const single = fits.length === 1 && flow.stages.length === 1 && !fits[0].stream
+  await drawLosses({ fits, single, history, validation, floors }, save)
   if (rowKind === 'points') return drawPoints(flow, data, columns, told, save, signal, onProgress)
   const { files, evaluations } = await drawPictureFiles(flow, data, told, signal, onProgress)
   for (const [name, png] of Object.entries(files)) await save(name as keyof typeof files, png)
@@ -327,16 +328,26 @@ async function drawPoints(
 }
 
 async function drawLosses(
-  fits: readonly PlannedFit[],
-  history: LossHistory,
-  validation: ValidationHistory,
-  floors: readonly (number | null)[],
+  {
+    fits,
+    single,
+    history,
+    validation,
+    floors,
+  }: {
+    fits: readonly PlannedFit[]
+    /** whether the model is one flow from the data to the noise, and one fit */
+    single: boolean
+    history: LossHistory
+    validation: ValidationHistory
+    floors: readonly (number | null)[]
+  },
   save: Save,
 ): Promise<void> {
   const every = Math.max(1, Math.ceil(Math.max(...history.map((losses) => losses.length)) / 400))
   const final = finalLosses(history)
   const series = history.map((losses, i) => ({
-    label: fits.length === 1 && !fits[0].stream ? 'plain flow matching' : fits[i].settings.name,
+    label: single ? 'plain flow matching' : fits[i].settings.name,
     note: fits[i].note,
     ...thinned(losses, every),
     validation: validation[i] && { steps: validation[i].steps, loss: validation[i].losses },

@@ -19,7 +19,7 @@ import {
   readManifest,
   writeCheckpoint,
 } from '../checkpoint/index.js'
-import type { ResolvedOptions } from '../config/index.js'
+import { type ResolvedOptions, resolveOptions } from '../config/index.js'
 import type { RowKind } from '../data/kinds.js'
 import type { Scaler } from '../data/scaler.js'
 import type { Encoding } from '../data/tables/encoding.js'
@@ -34,7 +34,7 @@ import type { NamedTensor, Network } from '../networks/network.js'
 import type { ReportCurve, ReportEvaluation, ReportQuality } from '../plot/report.js'
 import type { ReportTable } from '../plot/report-table.js'
 import type { RecipeState } from '../recipes/recipe.js'
-import { modelNetwork } from '../recipes/settings.js'
+import { fittedNetwork } from '../recipes/settings.js'
 import type { FlowContents } from './flow-contents.js'
 import {
   asNamed,
@@ -268,6 +268,18 @@ export async function openRun(folder: string, opened?: RunManifest): Promise<Run
 /** The trained flow of a finished run. Throws CheckpointError where it is not finished, or damaged. */
 export const readFlow = (run: Run): Promise<FlowContents> => flowOf(run, readerOf(run))
 
+/** The options of networks that are one for each stage: a shared one that only its stages are left of is shared no more. */
+function asFitted({ raw, options }: FlowContents): Pick<FlowContents, 'raw' | 'options'> {
+  if (!planOf(options).told) return { raw, options }
+  const { flow, train } = raw as { flow?: object; train?: object }
+  const separate = {
+    ...raw,
+    flow: { ...flow, recipe: 'local', push: 'simulated' },
+    train: { ...train, steps: { total: options.train.steps[0] } },
+  }
+  return { raw: separate, options: resolveOptions(separate) }
+}
+
 /** Writes a flow that a program trained as a finished run. */
 export async function saveFlow(
   parts: FlowContents,
@@ -278,12 +290,13 @@ export async function saveFlow(
   const words = { ...programWords, resume: null }
   await findRun(folder, { force, words })
   await makeRunFolder(folder)
-  const { raw, options, rowShape, rowKind, scaler, encoding, subFlows, facts, condition = null } = parts
-  const field = modelNetwork(options, rowShape, condition)
+  const { rowShape, rowKind, scaler, encoding, subFlows, fitted, facts, condition = null } = parts
+  const { raw, options } = fitted ? parts : asFitted(parts)
+  const field = fittedNetwork(options, rowShape, condition)
   const created = new Date().toISOString()
   // fits that only led to the model were not kept
   const { fits, stages } = planOf(options)
-  const finished = fits.map((_, fit) => subFlows[Math.max(0, stages.indexOf(fit))])
+  const finished = fits.map((_, fit) => fitted?.[fit] ?? subFlows[Math.max(0, stages.indexOf(fit))])
   const identity: RunIdentity = {
     created,
     raw,

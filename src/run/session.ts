@@ -14,7 +14,7 @@ import { describeModel } from '../networks/registry.js'
 import { describeSolver } from '../ode/solver.js'
 import type { RecipeState } from '../recipes/recipe.js'
 import type { Progress, TrainedRecipe } from '../recipes/run-recipe.js'
-import { modelNetwork, recipeOf, recipeSettings } from '../recipes/settings.js'
+import { fittedNetwork, recipeOf, recipeSettings } from '../recipes/settings.js'
 import { drawBesideTeacher } from './beside-teacher.js'
 import { type Conditioned, toldOf } from './conditioning.js'
 import { type FlowContents, flowModel } from './flow-contents.js'
@@ -213,7 +213,7 @@ export class Session {
   /** Writes a checkpoint and the losses up to it. The first one of a new run takes the place of a run that is replaced. */
   private async write({ path, force }: SessionFolder, state: RunState): Promise<void> {
     const first = this.writer === null && this.resumed === null
-    const network = modelNetwork(this.options, this.data.train.shape.slice(1), this.identity.condition)
+    const network = fittedNetwork(this.options, this.data.train.shape.slice(1), this.identity.condition)
     this.writer ??= new RunWriter(path, this.identity, network, this.resumed, force)
     this.saved = await this.writer.write(state)
     if (first) await removeReport(path)
@@ -257,7 +257,7 @@ export class Session {
     { losses, validation }: Pick<SessionResult, 'losses' | 'validation'>,
   ): Promise<ReportFacts> {
     const { options, data, device, identity, hooks } = this
-    const { fits } = recipeOf(options).plan(recipeSettings(options))
+    const { fits, told } = recipeOf(options).plan(recipeSettings(options))
     const scales = chain.networks.map(({ outputScale }) => outputScale)
     const least = leastLosses(fits, scales, principalVariances(data))
     const shown = {
@@ -302,9 +302,15 @@ export class Session {
       subFlows: fits.map(({ settings, kind, note }, i) => ({
         gamma: kind?.gamma ?? null,
         note,
-        interpolant: options.distill ? (flow.isFlow ? 'linear' : '–') : options.flow.interpolant[i],
+        interpolant: options.distill
+          ? flow.isFlow
+            ? 'linear'
+            : '–'
+          : told
+            ? [...new Set(options.flow.interpolant)].join(', ')
+            : options.flow.interpolant[i],
         steps: losses[i].length || settings.steps,
-        parameters: flow.field.parameterCount,
+        parameters: fittedNetwork(options, contents.rowShape, contents.condition).parameterCount,
         finalLoss: final[i],
         excessLoss: least[i] === null || final[i] === null ? null : final[i] - least[i],
         validationLoss: validated[i],

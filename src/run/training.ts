@@ -14,9 +14,9 @@ import { Flow } from '../model/flow.js'
 import { modelValues } from '../model/values.js'
 import type { Network } from '../networks/network.js'
 import { checkTraining } from '../networks/registry.js'
-import type { RecipeContext, RecipeState } from '../recipes/recipe.js'
+import { type RecipeContext, type RecipeState, stageNetworks } from '../recipes/recipe.js'
 import { type RecipeHooks, type RecipeSpent, runRecipe, type TrainedRecipe } from '../recipes/run-recipe.js'
-import { learnsChoices, modelNetwork, recipeOf, recipeSettings } from '../recipes/settings.js'
+import { fittedNetwork, learnsChoices, recipeOf, recipeSettings } from '../recipes/settings.js'
 import type { Conditioned } from './conditioning.js'
 import { refuseDistillation, studentCondition } from './distilling.js'
 import { type FlowContents, flowModel, segmentsOf } from './flow-contents.js'
@@ -173,7 +173,7 @@ async function fitModel(
 ): Promise<{ parts: FlowContents; trained: TrainedRecipe }> {
   const { options, rowShape, encoding, condition } = about
   const segments = learnsChoices(options) ? segmentsOf(encoding) : null
-  const network = modelNetwork(options, rowShape, condition)
+  const network = fittedNetwork(options, rowShape, condition)
   if (options.train.precision === 'mixed') expectMixed(device, network)
   const unseen = validation ? validation.length / network.dimension : 0
   const estimate = estimateRun(network, options, rows, device, unseen)
@@ -199,6 +199,7 @@ async function fitModel(
     step = await run.next()
   }
   const trained = step.value
-  const subFlows = recipe.plan(settings).stages.map((fit) => trained.networks[fit])
-  return { parts: { ...about, subFlows }, trained }
+  const plan = recipe.plan(settings)
+  const subFlows = stageNetworks(plan, network, trained.networks)
+  return { parts: { ...about, subFlows, ...(plan.told && { fitted: trained.networks }) }, trained }
 }

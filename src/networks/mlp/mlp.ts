@@ -95,6 +95,28 @@ export function mlpNetwork(net: MlpSpec, on: MlpSpec = net): Network {
       })
       return flat
     },
+    ...(net.condition > 0 && {
+      told: (flat: Float32Array, condition: Float32Array) => {
+        const without = mlpNetwork(
+          { ...net, condition: 0, secondTime: false },
+          { ...on, condition: 0, secondTime: false },
+        )
+        const tensors = layers.flatMap((layer, i) => layerToTensors(flat, layer, `layers.${i}.`))
+        const [weight, bias] = tensors
+        const [outputs, width] = weight.shape
+        // the columns of the first layer are [t, x, condition, features]: what the condition adds is a bias
+        const [first, end] = [1 + net.dimension, 1 + net.dimension + net.condition]
+        const values = new Float32Array(outputs * (width - net.condition))
+        for (let n = 0; n < outputs; n++) {
+          const row = weight.values.subarray(n * width, (n + 1) * width)
+          values.set(row.subarray(0, first), n * (width - net.condition))
+          values.set(row.subarray(end), n * (width - net.condition) + first)
+          bias.values[n] += condition.reduce((sum, c, i) => sum + c * row[first + i], 0)
+        }
+        const rest = { name: weight.name, shape: [outputs, width - net.condition], values }
+        return without.fromTensors(new Map([rest, ...tensors.slice(1)].map((tensor) => [tensor.name, tensor])), '')
+      },
+    }),
     stepFlops: (B) => mlpStepFlops(net, B),
   }
 }

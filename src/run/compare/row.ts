@@ -18,7 +18,7 @@ import { reasonOf } from '../../files/reasons.js'
 import { harder } from '../../ode/solver.js'
 import type { RecipeState } from '../../recipes/recipe.js'
 import type { Progress } from '../../recipes/run-recipe.js'
-import { modelNetwork } from '../../recipes/settings.js'
+import { fittedNetwork } from '../../recipes/settings.js'
 import type { FlowContents } from '../flow-contents.js'
 import { LocalFlow } from '../local-flow.js'
 import type { Quality } from '../quality.js'
@@ -206,7 +206,7 @@ export async function makeRow(row: PlannedRow, context: RowContext): Promise<Row
 async function trainAndMeasure(row: PlannedRow, folder: string, context: RowContext): Promise<RowResult> {
   const { config } = row
   const { device, data, quality, settings, signal } = context
-  const network = modelNetwork(config, data.train.shape.slice(1))
+  const network = fittedNetwork(config, data.train.shape.slice(1))
   const { stepFlops } = estimateRun(network, config, { count: data.train.shape[0], pixels: false }, null)
   const steps = config.train.steps.reduce((sum, count) => sum + count, 0)
   const { info } = device
@@ -294,7 +294,7 @@ class RowSession {
       teacherSha256: teacher?.sha256 ?? null,
       device: device.info,
     }
-    const writer = new RunWriter(folder, identity, modelNetwork(config, rowShape), manifest)
+    const writer = new RunWriter(folder, identity, fittedNetwork(config, rowShape), manifest)
     const log = new LossLog(config.train.steps, start?.losses)
     const validation = new ValidationLog(config.train.steps.length, start?.validation)
     const before = this.timings

@@ -3,16 +3,16 @@
 import type { ResolvedConfig } from '../../config/index.js'
 import { ConfigError } from '../../errors.js'
 import { type Model, resizedKeys, sizeOf } from '../../networks/registry.js'
-import { modelNetwork, recipeOf, recipeSettings } from '../../recipes/settings.js'
+import { fittedNetwork, recipeOf, recipeSettings } from '../../recipes/settings.js'
 
 /** Networks that a method's model has: those that are kept, not those that only led to them. */
 export const networksOf = (config: ResolvedConfig): number =>
-  recipeOf(config).plan(recipeSettings(config)).stages.length
+  new Set(recipeOf(config).plan(recipeSettings(config)).stages).size
 
 export const parametersOf = (
-  config: Pick<ResolvedConfig, 'model' | 'distill' | 'train'>,
+  config: Pick<ResolvedConfig, 'model' | 'flow' | 'distill' | 'train'>,
   rowShape: readonly number[],
-): number => modelNetwork(config, rowShape).parameterCount
+): number => fittedNetwork(config, rowShape).parameterCount
 
 /** Sizes are looked for up to so many times the configured one. */
 const LARGEST = 16
