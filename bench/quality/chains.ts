@@ -52,6 +52,11 @@ const plains = {
 }
 
 const rule = { label: 'Local Flow, n: auto', flow: { n: 'auto' }, train: { steps: { total: 4000 } } }
+const shared = {
+  label: 'Local Flow, n: auto, one network',
+  flow: { recipe: 'shared' },
+  train: { steps: { total: 4000 } },
+}
 const twoCoarse = chain('Local Flow, .05 and free', [0.05, null], ['linear', 'arc'], [2400, 1600])
 
 /** Sets that settings were chosen on. */
@@ -120,7 +125,7 @@ const parts = {
     seeds: [1, 2, 3],
     evaluations: [4, 8, 16],
     sets: { ...others, ...chosenOn },
-    methods: { rule, 'two-coarse': twoCoarse, ...plains },
+    methods: { rule, 'two-coarse': twoCoarse, shared, ...plains },
   },
 } as const
 type PartName = keyof typeof parts
