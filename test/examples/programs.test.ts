@@ -63,6 +63,15 @@ test('fork: a flow passes the post on either side, where regression goes into it
   expect(shares('regression')[0]).toBeLessThanOrEqual(60)
 })
 
+test('push-t: from demonstrations to an episode as a picture', () => {
+  const env = { ...options.env, EPISODES: '10', STARTS: '2', FOLDER: work }
+  const args = [tsx, join(examples, 'push-t/main.ts')]
+  const printed = execFileSync(process.execPath, args, { ...options, env, encoding: 'utf8' })
+  expect(printed).toMatch(/\d+ steps of 10 demonstrations\nsuccess \d\.\d+, largest reward \d\.\d+ in the mean/)
+  const [, picture] = /an episode is in (.*)/.exec(printed)!
+  expect(readFileSync(picture).subarray(1, 4).toString()).toBe('PNG')
+})
+
 test.each(Object.keys(said))('%s', (name) => {
   const printed = run(name, ...(name === 'kernels' ? ['64'] : []))
   for (const words of said[name]) expect(printed).toMatch(words)

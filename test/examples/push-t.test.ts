@@ -4,7 +4,7 @@ import { rmSync, truncateSync } from 'node:fs'
 import { join } from 'node:path'
 import { crc32, inflateSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
-import { demonstrate, demonstrations } from '../../examples/push-t/demonstrations.js'
+import { demonstrate, demonstrations, startNear } from '../../examples/push-t/demonstrations.js'
 import { Expert } from '../../examples/push-t/expert.js'
 import {
   area,
@@ -17,6 +17,18 @@ import {
   toWorld,
 } from '../../examples/push-t/geometry.js'
 import { animated } from '../../examples/push-t/picture.js'
+import {
+  chunk,
+  embed,
+  episodes,
+  flowPolicy,
+  followed,
+  lessons,
+  nearestNeighbour,
+  observe,
+  type Policy,
+  predicted,
+} from '../../examples/push-t/policy.js'
 import {
   bar,
   centre,
@@ -33,7 +45,8 @@ import {
   uniforms,
   walls,
 } from '../../examples/push-t/world.js'
-import { workFolder } from '../cli/lfm.js'
+import { LocalFlow } from '../../src/index.js'
+import { engine, workFolder } from '../cli/lfm.js'
 
 const upright: Pose = { x: 256, y: 200, angle: 0 }
 const far: Point = [20, 20]
@@ -244,5 +257,102 @@ test('an animated picture has a frame for each state, with the block where it is
     expect(lines).toHaveLength(64 * 193)
     expect([...lines.subarray(at(150 + 100 * i, 165), at(150 + 100 * i, 165) + 3)]).toEqual([96, 110, 130])
     expect([...lines.subarray(at(30, 480), at(30, 480) + 3)]).toEqual([255, 255, 255])
+  })
+})
+
+describe('a policy', () => {
+  const demonstrated = Array.from({ length: 40 }, (_, seed) => demonstrate(seed))
+  const taught = lessons(demonstrated)
+
+  test('sees the same wherever block, disc and goal lie alike, and is told actions in [−1, 1]', () => {
+    const [before, now] = [demonstrated[0][4], demonstrated[0][5]]
+    const seen = observe(now, before)
+    // the goal is fixed: what is seen tells where the block is in the world
+    const [u, v, , , gu, gv, c, s] = seen
+    const agent = toWorld(now.block, [100 * u + centre[0], 100 * v + centre[1]])
+    expect(agent[0]).toBeCloseTo(now.agent[0], 9)
+    expect(agent[1]).toBeCloseTo(now.agent[1], 9)
+    const target = toWorld(now.block, [100 * gu + centre[0], 100 * gv + centre[1]])
+    const goalCentre = toWorld(goal, centre)
+    expect(target[0]).toBeCloseTo(goalCentre[0], 9)
+    expect(target[1]).toBeCloseTo(goalCentre[1], 9)
+    expect(Math.cos(goal.angle - now.block.angle)).toBeCloseTo(c, 9)
+    expect(Math.sin(goal.angle - now.block.angle)).toBeCloseTo(s, 9)
+    expect(embed(seen)).toHaveLength(49)
+    expect(embed(seen).slice(0, seen.length)).toEqual(seen)
+    expect(taught.actions.every((row) => row.length === chunk)).toBe(true)
+    const largest = Array.from({ length: chunk }, (_, k) =>
+      taught.actions.reduce((most, row) => Math.max(most, Math.abs(row[k])), 0),
+    )
+    expect(largest).toEqual(new Array(chunk).fill(1))
+  })
+
+  test('that answers with what was demonstrated moves the disc as the demonstration did', async () => {
+    // an episode whose hand did not tremble: the expert, step by step
+    const begin = start(7)
+    const [world, expert] = [new PushT(begin), new Expert(7)]
+    const acts = Array.from({ length: predicted + followed }, () => {
+      const { state } = world
+      const target = expert.act(state)
+      world.step(target)
+      return { ...state, target }
+    })
+    const own = lessons([acts])
+    const [{ states }] = await episodes(async (_, call) => own.actions[call === 0 ? 0 : followed], own.unit, [begin])
+    for (const step of [1, 5, 12, 2 * followed]) {
+      expect(states[step].agent[0]).toBeCloseTo(acts[step].agent[0], 6)
+      expect(states[step].block.angle).toBeCloseTo(acts[step].block.angle, 6)
+    }
+  })
+
+  test('of the nearest demonstration brings blocks home that lie near, which chunks of other moments do not', async () => {
+    const starts = Array.from({ length: 12 }, (_, i) => startNear(5000 + i))
+    const nearest = nearestNeighbour(taught)
+    const other: Policy = (looks, call) =>
+      nearest(
+        looks.map((_, i) => taught.observations[(997 * i + 31 * call) % taught.observations.length]),
+        call,
+      )
+    const [home, away] = [await episodes(nearest, taught.unit, starts), await episodes(other, taught.unit, starts)]
+    const successes = (outcomes: typeof home): number => outcomes.filter(({ success }) => success).length
+    expect(successes(home)).toBeGreaterThanOrEqual(4)
+    expect(successes(away)).toBe(0)
+    for (const { success, most, last, steps, states } of home) {
+      expect(states).toHaveLength(steps + 1)
+      if (success) expect([most, last]).toEqual([1, 1])
+      else expect(steps).toBe(300)
+    }
+  })
+
+  test('of a flow answers what is seen, in demonstrations that it has not learnt', async () => {
+    await using flow = await LocalFlow.train(taught.actions, {
+      cond: taught.observations.map(embed),
+      model: { hidden: [128, 128], activation: 'silu' },
+      flow: { recipe: 'plain' },
+      train: { steps: 600, batch: 256, ema: 0.99, conditionDropout: 0 },
+      device: engine,
+      seed: 1,
+    })
+    const unseen = lessons([demonstrate(900), demonstrate(901)])
+    const targets = unseen.actions.map((row) => row.map((value, k) => value * unseen.unit[k]))
+    const policy = flowPolicy(flow, { evaluations: 2 })
+    /** root mean square of the differences from what the expert did, in pixels, of the targets that are followed */
+    const differences = async (looks: readonly number[][]): Promise<number> => {
+      const answers = await policy(looks, 0)
+      let sum = 0
+      targets.forEach((row, i) => {
+        for (let k = 0; k < 2 * followed; k++) sum += (answers[i * chunk + k] * taught.unit[k] - row[k]) ** 2
+      })
+      return Math.sqrt(sum / (targets.length * 2 * followed))
+    }
+    const own = await differences(unseen.observations)
+    const half = unseen.observations.length >> 1
+    const others = await differences([...unseen.observations.slice(half), ...unseen.observations.slice(0, half)])
+    expect(own).toBeLessThan(0.7 * others)
+    // the same call answers the same, another has other noise
+    expect(await policy(unseen.observations.slice(0, 1), 3)).toEqual(await policy(unseen.observations.slice(0, 1), 3))
+    expect(await policy(unseen.observations.slice(0, 1), 3)).not.toEqual(
+      await policy(unseen.observations.slice(0, 1), 4),
+    )
   })
 })

@@ -1,0 +1,233 @@
+/**
+ * `npm run quality:push-t`: policies for Push-T (examples/push-t/) from the same demonstrations, networks and batches: Local Flow,
+ * plain flow matching, its students, regression and the nearest neighbour, tried on a hundred starts that no demonstration began at.
+ * What has been measured is not run again. docs/policies.md has the tables, between its marks.
+ */
+
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import process from 'node:process'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+import { demonstrations } from '../../examples/push-t/demonstrations.js'
+import { animated } from '../../examples/push-t/picture.js'
+import {
+  embed,
+  episodes,
+  flowPolicy,
+  type Lessons,
+  lessons,
+  nearestNeighbour,
+  type Outcome,
+  type Policy,
+} from '../../examples/push-t/policy.js'
+import { start } from '../../examples/push-t/world.js'
+import { LocalFlow, type TrainArguments } from '../../src/index.js'
+import { writeLines } from './gathered.js'
+import { digits } from './tables.js'
+
+const help = `npm run quality:push-t -- [--seeds 3] [--method NAME ...] [--gather] [--picture]
+
+Makes a thousand demonstrations (once), trains policies, tries each on 100 starts and keeps what came of it in
+bench/results/quality/push-t.json; then writes the tables into docs/policies.md. --gather only writes those of what is there.
+--picture draws an episode of Local Flow at four evaluations into docs/images/push-t.png.`
+
+const root = fileURLToPath(new URL('../..', import.meta.url))
+const results = join(root, 'bench/results/quality/push-t.json')
+const page = join(root, 'docs/policies.md')
+const kept = join(root, 'runs/push-t')
+
+const budget = { demonstrations: 1000, starts: 100, steps: 15_000, batch: 512, hidden: [256, 256, 256] } as const
+/** of the starts, beyond those of demonstrations */
+const firstStart = 1_000_000
+
+const common = (seed: number) =>
+  ({
+    model: { hidden: [...budget.hidden], activation: 'silu' },
+    train: { batch: budget.batch, steps: { total: budget.steps }, ema: 0.999, conditionDropout: 0 },
+    device: 'native',
+    seed,
+  }) as const satisfies TrainArguments
+
+interface Method {
+  readonly label: string
+  readonly evaluations: readonly number[]
+  /** settings of its training; those of students are their teacher's, of the nearest neighbour none */
+  readonly flow?: TrainArguments['flow']
+  readonly teacher?: string
+}
+
+const methods: Readonly<Record<string, Method>> = {
+  local: { label: 'Local Flow (γ = .3, free)', evaluations: [2, 4, 16], flow: { gammas: [0.3, null] } },
+  plain: { label: 'plain flow matching', evaluations: [1, 2, 4, 16], flow: { recipe: 'plain' } },
+  // at the noise the velocity is noise less the mean of the actions, and one step from there is that mean
+  regression: {
+    label: 'regression: the flow at the noise alone',
+    evaluations: [1],
+    flow: { recipe: 'plain', time: { logitNormal: [8, 0.01] } },
+  },
+  'students-1': { label: 'Local Flow’s student of one map', evaluations: [1], teacher: 'local' },
+  'students-2': { label: 'Local Flow’s students of two maps', evaluations: [2], teacher: 'local' },
+  nearest: { label: 'nearest neighbour', evaluations: [0] },
+}
+
+interface Row {
+  readonly method: string
+  readonly seed: number
+  readonly evaluations: number
+  readonly starts: number
+  readonly successes: number
+  /** of the largest and the last reward of an episode, and of its steps: mean and standard deviation */
+  readonly most: readonly [number, number]
+  readonly last: readonly [number, number]
+  readonly steps: number
+  /** milliseconds of a call for one observation: median and 99th percentile; null where it was not measured */
+  readonly latency: readonly [number, number] | null
+}
+
+const moments = (values: readonly number[]): [number, number] => {
+  const mean = values.reduce((sum, value) => sum + value, 0) / values.length
+  const variance = values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (values.length - 1)
+  return [Number(mean.toFixed(4)), Number(Math.sqrt(variance).toFixed(4))]
+}
+
+async function latencyOf(policy: Policy, observation: number[]): Promise<[number, number]> {
+  const times: number[] = []
+  for (let call = 0; call < 520; call++) {
+    const begin = performance.now()
+    await policy([observation], call)
+    if (call >= 20) times.push(performance.now() - begin)
+  }
+  times.sort((a, b) => a - b)
+  return [times[250], times[494]].map((time) => Number(time.toFixed(2))) as [number, number]
+}
+
+const starts = Array.from({ length: budget.starts }, (_, i) => start(firstStart + i))
+
+async function tried(method: string, seed: number, evaluations: number, policy: Policy, taught: Lessons): Promise<Row> {
+  const outcomes = await episodes(policy, taught.unit, starts)
+  const of = (value: (outcome: Outcome) => number): [number, number] => moments(outcomes.map(value))
+  return {
+    ...{ method, seed, evaluations, starts: outcomes.length },
+    successes: outcomes.filter(({ success }) => success).length,
+    most: of(({ most }) => most),
+    last: of(({ last }) => last),
+    steps: Math.round(of(({ steps }) => steps)[0]),
+    latency: await latencyOf(policy, taught.observations[0]),
+  }
+}
+
+/** The trained model of a method, read again where it was trained before. */
+async function flowOf(method: string, seed: number, taught: Lessons): Promise<LocalFlow> {
+  const folder = join(kept, `${method}-${seed}`)
+  if (existsSync(folder)) return LocalFlow.load(folder)
+  const { flow, teacher } = methods[method]
+  const cond = taught.observations.map(embed)
+  const trained = await (async () => {
+    if (!teacher) return LocalFlow.train(taught.actions, { ...common(seed), flow, cond })
+    await using from = await flowOf(teacher, seed, taught)
+    return from.distill({ kind: 'pairs', into: methods[method].evaluations[0], cond, train: { ema: 0.999 } })
+  })()
+  await trained.save(folder)
+  return trained
+}
+
+/** 95 % of a share, by Wilson's interval. */
+function interval(successes: number, n: number): string {
+  const [z, p] = [1.96, successes / n]
+  const middle = (p + z ** 2 / (2 * n)) / (1 + z ** 2 / n)
+  const half = (z * Math.sqrt((p * (1 - p)) / n + z ** 2 / (4 * n ** 2))) / (1 + z ** 2 / n)
+  return `${Math.round(100 * p)} % (${Math.round(100 * (middle - half))} to ${Math.round(100 * (middle + half))})`
+}
+
+/** Mean of all seeds' episodes with 95 %, by their pooled deviation. */
+function meanOf(rows: readonly Row[], key: 'most' | 'last'): string {
+  const mean = rows.reduce((sum, row) => sum + row[key][0], 0) / rows.length
+  const variance = rows.reduce((sum, row) => sum + row[key][1] ** 2 + (row[key][0] - mean) ** 2, 0) / rows.length
+  const n = rows.reduce((sum, row) => sum + row.starts, 0)
+  return `${digits(mean)} ± ${digits(1.96 * Math.sqrt(variance / n))}`
+}
+
+function tables(rows: readonly Row[]): string {
+  const head = [
+    'policy',
+    'evaluations',
+    'success (95 %)',
+    'largest reward',
+    'last reward',
+    'steps',
+    'seeds',
+    'a call: p50, p99, ms',
+  ]
+  const lines = Object.entries(methods).flatMap(([name, { label, evaluations }]) =>
+    evaluations.flatMap((count) => {
+      const own = rows.filter((row) => row.method === name && row.evaluations === count)
+      if (own.length === 0) return []
+      const successes = own.reduce((sum, row) => sum + row.successes, 0)
+      const n = own.reduce((sum, row) => sum + row.starts, 0)
+      const steps = Math.round(own.reduce((sum, row) => sum + row.steps, 0) / own.length)
+      const latency = own[0].latency?.map((ms) => ms.toFixed(1)).join(', ') ?? '–'
+      return [
+        [
+          ...[label, count || '–', interval(successes, n), meanOf(own, 'most'), meanOf(own, 'last'), steps],
+          ...[own.length, latency],
+        ],
+      ]
+    }),
+  )
+  return [head, head.map(() => '---'), ...lines].map((cells) => `| ${cells.join(' | ')} |`).join('\n')
+}
+
+const { values } = parseArgs({
+  options: {
+    seeds: { type: 'string', default: '1' },
+    method: { type: 'string', multiple: true },
+    gather: { type: 'boolean' },
+    picture: { type: 'boolean' },
+    help: { type: 'boolean' },
+  },
+})
+if (values.help) {
+  console.log(help)
+  process.exit()
+}
+for (const name of values.method ?? []) {
+  if (!methods[name]) throw new Error(`--method ${name} is none of ${Object.keys(methods).join(', ')}.`)
+}
+
+const rows: Row[] = existsSync(results) ? JSON.parse(readFileSync(results, 'utf8')).rows : []
+if (!values.gather) {
+  const taught = lessons(demonstrations(budget.demonstrations, join(kept, 'demonstrations.bin')))
+  console.log(`${taught.observations.length} steps of ${budget.demonstrations} demonstrations`)
+  for (let seed = 1; seed <= Number(values.seeds); seed++) {
+    for (const [name, { evaluations }] of Object.entries(methods)) {
+      const missing = evaluations.filter(
+        (count) => !rows.some((row) => row.method === name && row.seed === seed && row.evaluations === count),
+      )
+      const isWanted = !values.method || values.method.includes(name)
+      if (!isWanted || missing.length === 0 || (name === 'nearest' && seed > 1)) continue
+      await using flow = name === 'nearest' ? null : await flowOf(name, seed, taught)
+      for (const count of missing) {
+        const policy = flow ? flowPolicy(flow, { evaluations: count, seed }) : nearestNeighbour(taught)
+        rows.push(await tried(name, seed, count, policy, taught))
+        mkdirSync(dirname(results), { recursive: true })
+        writeLines(results, { ...budget }, rows)
+        console.log(JSON.stringify(rows.at(-1)))
+      }
+    }
+  }
+  if (values.picture) {
+    await using flow = await flowOf('local', 1, taught)
+    const [{ states }] = await episodes(flowPolicy(flow, { evaluations: 4, seed: 1 }), taught.unit, [start(firstStart)])
+    writeFileSync(join(root, 'docs/images/push-t.png'), animated(states, 192))
+  }
+}
+const table = tables(rows)
+console.log(table)
+if (existsSync(page)) {
+  const marks = /(<!-- push-t table -->\n).*?(<!-- \/push-t table -->)/s
+  writeFileSync(
+    page,
+    readFileSync(page, 'utf8').replace(marks, (_, before, after) => `${before}${table}\n${after}`),
+  )
+}
