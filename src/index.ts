@@ -23,6 +23,7 @@ export type {
   IdxDataOptions,
   ImageDensityDataOptions,
   ImagesDataOptions,
+  MafDataOptions,
   NpyDataOptions,
   TableDataOptions,
   ToyDataOptions,

@@ -208,9 +208,10 @@ async function printRun(
     })
     return
   }
-  const flows = steps.length
+  const flows = contents.subFlows.length
+  const several = `${contents.fitted ? 'one network for ' : ''}${flows} ${what}s`
   print(
-    `Trained ${flows === 1 ? `one ${what}` : `${flows} ${what}s`}, ${timings.stepsTaken} steps of ` +
+    `Trained ${flows === 1 ? `one ${what}` : several}, ${timings.stepsTaken} steps of ` +
       `${batch} rows, in ${clock(wall)} on ${info.name}.`,
     `Report: ${report}`,
   )
