@@ -61,13 +61,30 @@ function tableLines(table: TableComparison): string[] {
 
 /** What people read of it. */
 function qualityLines(quality: ReportQuality): string[] {
-  const { samples, against, floor, features, precision, recall, neighbours, nfe, solver, seconds, device, caution } =
-    quality
+  const {
+    samples,
+    against,
+    floor,
+    features,
+    precision,
+    recall,
+    accuracy,
+    guidance,
+    neighbours,
+    nfe,
+    solver,
+    seconds,
+    device,
+    caution,
+  } = quality
   const beside = floor === null ? '' : ` (pictures of the data: ${floor.toFixed(3)})`
   return [
     `FID of ${samples} samples against ${against.n} ${against.part} pictures: ${quality.fid.toFixed(3)}${beside}`,
     `Precision ${precision.toFixed(3)}, recall ${recall.toFixed(3)}, by neighbour ${neighbours}; features: ${features}`,
-    `${nfe.toFixed(0)} function evaluations a sample (${solver}), ${clock(seconds)} on ${device}`,
+    ...(accuracy === undefined
+      ? []
+      : [`${(100 * accuracy).toFixed(2)} % are taken for the class that they were drawn as`]),
+    `${nfe.toFixed(0)} function evaluations a sample (${solver}${guidance ? `, guidance ${guidance.join(', ')}` : ''}), ${clock(seconds)} on ${device}`,
     ...(caution ? [caution] : []),
   ]
 }
@@ -83,7 +100,7 @@ function curveLines({ quantity, points, floor, solver, samples, against, seconds
 
 /** Throws where options that are for pictures were given for a run on points. */
 function refusePictureOptions(options: EvaluateOptions, part: Part): void {
-  const names = ['features', 'resize', 'likelihood'] as const
+  const names = ['features', 'resize', 'likelihood', 'guidance'] as const
   const given = names.find((name) => options[name] !== undefined)
   if (given) throw usage(`--${given}`, 'left out: it is for runs on pictures', options[given])
   if (part === 'train') throw usage('--part', "test or validation ('train' is for runs on pictures)", part)

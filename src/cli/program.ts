@@ -42,10 +42,10 @@ const cond = (): Option =>
   new Option('--cond <file>', 'what a conditional model is told: a table or .npy, a row for each row, or one for all')
 const label = (): Option =>
   new Option('--class <number>', 'the class of all rows, of a model of classes').argParser(wholeNumber(0))
-const guidance = (): Option =>
+const guidance = (of = ''): Option =>
   new Option(
     '--guidance <weights>',
-    'weight of classifier-free guidance, or one for each sub-flow: 1 is none',
+    `${of}weight of classifier-free guidance, or one for each sub-flow: 1 is none`,
   ).argParser(weights)
 const numbers =
   (least: number) =>
@@ -331,6 +331,7 @@ program
   .addOption(steps())
   .addOption(evaluations())
   .addOption(clock())
+  .addOption(guidance('of samples of a run on pictures: '))
   .option('--likelihood <count>', 'of a run on pictures: how many pictures to score (default: 0)', wholeNumber(1))
   .addOption(device())
   .addOption(fast())

@@ -130,19 +130,29 @@ const shipped = new URL('../../assets/digit-classifier.safetensors', import.meta
 /** The extractor `digits`: 64 features of grey pictures of at least 16×16 pixels. */
 export async function openDigitFeatures(): Promise<FeatureExtractor> {
   const layers = await readDigitLayers(shipped)
+  /** The values [n, N] of a layer. */
+  const layerOf = async (pictures: PixelTensor, layer: number): Promise<Float32Array> => {
+    const x = digitInput(pictures)
+    const n = pictures.shape[0]
+    const { N } = digitLayers[layer]
+    const values = new Float32Array(n * N)
+    const pixels = DIGIT_SIDE ** 2
+    for (let first = 0; first < n; first += BLOCK) {
+      const block = x.subarray(first * pixels, Math.min(n, first + BLOCK) * pixels)
+      values.set(digitForward(layers, block).outputs[layer], first * N)
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    return values
+  }
   return {
     name: 'digits',
-    async extract(pictures) {
-      const x = digitInput(pictures)
-      const n = pictures.shape[0]
-      const values = new Float32Array(n * DIGIT_FEATURES)
-      const pixels = DIGIT_SIDE ** 2
-      for (let first = 0; first < n; first += BLOCK) {
-        const block = x.subarray(first * pixels, Math.min(n, first + BLOCK) * pixels)
-        values.set(digitForward(layers, block).outputs[2], first * DIGIT_FEATURES)
-        await new Promise((resolve) => setImmediate(resolve))
-      }
-      return { values, dimension: DIGIT_FEATURES }
+    extract: async (pictures) => ({ values: await layerOf(pictures, 2), dimension: DIGIT_FEATURES }),
+    async classify(pictures) {
+      const logits = await layerOf(pictures, 3)
+      return Uint8Array.from({ length: pictures.shape[0] }, (_, i) => {
+        const own = logits.subarray(i * CLASSES, (i + 1) * CLASSES)
+        return own.indexOf(Math.max(...own))
+      })
     },
     dispose: async () => undefined,
   }

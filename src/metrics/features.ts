@@ -17,6 +17,8 @@ export interface FeatureExtractor {
   readonly name: string
   /** [n, F] for pictures [n, C, H, W]. Throws InvalidArgumentError for a shape that it does not take. */
   extract(pictures: PixelTensor): Promise<{ values: Float32Array; dimension: number }>
+  /** Of a classifier: the class that it takes each picture for. */
+  classify?(pictures: PixelTensor): Promise<Uint8Array>
   /** Frees the network that it runs. */
   dispose(): Promise<void>
 }

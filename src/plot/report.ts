@@ -64,6 +64,10 @@ export interface ReportQuality {
   precision: number
   /** Share of pictures that lie among the samples. */
   recall: number
+  /** Share of samples of a model of classes that the features' classifier takes for their class; left out: there is none. */
+  accuracy?: number
+  /** Weight of guidance, or one for each sub-flow; left out: none. */
+  guidance?: readonly number[]
   /** FID of as many other pictures of the data as there are samples: what a perfect model would have; null without any. */
   floor: number | null
   /** What made the features: «digits», or a file and how pictures were resized for it. */
@@ -422,13 +426,28 @@ function quality({ quality, data, runFolder }: ReportInput): string {
 <p>Not evaluated yet. <code>${escapeHtml(`lfm evaluate ${runFolder}`)}</code> draws samples, measures them and adds it here.</p>
 </section>`
   }
-  const { fid, precision, recall, floor, features, caution, samples, against, neighbours, nfe, nfeMax, solver } =
-    quality
+  const {
+    fid,
+    precision,
+    recall,
+    accuracy,
+    guidance,
+    floor,
+    features,
+    caution,
+    samples,
+    against,
+    neighbours,
+    nfe,
+    nfeMax,
+    solver,
+  } = quality
   const tiles = [
     ['FID', formatNumber(fid, 4), 'less is better'],
     ...(floor === null ? [] : [['FID of data', formatNumber(floor, 4), 'the floor'] as const]),
     ['Precision', precision.toFixed(3), 'are the samples good?'],
     ['Recall', recall.toFixed(3), 'is everything there?'],
+    ...(accuracy === undefined ? [] : [['Accuracy', accuracy.toFixed(3), 'are they of their class?'] as const]),
   ] as const
   return `<section>
 <h2>Quality of the samples</h2>
@@ -439,6 +458,7 @@ ${caution ? `<p class="remark">${escapeHtml(caution)}</p>\n` : ''}${table([
   ['Manifolds', `balls to the neighbour of number ${neighbours}`],
   ['Function evaluations', `${evaluations(nfe, nfeMax)} a sample, over all sub-flows`],
   ['Solver', solver],
+  ...(guidance ? [['Guidance', guidance.join(', ')] as const] : []),
   ['Measured on', `${quality.device}, ${duration(quality.seconds)}`],
 ])}
 </section>`

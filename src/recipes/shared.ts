@@ -36,7 +36,7 @@ export const shared: NamedRecipe = {
           settings: { ...fit, name: 'the shared network', number: 1, steps: steps[0] },
           task: toldParts(parts, timesPerPair),
           kind: null,
-          note: `${N} sub-flows`,
+          note: `all ${N} by one network`,
         },
       ],
       stages: gammas.map(() => 0),

@@ -25,6 +25,8 @@ export interface PictureOptions extends SolverOverrides {
   samples?: number
   /** 'digits', or an ONNX file. Default: digits for grey squares of at least 16×16 */
   features?: string
+  /** weight of classifier-free guidance of conditional samples, or one for each sub-flow. Default 1, none */
+  guidance?: number | readonly number[]
   /** how pictures are made as large as the file of features asks for; default clean */
   resize?: ResizeName
 }
@@ -41,7 +43,7 @@ export async function pictureQuality(
   part: 'train' | 'validation' | 'test',
   options: PictureOptions & { readonly signal?: AbortSignal; readonly onNote?: (sentence: string) => void },
 ): Promise<ReportQuality | null> {
-  const { samples: n = DEFAULT_SAMPLES, signal, onNote } = options
+  const { samples: n = DEFAULT_SAMPLES, guidance, signal, onNote } = options
   if (n === 0) return null
   const real = data[part] && quantise(data[part])
   if (!real)
@@ -49,10 +51,12 @@ export async function pictureQuality(
   const features = await openFeatures(flow.rowShape, options)
   try {
     const began = performance.now()
-    const told = toldOf(flow.condition, data, part)
+    const told = toldOf(flow.condition, data, part)(n)
     const solver = overridden(flow.options.ode.sample, options)
     onNote?.(`Drawing ${n} samples.`)
-    const samples = quantise(await flow.sample(n, { ...told(n), solver, signal }))
+    const samples = quantise(
+      await flow.sample(n, { ...told, ...(guidance !== undefined && { guidance }), solver, signal }),
+    )
     const { mean: nfe, max: nfeMax } = flow.evaluations!
     onNote?.('Comparing them.')
     const found = await features.extract(samples)
@@ -68,6 +72,9 @@ export async function pictureQuality(
       fid: fid(found.values, truth.values, d),
       floor: floor && fid(floor.values, truth.values, d),
       ...(await precisionRecall(some, found.values.subarray(0, few * d), d, NEIGHBOURS)),
+      ...(told.class !== undefined &&
+        features.classify && { accuracy: share(told.class, await features.classify(samples)) }),
+      ...(guidance !== undefined && { guidance: weights(guidance) }),
       neighbours: NEIGHBOURS,
       features: features.name,
       caution: fidCaution(n, d),
@@ -83,6 +90,17 @@ export async function pictureQuality(
     await features.dispose()
   }
 }
+
+/** How many of the labels are those that were asked for, of 1. */
+function share(asked: number | ArrayLike<number>, labels: Uint8Array): number {
+  const right = labels.reduce(
+    (sum, label, i) => sum + (label === (typeof asked === 'number' ? asked : asked[i]) ? 1 : 0),
+    0,
+  )
+  return right / labels.length
+}
+
+const weights = (guidance: number | readonly number[]): number[] => [guidance].flat()
 
 /** n rows, or all where there are no more, evenly spaced in their order. */
 function someRows(x: Tensor, n: number): Tensor {

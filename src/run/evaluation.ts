@@ -202,7 +202,7 @@ async function pointQuality(
 
 /** Throws where options that are for pictures were given for a run on points. */
 function refusePictureOptions(options: EvaluateOptions, part: Part): void {
-  const names = ['features', 'resize', 'likelihood'] as const
+  const names = ['features', 'resize', 'likelihood', 'guidance'] as const
   const given = names.find((name) => options[name] !== undefined)
   if (given) throw invalid(given, 'left out: it is for runs on pictures', options[given])
   if (part === 'train') throw invalid('part', "test or validation ('train' is for runs on pictures)", part)

@@ -28,6 +28,8 @@ const quality = z.looseObject({
   fid: number,
   precision: number,
   recall: number,
+  accuracy: number.optional(),
+  guidance: z.array(number).optional(),
   floor: number.nullable(),
   features: text,
   caution: text.nullable().optional(),
