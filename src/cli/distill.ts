@@ -72,7 +72,7 @@ async function shownData(run: Run, contents: Awaited<ReturnType<typeof readFlow>
   if (raw.data !== undefined && run.extra.configPath) {
     try {
       const config = resolveData(raw, `the config in ${run.folder}`)
-      return await loadData(config, { seed: run.options.seed, baseDir: dirname(run.extra.configPath) })
+      return await loadData(config, { seed: run.options.seed, baseDir: dirname(run.extra.configPath), large: true })
     } catch (error) {
       if (!(error instanceof DataError)) throw error
       // what columns a student is told is in the data alone

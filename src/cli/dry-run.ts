@@ -4,17 +4,18 @@ import { dirname, resolve } from 'node:path'
 import { applyOverrides, type ResolvedConfig, readConfig, resolveConfig } from '../config/index.js'
 import { loadData } from '../data/load.js'
 import { plannedRow } from '../data/row-shape.js'
+import { trainingRows } from '../data/source.js'
 import { holdsPixels } from '../data/tensor.js'
 import type { Device } from '../device/device.js'
 import { openDevice } from '../device/node/select.js'
 import { ConfigError, DataError, DeviceError } from '../errors.js'
+import { machineBytes } from '../files/machine.js'
 import { bytesText, checkMemory } from '../learn/estimate.js'
 import { checkTraining, describeModel } from '../networks/registry.js'
 import { stagesOf } from '../ode/methods.js'
 import { isAdaptive } from '../ode/solver.js'
 import { fittedNetwork, ownSection, recipeOf } from '../recipes/settings.js'
 import { type Conditioned, conditionedData } from '../run/conditioning.js'
-import { machineBytes } from '../run/machine.js'
 import { checkBatch, estimateRun } from '../run/training.js'
 import { note, print, printJson } from './terminal.js'
 import type { TrainCommandOptions } from './train.js'
@@ -24,6 +25,8 @@ interface Rows {
   readonly pixels: boolean
   /** n; null where the data are not there */
   readonly count: number | null
+  /** rows that are on the device at a time */
+  readonly held: number | null
   /** what the model is told; null where that is nothing, or not known */
   readonly condition: Conditioned['condition'] | null
   /** validation rows */
@@ -54,7 +57,7 @@ export async function dryRun(configPath: string, options: TrainCommandOptions): 
     return null
   })
   try {
-    const estimate = estimateRun(field, config, rows, device, rows.unseen)
+    const estimate = estimateRun(field, config, { ...rows, count: rows.held }, device, rows.unseen)
     const { memory, rowFlops, stepFlops, parameters } = estimate
     const steps = config.train.steps.reduce((sum, count) => sum + count, 0)
     const N = config.train.steps.length
@@ -103,13 +106,18 @@ async function rowsOf(config: ResolvedConfig, configPath: string): Promise<Rows>
     const loaded = await loadData(config.data, {
       seed: config.seed,
       baseDir: dirname(resolve(configPath)),
+      large: true,
     })
     const { train, validation, scaler, description, remarks } = loaded
     remarks.forEach(note)
-    const [count, ...rowShape] = train.shape
+    const [, ...rowShape] = train.shape
+    const count = trainingRows(loaded)
+    const { large } = loaded
     return {
       rowShape,
       count,
+      // on a device that binds as much
+      held: large ? Math.min(count, Math.floor(large.windowBytes / (4 * large.width))) : count,
       pixels: holdsPixels(train) && !scaler,
       condition: conditionedData(loaded, config)?.condition ?? null,
       unseen: validation?.shape[0] ?? 0,
@@ -127,6 +135,7 @@ async function rowsOf(config: ResolvedConfig, configPath: string): Promise<Rows>
     return {
       ...planned,
       count: null,
+      held: null,
       condition: null,
       unseen: 0,
       description: `not there (${error.message}); planned for rows [${shape}]`,

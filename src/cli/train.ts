@@ -60,7 +60,7 @@ export async function train(configPath: string, options: TrainCommandOptions): P
     raw,
     options: config,
     data: config.data,
-    load: () => loadData(config.data, { seed: config.seed, baseDir: dirname(resolve(configPath)) }),
+    load: () => loadData(config.data, { seed: config.seed, baseDir: dirname(resolve(configPath)), large: true }),
     configPath: resolve(configPath),
     ...(join && { join: '--join' }),
   }

@@ -152,7 +152,12 @@ const greyRemark = (path: string, [, H, W, ...more]: readonly number[]): string[
 const planeColumns = ['x', 'y']
 
 const sources: {
-  readonly [K in DataConfig['kind']]: (config: ConfigOf<K>, seed: number, baseDir: string) => Promise<Source>
+  readonly [K in DataConfig['kind']]: (
+    config: ConfigOf<K>,
+    seed: number,
+    baseDir: string,
+    large: boolean,
+  ) => Promise<Source>
 } = {
   async 'image-density'(config, seed, baseDir) {
     const density = await loadImageDensity(resolve(baseDir, config.path))
@@ -214,13 +219,14 @@ const sources: {
  * @param config the `data` section of a resolved config
  * @param seed of the draws and of the order of rows
  * @param baseDir the folder that paths in the config are relative to (that of the config file)
+ * @param large whether training rows may be more than memory holds (source.ts: LoadedData.large). Default false: all are read
  * @throws DataError for everything that is wrong with a file or with the sizes of the parts
  */
 export async function loadData(
   config: DataConfig,
-  { seed, baseDir }: { seed: number; baseDir: string },
+  { seed, baseDir, large = false }: { seed: number; baseDir: string; large?: boolean },
 ): Promise<LoadedData> {
-  const source = await sources[config.kind](config as never, seed, baseDir)
+  const source = await sources[config.kind](config as never, seed, baseDir, large)
   // Only rows of columns have a scale of their own for each; pictures and sequences are left as they are.
   const scaled = 'standardise' in config && config.standardise && source.train.shape.length === 2
   try {

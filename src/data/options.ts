@@ -201,6 +201,11 @@ export interface TableDataOptions {
   test?: number
   /** Shuffle the rows by the seed before they are split; else train comes first and test last. Default: true. */
   shuffle?: boolean
+  /**
+   * Memory that a training may take. Rows that need more are learnt from window by window out of a file. Left out: half
+   * of the machine's.
+   */
+  memory?: string
 }
 
 /** A folder of PNG, JPEG and WebP files. */

@@ -4,6 +4,7 @@ import * as z from 'zod'
 import { choice, count, either, flag, key, listOf, positive, text } from '../schema/words.js'
 import { rowKindNames } from './kinds.js'
 import { mafNames } from './maf.js'
+import { bytesOf } from './memory.js'
 import { spaceNames, spaceSets } from './spaces.js'
 import { numberEncodings } from './tables/encoding.js'
 import { columnKinds, missingTexts } from './tables/kinds.js'
@@ -55,6 +56,13 @@ const fileParts = {
   ),
   standardise: flag('Scale each column to mean 0 and standard deviation 1 of the training rows.').default(true),
 }
+
+const memoryKey = key(
+  z.string().refine((value) => bytesOf(value) !== null),
+  'a size, as 2 GB or 512 MiB',
+  'Memory that a training may take. Rows that need more are learnt from window by window out of a file. Left out: half of the ' +
+    "machine's.",
+).optional()
 
 const headerKey = flag(
   'Whether the first line holds the names of the columns. Left out: it is told from the values.',
@@ -162,6 +170,7 @@ export const dataSchema = z.discriminatedUnion('kind', [
     validation: fileParts.validation,
     test: fileParts.test,
     shuffle: fileParts.shuffle,
+    memory: memoryKey,
   }),
   z.strictObject({
     kind: z.literal('images').meta({ description: 'A folder of PNG, JPEG and WebP files.' }),

@@ -2,6 +2,7 @@
 
 import type { Density } from './density.js'
 import type { RowKind } from './kinds.js'
+import type { LargeRows } from './large.js'
 import type { Scaler } from './scaler.js'
 import type { DataConfig } from './schema.js'
 import type { Parts } from './split.js'
@@ -32,7 +33,13 @@ export interface LoadedData extends Parts {
   remarks: string[]
   /** A table of mixed columns, of which the parts above are the encoding; left out: rows are what they are. */
   table?: LoadedTable
+  /** all training rows, where they are more than memory holds: `train`, and the table's, are then the first of them */
+  large?: LargeRows
 }
+
+/** How many training rows there are. */
+export const trainingRows = ({ train, large }: Pick<LoadedData, 'train' | 'large'>): number =>
+  large?.rows ?? train.shape[0]
 
 /** A table of mixed columns: its parts as they are, and how they are encoded. */
 export interface LoadedTable {

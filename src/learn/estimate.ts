@@ -144,6 +144,15 @@ function standIn(field: Network, stages: number): TeacherField {
   }
 }
 
+/** Bytes of a pool that a device binds, in as many parts as it may have; Infinity where it does not say. */
+export function mostPoolBytes({ details }: Pick<DeviceInfo, 'details'>): number {
+  const { maxBufferSize, maxStorageBufferBindingSize: bound } = details
+  return Math.min(
+    typeof maxBufferSize === 'number' ? maxBufferSize : Infinity,
+    typeof bound === 'number' ? MOST_POOL_PIECES * bound : Infinity,
+  )
+}
+
 const UNITS = ['bytes', 'KiB', 'MiB', 'GiB', 'TiB']
 
 /** 1536 → '1.5 KiB' */

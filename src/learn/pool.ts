@@ -19,6 +19,21 @@ export interface PoolColumns {
   readonly right?: Float32Array
 }
 
+/** Rows [n, D] that are larger than memory, in the order in which they are learnt from. */
+export interface StoredRows {
+  /** n */
+  readonly rows: number
+  /** the rows [first, first + count), standardised as the model's data are */
+  read(first: number, count: number): Promise<Float32Array>
+}
+
+/** A place for such rows; whoever made it closes it. */
+export interface RowStore extends StoredRows {
+  /** puts whole rows where row `first` on are */
+  write(first: number, values: Float32Array): Promise<void>
+  close(): Promise<void>
+}
+
 /** Conditions of a pool's rows on the host, [n, C]; they stay with the rows when these are pushed. */
 export type PoolConditions = Float32Array
 

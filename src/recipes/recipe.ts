@@ -12,7 +12,7 @@ import type { Coupling } from '../learn/couplings.js'
 import type { FitSettings, TrainingState } from '../learn/fit.js'
 import type { Objective } from '../learn/objectives.js'
 import type { PathName } from '../learn/paths/registry.js'
-import type { Pool, PoolColumns, PoolConditions, PoolValues } from '../learn/pool.js'
+import type { Pool, PoolColumns, PoolConditions, PoolValues, RowStore, StoredRows } from '../learn/pool.js'
 import type { Task } from '../learn/task.js'
 import type { TimeLaw } from '../learn/times.js'
 import type { Flow } from '../model/flow.js'
@@ -163,6 +163,8 @@ export interface RecipeContext<Own = unknown> {
   readonly network: Network
   /** X_0 [n, D], already scaled, or pixels; null where all rows are made */
   readonly data: PoolValues | null
+  /** rows that are larger than memory, of which `data` are the first; null or left out: `data` are all */
+  readonly stored?: StoredData | null
   /** rows that are not learnt from, as the data are; null or left out: none */
   readonly validation?: PoolValues | null
   /** conditions of the rows of both, [n, C], where the network takes one; null or left out: none */
@@ -175,6 +177,15 @@ export interface RecipeContext<Own = unknown> {
   readonly signal?: AbortSignal
   /** rows done of what is made between two fits */
   readonly onRows?: (rows: number, of: number) => void
+}
+
+/** Rows that are learnt from window by window (learn/windows.ts). */
+export interface StoredData {
+  readonly rows: StoredRows
+  /** rows of a window */
+  readonly window: number
+  /** a place for as many rows, to push them to */
+  make(): Promise<RowStore>
 }
 
 /** A pool that was made between two fits. */

@@ -17,9 +17,10 @@ import {
 } from '../learn/fit.js'
 import { disposePool, type Pool, type PoolColumns, type PoolValues, replacePool, uploadPool } from '../learn/pool.js'
 import type { Team } from '../learn/team.js'
+import { Windows } from '../learn/windows.js'
 import type { Evaluations } from '../ode/solver.js'
 import { optimalPairs, PairRenewal, type PairSettings } from './optimal-pairs.js'
-import type { Recipe, RecipeContext, RecipeState, RowStream, TrainedNetwork } from './recipe.js'
+import type { MadePool, Recipe, RecipeContext, RecipeState, RowStream, TrainedNetwork } from './recipe.js'
 
 /** What the steps and pools of this call have cost so far; those before `start` are not in it. */
 export interface RecipeSpent extends StepsSpent {
@@ -120,9 +121,12 @@ export async function* runRecipe(
   const finished = [...(start?.finished ?? [])]
   // the host's copy, for checkpoints; null while the pool is the data
   let columns: PoolColumns | null = start?.pool ?? null
-  const stored = columns ?? (data && { left: data })
-  const { conditions } = context
-  let pool: Pool | null = stored && uploadPool(device, stored, D, columns ? 0 : settings.mirror, conditions?.data)
+  const held = columns ?? (data && { left: data })
+  const { conditions, stored = null } = context
+  const pairsInStep = settings.fit.batch / settings.timesPerPair
+  const windows = stored && new Windows(device, network, stored.rows, stored.window, pairsInStep, () => stored.make())
+  let pool: Pool | null =
+    windows?.pool ?? (held && uploadPool(device, held, D, columns ? 0 : settings.mirror, conditions?.data))
   let unseen: Pool | null =
     context.validation && every > 0
       ? uploadPool(device, { left: context.validation }, D, 0, conditions?.validation)
@@ -137,22 +141,43 @@ export async function* runRecipe(
     pushRowEvaluations: totals.pushRowEvaluations,
     variants: mergeVariants(variants, now?.variants ?? {}),
   })
+  /** Makes the pool of the fit after the last finished one; null where it stays as it is. */
+  const advance = async (
+    finished: readonly TrainedNetwork[],
+    onRows?: (rows: number, of: number) => void,
+  ): Promise<(Omit<MadePool, 'pool'> & { rows: number }) | null> => {
+    if (windows && stored) {
+      const { rows: n } = stored.rows
+      const made = await windows.advance(
+        (done) =>
+          recipe.nextPool(
+            { ...context, onRows: (rows) => onRows?.(Math.min(n, done + rows), n) },
+            windows.pool,
+            finished,
+          ),
+        signal,
+      )
+      return made && { ...together(made), rows: n }
+    }
+    const made = await recipe.nextPool({ ...context, onRows }, pool!, finished)
+    if (!made) return null
+    pool = replacePool(pool!, made.pool)
+    columns = await columnsOf(made.pool)
+    return { ...made, rows: made.pool.rows }
+  }
   try {
-    // what checkpoints do not hold: the pool of a run that had ended, and validation rows
+    if (windows?.whole) await windows.fill(0, signal)
+    // what checkpoints do not hold: the pool of a run that had ended, rows in a file, and validation rows
     for (let number = 1; start && start.fit <= F && number < start.fit; number++) {
       const before = finished.slice(0, number)
-      if (pool && !start.pool) {
-        const made = await recipe.nextPool(context, pool, before)
-        if (made) {
-          pool = replacePool(pool, made.pool)
-          columns = await columnsOf(made.pool)
-        }
-      }
+      if (pool && !start.pool) await advance(before)
       if (unseen) unseen = await pushed(recipe, context, unseen, before)
     }
     for (let number = start?.fit ?? 1; number <= F; number++) {
       const { settings: fitted, task, kind, pairs, stream } = fits[number - 1]
-      const left = columns?.left ?? data
+      // of rows that are stored as many as `data` has
+      const beginningOf = windows && data && settings.outputScale ? await windows.read(0, data.length / D) : null
+      const left = beginningOf ?? columns?.left ?? data
       const resumed = start?.fit === number ? start : null
       const begun = (): TrainedNetwork => {
         const given = recipe.begin?.(context, number)
@@ -182,7 +207,11 @@ export async function* runRecipe(
       let validationLoss = resumed?.training?.validation?.losses.at(-1) ?? null
       let step: IteratorResult<FitState, FitState>
       try {
-        const renewal = rows ? filling(rows, stream!.every, totals) : (assigned ?? undefined)
+        const renewal = rows
+          ? filling(rows, stream!.every, totals)
+          : windows && !windows.whole
+            ? { every: windows.every, renew: (stretch: number) => windows.renew(stretch, signal) }
+            : (assigned ?? undefined)
         const steps = fitNetwork(device, network, task, rows?.pool ?? pool!, training, outputScale, fitted, {
           renewal,
           signal,
@@ -222,12 +251,10 @@ export async function* runRecipe(
         const began = performance.now()
         const onRows = (rows: number, of: number): void =>
           hooks.onProgress?.({ phase: 'push', subFlow: number, subFlows: F, rows, of })
-        const made = await recipe.nextPool({ ...context, onRows }, pool, finished)
+        const made = await advance(finished, onRows)
         if (made) {
-          pool = replacePool(pool, made.pool)
-          columns = await columnsOf(made.pool)
           pushEvaluations.push(made.evaluations)
-          totals.pushRowEvaluations += made.evaluations.mean * made.pool.rows
+          totals.pushRowEvaluations += made.evaluations.mean * made.rows
           variants = mergeVariants(variants, made.variants)
         }
         if (unseen) unseen = await pushed(recipe, context, unseen, finished)
@@ -242,7 +269,8 @@ export async function* runRecipe(
     }
     return { networks: finished, ...totals, pushEvaluations, variants }
   } finally {
-    if (pool) disposePool(pool)
+    if (windows) await windows.close()
+    else if (pool) disposePool(pool)
     if (unseen) disposePool(unseen)
   }
 }
@@ -252,6 +280,16 @@ const columnsOf = async ({ left, right }: Pool): Promise<PoolColumns> => ({
   left: (await left.read()) as Float32Array,
   ...(right && { right: (await right.read()) as Float32Array }),
 })
+
+/** What the pushes of several windows took together. */
+function together(made: readonly MadePool[]): Omit<MadePool, 'pool'> {
+  const mean = made.reduce((sum, { evaluations }) => sum + evaluations.mean / made.length, 0)
+  const max = Math.max(...made.map(({ evaluations }) => evaluations.max))
+  return {
+    evaluations: { mean, max },
+    variants: made.reduce((all, one) => mergeVariants(all, one.variants), {}),
+  }
+}
 
 /** Validation rows for the fit after the finished ones, in place of those that are given. */
 async function pushed(

@@ -218,12 +218,14 @@ export async function dataOf(run: Run, part: Part): Promise<LoadedData> {
     )
   }
   const config = resolveData(raw, `the config in ${run.folder}`)
-  const data = await loadData(config, { seed: run.options.seed, baseDir: folderOf(run.extra.configPath) }).catch(
-    (error) => {
-      // the run names the file, and who made the run may be a stranger: nothing that stands in the file is shown
-      throw error instanceof DataError && error.withoutContent ? new DataError(error.withoutContent) : error
-    },
-  )
+  const data = await loadData(config, {
+    seed: run.options.seed,
+    baseDir: folderOf(run.extra.configPath),
+    large: true,
+  }).catch((error) => {
+    // the run names the file, and who made the run may be a stranger: nothing that stands in the file is shown
+    throw error instanceof DataError && error.withoutContent ? new DataError(error.withoutContent) : error
+  })
   if (!data[part]) {
     throw new DataError(`The config has no ${part} part (data.${part} is 0); there is nothing to evaluate on.`)
   }

@@ -43,6 +43,8 @@ const extraSchema = z.object({
   configPath: z.string().nullable(),
   /** SHA-256 of the training rows; null for a run saved by a program */
   dataSha256: z.string().nullable(),
+  /** rows of a window, where the training rows were more than memory held; left out: all of them */
+  window: z.int().min(1).optional(),
   /** what the model's stages are, from the data's side; left out: flows, as in runs before there were students */
   stages: z.array(z.enum(stageKinds)).optional(),
   /** SHA-256 of a student's teacher; null where it was trained on data, or saved by a program */

@@ -85,7 +85,7 @@ function requestOf(config: ReadConfig, trained: ReadConfig, baseDir: string | un
   return {
     raw: structuredClone(trained),
     options: resolved,
-    load: () => load(resolved.data, { seed: resolved.seed, baseDir: base }),
+    load: () => load(resolved.data, { seed: resolved.seed, baseDir: base, large: true }),
     data: resolved.data,
     // what is evaluated later finds its files from here
     configPath: baseDir === undefined && path !== null ? path : resolve(base, 'config'),

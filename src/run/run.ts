@@ -100,6 +100,8 @@ export interface RunIdentity {
   readonly condition?: Condition | null
   readonly configPath: string | null
   readonly dataSha256: string | null
+  /** rows of a window, where the training rows are more than memory holds; left out: all of them */
+  readonly window?: number
   readonly teacherSha256?: string | null
   readonly device: DeviceInfo | null
   /** what sessions that resumed the run changed, a sentence each */
@@ -179,6 +181,7 @@ export class RunWriter {
       condition: identity.condition ?? undefined,
       configPath: identity.configPath,
       dataSha256: identity.dataSha256,
+      window: identity.window,
       stages: stageKindsOf(identity.options),
       teacherSha256: identity.teacherSha256 ?? null,
       scales: chain.finished.map(({ outputScale }) => outputScale),

@@ -6,13 +6,13 @@
 
 import type { RunManifest } from '../checkpoint/index.js'
 import type { ResolvedOptions } from '../config/index.js'
-import type { LoadedData } from '../data/source.js'
+import { type LoadedData, trainingRows } from '../data/source.js'
 import { type Device, mergeVariants, type VariantsByDevice } from '../device/device.js'
 import type { TrainingEstimate } from '../learn/estimate.js'
 import { Flow } from '../model/flow.js'
 import { describeModel } from '../networks/registry.js'
 import { describeSolver } from '../ode/solver.js'
-import type { RecipeState } from '../recipes/recipe.js'
+import type { RecipeState, StoredData } from '../recipes/recipe.js'
 import type { Progress, TrainedRecipe } from '../recipes/run-recipe.js'
 import { fittedNetwork, recipeOf, recipeSettings } from '../recipes/settings.js'
 import { drawBesideTeacher } from './beside-teacher.js'
@@ -113,6 +113,8 @@ export class Session {
     private readonly teacher: SessionTeacher | null,
     /** conditions of the rows; null: none */
     private readonly conditioned: Conditioned | null,
+    /** training rows that are larger than memory; null: the data have all of them */
+    private readonly stored: StoredData | null,
     private readonly identity: RunIdentity,
     private readonly folder: SessionFolder | null,
     /** the checkpoint that is gone on from */
@@ -145,6 +147,7 @@ export class Session {
       onProgress: hooks.onProgress,
       validation: data.validation,
       conditioned: this.conditioned,
+      stored: this.stored,
       onLosses: (subFlow, first, losses) => {
         this.log.add(subFlow, first, losses)
         events?.losses(subFlow, first, losses)
@@ -169,7 +172,7 @@ export class Session {
       ? await distillFlow(device, this.teacher.contents, options, raw, { ...training, told: this.teacher.told })
       : await this.trainTogether(raw, { ...training, encoding: this.identity.encoding })
     hooks.onTrained?.()
-    const description = `${data.description}, ${data.train.shape[0]} rows`
+    const description = `${data.description}, ${trainingRows(data)} rows`
     const { encoding } = this.identity
     const contents = { ...parts, encoding, facts: { columns: data.columns, data: description, metrics: [] } }
     timings = addTimings(this.before, trained)
@@ -294,7 +297,7 @@ export class Session {
         dimensions: flow.field.dimension,
         pictures: contents.rowKind === 'pictures',
         ...(data.table && { mixed: true }),
-        train: rows(data.train),
+        train: trainingRows(data),
         validation: rows(data.validation),
         test: rows(data.test),
       },

@@ -15,7 +15,7 @@ import {
 import type { ResolvedOptions } from '../config/index.js'
 import { scalerOf } from '../data/scaler.js'
 import type { DataConfig } from '../data/schema.js'
-import type { LoadedData } from '../data/source.js'
+import { type LoadedData, trainingRows } from '../data/source.js'
 import { factsLines } from '../data/tables/report.js'
 import type { Tensor } from '../data/tensor.js'
 import type { Device } from '../device/device.js'
@@ -31,6 +31,7 @@ import { rowsSha256 } from './recording.js'
 import { type Resumption, resumeWith } from './resuming.js'
 import { openRun, type Run, type RunIdentity, readState } from './run.js'
 import { Session, type SessionHooks, type SessionResult, type SessionTeacher } from './session.js'
+import { expectSmall, type StoredRun, storedInMemory, storeTraining } from './stored.js'
 import { adapterOf, sharedAdapters, withThreadsOf } from './team/open.js'
 import { checkBatch } from './training.js'
 
@@ -142,22 +143,30 @@ async function trainInto(
   const loaded = await request.load()
   loaded.remarks.forEach(onWarning)
   for (const line of loaded.table ? factsLines(loaded.table.columns) : []) onNote?.(line)
-  const [rows, ...rowShape] = loaded.train.shape
-  if (!teacher) checkBatch(options, rows)
+  const [, ...rowShape] = loaded.train.shape
+  if (!teacher) checkBatch(options, trainingRows(loaded))
   const conditioned = teacher ? null : conditionedData(loaded, options)
   const told = teacher ? toldByData(teacher.contents.condition ?? null, loaded) : null
-  const { data, sha256: dataSha256 } = teacher
+  const large = teacher ? null : (loaded.large ?? null)
+  if (large) expectSmall(options)
+  // of rows that are stored the hash is known when they are
+  const known = teacher
     ? { data: loaded, sha256: null }
-    : sameRows(loaded, run, conditioned?.given ?? null)
+    : large
+      ? null
+      : sameRows(loaded, run, conditioned?.given ?? null)
+  const data = known?.data ?? loaded
   const longer =
     run?.manifest.progress.phase === 'done' && options.train.steps.at(-1)! > run.options.train.steps.at(-1)!
   const joined = request.join ? await joinParts(folder!.path, raw, options, request.join) : null
-  if (joined?.dataSha256.some((hash) => hash !== dataSha256)) {
+  const expectJoined = (sha256: string | null): void => {
+    if (!joined?.dataSha256.some((hash) => hash !== sha256)) return
     throw new DataError(
       `The training rows (${loaded.description}) are not those that the sub-flows in ${folder!.path} were trained on. Join them ` +
         'with these, or train the sub-flows anew.',
     )
   }
+  if (known) expectJoined(known.sha256)
   const start = joined?.state ?? (run && (await readState(run, longer)))
   if (change) onNote?.(change)
   const device = await withThreadsOf(options.device.workers ?? 1, () =>
@@ -173,8 +182,25 @@ async function trainInto(
   const shared = sharedAdapters(options, device)
   if (shared) onNote?.(shared)
   let session: Session | null = null
+  let rows: StoredRun | null = null
   try {
     await holdFolder()
+    let dataSha256 = known?.sha256 ?? null
+    if (large) {
+      const window = run ? (run.extra.window ?? large.rows) : null
+      const made = await storeTraining(large, {
+        options,
+        folder: folder?.path,
+        window,
+        device,
+        signal: hooks.signal,
+        onNote,
+      })
+      rows = made
+      dataSha256 = made.sha256
+      expectSame(dataSha256, loaded, run)
+      expectJoined(dataSha256)
+    } else if (run?.extra.window) rows = storedInMemory(data, run.extra.window)
     const identity: RunIdentity = {
       created: manifest?.created ?? new Date().toISOString(),
       raw,
@@ -189,6 +215,7 @@ async function trainInto(
         : (conditioned?.condition ?? null),
       configPath,
       dataSha256,
+      window: rows?.stored.window,
       teacherSha256: teacher?.sha256 ?? null,
       device: device.info,
       changes: [...(run?.extra.changes ?? []), ...(change ? [change] : [])],
@@ -204,6 +231,7 @@ async function trainInto(
       data,
       teacher ? { ...teacher, told } : null,
       conditioned,
+      rows?.stored ?? null,
       identity,
       into,
       manifest,
@@ -246,6 +274,8 @@ async function trainInto(
       error.message += ` ${whatIsKept(folder, saved, error instanceof TrainingError)}`
     }
     throw error
+  } finally {
+    await rows?.close()
   }
 }
 
@@ -271,10 +301,19 @@ function sameRows(
       return { data: { ...data, ...parts, scaler }, sha256: before }
     }
   }
-  throw new DataError(
-    `The training rows (${data.description}) are not those that the run in ${run.folder} was begun with: the data have ` +
+  throw otherRows(data, run)
+}
+
+const otherRows = ({ description }: LoadedData, { folder }: Run): DataError =>
+  new DataError(
+    `The training rows (${description}) are not those that the run in ${folder} was begun with: the data have ` +
       'changed. Resume it with the old data, or train into another folder.',
   )
+
+/** Throws DataError where a run was begun with other rows. */
+function expectSame(sha256: string, data: LoadedData, run: Run | null): void {
+  const before = run?.extra.dataSha256
+  if (run && before && before !== sha256) throw otherRows(data, run)
 }
 
 export const placeOf = ({ progress: { subFlow, step } }: RunManifest): string => `step ${step} of sub-flow ${subFlow}`

@@ -7,6 +7,7 @@ import type { Encoding } from '../data/tables/encoding.js'
 import { holdsPixels, type Tensor } from '../data/tensor.js'
 import type { Device } from '../device/device.js'
 import { ConfigError, InvalidArgumentError, invalid } from '../errors.js'
+import { machineBytes } from '../files/machine.js'
 import { checkMemory, type EstimatedRows, estimateTraining, type TrainingEstimate } from '../learn/estimate.js'
 import type { PoolConditions, PoolValues } from '../learn/pool.js'
 import { expectMixed } from '../learn/precision.js'
@@ -14,13 +15,12 @@ import { Flow } from '../model/flow.js'
 import { modelValues } from '../model/values.js'
 import type { Network } from '../networks/network.js'
 import { checkTraining } from '../networks/registry.js'
-import { type RecipeContext, type RecipeState, stageNetworks } from '../recipes/recipe.js'
+import { type RecipeContext, type RecipeState, type StoredData, stageNetworks } from '../recipes/recipe.js'
 import { type RecipeHooks, type RecipeSpent, runRecipe, type TrainedRecipe } from '../recipes/run-recipe.js'
 import { fittedNetwork, learnsChoices, recipeOf, recipeSettings } from '../recipes/settings.js'
 import type { Conditioned } from './conditioning.js'
 import { refuseDistillation, studentCondition } from './distilling.js'
 import { type FlowContents, flowModel, segmentsOf } from './flow-contents.js'
-import { machineBytes } from './machine.js'
 
 /** Throws InvalidArgumentError where a batch needs more rows than the n there are. */
 export function checkBatch({ train, flow }: ResolvedOptions, n: number): void {
@@ -73,6 +73,8 @@ export interface TrainFlowHooks extends RecipeHooks {
   readonly told?: PoolConditions | null
   /** conditions of the rows; null or left out: none */
   readonly conditioned?: Conditioned | null
+  /** rows that are larger than memory, of which those given are the first; null or left out: there are no others */
+  readonly stored?: StoredData | null
 }
 
 /** Rows of data as a fit takes them: pixels stay bytes, anything else is float32, standardised as the model's data are. */
@@ -93,7 +95,9 @@ export async function trainFlow(
   raw: object,
   hooks: TrainFlowHooks = {},
 ): Promise<{ parts: FlowContents; trained: TrainedRecipe }> {
-  const [n, ...rowShape] = x.shape
+  const { stored = null } = hooks
+  const [given, ...rowShape] = x.shape
+  const n = stored?.rows.rows ?? given
   refuseDistillation(options)
   checkBatch(options, n)
   checkTraining(options.model, options.train, rowShape)
@@ -111,14 +115,14 @@ export async function trainFlow(
     )
   }
   const data = poolRows(x, scaler)
-  const rows = { count: n, pixels: data instanceof Uint8Array }
+  const rows = { count: stored?.window ?? n, pixels: data instanceof Uint8Array }
   const mirror = hooks.flips ? rowShape.at(-1) : 0
   const { conditioned = null } = hooks
   const conditions = conditioned && { data: conditioned.train, validation: conditioned.validation }
   const condition = conditioned?.condition ?? null
   return fitModel(
     device,
-    { data, rows, mirror, validation: hooks.validation && poolRows(hooks.validation, scaler), conditions },
+    { data, stored, rows, mirror, validation: hooks.validation && poolRows(hooks.validation, scaler), conditions },
     {
       options,
       raw,
@@ -158,6 +162,7 @@ export async function distillFlow(
 /** What a model is learnt from: rows, or a teacher. */
 interface Source {
   readonly data: PoolValues | null
+  readonly stored?: StoredData | null
   readonly rows: EstimatedRows | null
   readonly mirror?: number
   readonly validation?: PoolValues | null
@@ -167,7 +172,7 @@ interface Source {
 
 async function fitModel(
   device: Device,
-  { data, rows, mirror, validation, conditions, teacher }: Source,
+  { data, stored, rows, mirror, validation, conditions, teacher }: Source,
   about: Omit<FlowContents, 'subFlows'>,
   hooks: TrainFlowHooks,
 ): Promise<{ parts: FlowContents; trained: TrainedRecipe }> {
@@ -185,6 +190,7 @@ async function fitModel(
     device,
     network,
     data,
+    stored,
     validation,
     conditions,
     teacher,

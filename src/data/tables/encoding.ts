@@ -383,9 +383,9 @@ export interface OpenEncoding {
   /**
    * Rows of numbers [rows, D]. Draws are those of the seed and the row's number.
    * @param table as conform gives it
-   * @param first the number of its first row; default 0
+   * @param numbers that of its first row, or of each; default 0
    */
-  encode(table: Table, seed: number, first?: number): Float32Array
+  encode(table: Table, seed: number, numbers?: number | ArrayLike<number>): Float32Array
   /**
    * The table that rows [n, D] are.
    * @param first the number of the first row, for its draws; default 0
@@ -521,12 +521,12 @@ export function openEncoding({ columns }: Encoding): OpenEncoding {
       }
     }),
     conform: (table, name, holes = false) => conform(columns, table, name, holes),
-    encode(table, seed, first = 0) {
+    encode(table, seed, numbers = 0) {
       const out = new Float32Array(table.rows * width)
       const draws = new RandomStream(seed, streams.encode)
       const writers = parts.map((part, j) => part.encode(table.columns[j], table))
       for (let row = 0; row < table.rows; row++) {
-        draws.row(first + row)
+        draws.row(typeof numbers === 'number' ? numbers + row : numbers[row])
         writers.forEach((write, j) => {
           write(row, draws, out, row * width + starts[j])
         })
