@@ -69,9 +69,11 @@ Array array_of(const Napi::Value& value, napi_typedarray_type type, const char* 
   throw type_error(value.Env(), std::string(what) + ", and its memory must not be shared or transferred.");
 }
 
-Commands::Work copying(char* to, const char* from, size_t bytes) {
+/** `changed` is the memory that is written to, where it is a buffer's. */
+Commands::Work copying(char* to, const char* from, size_t bytes, std::shared_ptr<Allocation> changed = nullptr) {
   return [=](const std::atomic<int32_t>&) {
     if (bytes > 0) std::memmove(to, from, bytes);
+    if (changed) changed->version++;
     return int64_t{0};
   };
 }
@@ -132,11 +134,11 @@ class Buffer : public Napi::ObjectWrap<Buffer> {
     const int64_t offset = whole(info[1], "offset", 0, MOST_ELEMENTS);
     char* to = place(info.Env(), offset, static_cast<int64_t>(values.ElementLength()));
     const char* from = static_cast<char*>(values.ArrayBuffer().Data()) + values.ByteOffset();
-    if (commands->idle()) return commands->in_order(copying(to, from, values.ByteLength()), values);
+    if (commands->idle()) return commands->in_order(copying(to, from, values.ByteLength(), allocation), values);
     // the caller may change its array before the turn of this comes
     const auto kept = std::make_shared<const std::vector<char>>(from, from + values.ByteLength());
-    const auto write = [=](const std::atomic<int32_t>& closing) {
-      return copying(to, kept->data(), kept->size())(closing);
+    const auto write = [=, changed = allocation](const std::atomic<int32_t>& closing) {
+      return copying(to, kept->data(), kept->size(), changed)(closing);
     };
     return commands->push(write, info.This().As<Napi::Object>());
   }
@@ -200,7 +202,7 @@ Napi::Value Buffer::copy(const Napi::CallbackInfo& info) {
   const char* source = place(info.Env(), from_offset, length);
   char* target = to.place(info.Env(), to_offset, length);
   if (to.commands != commands) throw type_error(info.Env(), OF_ANOTHER);
-  const Commands::Work copy = copying(target, source, static_cast<size_t>(length) * 4);
+  const Commands::Work copy = copying(target, source, static_cast<size_t>(length) * 4, to.allocation);
   return commands->in_order(copy, info.This().As<Napi::Object>());
 }
 
@@ -367,7 +369,8 @@ class Device : public Napi::ObjectWrap<Device> {
 
   /**
    * compile({ operations: [{ kernel, operands: { name: [storage, offset, shape] }, attributes }], buffers, slots,
-   * constants }); a storage is a number: buffers first, then slots, then the table of constants.
+   * constants, written }); a storage is a number: buffers first, then slots, then the table of constants. `written` lists those
+   * that a run changes; left out: any may be.
    */
   Napi::Value compile(const Napi::CallbackInfo& info) {
     const Napi::Env env = info.Env();
@@ -397,6 +400,16 @@ class Device : public Napi::ObjectWrap<Device> {
       for (uint32_t i = 0; i < operations.Length(); i++) {
         if (!operations.Get(i).IsObject()) throw type_error(env, "An operation must be an object.");
         add(env, *program, operations.Get(i).As<Napi::Object>(), storages);
+      }
+      const Napi::Value written = spec.Get("written");
+      const int64_t last = static_cast<int64_t>(storages.size()) - 1;
+      if (written.IsArray()) {
+        const Napi::Array numbers = written.As<Napi::Array>();
+        for (uint32_t i = 0; i < numbers.Length(); i++) {
+          program->writes(storages[static_cast<size_t>(whole(numbers.Get(i), "written", 0, last))]);
+        }
+      } else {
+        for (const auto& storage : storages) program->writes(storage);
       }
       program->finish();
     } catch (const std::bad_alloc&) {

@@ -118,7 +118,30 @@ void Program::add(const Kernel& kernel, const std::vector<Window>& operands, con
   steps_.push_back(step);
 }
 
+void Program::keep(Step& step) {
+  if (!step.kernel->prepared) return;
+  const Preparation asked = step.kernel->prepared(step.call);
+  if (asked.floats == 0) return;
+  const char* const data = static_cast<const char*>(step.call.operands[asked.operand].data);
+  const auto holds = [data](const auto& memory) {
+    const char* const start = static_cast<const char*>(memory->data());
+    return data >= start && data < start + memory->bytes();
+  };
+  if (std::any_of(written_.begin(), written_.end(), holds)) return;
+  const auto found = std::find_if(kept_.begin(), kept_.end(), [&](const Kept& kept) {
+    return kept.kernel == step.kernel && kept.operand == data && kept.form == asked.form &&
+           kept.made->bytes() == static_cast<size_t>(asked.floats) * sizeof(float);
+  });
+  step.kept = static_cast<int>(found - kept_.begin());
+  if (found == kept_.end()) {
+    const auto source = *std::find_if(memory_.begin(), memory_.end(), holds);
+    kept_.push_back({step.kernel, data, asked.form, source, own(static_cast<size_t>(asked.floats) * sizeof(float)), -1});
+  }
+  step.call.prepared = static_cast<float*>(kept_[step.kept].made->data());
+}
+
 void Program::finish() {
+  for (Step& step : steps_) keep(step);
   int64_t most = 0;
   const int workers = ThreadPool::get().count;
   for (const Step& step : steps_) {
@@ -133,11 +156,20 @@ bool Program::usable() const {
   return std::none_of(memory_.begin(), memory_.end(), [](const auto& allocation) { return allocation->doomed; });
 }
 
-void Program::run_timed(ThreadPool& pool, double* clock) const {
+void Program::run_step(Step& step, ThreadPool& pool) {
+  if (step.kept >= 0) {
+    Kept& kept = kept_[step.kept];
+    step.call.prepare = kept.version != kept.source->version;
+    kept.version = kept.source->version;
+  }
+  step.kernel->run(step.call, pool);
+}
+
+void Program::run_timed(ThreadPool& pool, double* clock) {
   using Clock = std::chrono::steady_clock;
   Clock::time_point last = Clock::now();
-  for (const Step& step : steps_) {
-    step.kernel->run(step.call, pool);
+  for (Step& step : steps_) {
+    run_step(step, pool);
     const Clock::time_point now = Clock::now();
     *clock++ += std::chrono::duration<double, std::micro>(now - last).count();
     last = now;
@@ -157,12 +189,13 @@ int64_t Program::run(int64_t times, const std::atomic<int32_t>& stop, const std:
     std::this_thread::sleep_for(std::chrono::microseconds(100));
   }
   const FlushSubnormals flush;
+  for (const auto& memory : written_) memory->version++;
   for (int64_t done = 0; done < times; done++) {
     if (is_to_end()) return done;
     if (clock) {
       run_timed(pool, clock);
     } else {
-      for (const Step& step : steps_) step.kernel->run(step.call, pool);
+      for (Step& step : steps_) run_step(step, pool);
     }
   }
   return times;

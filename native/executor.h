@@ -37,6 +37,8 @@ class Allocation {
 
   /** no new work may use it: it will be freed when its turn comes */
   bool doomed = false;
+  /** grows with whatever changes the content; of the queue's thread, as the content is */
+  int64_t version = 0;
 
  private:
   std::shared_ptr<Ledger> ledger_;
@@ -61,7 +63,9 @@ class Program {
   void add(const Kernel& kernel, const std::vector<Window>& operands, const Attribute* attributes);
   /** Keeps memory that belongs to the program alone: slots of temporaries, constants. */
   std::shared_ptr<Allocation> own(size_t bytes);
-  /** Allocates the scratch memory that the calls share. */
+  /** Says that a run changes this memory. */
+  void writes(const std::shared_ptr<Allocation>& memory) { written_.push_back(memory); }
+  /** Allocates the scratch memory that the calls share, and what they keep from run to run. */
   void finish();
 
   /**
@@ -74,15 +78,29 @@ class Program {
   bool usable() const;
 
  private:
+  /** What calls have made of memory that no run of this program changes: packed weights, while a batch of few rows costs less. */
+  struct Kept {
+    const Kernel* kernel;
+    const void* operand;
+    int64_t form;
+    std::shared_ptr<Allocation> source, made;
+    /** of the source when it was made */
+    int64_t version;
+  };
   struct Step {
     const Kernel* kernel;
     Call call;
+    /** number in kept_; −1: none */
+    int kept = -1;
   };
-  void run_timed(ThreadPool& pool, double* clock) const;
+  void keep(Step& step);
+  void run_step(Step& step, ThreadPool& pool);
+  void run_timed(ThreadPool& pool, double* clock);
 
   std::shared_ptr<Ledger> ledger_;
   std::vector<Step> steps_;
-  std::vector<std::shared_ptr<Allocation>> memory_;
+  std::vector<std::shared_ptr<Allocation>> memory_, written_;
+  std::vector<Kept> kept_;
 };
 
 const Kernel* find_kernel(const std::string& name);

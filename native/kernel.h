@@ -38,6 +38,12 @@ struct Call {
   Attribute attributes[MAX_ATTRIBUTES];
   /** 64-byte aligned, of the size that the kernel asked for; shared with the other calls of the program */
   float* scratch = nullptr;
+  /**
+   * memory of the size that the kernel asked for, in which what it makes of an operand that seldom changes stays from run to run;
+   * nullptr: it is made in scratch memory every time. `prepare`: the operand has changed, so that it is to be made now
+   */
+  float* prepared = nullptr;
+  bool prepare = false;
 
   const Operand& operator[](int i) const { return operands[i]; }
   float number(int i) const { return static_cast<float>(attributes[i].number); }
@@ -67,6 +73,13 @@ struct AttributeSpec {
   const char* const* choices;
 };
 
+/** What a kernel would keep: made of operand `operand`, `floats` of them; of the same operand in the same `form` it is the same. */
+struct Preparation {
+  int operand;
+  int64_t floats;
+  int64_t form;
+};
+
 struct Kernel {
   const char* name;
   const char* operands[MAX_OPERANDS];
@@ -74,6 +87,8 @@ struct Kernel {
   void (*run)(const Call& call, Workers& workers);
   /** floats of scratch memory; nullptr: none */
   int64_t (*scratch)(const Call& call, int workers);
+  /** what it would keep from run to run, of 0 floats where that is not worth its memory; nullptr: never anything */
+  Preparation (*prepared)(const Call& call);
 };
 
 /** What one instruction set offers: its kernels, and measurements of the machine under it. */

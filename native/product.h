@@ -74,6 +74,17 @@ struct View {
 /** Packs a right operand, [depth, columns] as the view has it. */
 Packed pack(Workers& workers, const View& source, int64_t depth, int64_t columns, float* destination);
 
+/** Rows of a product, at most, for which packing the right operand costs about as much: it is kept from run to run then. */
+constexpr int64_t KEPT_ROWS = 128;
+
+/** A packed operand where a call keeps it, made by `make` where it is not there yet; else made in `scratch`. */
+template <class Make>
+LFM_INLINE Packed packed_for(const Call& call, float* scratch, int64_t depth, int64_t columns, Make make) {
+  float* const to = call.prepared ? call.prepared : scratch;
+  if (!call.prepared || call.prepare) make(to);
+  return {to, depth, columns};
+}
+
 /** One of the parts that pack() does. */
 void pack_part(const View& source, int64_t depth, int64_t columns, int64_t part, float* destination);
 

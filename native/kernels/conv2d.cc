@@ -149,6 +149,15 @@ int64_t scratch(const Call& call, int workers) {
   return combined + Packed::floats(K, N) + product;
 }
 
+Preparation prepared(const Call& call) {
+  const Patches patches = patches_of(call);
+  const int64_t K = depth_of(call), N = call[WEIGHT].shape[3];
+  const bool few = call.choice(VARIANT) != WINOGRAD && patches.rows() <= KEPT_ROWS;
+  // the order of the depth, where it is by lines
+  const int64_t order = by_lines(call, patches) ? 1 + 2 * patches.step + (patches.offset_x & 1) : 0;
+  return {WEIGHT, few ? Packed::floats(K, N) : 0, 8 * N + order};
+}
+
 /** x + Σ c_s·stage_s */
 void combine(const Call& call, Workers& workers, float* out) {
   const Stages stages(call);
@@ -194,12 +203,12 @@ void run(const Call& call, Workers& workers) {
   }
   const Lines lines(patches);
   const bool lined = by_lines(call, patches);
-  if (lined) {
-    lines.order(workers, weight, N, space);
-    weight = space;
-    space += round_up(K * N, 16);
-  }
-  const Packed packed = pack(workers, View::row_major(weight, N), K, N, space);
+  float* const ordered = space;
+  if (lined) space += round_up(K * N, 16);
+  const Packed packed = packed_for(call, space, K, N, [&](float* to) {
+    if (lined) lines.order(workers, weight, N, ordered);
+    pack(workers, View::row_major(lined ? ordered : weight, N), K, N, to);
+  });
   space += Packed::floats(K, N);
   if (lined) {
     LineProduct{lines, packed, space}.run(workers, epilogue);
@@ -228,7 +237,8 @@ extern const Kernel conv2d = {"conv2d",
                         {"coefficients", nullptr},
                         {"variant", convolution_variants}},
                        run,
-                       scratch};
+                       scratch,
+                       prepared};
 
 }  // namespace LFM_TARGET
 }  // namespace lfm

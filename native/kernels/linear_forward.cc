@@ -15,9 +15,15 @@ int64_t scratch(const Call& call, int workers) {
   return Packed::floats(K, N) + RowProduct::scratch(K, N, workers);
 }
 
+Preparation prepared(const Call& call) {
+  const int64_t K = call[X].shape[1], N = call[WEIGHT].shape[0];
+  return {WEIGHT, call[X].shape[0] <= KEPT_ROWS ? Packed::floats(K, N) : 0, N};
+}
+
 void run(const Call& call, Workers& workers) {
   const int64_t B = call[X].shape[0], K = call[X].shape[1], N = call[WEIGHT].shape[0];
-  const Packed weight = pack(workers, View::transposed(call[WEIGHT].floats(), K), K, N, call.scratch);
+  const View turned = View::transposed(call[WEIGHT].floats(), K);
+  const Packed weight = packed_for(call, call.scratch, K, N, [&](float* to) { pack(workers, turned, K, N, to); });
   const ForwardEpilogue whole{call[BIAS].floats(),
                               call[TIME].floats(),
                               call[TIME].shape[0] == 1 ? 0 : 1,
@@ -44,7 +50,8 @@ extern const Kernel linear_forward = {"linear_forward",
                                {"x", "weight", "bias", "t", "time_weight", "y", "z"},
                                {{"activation", activation_names}, {"beta", nullptr}, {"scale", nullptr}},
                                run,
-                               scratch};
+                               scratch,
+                               prepared};
 
 }  // namespace LFM_TARGET
 }  // namespace lfm

@@ -172,6 +172,19 @@ interface Stops {
   readonly forward: boolean
 }
 
+/** Rows of a call, at most, whose program is kept for the next one: a policy asks for one row many times a second. */
+const MOST_KEPT_ROWS = 64
+/** Values of all rows in the widest tensor of such a program, at most: its memory is kept too. */
+const MOST_KEPT_ELEMENTS = 2 ** 20
+
+/** Where rows come from and how they are numbered; with `given` numbers, some of them. */
+interface Carried {
+  readonly source?: RowSource
+  /** number of the first row; default 0 */
+  readonly from?: number
+  readonly given?: { readonly values: Float32Array; readonly known: Float32Array } | null
+}
+
 /** The links with their networks guided by these weights; equal weights share one network. */
 function guidedLinks(links: readonly Link[], weights: readonly number[]): readonly Link[] {
   // without a condition there is one pass: that of zeros
@@ -215,6 +228,7 @@ export class Flow {
   /** whether the device is disposed of with the model */
   protected ownsDevice = false
   private linksOnDevice: Promise<Link[]> | null = null
+  private kept: { readonly key: string; readonly transport: Transport } | null = null
 
   /**
    * @param device the caller's, who disposes of it; null: none yet
@@ -272,11 +286,8 @@ export class Flow {
     const { first = 0 } = options
     expectRange(n, first)
     const seed = checkSeed(options.seed ?? this.settings.seed)
-    const { states } = await this.carry(n, null, options, this.settings.sample, null, 'decode', {
-      kind: 'noise',
-      seed,
-      first,
-    })
+    const source = { kind: 'noise', seed } as const
+    const { states } = await this.carry(n, null, options, this.settings.sample, null, 'decode', { source, from: first })
     return this.restore(states[0])
   }
 
@@ -316,8 +327,12 @@ export class Flow {
     const n = given.values.length / this.field.dimension
     expectRange(n, first)
     const seed = checkSeed(options.seed ?? this.settings.seed)
-    const source = { kind: 'noise', seed, first } as const
-    const { states } = await this.carry(n, null, options, this.settings.sample, null, 'decode', source, given)
+    const source = { kind: 'noise', seed } as const
+    const { states } = await this.carry(n, null, options, this.settings.sample, null, 'decode', {
+      source,
+      from: first,
+      given,
+    })
     return this.restore(states[0])
   }
 
@@ -350,8 +365,7 @@ export class Flow {
     const trace: Trace = kind === 'exact' ? { kind } : { kind, probes: options.probes ?? evaluate.probes, seed }
     const { first = 0 } = options
     expectRange(n, first)
-    const source = { kind: 'input', first } as const
-    const { states, logDet } = await this.carry(n, rows, options, evaluate, trace, 'encode', source)
+    const { states, logDet } = await this.carry(n, rows, options, evaluate, trace, 'encode', { from: first })
     const [z, D] = [states[0], this.field.dimension]
     const constant = (D / 2) * Math.log(2 * Math.PI) + (this.scaler ? logDeterminant(this.scaler) : 0)
     return Float32Array.from({ length: n }, (_, i) => {
@@ -390,6 +404,8 @@ export class Flow {
 
   /** Frees the device's memory, and the device where this flow opened it. */
   async dispose(): Promise<void> {
+    this.kept?.transport.dispose()
+    this.kept = null
     const links = await this.linksOnDevice?.catch(() => [])
     for (const buffer of new Set((links ?? []).map(({ parameters }) => parameters))) buffer.dispose()
     this.linksOnDevice = null
@@ -428,8 +444,7 @@ export class Flow {
     configured: SolverSettings,
     trace: Trace,
     path: 'encode' | 'decode' | Stops,
-    source: RowSource = { kind: 'input' },
-    given: { readonly values: Float32Array; readonly known: Float32Array } | null = null,
+    { source = { kind: 'input' }, from = 0, given = null }: Carried = {},
   ): Promise<{ states: Float32Array[]; logDet: Float32Array | null }> {
     const weights = guidanceWeights(options.guidance, this.condition, this.stages.length)
     const untold = weights.every((weight) => weight === 0)
@@ -449,13 +464,11 @@ export class Flow {
           ? wholePath(links, path)
           : jumpsThrough(links, jumps)
     const D = this.field.dimension
-    const transport = await Transport.open(this.device!, {
-      legs,
-      solver,
-      trace,
-      rows: blockRows(n, widestOf(legs), trace, this.device!.info, plannedEvaluations(solver, legs)),
-      source,
-    })
+    const block = blockRows(n, widestOf(legs), trace, this.device!.info, plannedEvaluations(solver, legs))
+    const key = JSON.stringify([weights, path, solver, trace, jumps, block, source, given !== null])
+    const transport =
+      this.takeKept(key) ?? (await Transport.open(this.device!, { legs, solver, trace, rows: block, source }))
+    let done = false
     try {
       const C = this.field.condition
       const load = (first: number, count: number): void => {
@@ -467,13 +480,30 @@ export class Flow {
         if (rows) transport.input.write(rows.subarray(first * D, (first + count) * D))
       }
       const { signal, onProgress } = options
-      const { states, logDet, evaluations } = await transport.run(n, load, { signal, onProgress })
+      const { states, logDet, evaluations } = await transport.run(n, load, { from, signal, onProgress })
       signal?.throwIfAborted()
       this.evaluations = evaluations
+      done = true
       return { states, logDet }
     } finally {
-      transport.dispose()
+      if (done && n <= MOST_KEPT_ROWS && block * widestOf(legs).widest <= MOST_KEPT_ELEMENTS) this.keep(key, transport)
+      else transport.dispose()
     }
+  }
+
+  /** The program of the last call for few rows, where this one is alike: it is this call's alone until it is kept again. */
+  private takeKept(key: string): Transport | null {
+    if (this.kept?.key !== key) return null
+    const { transport } = this.kept
+    this.kept = null
+    return transport
+  }
+
+  /** In place of the one that was kept. After `dispose` nothing is. */
+  private keep(key: string, transport: Transport): void {
+    this.kept?.transport.dispose()
+    this.kept = this.linksOnDevice ? { key, transport } : null
+    if (!this.kept) transport.dispose()
   }
 
   /**

@@ -80,18 +80,12 @@ export interface TransportOptions {
 
 /** Where rows come from: written by the caller into `input`, or standard normals. */
 export type RowSource =
-  | {
-      readonly kind: 'input'
-      /** number of the first row; default 0 */
-      readonly first?: number
-    }
+  | { readonly kind: 'input' }
   | {
       readonly kind: 'noise'
       readonly seed: number
       /** default 0, that of samples */
       readonly stream?: number
-      /** number of the first row; default 0 */
-      readonly first?: number
       /** whether the noise is kept too, as the first of the outputs; default false */
       readonly keep?: boolean
     }
@@ -132,8 +126,8 @@ const HEAVY_ROW = 1e6
 
 /**
  * Rows in a block for n rows: bounded by memory for T tangents and by the device's threads, where one is given, and even, so that
- * the last block is not nearly empty. Blocks of light rows are multiples of 64; of heavy ones (pictures through a UNet) only
- * as many as windows on them need to begin at multiples of 64 elements.
+ * the last block is not nearly empty. Blocks of light rows are multiples of 64; heavy ones (pictures through a UNet), and fewer than
+ * 64 rows, are only as many as windows on them need to begin at multiples of 64 elements: one row is one where there are none.
  * @param evaluations of each row; null: not known beforehand
  */
 export function blockRows(
@@ -153,7 +147,11 @@ export function blockRows(
   const heavy = field.rowFlops > HEAVY_ROW
   // times and divergences of the two halves of guided rows are windows too
   const windowsOfRows = field.passes !== undefined && (trace !== null || evaluations === null)
-  const grain = heavy && !windowsOfRows ? ALIGNMENT / divisorWith(ALIGNMENT, field.dimension) : ALIGNMENT
+  const noWindows =
+    trace === null && evaluations !== null && field.passes === undefined && field.conditionRows === undefined
+  const fewRows = n < ALIGNMENT
+  const finest = fewRows && noWindows ? 1 : ALIGNMENT / divisorWith(ALIGNMENT, field.dimension)
+  const grain = (heavy || fewRows) && !windowsOfRows ? finest : ALIGNMENT
   const affordable = info && info.type !== 'hardware' ? Math.floor(BLOCK_FLOPS / field.rowFlops) : MOST_BLOCK_ROWS
   const bounds = [MOST_BLOCK_ROWS, wanted, Math.floor(elements / (field.widest * tangents))]
   const most = Math.max(grain, Math.min(...bounds, ...(heavy ? [affordable] : [])))
@@ -225,15 +223,16 @@ export class Transport {
     return this.runBlock(count, signal)
   }
 
-  /** Carries n rows block by block; `load` fills `input` (and `condition`) for rows [first, first + count). */
+  /**
+   * Carries n rows block by block; `load` fills `input` (and `condition`) for rows [first, first + count).
+   * @param options `from`: number of the first row, which noise and probes are drawn by; default 0
+   */
   async run(
     n: number,
     load: (first: number, count: number) => void,
-    { signal, onProgress }: { signal?: AbortSignal; onProgress?: (done: number) => void } = {},
+    { from = 0, signal, onProgress }: { from?: number; signal?: AbortSignal; onProgress?: (done: number) => void } = {},
   ): Promise<TransportResult> {
-    const { legs, source } = this.options
-    const { field } = legs[0].link
-    const from = source.first ?? 0
+    const { field } = this.options.legs[0].link
     const states = this.outputs.map(() => hostArray(n, field.dimension))
     const logDet = this.logDet ? hostArray(n, 1) : null
     let evaluations = 0
@@ -242,13 +241,18 @@ export class Transport {
       signal?.throwIfAborted()
       const count = Math.min(this.options.rows, n - first)
       load(first, count)
-      const spent = await this.block(from + first, count, signal)
-      evaluations += spent.mean * count
-      most = Math.max(most, spent.max)
-      for (const [i, output] of this.outputs.entries()) {
-        states[i].set((await output.read(0, count * field.dimension)) as Float32Array, first * field.dimension)
-      }
-      if (logDet) logDet.set((await this.logDet!.read(0, count)) as Float32Array, first)
+      const spent = this.block(from + first, count, signal)
+      // a program that runs once is read behind it, without a look at the event loop between them
+      if (findsSteps(this.options)) await spent
+      const [{ mean, max }, ...read] = await Promise.all([
+        spent,
+        ...this.outputs.map((output) => output.read(0, count * field.dimension)),
+        ...(this.logDet ? [this.logDet.read(0, count)] : []),
+      ])
+      evaluations += mean * count
+      most = Math.max(most, max)
+      for (const [i, state] of states.entries()) state.set(read[i] as Float32Array, first * field.dimension)
+      if (logDet) logDet.set(read[states.length] as Float32Array, first)
       onProgress?.(first + count)
     }
     return { states, logDet, evaluations: { mean: evaluations / n, max: most } }

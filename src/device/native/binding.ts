@@ -47,6 +47,8 @@ export interface NativeProgram {
   readonly buffers: readonly NativeBuffer[]
   readonly slots: readonly number[]
   readonly constants: Float32Array
+  /** numbers of the storages that a run changes; left out: any may be, and nothing made of weights is kept from run to run */
+  readonly written?: readonly number[]
 }
 
 export interface NativeDevice {

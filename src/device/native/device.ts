@@ -252,6 +252,11 @@ export class NativeEngine implements Device {
       if (place.kind === 'buffer') return numbers.get(place.buffer as EngineBuffer)!
       return buffers.length + (place.kind === 'slot' ? place.slot : slots.length)
     }
+    const written = operations.flatMap(({ contract, operands }) =>
+      Object.entries(operands)
+        .filter(([name]) => contract.operands[name].access !== 'read')
+        .map(([, tensor]) => storage(tensor)),
+    )
     const native: NativeProgram = {
       operations: operations.map((operation) => ({
         kernel: operation.contract.name,
@@ -266,6 +271,7 @@ export class NativeEngine implements Device {
       buffers: buffers.map((buffer) => buffer.memory),
       slots,
       constants,
+      written: [...new Set(written)],
     }
     const compiled = asking('The program could not be compiled.', () => this.native.compile(native))
     const clock = this.profiled ? clockOf(operations) : undefined
