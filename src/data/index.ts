@@ -18,6 +18,7 @@ export { applyScaler, fitScaler, logDeterminant, type ScaledRows, type Scaler, s
 export type { LoadedData, LoadedTable, PartConditions, PartLabels } from './source.js'
 export { type SpaceName, space, spaceNames } from './spaces.js'
 export { type PartSizes, type Parts, partCounts, split } from './split.js'
+export type { RowsInTime } from './spool.js'
 export type { Encoding } from './tables/encoding.js'
 export { type ColumnAs, type ColumnKind, columnKinds, type KnownColumn } from './tables/kinds.js'
 export { type ReadTable, type ReadTableOptions, readMixedTable } from './tables/read.js'

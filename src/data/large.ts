@@ -64,3 +64,77 @@ export async function storeRows(
     throw error
   }
 }
+
+/**
+ * Writes rows that come in another order than the one that they are to have: into regions of the file, each of which is put in order by
+ * itself then.
+ *
+ * @param order numbers of the rows as they come, in the order that they are to have; rows that are not among them are left out
+ * @param bytes that each of two copies of some rows may take meanwhile
+ */
+export async function placeRows(
+  folder: string,
+  order: Uint32Array,
+  width: number,
+  blocks: AsyncIterable<Float32Array>,
+  bytes: number,
+  { signal, onRows }: StoreOptions = {},
+): Promise<RowsInFile> {
+  const { length: rows } = order
+  const size = Math.max(1, Math.floor(bytes / (4 * width)))
+  const regions = Math.ceil(rows / size)
+  const file = await RowFile.create(folder, rows, width)
+  try {
+    // the rows of each region in the order in which they come
+    const come = order.slice()
+    for (let k = 0; k < regions; k++) come.subarray(k * size, (k + 1) * size).sort()
+    const next = Uint32Array.from({ length: regions }, (_, k) => k * size)
+    const places = placesOf(order)
+    const room = Math.max(1, Math.floor(size / regions))
+    const waiting = Array.from({ length: regions }, () => new Float32Array(room * width))
+    const counts = new Uint32Array(regions)
+    const flush = async (k: number): Promise<void> => {
+      await file.write(next[k], waiting[k].subarray(0, counts[k] * width))
+      next[k] += counts[k]
+      counts[k] = 0
+    }
+    let row = 0
+    for await (const block of blocks) {
+      signal?.throwIfAborted()
+      for (let at = 0; at < block.length; at += width, row++) {
+        if (row >= places.length || places[row] === NOWHERE) continue
+        const k = Math.floor(places[row] / size)
+        waiting[k].set(block.subarray(at, at + width), counts[k]++ * width)
+        if (counts[k] === room) await flush(k)
+      }
+      onRows?.(Math.min(row, rows), rows)
+    }
+    for (let k = 0; k < regions; k++) if (counts[k] > 0) await flush(k)
+    waiting.length = 0
+    for (let k = 0; k < regions; k++) {
+      signal?.throwIfAborted()
+      const [first, end] = [k * size, Math.min(rows, (k + 1) * size)]
+      const came = await file.read(first, end - first)
+      const placed = new Float32Array(came.length)
+      for (let i = first; i < end; i++) {
+        placed.set(came.subarray((i - first) * width, (i - first + 1) * width), (places[come[i]] - first) * width)
+      }
+      await file.write(first, placed)
+    }
+    return file
+  } catch (error) {
+    await file.close()
+    throw error
+  }
+}
+
+const NOWHERE = 2 ** 32 - 1
+
+/** The place of each row, by its number as it comes. */
+function placesOf(order: Uint32Array): Uint32Array {
+  const places = new Uint32Array(order.reduce((most, row) => Math.max(most, row), 0) + 1).fill(NOWHERE)
+  order.forEach((row, i) => {
+    places[row] = i
+  })
+  return places
+}

@@ -29,7 +29,7 @@ export class RowFile {
   ) {}
 
   /**
-   * A file for n rows of `width` numbers.
+   * A file for n rows of `width` numbers; 0: it is not known yet how many.
    *
    * @throws DataError where the folder cannot be written to, or its disk has not as much space as the rows take
    */
@@ -101,6 +101,8 @@ export class RowFile {
   }
 }
 
+/** ', 12 MB while they are learnt from,'; '' where it is not known how many they are */
+const sizeText = (bytes: number): string => (bytes > 0 ? `, ${megabytes(bytes)} while they are learnt from,` : '')
 const megabytes = (bytes: number): string => `${Math.ceil(bytes / 1e6)} MB`
 
 const noSpace = (folder: string, needed: number, left: number): DataError =>
@@ -109,6 +111,4 @@ const noSpace = (folder: string, needed: number, left: number): DataError =>
   )
 
 const cannot = (path: string, needed: number, error: unknown): DataError =>
-  new DataError(
-    `The rows, ${megabytes(needed)} while they are learnt from, cannot be written to ${path}: ${reasonOf(error)}.`,
-  )
+  new DataError(`The rows${sizeText(needed)} cannot be written to ${path}: ${reasonOf(error)}.`)

@@ -1,12 +1,15 @@
 /** Rows that a program gives to `LocalFlow.train`, as the data set that a config's section `data` would make of them. */
 
+import { tmpdir } from 'node:os'
 import { columnRemarks } from '../data/column-remarks.js'
 import { kindOfShape, type RowKind } from '../data/kinds.js'
+import { bytesOf, memoryFor } from '../data/memory.js'
 import { narrowed, scaleRemarks } from '../data/precision.js'
 import { type RowsLike, rowsOf } from '../data/rows.js'
 import { type Scaler, scalerOf } from '../data/scaler.js'
 import type { LoadedData } from '../data/source.js'
 import type { Parts } from '../data/split.js'
+import { gatherRows, type RowsInTime, spooledRows } from '../data/spool.js'
 import { fitEncoding, openEncoding } from '../data/tables/encoding.js'
 import { columnFacts } from '../data/tables/report.js'
 import { checkTable, isTable, type Table } from '../data/tables/table.js'
@@ -69,6 +72,64 @@ export function givenData(given: RowsLike | Table | LoadedData, said: GivenRows,
     flips,
     description: `${n} rows [${rowShape.join(', ')}] of a program`,
     remarks: [...columnRemarks(train, columns), ...scaleRemarks(train, scaler !== null, columns)],
+  }
+}
+
+/** How rows that come in time are taken. */
+export interface InTime {
+  readonly seed: number
+  /** bytes that a training may take; left out: half of the machine's */
+  readonly memory?: string
+  /** where rows go that are more; left out: the system's folder for what is temporary */
+  readonly folder?: string
+  readonly signal?: AbortSignal
+}
+
+/**
+ * The data set of rows that come one after another: in memory to the bit that of the same rows in a list; else in a file, which `close`
+ * removes.
+ *
+ * @throws as gatherRows, and InvalidArgumentError for what is said of single rows, which must be in memory
+ */
+export async function dataInTime(
+  given: RowsInTime,
+  said: GivenRows,
+  { seed, memory: asked, folder = tmpdir(), signal }: InTime,
+): Promise<{ data: LoadedData; close(): Promise<void> }> {
+  if (asked !== undefined && bytesOf(asked) === null) throw invalid('memory', 'a size, as 2 GB or 512 MiB', asked)
+  const memory = memoryFor(asked)
+  const { columns: about, standardise = true, rowKind = 'points', flips, cond, labels } = said
+  const columns = typeof about === 'object' ? [...about] : null
+  const width = typeof about === 'number' ? about : about?.length
+  const gathered = await gatherRows(given, { width, memory, folder, signal })
+  if ('values' in gathered) return { data: givenData(gathered, said, seed), close: async () => {} }
+  try {
+    const one = Object.entries({ cond, labels, flips: flips || undefined }).find(([, value]) => value !== undefined)
+    if (one) {
+      throw invalid(
+        one[0],
+        `left out: ${gathered.rows} rows are more than memory holds, and it is of rows in memory`,
+        one[1],
+      )
+    }
+    const like = { values: new Float32Array(0), shape: [gathered.rows, gathered.width] }
+    checkColumns(columns, like)
+    const parts = partsOf(said, like)
+    const scaler = standardise === true ? gathered.moments.scaler(columns) : scalerOf(like, standardise)
+    const { train, large } = await spooledRows(gathered, scaler, memory, seed)
+    const data: LoadedData = {
+      ...{ train, large, ...parts, scaler, columns, rowKind },
+      density: null,
+      labels: null,
+      condition: null,
+      flips: false,
+      description: `${gathered.rows} rows [${gathered.width}] of a program`,
+      remarks: [...columnRemarks(train, columns), ...scaleRemarks(train, scaler !== null, columns)],
+    }
+    return { data, close: () => gathered.close() }
+  } catch (error) {
+    await gathered.close()
+    throw error
   }
 }
 

@@ -3,11 +3,14 @@
  * and the like are the model's (src/model/flow.ts).
  */
 
+import { existsSync } from 'node:fs'
+import { dirname, resolve } from 'node:path'
 import { type ResolvedOptions, resolveOptions, type TrainOptions } from '../config/index.js'
 import type { RowKind } from '../data/kinds.js'
 import { type RowsLike, rowsOf } from '../data/rows.js'
 import type { Scaler } from '../data/scaler.js'
 import type { LoadedData } from '../data/source.js'
+import { comeInTime, type RowsInTime } from '../data/spool.js'
 import { type Encoding, openEncoding } from '../data/tables/encoding.js'
 import { holedTable } from '../data/tables/holes.js'
 import { checkTable, type Table } from '../data/tables/table.js'
@@ -25,7 +28,7 @@ import { trainAsCalled } from './calls.js'
 import { type DistillRequest, studentOptions, toldStudents } from './distilling.js'
 import { exportedModel, factsOf, isExported, readExported } from './exporting.js'
 import { type FlowContents, flowModel } from './flow-contents.js'
-import { givenData, type OfParts } from './given-rows.js'
+import { dataInTime, givenData, type OfParts } from './given-rows.js'
 import { type Likelihood, likelihoodOf } from './likelihood.js'
 import { openRun, readFlow, saveFlow } from './run.js'
 import { distillFlow } from './training.js'
@@ -77,6 +80,11 @@ export interface TrainArguments extends TrainOptions, TrainingCalls {
   validation?: RowsLike | Table
   /** rows that nothing is chosen by, for the report. Default: none, or those of the loaded data */
   test?: RowsLike | Table
+  /**
+   * What a training on rows from an iterable may take of the machine's memory, as '2 GB' or '512 MiB'; rows that need more are learnt
+   * from window by window, out of a file beside `out` (without it in the system's folder for what is temporary). Default: half of it
+   */
+  memory?: string
 }
 
 /** How holes are filled. */
@@ -108,6 +116,12 @@ export interface DistillArguments extends DistillRequest {
   signal?: AbortSignal
   /** called about four times a second while steps are taken */
   onProgress?: (progress: Progress) => void
+}
+
+/** Where rows go that are more than memory holds: on the disk that a run folder is, or will be on. */
+function folderFor(out: string): string | undefined {
+  const beside = dirname(resolve(out))
+  return existsSync(beside) ? beside : undefined
 }
 
 const openDeviceOf = ({ device: { kind, variants, fast } }: ResolvedOptions): Promise<Device> =>
@@ -171,29 +185,48 @@ export class LocalFlow extends Flow {
    * @param given rows in any unit (see standardise): { values, shape: [n, …dims] }, a list of rows, a flat list with `columns`, a
    *   table of mixed columns (`data.readMixedTable`), or what `data.loadData` gave. Bytes in rows of more than one dimension are pixels b, learnt as (b − 127.5)/127.5; samples
    *   of them lie in [−1, 1] too. Columns for which float32 is too coarse are standardised before they are rounded to it. Rows
-   *   are copied when this is called, as arrays are everywhere in this class: the caller may change them afterwards
+   *   are copied when this is called, as arrays are everywhere in this class: the caller may change them afterwards. Rows of columns
+   *   may come in time, from an (async) iterable of rows or of blocks of rows; where they take more than `memory` they are learnt from
+   *   out of a file (docs/scale.md)
    * @throws ConfigError for options, DataError for values that are not finite and for constant columns, CheckpointError for
    *   the folder, TrainingError where the loss is not finite
    */
-  static async train(given: RowsLike | Table | LoadedData, settings: TrainArguments = {}): Promise<LocalFlow> {
-    const { cond, labels, columns, standardise, flips, rowKind, validation, test, ...others } = settings
+  static async train(
+    given: RowsLike | RowsInTime | Table | LoadedData,
+    settings: TrainArguments = {},
+  ): Promise<LocalFlow> {
+    const { cond, labels, columns, standardise, flips, rowKind, validation, test, memory, ...others } = settings
     const { out, tensorboard, resume, force, signal, onProgress, onValidation, onCheckpoint, onWarning, ...said } =
       others
     const rest = labels === undefined ? said : { ...said, model: { ...said.model, classes: true } }
     const options = resolveOptions(rest)
     const about = { columns, standardise, flips, rowKind, validation, test, cond, labels }
-    const data = givenData(given, about, options.seed)
-    const { contents, device, training } = await trainAsCalled(
-      {
-        raw: structuredClone(rest),
-        options,
-        load: async () => data,
-        data: null,
-        configPath: null,
-      },
-      { out, tensorboard, resume, force, signal, onProgress, onValidation, onCheckpoint, onWarning },
-    )
-    return new LocalFlow(contents, device, training)
+    if (memory !== undefined && !comeInTime(given)) {
+      throw invalid(
+        'memory',
+        'left out: it is for rows that come from an iterable; these are in memory already',
+        memory,
+      )
+    }
+    const inTime = comeInTime(given)
+      ? await dataInTime(given, about, { seed: options.seed, memory, folder: out && folderFor(out), signal })
+      : null
+    try {
+      const data = inTime?.data ?? givenData(given as Exclude<typeof given, RowsInTime>, about, options.seed)
+      const { contents, device, training } = await trainAsCalled(
+        {
+          raw: structuredClone(rest),
+          options,
+          load: async () => data,
+          data: null,
+          configPath: null,
+        },
+        { out, tensorboard, resume, force, signal, onProgress, onValidation, onCheckpoint, onWarning },
+      )
+      return new LocalFlow(contents, device, training)
+    } finally {
+      await inTime?.close()
+    }
   }
 
   /**
