@@ -1,6 +1,7 @@
 // y = scale·act(conv(x) + bias + shift) + residual, with stages combined into what is read or written.
 #include "activations.wgsl"
 #include "elements.wgsl"
+#include "weights.wgsl"
 #include "activate.wgsl"
 #include "patches.wgsl"
 #include "product.wgsl"
@@ -47,6 +48,8 @@ struct Uniforms {
   residual_channel: u32,
   stages: u32,
   stage_pitch: u32,
+  // Weights before the first that counts
+  weight_at: u32,
   beta: f32,
   scale: f32,
 }
@@ -58,7 +61,7 @@ const OUTPUT = 2u;
 override COMBINE: u32 = 0u;
 @group(0) @binding(0) var<uniform> u: Uniforms;
 @group(0) @binding(1) var<storage, read> x: array<Factor>;
-@group(0) @binding(2) var<storage, read> weight: array<Element>;
+@group(0) @binding(2) var<storage, read> weight: array<Weight>;
 @group(0) @binding(3) var<storage, read> bias: array<Element>;
 @group(0) @binding(4) var<storage, read> shift: array<Element>;
 @group(0) @binding(5) var<storage, read> residual: array<Element>;
@@ -66,6 +69,7 @@ override COMBINE: u32 = 0u;
 @group(0) @binding(7) var<storage, read_write> y: array<Element>;
 
 const SIGN = 1;
+const LEFT_DENSE_IN_K = true;
 const RIGHT_DENSE_IN_K = false;
 
 fn combined(at: u32) -> f32 {
@@ -82,8 +86,12 @@ fn source(at: u32) -> Factor {
   return x[at];
 }
 
-fn right(tap: u32, major: u32, minor: u32) -> Element {
-  return weight[(tap * u.inner + major) * (u.columns / WIDTH) + minor];
+fn left_scale() -> f32 {
+  return 1.0;
+}
+
+fn right(tap: u32, major: u32, minor: u32) -> Weight {
+  return weight[u.weight_at + (tap * u.inner + major) * (u.columns / WIDTH) + minor];
 }
 
 fn put(at: u32, sum: Element) {

@@ -1,9 +1,11 @@
 // dweight[i, j, c, n] = Σ dy[b, y, x, n]·(the pixel of x under tap i, j). As a matrix product: rows are the taps with the
 // channels of x, columns the channels of dy, inner indices the pixels of dy, of all pictures. They are cut into parts of
 // `part` pixels (z of the launch); with one part the results are final, else each writes its sums to `parts`, and
-// conv2d_backward_weight_sum.wgsl adds them up in order. See include/pixels.wgsl for where a tap's pixel lies.
+// conv2d_backward_weight_sum.wgsl adds them up in order. See include/pixels.wgsl for where a tap's pixel lies. With a state, dy is
+// multiplied by its loss scale before it is rounded to float16, and the sums are divided by it.
 #include "elements.wgsl"
 #include "pixels.wgsl"
+#include "loss_scale.wgsl"
 #include "product.wgsl"
 
 struct Uniforms {
@@ -34,8 +36,9 @@ override SPLIT: bool = false;
 @group(0) @binding(0) var<uniform> u: Uniforms;
 @group(0) @binding(1) var<storage, read> x: array<Factor>;
 @group(0) @binding(2) var<storage, read> dy: array<Element>;
-@group(0) @binding(3) var<storage, read_write> dweight: array<Element>;
-@group(0) @binding(4) var<storage, read_write> parts: array<Element>;
+@group(0) @binding(3) var<storage, read> state: array<u32>;
+@group(0) @binding(4) var<storage, read_write> dweight: array<Element>;
+@group(0) @binding(5) var<storage, read_write> parts: array<Element>;
 
 fn left(at: u32) -> Factor {
   return x[at];
@@ -50,9 +53,14 @@ fn right_of(pixel: vec3u, column: u32) -> Element {
   return dy[u.dy_start + pixel.x * u.dy_picture + (pixel.y * u.grid_w + pixel.z) * u.dy_pixel + column * u.dy_channel];
 }
 
+fn right_scale() -> f32 {
+  return loss_scale();
+}
+
 fn put(row: u32, column: u32, group: vec3u, sum: Element) {
   let at = row * (u.columns / WIDTH) + column;
-  if (SPLIT) { parts[group.z * u.rows * (u.columns / WIDTH) + at] = sum; } else { dweight[at] = sum; }
+  let value = unscale() * sum;
+  if (SPLIT) { parts[group.z * u.rows * (u.columns / WIDTH) + at] = value; } else { dweight[at] = value; }
 }
 
 fn extent(group: vec3u) -> vec2u {

@@ -1,8 +1,7 @@
 // linear_backward_weight.wgsl with x and dy in float16; what is written, in float32, is divided by the loss scale of the state
 // where there is one.
 #include "product.wgsl"
-#include "numeric.wgsl"
-#include "state.wgsl"
+#include "loss_scale.wgsl"
 
 struct Uniforms {
   rows: u32,
@@ -17,10 +16,9 @@ struct Uniforms {
 }
 override SPLIT: bool = false;
 override HAS_TIME: bool = false;
-override HAS_STATE: bool = false;
 @group(0) @binding(0) var<uniform> u: Uniforms;
-@group(0) @binding(1) var<storage, read> x: array<Factor>;
-@group(0) @binding(2) var<storage, read> dy: array<Factor>;
+@group(0) @binding(1) var<storage, read> x: array<HalfFactor>;
+@group(0) @binding(2) var<storage, read> dy: array<HalfFactor>;
 @group(0) @binding(3) var<storage, read> t: array<f32>;
 @group(0) @binding(4) var<storage, read> state: array<u32>;
 @group(0) @binding(5) var<storage, read_write> dweight: array<f32>;
@@ -31,16 +29,12 @@ override HAS_STATE: bool = false;
 const LEFT_DENSE_IN_K = false;
 const RIGHT_DENSE_IN_K = false;
 
-fn unscale() -> f32 {
-  return select(1.0, power_of_two(-i32(state[STATE_LOSS_EXPONENT])), HAS_STATE);
+fn left(major: u32, minor: u32) -> HalfFactor {
+  return dy[major * (u.rows / HALF_WIDTH) + minor];
 }
 
-fn left(major: u32, minor: u32) -> Factor {
-  return dy[major * (u.rows / FACTOR_WIDTH) + minor];
-}
-
-fn right(major: u32, minor: u32) -> Factor {
-  return x[major * (u.columns / FACTOR_WIDTH) + minor];
+fn right(major: u32, minor: u32) -> HalfFactor {
+  return x[major * (u.columns / HALF_WIDTH) + minor];
 }
 
 fn finish(row: u32, column: u32, group: vec3u, sum: f32) {
@@ -59,7 +53,7 @@ fn tile(group: vec3u) -> vec2u {
 
 // Factors of a tile's rows, invocations that share the sums of one, and where the sums of the times begin; both fit into
 // `results`, which has eight numbers for each invocation
-override TILE_FACTORS: u32 = TILE_ROWS / FACTOR_WIDTH;
+override TILE_FACTORS: u32 = TILE_ROWS / HALF_WIDTH;
 override SHARERS: u32 = clamp(THREADS / TILE_FACTORS, 1u, 8u);
 override TIMES: u32 = SHARERS * TILE_ROWS;
 
@@ -70,23 +64,23 @@ fn aside(group: vec3u, local: u32) -> bool {
   for (var at = local; at < SHARERS * TILE_FACTORS; at += THREADS) {
     let sharer = at / TILE_FACTORS;
     let factor = at % TILE_FACTORS;
-    let row = min(first_row / FACTOR_WIDTH + factor, u.rows / FACTOR_WIDTH - 1u);
-    var bias: array<f32, FACTOR_WIDTH>;
-    var time: array<f32, FACTOR_WIDTH>;
+    let row = min(first_row / HALF_WIDTH + factor, u.rows / HALF_WIDTH - 1u);
+    var bias: array<f32, HALF_WIDTH>;
+    var time: array<f32, HALF_WIDTH>;
     // four loads at a time
     for (var first_k = span.x + sharer; first_k < span.y; first_k += 4u * SHARERS) {
       for (var q = 0u; q < 4u; q++) {
         let k = min(first_k + q * SHARERS, span.y - 1u);
-        let value = select(Factor(), left(k, row), first_k + q * SHARERS < span.y);
-        for (var i = 0u; i < FACTOR_WIDTH; i++) {
+        let value = select(HalfFactor(), left(k, row), first_k + q * SHARERS < span.y);
+        for (var i = 0u; i < HALF_WIDTH; i++) {
           bias[i] += f32(part_of(value, i));
           if (HAS_TIME) { time[i] += t[k] * f32(part_of(value, i)); }
         }
       }
     }
-    for (var i = 0u; i < FACTOR_WIDTH; i++) {
-      results[sharer * TILE_ROWS + factor * FACTOR_WIDTH + i] = bias[i];
-      if (HAS_TIME) { results[TIMES + sharer * TILE_ROWS + factor * FACTOR_WIDTH + i] = time[i]; }
+    for (var i = 0u; i < HALF_WIDTH; i++) {
+      results[sharer * TILE_ROWS + factor * HALF_WIDTH + i] = bias[i];
+      if (HAS_TIME) { results[TIMES + sharer * TILE_ROWS + factor * HALF_WIDTH + i] = time[i]; }
     }
   }
   workgroupBarrier();

@@ -5,8 +5,8 @@
 
 struct Uniforms { rows: u32, columns: u32, inner: u32, weight_at: u32, times: u32, scale: f32 }
 @group(0) @binding(0) var<uniform> u: Uniforms;
-@group(0) @binding(1) var<storage, read> x: array<Factor>;
-@group(0) @binding(2) var<storage, read> weight: array<Factor>;
+@group(0) @binding(1) var<storage, read> x: array<HalfFactor>;
+@group(0) @binding(2) var<storage, read> weight: array<HalfFactor>;
 @group(0) @binding(3) var<storage, read> bias: array<f32>;
 @group(0) @binding(4) var<storage, read> t: array<f32>;
 @group(0) @binding(5) var<storage, read> time_weight: array<f32>;
@@ -16,12 +16,12 @@ struct Uniforms { rows: u32, columns: u32, inner: u32, weight_at: u32, times: u3
 const LEFT_DENSE_IN_K = true;
 const RIGHT_DENSE_IN_K = true;
 
-fn left(major: u32, minor: u32) -> Factor {
-  return x[major * (u.inner / FACTOR_WIDTH) + minor];
+fn left(major: u32, minor: u32) -> HalfFactor {
+  return x[major * (u.inner / HALF_WIDTH) + minor];
 }
 
-fn right(major: u32, minor: u32) -> Factor {
-  return weight[u.weight_at / FACTOR_WIDTH + major * (u.inner / FACTOR_WIDTH) + minor];
+fn right(major: u32, minor: u32) -> HalfFactor {
+  return weight[u.weight_at / HALF_WIDTH + major * (u.inner / HALF_WIDTH) + minor];
 }
 
 fn finish(row: u32, column: u32, group: vec3u, sum: f32) {

@@ -1,9 +1,9 @@
 // Factors of a float16 product one number at a time, for widths of any size.
 enable f16;
-alias Factor = f16;
-const FACTOR_WIDTH = 1u;
+alias HalfFactor = f16;
+const HALF_WIDTH = 1u;
 
-fn part_of(value: Factor, i: u32) -> f16 {
+fn part_of(value: HalfFactor, i: u32) -> f16 {
   return value;
 }
 

@@ -1,9 +1,9 @@
 // Factors of a float16 product four numbers at a time, for dense widths that are multiples of four.
 enable f16;
-alias Factor = vec4<f16>;
-const FACTOR_WIDTH = 4u;
+alias HalfFactor = vec4<f16>;
+const HALF_WIDTH = 4u;
 
-fn part_of(value: Factor, i: u32) -> f16 {
+fn part_of(value: HalfFactor, i: u32) -> f16 {
   return value[i];
 }
 

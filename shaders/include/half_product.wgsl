@@ -10,13 +10,19 @@
 //   take_left(f, i, at)          16 × 16 of left_tile from number `at` of it, as the i-th of ROWS
 //   take_right(f, j, at)         16 × 16 of right_tile, as the j-th of COLUMNS
 //   multiply_add(f, inner)       to the sums of all ROWS × COLUMNS fragments; from `inner` on, at most 16, factors are zero
-//   leave_sums(f, n, at)         puts the sums of fragment n, row by row, into `results` from element `at`, rows 16 apart
-// and a half_factors_*.wgsl the numbers of a Factor. In workgroup memory a factor is dense along the same index as in storage,
-// PITCH numbers from one to the next of the other index. A kernel that includes a half product defines what product_lanes.wgsl
-// lists, except `put` and `take`: all its results go through finish, one number at a time.
+//   leave_sums(f, n, at)         puts the sums of fragment n, row by row, into `results` from element `at`, rows 16 apart,
+// a half_factors_*.wgsl the numbers of a HalfFactor, and a loads_*.wgsl where they come from and where results go:
+//   Loads, loads_of(group, local)           what an invocation knows of its loads all along
+//   Slice, slice_at(loads, first_k, end)    what they share in a slice of inner indices, from first_k on and below end
+//   left_factor(loads, slice, n, at)        HalfFactor `at` of the slice, the n-th that this invocation loads ahead
+//   right_factor(loads, slice, n, at)
+//   finish_fragment(loads, group, row, column, first, lane)    the epilogue of 16 × 16 of `results`, from `first` on.
+// In workgroup memory a factor is dense along the same index as in storage, PITCH numbers from one to the next of the other
+// index.
 enable f16;
 
 #include "team.wgsl"
+#include "loads.wgsl"
 const FRAGMENT = 16u;
 const LANES = 32u;
 // whether a slice's numbers are loaded into registers before the one before it is multiplied
@@ -24,69 +30,37 @@ override AHEAD: bool = false;
 // Factors of either side that an invocation loads ahead, at most
 const MOST_LOADS = 16u;
 const FRAGMENTS = ROWS * COLUMNS;
-var<workgroup> left_tile: array<Factor, LEFT_LENGTH>;
-var<workgroup> right_tile: array<Factor, RIGHT_LENGTH>;
+var<workgroup> left_tile: array<HalfFactor, LEFT_LENGTH>;
+var<workgroup> right_tile: array<HalfFactor, RIGHT_LENGTH>;
 var<workgroup> results: array<f32, TEAMS * FRAGMENT * FRAGMENT>;
 
 // Factors of a slice, and of its rows in memory: along the index that a factor lies dense along
-override LEFT_FACTORS: u32 = TILE_ROWS * DEPTH / FACTOR_WIDTH;
-override RIGHT_FACTORS: u32 = TILE_COLUMNS * DEPTH / FACTOR_WIDTH;
-override LEFT_WIDTH: u32 = select(TILE_ROWS, DEPTH, LEFT_DENSE_IN_K) / FACTOR_WIDTH;
-override RIGHT_WIDTH: u32 = select(TILE_COLUMNS, DEPTH, RIGHT_DENSE_IN_K) / FACTOR_WIDTH;
+override LEFT_FACTORS: u32 = TILE_ROWS * DEPTH / HALF_WIDTH;
+override RIGHT_FACTORS: u32 = TILE_COLUMNS * DEPTH / HALF_WIDTH;
+override LEFT_WIDTH: u32 = select(TILE_ROWS, DEPTH, LEFT_DENSE_IN_K) / HALF_WIDTH;
+override RIGHT_WIDTH: u32 = select(TILE_COLUMNS, DEPTH, RIGHT_DENSE_IN_K) / HALF_WIDTH;
 // how many of them an invocation loads ahead; variants that do so have slices of which every invocation loads as much
 override LEFT_LOADS: u32 = LEFT_FACTORS / THREADS;
 override RIGHT_LOADS: u32 = RIGHT_FACTORS / THREADS;
 
 fn left_place(at: u32) -> u32 {
-  return at / LEFT_WIDTH * LEFT_PITCH / FACTOR_WIDTH + at % LEFT_WIDTH;
+  return at / LEFT_WIDTH * LEFT_PITCH / HALF_WIDTH + at % LEFT_WIDTH;
 }
 
 fn right_place(at: u32) -> u32 {
-  return at / RIGHT_WIDTH * RIGHT_PITCH / FACTOR_WIDTH + at % RIGHT_WIDTH;
-}
-
-// Factor `at` of the slice from first_k on, of inner indices below end
-fn left_factor(at: u32, first_row: u32, first_k: u32, end: u32) -> Factor {
-  let major = at / LEFT_WIDTH;
-  let minor = at % LEFT_WIDTH;
-  let k = first_k + select(major, minor * FACTOR_WIDTH, LEFT_DENSE_IN_K);
-  // the last Factors that there are
-  let last_row = u.rows - select(FACTOR_WIDTH, 1u, LEFT_DENSE_IN_K);
-  let row_here = min(first_row + select(minor * FACTOR_WIDTH, major, LEFT_DENSE_IN_K), last_row);
-  let k_here = min(k, end - select(1u, FACTOR_WIDTH, LEFT_DENSE_IN_K));
-  let value =
-    left(select(k_here, row_here, LEFT_DENSE_IN_K), select(row_here, k_here, LEFT_DENSE_IN_K) / FACTOR_WIDTH);
-  return select(Factor(), value, k < end);
-}
-
-fn right_factor(at: u32, first_column: u32, first_k: u32, end: u32) -> Factor {
-  let major = at / RIGHT_WIDTH;
-  let minor = at % RIGHT_WIDTH;
-  let k = first_k + select(major, minor * FACTOR_WIDTH, RIGHT_DENSE_IN_K);
-  let last_column = u.columns - select(FACTOR_WIDTH, 1u, RIGHT_DENSE_IN_K);
-  let column_here = min(first_column + select(minor * FACTOR_WIDTH, major, RIGHT_DENSE_IN_K), last_column);
-  let k_here = min(k, end - select(1u, FACTOR_WIDTH, RIGHT_DENSE_IN_K));
-  let value = right(
-    select(k_here, column_here, RIGHT_DENSE_IN_K),
-    select(column_here, k_here, RIGHT_DENSE_IN_K) / FACTOR_WIDTH,
-  );
-  return select(Factor(), value, k < end);
+  return at / RIGHT_WIDTH * RIGHT_PITCH / HALF_WIDTH + at % RIGHT_WIDTH;
 }
 
 struct Ahead {
-  left: array<Factor, MOST_LOADS>,
-  right: array<Factor, MOST_LOADS>,
+  left: array<HalfFactor, MOST_LOADS>,
+  right: array<HalfFactor, MOST_LOADS>,
 }
 
-// Loops over what is loaded ahead run a number of times that a compiler knows, and index by their counter alone: an index
-// that it does not know puts an array into memory.
-fn fetch(ahead: ptr<function, Ahead>, local: u32, first_row: u32, first_column: u32, first_k: u32, end: u32) {
-  for (var n = 0u; n < LEFT_LOADS; n++) {
-    ahead.left[n] = left_factor(local + n * THREADS, first_row, first_k, end);
-  }
-  for (var n = 0u; n < RIGHT_LOADS; n++) {
-    ahead.right[n] = right_factor(local + n * THREADS, first_column, first_k, end);
-  }
+// Loops over what is loaded ahead run a number of times that a compiler knows, and index by their counter alone: an index that it
+// does not know puts an array into memory.
+fn fetch(ahead: ptr<function, Ahead>, loads: ptr<function, Loads>, slice: Slice, local: u32) {
+  for (var n = 0u; n < LEFT_LOADS; n++) { ahead.left[n] = left_factor(loads, slice, n, local + n * THREADS); }
+  for (var n = 0u; n < RIGHT_LOADS; n++) { ahead.right[n] = right_factor(loads, slice, n, local + n * THREADS); }
 }
 
 fn put_down(ahead: ptr<function, Ahead>, local: u32) {
@@ -97,28 +71,28 @@ fn put_down(ahead: ptr<function, Ahead>, local: u32) {
 fn half_product(group: vec3u, local: u32, team: u32, lane: u32) {
   let place = tile(group);
   let span = extent(group);
-  let first_row = place.x * TILE_ROWS;
-  let first_column = place.y * TILE_COLUMNS;
   let team_row = team / TEAM_COLUMNS * ROWS * FRAGMENT;
   let team_column = team % TEAM_COLUMNS * COLUMNS * FRAGMENT;
 
   var fragments: Fragments;
   var ahead: Ahead;
-  if (AHEAD) { fetch(&ahead, local, first_row, first_column, span.x, span.y); }
+  var loads = loads_of(group, local);
+  if (AHEAD) { fetch(&ahead, &loads, slice_at(&loads, span.x, span.y), local); }
   for (var first_k = span.x; first_k < span.y; first_k += DEPTH) {
     if (AHEAD) {
       put_down(&ahead, local);
     } else {
+      let slice = slice_at(&loads, first_k, span.y);
       for (var at = local; at < LEFT_FACTORS; at += THREADS) {
-        left_tile[left_place(at)] = left_factor(at, first_row, first_k, span.y);
+        left_tile[left_place(at)] = left_factor(&loads, slice, 0u, at);
       }
       for (var at = local; at < RIGHT_FACTORS; at += THREADS) {
-        right_tile[right_place(at)] = right_factor(at, first_column, first_k, span.y);
+        right_tile[right_place(at)] = right_factor(&loads, slice, 0u, at);
       }
     }
     workgroupBarrier();
     if (AHEAD && first_k + DEPTH < span.y) {
-      fetch(&ahead, local, first_row, first_column, first_k + DEPTH, span.y);
+      fetch(&ahead, &loads, slice_at(&loads, first_k + DEPTH, span.y), local);
     }
     let depth = min(DEPTH, span.y - first_k);
     for (var k = 0u; k < depth; k += FRAGMENT) {
@@ -135,19 +109,14 @@ fn half_product(group: vec3u, local: u32, team: u32, lane: u32) {
     workgroupBarrier();
   }
 
-  // the elements of a fragment cannot be addressed: they go through memory to their epilogue. Both loops over elements and
-  // inner indices end where the result does, which also keeps compilers from unrolling them
+  // the elements of a fragment cannot be addressed: they go through memory to their epilogue
   let mine = team * FRAGMENT * FRAGMENT;
   for (var n = 0u; n < FRAGMENTS; n++) {
     leave_sums(&fragments, n, mine);
     workgroupBarrier();
-    let row_0 = first_row + team_row + n / COLUMNS * FRAGMENT;
-    let last = min(FRAGMENT, max(u.rows, row_0) - row_0) * FRAGMENT;
-    for (var e = lane; e < last; e += LANES) {
-      let row = row_0 + e / FRAGMENT;
-      let column = first_column + team_column + n % COLUMNS * FRAGMENT + e % FRAGMENT;
-      if (column < u.columns) { finish(row, column, group, results[mine + e]); }
-    }
+    let row = place.x * TILE_ROWS + team_row + n / COLUMNS * FRAGMENT;
+    let column = place.y * TILE_COLUMNS + team_column + n % COLUMNS * FRAGMENT;
+    finish_fragment(&loads, group, row, column, mine, lane);
     workgroupBarrier();
   }
 }

@@ -369,8 +369,7 @@ export interface TrainingOptions {
         }
       }
   /**
-   * mixed: activations and weights in float16 between kernels, float32 sums and master weights; WebGPU with shader-f16.
-   * Default: float32.
+   * mixed: products of float16 factors with float32 sums and master weights; WebGPU with shader-f16. Default: float32.
    */
   precision?: 'float32' | 'mixed'
   /**

@@ -158,7 +158,7 @@ export const trainSchema = z.strictObject({
   ).prefault('cosine'),
   precision: choice(
     ['float32', 'mixed'],
-    'mixed: activations and weights in float16 between kernels, float32 sums and master weights; WebGPU with shader-f16.',
+    'mixed: products of float16 factors with float32 sums and master weights; WebGPU with shader-f16.',
   ).default('float32'),
   conditionDropout: key(
     z.number().min(0).lt(1),

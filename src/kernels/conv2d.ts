@@ -14,16 +14,25 @@
  *   adds Σ_s c_s·stages_s to y. A coefficient of zero means the stage is not read.
  * - x, y and residual may be windows of channels (`xFirst`, `yFirst`, `residualFirst`; pictures.ts). x may be in the
  *   layout nchw (the rows of data), and so may y, its residual with it; a combined one has no window.
+ * - `factors` f16: u and the weight are multiplied in float16 (convolution.ts); nothing is combined then.
  */
 
 import { InvalidArgumentError } from '../errors.js'
 import { activations } from './activations.js'
 import { expectShape, extents, type Kernel, size, traffic } from './contract.js'
-import { type ConvolutionGeometry, convolutionExtents, convolutionFlops, eachTap } from './convolution.js'
+import {
+  type ConvolutionFactors,
+  type ConvolutionGeometry,
+  checkFactors,
+  convolutionExtents,
+  convolutionFlops,
+  eachTap,
+  factorOf,
+} from './convolution.js'
 import { type ActivationAttributes, checkActivation } from './linear.js'
 import { expectFirst, expectPictures, type Layout, pictureExtents, pictureIndex } from './pictures.js'
 
-export interface Conv2dAttributes extends ConvolutionGeometry, ActivationAttributes {
+export interface Conv2dAttributes extends ConvolutionGeometry, ConvolutionFactors, ActivationAttributes {
   readonly xLayout: Layout
   readonly yLayout: Layout
   readonly xFirst: number
@@ -41,6 +50,7 @@ export const plainConvolution: Conv2dAttributes = {
   stride: 1,
   padding: 1,
   upsample: 1,
+  factors: 'f32',
   activation: 'identity',
   beta: 1,
   xLayout: 'nhwc',
@@ -59,7 +69,7 @@ export const conv2d: Kernel<Conv2dAttributes> = {
   name: 'conv2d',
   operands: {
     x: { access: 'read' }, // [B, H, W, S] or [B, C, H, W]
-    weight: { access: 'read' }, // [kh, kw, C, N]
+    weight: { access: 'read', dtype: 'either' }, // [kh, kw, C, N], in the format of `factors`
     bias: { access: 'read' }, // [N]
     shift: { access: 'read', optional: true }, // [B, M] or [1, M]
     residual: { access: 'read', optional: true }, // [B, H′, W′, S] or [B, H′/2, W′/2, S] or [B, N, H′, W′]
@@ -83,6 +93,12 @@ export const conv2d: Kernel<Conv2dAttributes> = {
       expectPictures('conv2d', 'residual', shapes.residual, [B, residualH, residualW, N], a.residualFirst, a.yLayout)
     }
     checkActivation('conv2d', a)
+    const windows = [a.xFirst, a.yFirst, a.residualFirst, a.shiftFirst, shapes.shift?.[1]]
+    const tensors = [shapes.x, shapes.y, shapes.residual].map((shape) => shape?.[3])
+    checkFactors('conv2d', a, [a.xLayout, a.yLayout], [C, N, ...windows, ...tensors])
+    if (a.factors === 'f16' && a.combine !== 'none') {
+      throw new InvalidArgumentError(`conv2d: with factors in float16, combine must be none, but is ${a.combine}.`)
+    }
     if ((a.combine === 'none') !== (shapes.stages === undefined)) {
       throw new InvalidArgumentError(`conv2d: stages are given where combine is 'input' or 'output', and only there.`)
     }
@@ -110,6 +126,8 @@ export const conv2d: Kernel<Conv2dAttributes> = {
     const at = pictureIndex(o.x, a.xFirst, a.xLayout)
     const to = pictureIndex(o.y, a.yFirst, a.yLayout)
     const { value } = activations[a.activation]
+    const factor = factorOf(a)
+    const weight = Array.from(o.weight.data, factor)
     const combined = (when: 'input' | 'output', base: number, index: number): number =>
       a.combine !== when
         ? base
@@ -123,10 +141,10 @@ export const conv2d: Kernel<Conv2dAttributes> = {
       eachTap(H, W, extents, a, (y, x, i, j, inY, inX) => {
         for (let c = 0; c < C; c++) {
           const index = at(b, inY, inX, c)
-          const input = combined('input', o.x.data[index], index)
+          const input = factor(combined('input', o.x.data[index], index))
           const taps = ((i * kw + j) * C + c) * N
           const out = (y * outW + x) * N
-          for (let n = 0; n < N; n++) sums[out + n] += input * o.weight.data[taps + n]
+          for (let n = 0; n < N; n++) sums[out + n] += input * weight[taps + n]
         }
       })
       const half = o.residual && a.yLayout === 'nhwc' && 2 * o.residual.shape[1] === outH ? 2 : 1

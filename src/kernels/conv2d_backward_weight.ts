@@ -3,13 +3,25 @@
  * under tap i, j), dbias[n] = Σ_{b, y, x} dy, and where the convolution has a shift, dshift[b, shiftFirst + n] =
  * Σ_{y, x} dy. x [B, H, W, C], dy [B, H′, W′, N], dweight [kh, kw, C, N]. x and dy may be windows of channels, or nchw. The
  * sums run in an order that depends on the shapes only, never on the number of threads.
+ *
+ * `factors` f16: the factors of dweight are multiplied in float16 (convolution.ts), dy with the loss scale of `state`, where that is
+ * given, and the sums divided by it, as in conv2d_backward_input.ts; dbias and dshift are sums of dy as it is.
  */
 
 import { expectShape, extents, type Kernel, traffic } from './contract.js'
-import { type ConvolutionGeometry, convolutionExtents, convolutionFlops, eachTap } from './convolution.js'
+import {
+  type ConvolutionFactors,
+  type ConvolutionGeometry,
+  checkFactors,
+  convolutionExtents,
+  convolutionFlops,
+  eachTap,
+  factorOf,
+  factorScale,
+} from './convolution.js'
 import { expectFirst, expectPictures, type Layout, pictureExtents, pictureIndex } from './pictures.js'
 
-export interface Conv2dBackwardWeightAttributes extends ConvolutionGeometry {
+export interface Conv2dBackwardWeightAttributes extends ConvolutionGeometry, ConvolutionFactors {
   readonly xLayout: Layout
   readonly dyLayout: Layout
   readonly xFirst: number
@@ -22,6 +34,7 @@ export const plainBackwardWeight: Conv2dBackwardWeightAttributes = {
   stride: 1,
   padding: 1,
   upsample: 1,
+  factors: 'f32',
   xLayout: 'nhwc',
   dyLayout: 'nhwc',
   xFirst: 0,
@@ -35,6 +48,7 @@ export const conv2dBackwardWeight: Kernel<Conv2dBackwardWeightAttributes> = {
   operands: {
     x: { access: 'read' }, // [B, H, W, S] or [B, C, H, W]
     dy: { access: 'read' }, // [B, H′, W′, S] or [B, N, H′, W′]
+    state: { access: 'read', dtype: 'u32', optional: true }, // [8]
     dweight: { access: 'write' }, // [kh, kw, C, N]
     dbias: { access: 'write' }, // [N]
     dshift: { access: 'write', optional: true }, // [B, M]
@@ -45,6 +59,8 @@ export const conv2dBackwardWeight: Kernel<Conv2dBackwardWeightAttributes> = {
     expectPictures('conv2d_backward_weight', 'x', shapes.x, [B, H, W, C], a.xFirst, a.xLayout)
     expectPictures('conv2d_backward_weight', 'dy', shapes.dy, [B, outH, outW, N], a.dyFirst, a.dyLayout)
     expectShape('conv2d_backward_weight', 'dbias', shapes.dbias, [N])
+    const numbers = [C, N, a.xFirst, a.dyFirst, shapes.x?.[3], shapes.dy?.[3]]
+    checkFactors('conv2d_backward_weight', a, [a.xLayout, a.dyLayout], numbers, shapes.state)
     if (shapes.dshift) {
       const [, M] = extents('conv2d_backward_weight', 'dshift', shapes.dshift, 2)
       expectShape('conv2d_backward_weight', 'dshift', shapes.dshift, [B, M])
@@ -62,14 +78,16 @@ export const conv2dBackwardWeight: Kernel<Conv2dBackwardWeightAttributes> = {
     const { kw, C, N, outH, outW } = extents
     const at = pictureIndex(o.x, a.xFirst, a.xLayout)
     const from = pictureIndex(o.dy, a.dyFirst, a.dyLayout)
+    const factor = factorOf(a)
+    const lossScale = factorScale(o.state)
     const dweight = new Float64Array(o.dweight.data.length)
     const dbias = new Float64Array(N)
     for (let b = 0; b < B; b++) {
       eachTap(H, W, extents, a, (y, x, i, j, inY, inX) => {
         for (let c = 0; c < C; c++) {
-          const input = o.x.data[at(b, inY, inX, c)]
+          const input = factor(o.x.data[at(b, inY, inX, c)])
           const taps = ((i * kw + j) * C + c) * N
-          for (let n = 0; n < N; n++) dweight[taps + n] += input * o.dy.data[from(b, y, x, n)]
+          for (let n = 0; n < N; n++) dweight[taps + n] += input * factor(lossScale * o.dy.data[from(b, y, x, n)])
         }
       })
       for (let n = 0; n < N; n++) {
@@ -81,7 +99,7 @@ export const conv2dBackwardWeight: Kernel<Conv2dBackwardWeightAttributes> = {
         if (o.dshift) o.dshift.data[b * o.dshift.shape[1] + a.shiftFirst + n] = sum
       }
     }
-    o.dweight.data.set(dweight)
+    o.dweight.data.set(dweight.map((sum) => sum / lossScale))
     o.dbias.data.set(dbias)
   },
 }

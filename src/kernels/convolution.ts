@@ -9,13 +9,57 @@
  */
 
 import { InvalidArgumentError } from '../errors.js'
-import { extents, type Shape } from './contract.js'
+import { expectShape, extents, type ReferenceTensor, type Shape } from './contract.js'
+import { toHalf } from './convert.js'
+import type { Layout } from './pictures.js'
+import { lossScaleOf, STATE_LENGTH } from './state.js'
 
 export interface ConvolutionGeometry {
   readonly stride: 1 | 2
   readonly padding: number
   /** nearest-neighbour enlargement of the input, before the convolution */
   readonly upsample: 1 | 2
+}
+
+/** What a convolution's product multiplies. */
+export interface ConvolutionFactors {
+  /**
+   * f16: both factors are rounded to float16 before they are multiplied, values too large for it to infinity; the sums stay
+   * float32. A weight is given in float16 then, all else in float32. All channels, and where windows of them begin and how
+   * large their tensors are, must be multiples of four, in the layout nhwc
+   */
+  readonly factors: 'f32' | 'f16'
+}
+
+/** A factor as it is multiplied, for references. */
+export const factorOf = ({ factors }: ConvolutionFactors): ((value: number) => number) =>
+  factors === 'f16' ? toHalf : (value) => value
+
+/** The loss scale of the state, by which a gradient is multiplied before it is rounded; 1 without one. */
+export const factorScale = (state: ReferenceTensor | undefined): number => (state ? lossScaleOf(state.data) : 1)
+
+/** What factors in float16 ask of channels: `numbers` are counts of them, and where windows begin. */
+export function checkFactors(
+  kernel: string,
+  { factors }: ConvolutionFactors,
+  layouts: readonly Layout[],
+  numbers: readonly (number | undefined)[],
+  state?: Shape,
+): void {
+  if (factors !== 'f16' && factors !== 'f32') {
+    throw new InvalidArgumentError(`${kernel}: factors must be f32 or f16, but is ${factors}.`)
+  }
+  if (state) expectShape(kernel, 'state', state, [STATE_LENGTH])
+  if (factors === 'f32') {
+    if (state) throw new InvalidArgumentError(`${kernel}: a loss scale is for factors in float16; leave state out.`)
+    return
+  }
+  const odd = numbers.find((number) => number !== undefined && number % 4 !== 0)
+  if (odd === undefined && layouts.every((layout) => layout === 'nhwc')) return
+  throw new InvalidArgumentError(
+    `${kernel}: with factors in float16, layouts must be nhwc, and channels, their windows and the tensors they lie in ` +
+      `multiples of four, but ${odd === undefined ? `a layout is ${layouts.join(' and ')}` : `${odd} is none`}.`,
+  )
 }
 
 export interface ConvolutionExtents {

@@ -147,7 +147,7 @@ export function addGradients(
           recompute: settings.recompute ?? false,
           microBatches: settings.microBatches ?? 1,
         }
-        if (mixed) network.addMixedGradient!(builder, { ...operands, half: half! }, scale)
+        if (mixed) network.addMixedGradient!(builder, { ...operands, half: half! }, scale, mode)
         else network.addGradient(builder, operands, scale, mode)
       }
       if (!rowLoss) return

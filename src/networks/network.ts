@@ -110,10 +110,10 @@ export interface Network {
   /** gradient [P] of the flow-matching loss and row_loss [B] for target [B, D] */
   addGradient(builder: ProgramBuilder, operands: GradientOperands, scale: number, mode: TrainingMode): void
   /**
-   * The same with activations and packed weights in float16, and the loss scale of the state words (kernels/state.ts).
-   * Left out where a network has no such path.
+   * The same with products of float16, and the loss scale of the state words (kernels/state.ts). Left out where a network has no
+   * such path.
    */
-  addMixedGradient?(builder: ProgramBuilder, operands: MixedOperands, scale: number): void
+  addMixedGradient?(builder: ProgramBuilder, operands: MixedOperands, scale: number, mode: TrainingMode): void
   /** whether addMixedGradient reads x as it is, so that it can be drawn in float16 */
   readonly takesHalfInput?: boolean
   /** out [B, D] = v */

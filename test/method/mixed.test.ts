@@ -71,7 +71,7 @@ async function gradientOf(device: Device, net: MlpSpec, exponent: number | null)
   else {
     const half = builder.temporary([field.parameterLength], 'f16')
     builder.add(convert, { x: operands.parameters, y: half }, { to: 'f16' })
-    field.addMixedGradient!(builder, { ...operands, half, state: builder.tensor(state) }, 0.7)
+    field.addMixedGradient!(builder, { ...operands, half, state: builder.tensor(state) }, 0.7, mode)
   }
   const executable = await device.compile(builder.build())
   await executable.run()

@@ -131,7 +131,7 @@ const rewritingsBy = (emulation: Emulation): readonly Rewriting[] => [
   // the newer form counts elements of the array, the older one numbers
   [
     /subgroupMatrixLoad<(?:Left|Right), (row|col)_major>\(&(left|right)_tile, (\w+), ([^;]+)\);/g,
-    'emulated_load_$2($3 * FACTOR_WIDTH, IS_$1_MAJOR, ($4) * FACTOR_WIDTH);',
+    'emulated_load_$2($3 * HALF_WIDTH, IS_$1_MAJOR, ($4) * HALF_WIDTH);',
   ],
   [/IS_row_MAJOR/g, 'false'],
   [/IS_col_MAJOR/g, 'true'],

@@ -57,6 +57,17 @@ describe('the text of the matrix units', async () => {
     await expect(gpu.createComputePipelineAsync({ layout: 'auto', compute })).rejects.toThrow(/workgroup/i)
   })
 
+  test.each(['conv2d', 'conv2d_backward_input', 'conv2d_backward_weight'])('%s becomes a pipeline', async (kernel) => {
+    const loads = kernel === 'conv2d_backward_weight' ? 'taps' : 'patches'
+    for (const { constants, team } of [halfVariants.units64, halfVariants.units64_ahead]) {
+      const includes = { product: 'units_wide', elements: 'wide', stored: 'f16', loads, team } as const
+      const { code } = await loadShader(readShader, kernel, includes)
+      expect(code).toContain('subgroupMatrixLoad')
+      const compute = { module: gpu.createShaderModule({ code }), entryPoint: 'main', constants }
+      await gpu.createComputePipelineAsync({ layout: 'auto', compute })
+    }
+  })
+
   test('what measures their peak becomes a pipeline', async () => {
     const { code } = await loadShader(readShader, 'peak_units')
     const compute = { module: gpu.createShaderModule({ code }), entryPoint: 'main' }
@@ -119,8 +130,8 @@ describe('the text of the matrix units', async () => {
 
   test('a tile needs as many invocations as a workgroup may have', () => {
     const target = { software: false, lanes: 32, workgroupBytes: 49152, f16: true, forced: {} }
-    expect(usableHalfVariants({ ...target, units: 'units_wide', threads: 1024 })).toContain('units128')
-    expect(usableHalfVariants({ ...target, units: 'units_wide', threads: 256 })).toEqual([
+    expect(usableHalfVariants({}, { ...target, units: 'units_wide', threads: 1024 })).toContain('units128')
+    expect(usableHalfVariants({}, { ...target, units: 'units_wide', threads: 256 })).toEqual([
       'units64',
       'half32',
       'half64',
@@ -128,6 +139,10 @@ describe('the text of the matrix units', async () => {
       'units64_ahead',
       'units128_ahead',
     ])
-    expect(usableHalfVariants({ ...target, units: null })).toEqual(['half64', 'half32', 'half128_ahead'])
+    expect(usableHalfVariants({}, { ...target, units: null })).toEqual(['half64', 'half32', 'half128_ahead'])
+    const patches = { patches: { dense: true } }
+    expect(usableHalfVariants(patches, { ...target, units: 'units_wide' })[0]).toBe('units64_ahead')
+    // fragments are loaded four numbers at a time
+    expect(usableHalfVariants(patches, { ...target, units: 'units' })).toEqual(['half64', 'half32', 'half128_ahead'])
   })
 })

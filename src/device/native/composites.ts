@@ -76,12 +76,16 @@ export class VariantChoice {
     if (contract.kind === 'composite') return flatAttributes(attributes)
     const { name } = contract
     if (!isConvolution(name)) return attributes
+    const { factors, ...others } = attributes
+    if (factors !== 'f32') {
+      throw new DeviceError(`${name}: the native engine multiplies in float32 only, not with factors in ${factors}.`)
+    }
     const shapes = Object.fromEntries(Object.entries(operands).map(([operand, { shape }]) => [operand, shape]))
     const forced = this.forced[name]?.split(' ') ?? []
     const usable = usableVariants(name, shapes, attributes)
     const variant = usable.find((one) => forced.includes(one)) ?? usable[0]
     this.remember(name, variant, convolutionVariants)
-    return { ...attributes, variant }
+    return { ...others, variant }
   }
 
   private remember(name: string, variant: string, known: readonly string[]): void {

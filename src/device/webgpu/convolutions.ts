@@ -1,16 +1,19 @@
 /**
  * The launches of convolutions: matrix products whose one factor is gathered from pictures (shaders/include/patches.wgsl,
  * pixels.wgsl), by the variants of variants.ts that have cores for it. A convolution is *dense* where all channels, and the
- * windows of them, are multiples of four and lie beside each other: then four are loaded and stored at a time.
+ * windows of them, are multiples of four and lie beside each other: then four are loaded and stored at a time. With factors in
+ * float16 it is, and the variants are those of half-variants.ts.
  */
 
+import { LocalFlowError } from '../../errors.js'
 import { type Shape, size } from '../../kernels/contract.js'
 import type { Conv2dAttributes } from '../../kernels/conv2d.js'
 import type { Conv2dBackwardInputAttributes } from '../../kernels/conv2d_backward_input.js'
 import type { Conv2dBackwardWeightAttributes } from '../../kernels/conv2d_backward_weight.js'
-import { isSequenceKernel } from '../../kernels/convolution.js'
+import { type ConvolutionFactors, isSequenceKernel } from '../../kernels/convolution.js'
 import type { Layout } from '../../kernels/pictures.js'
 import type { LoweredOperation } from '../../program/lower.js'
+import { chooseHalf, halfWeight } from './half-launches.js'
 import { activationOf, flag, groupsFor, type Launch, type LaunchPlan, type Planner, shapesOf } from './plans.js'
 import type { AdapterTarget, Constants, Variant } from './target.js'
 import { chooseVariant, variants } from './variants.js'
@@ -56,6 +59,8 @@ interface Core {
   /** numbers in a Factor and in an Element */
   readonly factor: number
   readonly element: number
+  /** of factors in float16 */
+  readonly half?: Pick<Launch, 'loads' | 'team' | 'stored'>
 }
 
 interface Asked {
@@ -66,10 +71,17 @@ interface Asked {
   readonly dense: boolean
   /** whether at least the results' channels are dense, and a shader knows how to use it */
   readonly quads: boolean
+  readonly factors: ConvolutionFactors['factors']
 }
 
 function chooseCore(operation: LoweredOperation, target: AdapterTarget, asked: Asked): Core {
-  const { core, columns, rows, inner, dense, quads } = asked
+  const { core, columns, rows, inner, dense, quads, factors } = asked
+  if (factors === 'f16') {
+    const of = { rows, columns, inner, patches: { dense }, left: 'inner', right: 'columns' } as const
+    const { variant, product, tile, team, constants } = chooseHalf(operation, target, of)
+    const half = { loads: core, team, stored: 'f16' } as const
+    return { variant, product, elements: 'wide', tile, constants, factor: 4, element: 4, half }
+  }
   const shape = { kernel: operation.contract.name, rows, columns, inner, patches: { dense } }
   const variant = chooseVariant({ ...shape, left: 'inner', right: 'columns' }, target)
   const row = variants[variant](target.lanes)
@@ -164,7 +176,9 @@ const conv2d: Planner = (operation, target) => {
   const shiftFours = !o.shift || inFours(o.shift[1], a.shiftFirst)
   const quads = inFours(N) && isDense(result, residual) && shiftFours && a.combine !== 'output'
   const dense = quads && inFours(C) && isDense(source) && a.combine === 'none'
-  const core = chooseCore(operation, target, { core: 'patches', rows: null, columns: N, inner: C, dense, quads })
+  const asked: Asked = { core: 'patches', rows: null, columns: N, inner: C, dense, quads, factors: a.factors }
+  const core = chooseCore(operation, target, asked)
+  const { before, windows } = weightOf(operation, core)
   const geometry = { stride: a.stride, padding: a.padding, upsample: a.upsample }
   const of: Patches = { source, result, weight: o.weight, backward: false, columns: N, inner: C, geometry }
   const { groups, uniforms } = patchesLaunch(core, of)
@@ -173,6 +187,7 @@ const conv2d: Planner = (operation, target) => {
     activation: activationOf(operation),
     product: core.product,
     elements: core.elements,
+    ...core.half,
     constants: {
       ...core.constants,
       RESIDUAL: residual ? result.H / residual.H : 0,
@@ -187,12 +202,24 @@ const conv2d: Planner = (operation, target) => {
       ...residualUniforms(residual ?? result, core.element),
       stages: a.coefficients.length,
       stage_pitch: o.stages ? o.stages[1] : 0,
+      weight_at: before / core.element,
       beta: a.beta,
       scale: a.scale,
     },
     groups,
   }
-  return { launches: [launch], variant: core.variant }
+  return { launches: [launch], variant: core.variant, windows }
+}
+
+/** Of a weight in float16 the window, and how many of its numbers come before the first that counts. */
+function weightOf(operation: LoweredOperation, { half }: Core): { before: number; windows: LaunchPlan['windows'] } {
+  const { dtype } = operation.operands.weight
+  if (dtype !== (half ? 'f16' : 'f32')) {
+    throw new LocalFlowError(`${operation.contract.name}: a weight in ${dtype} goes with factors in ${dtype}.`)
+  }
+  if (!half) return { before: 0, windows: undefined }
+  const { before, window } = halfWeight(operation)
+  return { before, windows: { weight: window } }
 }
 
 function residualUniforms(residual: Pictures, unit: number): Uniforms {
@@ -211,8 +238,9 @@ const backwardInput: Planner = (operation, target) => {
   const saved = o.saved && pictures(o.saved, a.savedFirst)
   const add = o.add && pictures(o.add, a.addFirst)
   const dense = inFours(C, N) && isDense(source, result, saved, add)
-  const asked: Asked = { core: 'patches', rows: null, columns: C, inner: N, dense, quads: false }
+  const asked: Asked = { core: 'patches', rows: null, columns: C, inner: N, dense, quads: false, factors: a.factors }
   const core = chooseCore(operation, target, asked)
+  const { before, windows } = weightOf(operation, core)
   const geometry = { stride: a.stride, padding: a.padding, upsample: a.upsample }
   const of: Patches = { source, result, weight: o.weight, backward: true, columns: C, inner: N, geometry }
   const { groups, uniforms } = patchesLaunch(core, of)
@@ -221,10 +249,12 @@ const backwardInput: Planner = (operation, target) => {
     activation: activationOf(operation),
     product: core.product,
     elements: core.elements,
+    ...core.half,
     constants: {
       ...core.constants,
       HAS_SAVED: flag(saved),
       HAS_ADD: flag(add),
+      HAS_STATE: flag(o.state),
     },
     uniforms: {
       ...uniforms,
@@ -232,12 +262,13 @@ const backwardInput: Planner = (operation, target) => {
       saved_start: (saved?.start ?? 0) / core.element,
       add_pixel: (add?.pixel ?? 0) / core.element,
       add_start: (add?.start ?? 0) / core.element,
+      weight_at: before / core.element,
       beta: a.beta,
       scale: a.scale,
     },
     groups,
   }
-  return { launches: [launch], variant: core.variant }
+  return { launches: [launch], variant: core.variant, windows }
 }
 
 /** Pixels of a part: fewer are not worth their sum; in more, shaders could not find one by its distance in float32. */
@@ -260,7 +291,15 @@ const backwardWeight: Planner = (operation, target): LaunchPlan => {
   const quads = inFours(N) && isDense(dy)
   const dense = quads && inFours(C) && isDense(x)
   const rows = kh * kw * C
-  const core = chooseCore(operation, target, { core: 'taps', rows, columns: N, inner: null, dense, quads })
+  const core = chooseCore(operation, target, {
+    core: 'taps',
+    rows,
+    columns: N,
+    inner: null,
+    dense,
+    quads,
+    factors: a.factors,
+  })
   const [rowTiles, columnTiles] = [Math.ceil(rows / core.tile[0]), Math.ceil(N / core.tile[1])]
   const pixels = dy.B * dy.H * dy.W
   const part = partPixels(pixels, rowTiles * columnTiles, target)
@@ -269,7 +308,8 @@ const backwardWeight: Planner = (operation, target): LaunchPlan => {
     shader: 'conv2d_backward_weight',
     product: core.product,
     elements: core.elements,
-    constants: { ...core.constants, SPLIT: flag(count > 1) },
+    ...core.half,
+    constants: { ...core.constants, SPLIT: flag(count > 1), HAS_STATE: flag(o.state) },
     uniforms: {
       rows,
       columns: N,

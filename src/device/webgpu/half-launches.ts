@@ -9,7 +9,7 @@ import { DeviceError } from '../../errors.js'
 import { size } from '../../kernels/contract.js'
 import type { LoweredOperation } from '../../program/lower.js'
 import { halfVariants } from './half-variants.js'
-import type { WeightGradient } from './plans.js'
+import type { WeightGradient, Window } from './plans.js'
 import { activationOf, flag, groupsFor, type Launch, type LaunchPlan, type Planner, shapesOf, times } from './plans.js'
 import type { AdapterTarget, Constants, ProductShape, UnitsProduct } from './target.js'
 import { chooseVariant } from './variants.js'
@@ -21,7 +21,7 @@ const BINDING_HALVES = 128
 export const isHalf = ({ contract, operands }: LoweredOperation): boolean =>
   Object.entries(operands).some(([name, { dtype }]) => dtype === 'f16' && contract.operands[name].dtype === 'float')
 
-interface Chosen {
+export interface ChosenHalf {
   readonly variant: string
   readonly product: string
   readonly tile: readonly [number, number]
@@ -29,23 +29,26 @@ interface Chosen {
   readonly constants: Constants
 }
 
-function choose(
+/** The variant for a product of float16, and its core. */
+export function chooseHalf(
   { contract }: LoweredOperation,
   target: AdapterTarget,
   of: Omit<ProductShape, 'kernel' | 'half'>,
-): Chosen {
+): ChosenHalf {
   if (!target.f16) {
     throw new DeviceError(
-      `${contract.name} was given float16 operands, and this adapter has no shader-f16 (docs/gpu-servers.md says where ` +
+      `${contract.name} was asked for products of float16, and this adapter has no shader-f16 (docs/gpu-servers.md says where ` +
         'drivers hide it).',
     )
   }
   const variant = chooseVariant({ ...of, kernel: contract.name, half: true }, target)
   const { units, tile, team, constants } = halfVariants[variant]
   // four numbers are loaded at a time where the widths along which the factors lie dense are multiples of it
-  const wide = [of.left === 'rows' ? of.rows : of.inner, of.right === 'columns' ? of.columns : of.inner].every(
-    (width) => width! % 4 === 0,
-  )
+  const wide =
+    of.patches !== undefined ||
+    [of.left === 'rows' ? of.rows : of.inner, of.right === 'columns' ? of.columns : of.inner].every(
+      (width) => width! % 4 === 0,
+    )
   const product = units ? unitsProduct(target.units!, wide) : wide ? 'half_wide' : 'half'
   return { variant, product, tile, team, constants: product === 'units_old' ? {} : constants }
 }
@@ -61,10 +64,16 @@ interface Product {
 }
 
 /**
- * Launch of a product with the weight as its right factor, that sums all inner indices in one workgroup. The weight is a
- * window on the copy of all parameters and begins at a multiple of 64 elements, a binding at one of 128: what is between
- * is a uniform.
+ * The window of a weight in float16. It is one on the copy of all parameters and begins at a multiple of 64 elements, a binding at
+ * one of 128: `before` elements are between, for a uniform.
  */
+export function halfWeight({ operands }: LoweredOperation): { before: number; window: Window } {
+  const { offset, shape } = operands.weight
+  const before = offset % BINDING_HALVES
+  return { before, window: { operand: 'weight', first: -before / 2, length: Math.ceil((before + size(shape)) / 2) } }
+}
+
+/** Launch of a product with the weight as its right factor, that sums all inner indices in one workgroup. */
 function product(
   operation: LoweredOperation,
   target: AdapterTarget,
@@ -78,7 +87,7 @@ function product(
     tile,
     team,
     constants: tiles,
-  } = choose(operation, target, {
+  } = chooseHalf(operation, target, {
     rows: null,
     columns,
     inner,
@@ -88,8 +97,7 @@ function product(
   const rowTiles = Math.ceil(rows / tile[0])
   // whole_product.wgsl counts the tiles of rows along y and then z
   const alongY = Math.min(rowTiles, 32768)
-  const { offset, shape } = operation.operands.weight
-  const before = offset % BINDING_HALVES
+  const { before, window: weight } = halfWeight(operation)
   const launch: Launch = {
     shader: `${operation.contract.name}_half`,
     activation: activationOf(operation),
@@ -99,7 +107,6 @@ function product(
     uniforms: { rows, columns, inner, weight_at: before, ...uniforms },
     groups: [Math.ceil(columns / tile[1]), alongY, Math.ceil(rowTiles / alongY)],
   }
-  const weight = { operand: 'weight', first: -before / 2, length: Math.ceil((before + size(shape)) / 2) }
   return { launches: [launch], variant, windows: { weight } }
 }
 
@@ -109,7 +116,7 @@ export function halfWeightGradient(operation: LoweredOperation, target: AdapterT
   const [B, K] = shapes.x
   const N = shapes.dy[1]
   const of = { rows: N, columns: K, inner: null, left: 'rows', right: 'columns' } as const
-  const { variant, product, tile, team, constants } = choose(operation, target, of)
+  const { variant, product, tile, team, constants } = chooseHalf(operation, target, of)
   const columnTiles = Math.ceil(K / tile[1])
   return {
     variant,

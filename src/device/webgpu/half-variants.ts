@@ -4,7 +4,7 @@
  */
 
 import type { Includes } from './shaders.js'
-import type { AdapterTarget, Constants } from './target.js'
+import type { AdapterTarget, Constants, ProductShape } from './target.js'
 
 interface HalfVariant {
   /** whether it needs matrix units */
@@ -59,14 +59,15 @@ export const halfVariants: Readonly<Record<string, HalfVariant>> = {
 /** Invocations of a workgroup that every adapter allows. */
 const LEAST_THREADS = 256
 
-/** The names of those that this adapter can run, the suggested one first. */
-export function usableHalfVariants({
-  units,
-  software,
-  workgroupBytes,
-  threads = LEAST_THREADS,
-}: AdapterTarget): string[] {
-  const suggested = units !== null ? 'units64' : software ? 'half32' : 'half64'
+/** The names of those that this adapter can run on a product, the suggested one first. */
+export function usableHalfVariants(
+  { patches }: Pick<ProductShape, 'patches'>,
+  { units: form, software, workgroupBytes, threads = LEAST_THREADS }: AdapterTarget,
+): string[] {
+  // convolutions load four numbers at a time, which the older forms do not
+  const units = patches && form !== 'units_wide' ? null : form
+  // without loading ahead, a convolution works out for each load again where its pixel lies
+  const suggested = units !== null ? (patches ? 'units64_ahead' : 'units64') : software ? 'half32' : 'half64'
   const usable = (name: string): boolean => {
     const variant = halfVariants[name]
     if (variant.workgroupBytes > workgroupBytes || variant.threads > threads) return false

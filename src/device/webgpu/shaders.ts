@@ -3,7 +3,8 @@
  * shaders/include/x.wgsl in its place, once, and directives move to the top. A product kernel includes "product.wgsl",
  * "elements.wgsl" and "activate.wgsl", which are no files: the chosen variant says which of the product_*.wgsl,
  * elements_*.wgsl and activate_*.wgsl they stand for. "activation.wgsl" stands for the operation's activation. So it is with "channels.wgsl", of normalisations, "pool_words.wgsl",
- * for a pool in one or several bindings, "stored.wgsl", for inputs of a network in float32 or float16, and
+ * for a pool in one or several bindings, "stored.wgsl" and "weights.wgsl", for inputs of a network and weights of a convolution in
+ * float32 or float16, "loads.wgsl", for what a product of float16 multiplies, and
  * "condition.wgsl", "right.wgsl" and "path.wgsl", whose bindings are there only where a batch needs them: an adapter may
  * allow no more than eight.
  * Everything else that a pipeline varies in is a pipeline-overridable constant.
@@ -52,6 +53,8 @@ export interface Includes {
   readonly pool?: 'whole' | 'split'
   /** default 'f32' */
   readonly stored?: 'f32' | 'f16'
+  /** where the factors of a product of float16 come from; default 'linear' */
+  readonly loads?: 'linear' | 'patches' | 'taps'
   /** fragments of a team, in products of float16; default '2x2' */
   readonly team?: '2x2' | '4x2'
   /** default 'none' */
@@ -71,6 +74,7 @@ export async function loadShader(
     activation = 'identity',
     pool = 'whole',
     stored = 'f32',
+    loads = 'linear',
     team = '2x2',
     condition = 'none',
     right = 'drawn',
@@ -82,6 +86,8 @@ export async function loadShader(
     'activation.wgsl': `activation_${activation}.wgsl`,
     'pool_words.wgsl': `pool_words_${pool}.wgsl`,
     'stored.wgsl': `stored_${stored}.wgsl`,
+    'weights.wgsl': `weights_${stored}.wgsl`,
+    'loads.wgsl': `loads_${loads}.wgsl`,
     'team.wgsl': `team_${team}.wgsl`,
     'condition.wgsl': `condition_${condition}.wgsl`,
     'right.wgsl': `right_${right}.wgsl`,

@@ -25,7 +25,6 @@ import {
   usableCompositeVariants,
 } from './composites.js'
 import { type Findings, hashOf } from './findings.js'
-import { usableHalfVariants } from './half-variants.js'
 import { planLaunches, plannedKernels } from './launches.js'
 import type { MlpIntegration } from './layered.js'
 import type { Line } from './line.js'
@@ -224,7 +223,6 @@ export class Tuner {
    * the least of the rounds counts, after one that warms up. A candidate that this adapter's driver does not compile is none.
    */
   private async measure(question: Question): Promise<string> {
-    const { target } = this.on
     const [suggested] = question.candidates
     this.measured++
     const began = performance.now()
@@ -250,7 +248,7 @@ export class Tuner {
       this.left.timing -= performance.now() - timed
       const least = Math.min(...times)
       // none is right: the plainest is what the others were held against
-      if (least === Number.POSITIVE_INFINITY) return plainest(question, target) ?? suggested
+      if (least === Number.POSITIVE_INFINITY) return plainest(question) ?? suggested
       return least <= WORTHWHILE * times[0] ? question.candidates[times.indexOf(least)] : suggested
     } finally {
       for (const one of compiled) {
@@ -262,7 +260,7 @@ export class Tuner {
 
   /** The candidates that compute something else than the plainest implementation does, on few rows; they are named in a line. */
   private async wrongOnes(question: Question): Promise<readonly string[]> {
-    const reference = plainest(question, this.on.target)
+    const reference = plainest(question)
     if (reference === undefined) return []
     const sample = new Sample(withRows(question.operation, CHECKED_ROWS), this.on.memory)
     const resultOf = (candidate: string): Promise<Results> =>
@@ -298,10 +296,10 @@ export class Tuner {
 }
 
 /** The implementation that the others are held against: without workgroup memory or subgroups, or kernel by kernel. */
-function plainest({ kernel, half, candidates }: Question, target: AdapterTarget): string | undefined {
+function plainest({ kernel, half, candidates }: Question): string | undefined {
   if (kernel in compositeVariants) return candidates.includes('expanded') ? 'expanded' : undefined
   if (!half) return 'storage'
-  return usableHalfVariants(target).find((name) => name === 'half32')
+  return candidates.find((name) => name === 'half32')
 }
 
 const classOf = (shape: ProductShape): string => `${shape.kernel}${shape.half ? '_half' : ''}${choiceLabel(shape, '')}`

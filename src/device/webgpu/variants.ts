@@ -156,7 +156,7 @@ export function choiceLabel({ kernel, rows, columns, inner, left, right }: Produ
 
 /** The names of those that this adapter can run on this product, the suggested one first; those of float16 have a table of their own. */
 export function usableVariants(shape: ProductShape, target: AdapterTarget): string[] {
-  if (shape.half) return usableHalfVariants(target)
+  if (shape.half) return usableHalfVariants(shape, target)
   const suggested = suggestVariant(shape, target)
   const usable = Object.keys(variants).filter((name) => isUsable(name, shape, target))
   return [suggested, ...usable.filter((name) => name !== suggested)]

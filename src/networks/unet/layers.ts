@@ -56,6 +56,35 @@ export const asPictures = (builder: ProgramBuilder, rows: ProgramTensor, net: Un
   return builder.view(rows, isOfSequences(net) ? [B, height, breadth, channels] : [B, channels, height, breadth])
 }
 
+/** The parameters [P] that layers read, and, for products of float16, what these need beside them. */
+export interface LayerParameters {
+  readonly parameters: ProgramTensor
+  /** the parameters in float16: with them convolutions of channels in fours multiply in float16 */
+  readonly half?: ProgramTensor
+  /** u32 [8], with the loss scale */
+  readonly state?: ProgramTensor
+}
+
+/** The same for a backward pass; without a gradient [P] only that of the input is computed. */
+export interface LayerGradients extends LayerParameters {
+  readonly gradient?: ProgramTensor
+}
+
+/** Whether a layer multiplies in float16: where its channels are in fours (kernels/convolution.ts). */
+const inHalf = ({ half }: { readonly half?: ProgramTensor }, { C, N }: ConvolutionLayer): boolean =>
+  half !== undefined && C % 4 === 0 && N % 4 === 0
+
+/** A layer's weight, and the format of its factors. */
+function weightOf(
+  builder: ProgramBuilder,
+  o: LayerParameters,
+  layer: ConvolutionLayer,
+): { weight: ProgramTensor; factors: 'f32' | 'f16' } {
+  const half = inHalf(o, layer)
+  const { weight } = convolutionTensors(builder, half ? o.half! : o.parameters, layer)
+  return { weight, factors: half ? 'f16' : 'f32' }
+}
+
 /** Parameters, or gradients, of one layer. */
 export const convolutionTensors = (
   builder: ProgramBuilder,
@@ -90,15 +119,17 @@ export interface ConvolutionCall {
 
 export function addConvolution(
   builder: ProgramBuilder,
-  parameters: ProgramTensor,
+  o: LayerParameters,
   layer: ConvolutionLayer,
   { resample, x, y, shift, residual, stages, attributes }: ConvolutionCall,
 ): void {
+  const { weight, factors } = weightOf(builder, o, layer)
   builder.add(
     conv2d,
     {
       x: x.tensor,
-      ...convolutionTensors(builder, parameters, layer),
+      ...convolutionTensors(builder, o.parameters, layer),
+      weight,
       shift,
       residual: residual?.tensor,
       stages,
@@ -107,6 +138,7 @@ export function addConvolution(
     {
       ...plainConvolution,
       ...geometryOf(layer, resample),
+      factors,
       xFirst: x.first,
       yFirst: y.first,
       residualFirst: residual?.first ?? 0,
@@ -118,20 +150,22 @@ export function addConvolution(
 /** dx of a convolution, `add` included. */
 export function addConvolutionInput(
   builder: ProgramBuilder,
-  parameters: ProgramTensor,
+  o: LayerParameters,
   layer: ConvolutionLayer,
   resample: Resample,
   dy: Window,
   dx: Window,
   add?: Window,
 ): void {
-  const { weight } = convolutionTensors(builder, parameters, layer)
+  const { weight, factors } = weightOf(builder, o, layer)
+  const state = factors === 'f16' ? o.state : undefined
   builder.add(
     conv2dBackwardInput,
-    { dy: dy.tensor, weight, add: add?.tensor, dx: dx.tensor },
+    { dy: dy.tensor, weight, add: add?.tensor, state, dx: dx.tensor },
     {
       ...plainBackwardInput,
       ...geometryOf(layer, resample),
+      factors,
       dyFirst: dy.first,
       dxFirst: dx.first,
       addFirst: add?.first ?? 0,
@@ -142,7 +176,7 @@ export function addConvolutionInput(
 /** dweight and dbias of a convolution, and dshift where it has one; nothing without a gradient tensor. */
 export function addConvolutionWeight(
   builder: ProgramBuilder,
-  gradient: ProgramTensor | undefined,
+  { gradient, ...o }: Omit<LayerGradients, 'parameters'>,
   layer: ConvolutionLayer,
   resample: Resample,
   x: Window,
@@ -152,10 +186,18 @@ export function addConvolutionWeight(
 ): void {
   if (!gradient) return
   const { weight, bias } = convolutionTensors(builder, gradient, layer)
+  const half = inHalf(o, layer)
   builder.add(
     conv2dBackwardWeight,
-    { x: x.tensor, dy: dy.tensor, dweight: weight, dbias: bias, dshift },
-    { ...plainBackwardWeight, ...geometryOf(layer, resample), xFirst: x.first, dyFirst: dy.first, ...attributes },
+    { x: x.tensor, dy: dy.tensor, state: half ? o.state : undefined, dweight: weight, dbias: bias, dshift },
+    {
+      ...plainBackwardWeight,
+      ...geometryOf(layer, resample),
+      factors: half ? 'f16' : 'f32',
+      xFirst: x.first,
+      dyFirst: dy.first,
+      ...attributes,
+    },
   )
 }
 
@@ -240,7 +282,7 @@ export interface AttentionKept {
 /** y = x + proj(attention(qkv(norm(x)))). */
 export function addAttention(
   builder: ProgramBuilder,
-  parameters: ProgramTensor,
+  o: LayerParameters,
   block: AttentionBlock,
   net: UnetSpec,
   x: Window,
@@ -257,18 +299,17 @@ export function addAttention(
     logSumExp: builder.temporary([B, heads, H * W]),
   }
   const { normal, statistics, qkv, mixed, logSumExp } = kept
-  addNorm(builder, parameters, block.norm, net, { x, y: normal, statistics, attributes: { activation: 'identity' } })
-  addConvolution(builder, parameters, block.qkv, { x: dense(normal), y: dense(qkv) })
+  addNorm(builder, o.parameters, block.norm, net, { x, y: normal, statistics, attributes: { activation: 'identity' } })
+  addConvolution(builder, o, block.qkv, { x: dense(normal), y: dense(qkv) })
   builder.add(attention, { qkv, y: mixed, log_sum_exp: logSumExp }, { heads })
-  addConvolution(builder, parameters, block.proj, { x: dense(mixed), y, residual: x })
+  addConvolution(builder, o, block.proj, { x: dense(mixed), y, residual: x })
   return kept
 }
 
 /** dx [B, H, W, C] of an attention block. */
 export function addAttentionBackward(
   builder: ProgramBuilder,
-  parameters: ProgramTensor,
-  gradient: ProgramTensor | undefined,
+  o: LayerGradients,
   block: AttentionBlock,
   net: UnetSpec,
   { x, normal, statistics, qkv, mixed, logSumExp }: AttentionKept,
@@ -277,15 +318,15 @@ export function addAttentionBackward(
 ): ProgramTensor {
   const shape = mixed.shape
   const dmixed = builder.temporary(shape)
-  addConvolutionInput(builder, parameters, block.proj, 'none', dy, dense(dmixed))
-  addConvolutionWeight(builder, gradient, block.proj, 'none', dense(mixed), dy)
+  addConvolutionInput(builder, o, block.proj, 'none', dy, dense(dmixed))
+  addConvolutionWeight(builder, o, block.proj, 'none', dense(mixed), dy)
   const dqkv = builder.temporary(qkv.shape)
   builder.add(attentionBackward, { qkv, y: mixed, log_sum_exp: logSumExp, dy: dmixed, dqkv }, { heads: block.heads })
   const dnormal = builder.temporary(shape)
-  addConvolutionInput(builder, parameters, block.qkv, 'none', dense(dqkv), dense(dnormal))
-  addConvolutionWeight(builder, gradient, block.qkv, 'none', dense(normal), dense(dqkv))
+  addConvolutionInput(builder, o, block.qkv, 'none', dense(dqkv), dense(dnormal))
+  addConvolutionWeight(builder, o, block.qkv, 'none', dense(normal), dense(dqkv))
   const dx = builder.temporary(shape)
-  addNormBackward(builder, parameters, gradient, block.norm, net, {
+  addNormBackward(builder, o.parameters, o.gradient, block.norm, net, {
     x,
     statistics,
     dy: dnormal,
@@ -300,26 +341,25 @@ export function addAttentionBackward(
 /** The convolution of a plain change of size. */
 export function addResample(
   builder: ProgramBuilder,
-  parameters: ProgramTensor,
+  o: LayerParameters,
   layer: ResampleLayer,
   x: Window,
   y: Window,
 ): void {
-  addConvolution(builder, parameters, layer.conv, { resample: layer.kind, x, y })
+  addConvolution(builder, o, layer.conv, { resample: layer.kind, x, y })
 }
 
 /** dx [B, H, W, C] of a plain change of size. */
 export function addResampleBackward(
   builder: ProgramBuilder,
-  parameters: ProgramTensor,
-  gradient: ProgramTensor | undefined,
+  o: LayerGradients,
   { kind, H, W, C, conv }: ResampleLayer,
   x: Window,
   dy: Window,
   add: Window | undefined,
 ): ProgramTensor {
   const dx = builder.temporary([dy.tensor.shape[0], H, W, C])
-  addConvolutionInput(builder, parameters, conv, kind, dy, dense(dx), add)
-  addConvolutionWeight(builder, gradient, conv, kind, x, dy)
+  addConvolutionInput(builder, o, conv, kind, dy, dense(dx), add)
+  addConvolutionWeight(builder, o, conv, kind, x, dy)
   return dx
 }

@@ -13,7 +13,7 @@ import { type Cost, expectShape, extents, type Shapes, traffic } from '../../ker
 import type { DrawAttributes } from '../../kernels/draws.js'
 import { expectPictures, pictureExtents } from '../../kernels/pictures.js'
 import type { Composite, ProgramBuilder, ProgramTensor } from '../../program/program.js'
-import { addConvolution, addNorm, dense, type Window } from './layers.js'
+import { addConvolution, addNorm, dense, type LayerParameters, type Window } from './layers.js'
 import { outputExtents, type ResidualBlock, residualFlops, type UnetSpec, unetLayout } from './spec.js'
 
 export interface ResidualBlockAttributes {
@@ -48,6 +48,7 @@ export function checkBlock(composite: string, shapes: Shapes, a: ResidualBlockAt
   const { B } = pictureExtents(composite, 'x', shapes.x)
   expectPictures(composite, 'x', shapes.x, [B, H, W, C], a.xFirst)
   expectShape(composite, 'parameters', shapes.parameters, [unetLayout(a.net).parameterLength])
+  if (shapes.half) expectShape(composite, 'half', shapes.half, shapes.parameters!)
   const [rows] = extents(composite, 'embedding', shapes.embedding, 2)
   expectShape(composite, 'embedding', shapes.embedding, [rows === 1 ? 1 : B, unetLayout(a.net).embedding.outputs])
   for (const [name, shape] of Object.entries(keptShapes(B, a))) {
@@ -75,7 +76,7 @@ export const secondNorm = (
 /** The block up to b: what the backward pass repeats where nothing was kept. */
 export function addInside(
   builder: ProgramBuilder,
-  o: { parameters: ProgramTensor; embedding: ProgramTensor; state?: ProgramTensor },
+  o: LayerParameters & { embedding: ProgramTensor },
   x: Window,
   kept: Kept,
   attributes: ResidualBlockAttributes,
@@ -86,7 +87,7 @@ export function addInside(
   const normal = resample === 'down' ? builder.temporary([B, H, W, C]) : kept.a
   addNorm(builder, o.parameters, block.norm1, net, { x, y: normal, statistics: kept.statistics1, attributes: {} })
   if (resample === 'down') builder.add(averagePool, { x: normal, y: kept.a }, { xFirst: 0, factor: 1 / 4 })
-  addConvolution(builder, o.parameters, block.conv1, {
+  addConvolution(builder, o, block.conv1, {
     // pooled before, where it shrinks
     resample: resample === 'up' ? 'up' : 'none',
     x: dense(kept.a),
@@ -109,6 +110,7 @@ export const residualBlock: Composite<ResidualBlockAttributes> = {
     x: { access: 'read' }, // [B, H, W, S]
     embedding: { access: 'read' }, // [B, M] or [1, M]
     state: { access: 'read', dtype: 'u32', optional: true },
+    half: { access: 'read', dtype: 'f16', optional: true }, // [P], as in unet_backward.ts
     a: { access: 'write', optional: true },
     h: { access: 'write', optional: true }, // [B, H′, W′, N]
     b: { access: 'write', optional: true }, // [B, H′, W′, N]
@@ -130,17 +132,17 @@ export const residualBlock: Composite<ResidualBlockAttributes> = {
     const kept = Object.fromEntries(
       keptOperands.map((name) => [name, o[name] ?? builder.temporary(shapes[name])]),
     ) as unknown as Kept
-    const inside = { parameters: o.parameters, embedding: o.embedding, state: o.state }
+    const inside = { parameters: o.parameters, embedding: o.embedding, state: o.state, half: o.half }
     addInside(builder, inside, x, kept, attributes)
     let residual = x
     if (block.skip) {
       residual = dense(builder.temporary([B, H, W, N]))
-      addConvolution(builder, o.parameters, block.skip, { x, y: residual })
+      addConvolution(builder, inside, block.skip, { x, y: residual })
     } else if (resample === 'down') {
       residual = dense(builder.temporary([B, H / 2, W / 2, C]))
       builder.add(averagePool, { x: x.tensor, y: residual.tensor }, { xFirst: x.first, factor: 1 / 4 })
     }
-    addConvolution(builder, o.parameters, block.conv2, {
+    addConvolution(builder, inside, block.conv2, {
       x: dense(kept.b),
       y: { tensor: o.y, first: attributes.yFirst },
       residual,

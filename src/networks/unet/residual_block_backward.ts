@@ -35,6 +35,7 @@ export const residualBlockBackward: Composite<ResidualBlockBackwardAttributes> =
     x: { access: 'read' }, // [B, H, W, S]
     embedding: { access: 'read' }, // [B, M] or [1, M]
     state: { access: 'read', dtype: 'u32', optional: true },
+    half: { access: 'read', dtype: 'f16', optional: true }, // [P]
     a: { access: 'read', optional: true },
     h: { access: 'read', optional: true }, // [B, H′, W′, N]
     b: { access: 'read', optional: true }, // [B, H′, W′, N]
@@ -70,11 +71,12 @@ export const residualBlockBackward: Composite<ResidualBlockBackwardAttributes> =
     const dy: Window = { tensor: o.dy, first: attributes.dyFirst }
     const add = o.add && { tensor: o.add, first: attributes.addFirst }
     const { parameters, gradient } = o
+    const layers = { parameters, gradient, state: o.state, half: o.half }
     const kept = keptOrAgain(builder, o, x, attributes)
 
     const db = builder.temporary(kept.b.shape)
-    addConvolutionInput(builder, parameters, block.conv2, 'none', dy, dense(db))
-    addConvolutionWeight(builder, gradient, block.conv2, 'none', dense(kept.b), dy)
+    addConvolutionInput(builder, layers, block.conv2, 'none', dy, dense(db))
+    addConvolutionWeight(builder, layers, block.conv2, 'none', dense(kept.b), dy)
 
     const dh = builder.temporary(kept.h.shape)
     addNormBackward(builder, parameters, gradient, block.norm2, net, {
@@ -89,7 +91,7 @@ export const residualBlockBackward: Composite<ResidualBlockBackwardAttributes> =
     const along = resample === 'up' ? 'up' : 'none'
     addConvolutionWeight(
       builder,
-      gradient,
+      layers,
       block.conv1,
       along,
       dense(kept.a),
@@ -98,7 +100,7 @@ export const residualBlockBackward: Composite<ResidualBlockBackwardAttributes> =
       net.scaleShift ? {} : { shiftFirst: block.embeddingFirst },
     )
     let da = builder.temporary(kept.a.shape)
-    addConvolutionInput(builder, parameters, block.conv1, along, dense(dh), dense(da))
+    addConvolutionInput(builder, layers, block.conv1, along, dense(dh), dense(da))
     if (resample === 'down') {
       const pooled = da
       da = builder.temporary([B, H, W, C])
@@ -110,8 +112,8 @@ export const residualBlockBackward: Composite<ResidualBlockBackwardAttributes> =
     let rest: Window | undefined = add
     if (block.skip) {
       skip = dense(builder.temporary([B, H, W, C]))
-      addConvolutionInput(builder, parameters, block.skip, 'none', dy, skip, add)
-      addConvolutionWeight(builder, gradient, block.skip, 'none', x, dy)
+      addConvolutionInput(builder, layers, block.skip, 'none', dy, skip, add)
+      addConvolutionWeight(builder, layers, block.skip, 'none', x, dy)
       rest = undefined
     } else if (resample === 'down') {
       skip = dense(builder.temporary([B, H, W, C]))
@@ -150,6 +152,7 @@ function keptOrAgain(
   const kept = Object.fromEntries(
     keptOperands.map((name) => [name, builder.temporary(shapes[name])]),
   ) as unknown as Kept
-  addInside(builder, { parameters: o.parameters, embedding: o.embedding, state: o.state }, x, kept, attributes)
+  const { parameters, embedding, state, half } = o
+  addInside(builder, { parameters, embedding, state, half }, x, kept, attributes)
   return kept
 }

@@ -6,8 +6,9 @@
 
 import { CheckpointError } from '../../errors.js'
 import { draw, seedWords, uniform } from '../../kernels/draws.js'
+import type { ProgramBuilder, ProgramTensor } from '../../program/program.js'
 import { addCentralDifference } from '../central-difference.js'
-import type { NamedTensor, Network } from '../network.js'
+import type { GradientOperands, NamedTensor, Network, TrainingMode } from '../network.js'
 import {
   allModules,
   type UnetParameter,
@@ -25,6 +26,19 @@ import { checkUnetInputs, unetForward } from './unet_forward.js'
 export function unetNetwork(net: UnetSpec): Network {
   const layout = unetLayout(net)
   const { parameters, parameterLength } = layout
+  const addGradient = (
+    builder: ProgramBuilder,
+    { state, part, half, ...others }: GradientOperands & { half?: ProgramTensor },
+    scale: number,
+    { draws, recompute, microBatches }: TrainingMode,
+  ): void => {
+    const drops = net.dropout > 0 ? draws : null
+    builder.add(
+      unetBackward,
+      { ...others, half, state: drops || half ? state : undefined, part: microBatches > 1 ? part : undefined },
+      { net, scale, draws: drops, recompute, microBatches },
+    )
+  }
   const addVelocity: Network['addVelocity'] = (builder, operands, scale) =>
     builder.add(unetForward, { ...operands }, { net, scale, inputCoefficients: [], outputCoefficients: [] })
   return {
@@ -45,15 +59,8 @@ export function unetNetwork(net: UnetSpec): Network {
       return flat
     },
     ...(net.secondTime && { secondTime: { tensor: 'time_embed.0.weight', first: net.width } }),
-    addGradient(builder, operands, scale, { draws, recompute, microBatches }) {
-      const drops = net.dropout > 0 ? draws : null
-      const { state, part, ...others } = operands
-      builder.add(
-        unetBackward,
-        { ...others, state: drops ? state : undefined, part: microBatches > 1 ? part : undefined },
-        { net, scale, draws: drops, recompute, microBatches },
-      )
-    },
+    addGradient,
+    addMixedGradient: addGradient,
     addVelocity,
     addDerivative: (builder, operands, scale) => addCentralDifference(builder, { addVelocity }, operands, scale),
     addDivergence: (builder, operands, scale) => builder.add(unetDivergence, { ...operands }, { net, scale }),

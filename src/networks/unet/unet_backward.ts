@@ -6,6 +6,11 @@
  * `gradient`; `part` [P] takes those of the second part on, and must be zero in the gaps of the flat layout. With `recompute`
  * nothing inside a residual block is kept: the backward pass computes it again. Neither changes the result, apart from
  * rounding. Gaps of the flat layout are left as they are (zero).
+ *
+ * With `half`, a copy of the parameters in float16 (adam_mixed), convolutions of channels in fours multiply in float16, the
+ * gradients among their factors with the loss scale of `state` (mixed precision, Micikevicius et al. 2018); all that lies in
+ * memory, the sums and everything else stay float32. The first convolution and the last, of a picture's own channels,
+ * multiply in float32 at all times, as do attention and the time's layers.
  */
 
 import { InvalidArgumentError } from '../../errors.js'
@@ -28,6 +33,7 @@ import {
   dataLayout,
   dense,
   geometryOf,
+  type LayerGradients,
   linearTensors,
   type Window,
 } from './layers.js'
@@ -52,12 +58,8 @@ export interface UnetBackwardAttributes extends UnetAttributes {
   readonly microBatches: number
 }
 
-interface BackwardOperands {
-  readonly parameters: ProgramTensor
+interface BackwardOperands extends LayerGradients {
   readonly embedding: ProgramTensor
-  readonly state?: ProgramTensor
-  /** left out: only the gradient of the input is wanted */
-  readonly gradient?: ProgramTensor
   readonly dembedding?: ProgramTensor
 }
 
@@ -82,7 +84,7 @@ export function addPassBackward(
     { dy: dlast, weight, dx: dnormal },
     { ...plainBackwardInput, ...geometryOf(layout.last), dyLayout: dataLayout(net) },
   )
-  addConvolutionWeight(builder, gradient, layout.last, 'none', dense(pass.normal), dense(dlast), undefined, {
+  addConvolutionWeight(builder, { gradient }, layout.last, 'none', dense(pass.normal), dense(dlast), undefined, {
     dyLayout: dataLayout(net),
   })
   const dfeatures = builder.temporary(pass.features.shape)
@@ -115,11 +117,10 @@ function addModuleBackward(
   add: Window | undefined,
   training: ResidualBlockAttributes['training'],
 ): ProgramTensor {
-  const { parameters, gradient } = o
   if (module.kind === 'attention') {
-    return addAttentionBackward(builder, parameters, gradient, module, net, kept as AttentionKept, dy, add)
+    return addAttentionBackward(builder, o, module, net, kept as AttentionKept, dy, add)
   }
-  if (module.kind !== 'residual') return addResampleBackward(builder, parameters, gradient, module, x, dy, add)
+  if (module.kind !== 'residual') return addResampleBackward(builder, o, module, x, dy, add)
   const { H, W, C } = module
   const dx = builder.temporary([x.tensor.shape[0], H, W, C])
   builder.add(
@@ -187,6 +188,7 @@ export const unetBackward: Composite<UnetBackwardAttributes> = {
     t: { access: 'read' }, // [B]
     condition: { access: 'read', optional: true }, // [B, C]
     state: { access: 'read', dtype: 'u32', optional: true },
+    half: { access: 'read', dtype: 'f16', optional: true }, // [P]
     target: { access: 'read' }, // [B, D]
     gradient: { access: 'write' }, // [P]
     part: { access: 'write', optional: true }, // [P]
@@ -198,6 +200,7 @@ export const unetBackward: Composite<UnetBackwardAttributes> = {
     expectShape('unet_backward', 'target', shapes.target, [B, unetDimension(net)])
     expectShape('unet_backward', 'gradient', shapes.gradient, shapes.parameters!)
     expectShape('unet_backward', 'row_loss', shapes.row_loss, [B])
+    if (shapes.half) expectShape('unet_backward', 'half', shapes.half, shapes.parameters!)
     const problem = microBatchProblem(net, B, microBatches)
     if (problem) throw new InvalidArgumentError(`unet_backward: ${problem}`)
     if (microBatches > 1) expectShape('unet_backward', 'part', shapes.part, shapes.parameters!)
@@ -218,7 +221,12 @@ export const unetBackward: Composite<UnetBackwardAttributes> = {
       const gradient = i === 0 ? o.gradient : o.part
       const training = draws && { ...draws, firstRow: i * rows }
       const x = asPictures(builder, partOf(o.x, D, i), net)
-      const operands = { parameters: o.parameters, embedding: partOf(kept.embedding, M, i), state: o.state }
+      const operands = {
+        parameters: o.parameters,
+        embedding: partOf(kept.embedding, M, i),
+        state: o.state,
+        half: o.half,
+      }
       const pass = addPass(builder, layout, operands, x, { keep: recompute ? 'inputs' : 'all', training })
       const v = builder.temporary([rows, D])
       addLast(builder, layout, o.parameters, pass, asPictures(builder, v, net), scale)
@@ -236,7 +244,7 @@ export const unetBackward: Composite<UnetBackwardAttributes> = {
         asPictures(builder, delta, net),
         training,
       )
-      addConvolutionWeight(builder, gradient, layout.first, 'none', dense(x), dense(dfirst), undefined, {
+      addConvolutionWeight(builder, { gradient }, layout.first, 'none', dense(x), dense(dfirst), undefined, {
         xLayout: dataLayout(net),
       })
       if (i > 0) builder.add(accumulate, { part: o.part, total: o.gradient }, {})

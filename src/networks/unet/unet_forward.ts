@@ -22,6 +22,7 @@ import {
   asPictures,
   dataLayout,
   dense,
+  type LayerParameters,
   linearTensors,
   type Window,
 } from './layers.js'
@@ -175,7 +176,7 @@ export interface PassOptions {
 export function addPass(
   builder: ProgramBuilder,
   layout: UnetLayout,
-  o: { parameters: ProgramTensor; embedding: ProgramTensor; state?: ProgramTensor },
+  o: LayerParameters & { embedding: ProgramTensor },
   x: ProgramTensor,
   { keep, training, first, stages }: PassOptions,
 ): Pass {
@@ -205,7 +206,7 @@ export function addPass(
   }
   let tapeEnd: ProgramTensor = x
 
-  addFirst(builder, o.parameters, layout, x, skipWindow(0), first, stages)
+  addFirst(builder, { parameters: o.parameters }, layout, x, skipWindow(0), first, stages)
   encoder.forEach(({ modules }, i) => {
     run(modules, skipWindow(i), skipWindow(i + 1), { skipIn: i })
   })
@@ -230,14 +231,14 @@ function outputOf(module: UnetModule): [number, number, number] {
 
 function addFirst(
   builder: ProgramBuilder,
-  parameters: ProgramTensor,
+  o: LayerParameters,
   layout: UnetLayout,
   x: ProgramTensor,
   y: Window,
   attributes: Partial<Conv2dAttributes> | undefined,
   stages: ProgramTensor | undefined,
 ): void {
-  addConvolution(builder, parameters, layout.first, {
+  addConvolution(builder, o, layout.first, {
     x: dense(x),
     y,
     stages,
@@ -247,7 +248,7 @@ function addFirst(
 
 function addModule(
   builder: ProgramBuilder,
-  o: { parameters: ProgramTensor; embedding: ProgramTensor; state?: ProgramTensor },
+  o: LayerParameters & { embedding: ProgramTensor },
   module: UnetModule,
   net: UnetSpec,
   x: Window,
@@ -255,9 +256,9 @@ function addModule(
   keep: PassOptions['keep'],
   training: PassOptions['training'],
 ): Taped['kept'] {
-  if (module.kind === 'attention') return addAttention(builder, o.parameters, module, net, x, y)
+  if (module.kind === 'attention') return addAttention(builder, o, module, net, x, y)
   if (module.kind !== 'residual') {
-    addResample(builder, o.parameters, module, x, y)
+    addResample(builder, o, module, x, y)
     return null
   }
   const shapes = keptShapes(x.tensor.shape[0], { net, block: module })
@@ -284,7 +285,7 @@ export function addLast(
   extra: { base?: ProgramTensor; stages?: ProgramTensor; coefficients?: readonly number[] } = {},
 ): void {
   const { base, stages, coefficients = [] } = extra
-  addConvolution(builder, parameters, layout.last, {
+  addConvolution(builder, { parameters }, layout.last, {
     x: dense(normal),
     y: dense(out),
     residual: base && dense(base),
