@@ -138,6 +138,7 @@ async function workOf(
     jobs: await Promise.all(jobs),
     inputs: paths,
     instead: `lfm compare … --job I/${count} makes each ${count}th part, and --gather the tables.`,
+    smaller: 'Submit some of the seeds (--seeds), and the others into the same folder once these have ended.',
     together: [...['lfm', ...words(paths, out)], '--gather'].map(quoted).join(' '),
   }
 }

@@ -1,9 +1,16 @@
 /** What --cond, --class and --guidance say of the rows that a command carries. */
 
 import { stat } from 'node:fs/promises'
+import { extname } from 'node:path'
+import { cutNumbers, numberRows, recut } from '../data/blocks.js'
+import { readCsvBlocks } from '../data/csv.js'
 import { readTable } from '../data/index.js'
+import { openNpyRows } from '../data/npy.js'
+import { asExactAs } from '../data/precision.js'
+import type { NumberBlock } from '../data/row-formats.js'
+import { readParquetTables } from '../data/tables/read.js'
 import type { Tensor } from '../data/tensor.js'
-import { nameOf } from '../data/text-file.js'
+import { nameOf, STANDARD_INPUT } from '../data/text-file.js'
 import { DataError, list, show } from '../errors.js'
 import type { CarryOptions } from '../run/local-flow.js'
 import type { Run } from '../run/run.js'
@@ -16,40 +23,148 @@ export interface ConditionCommandOptions {
   guidance?: number[]
 }
 
-/**
- * The options of a call. Columns of a file are taken by their names where it has a header and the run knows them.
- * @param beside a table that may hold the condition's columns too, where --cond is left out
- */
-export async function conditionsOf(
-  run: Run,
-  { cond, class: label, guidance }: ConditionCommandOptions,
-  beside?: string,
-): Promise<Pick<CarryOptions, 'cond' | 'class' | 'guidance'>> {
-  const { condition } = run.extra
-  const told = { class: label, guidance: guidance?.length === 1 ? guidance[0] : guidance }
-  if (cond !== undefined) return { ...told, cond: await readConditions(cond, run) }
-  if (beside === undefined || condition?.kind !== 'columns' || !condition.names) return told
-  const isFile = await stat(beside).then(
-    (found) => found.isFile(),
-    () => false,
-  )
-  return isFile ? { ...told, cond: await readConditions(beside, run) } : told
+type Told = Pick<CarryOptions, 'cond' | 'class' | 'guidance'>
+
+/** What a command says of all rows. */
+const ofAll = ({ class: label, guidance }: ConditionCommandOptions): Omit<Told, 'cond'> => ({
+  class: label,
+  guidance: guidance?.length === 1 ? guidance[0] : guidance,
+})
+
+/** The options of a call. Columns of a file are taken by their names where it has a header and the run knows them. */
+export async function conditionsOf(run: Run, options: ConditionCommandOptions): Promise<Told> {
+  const { cond } = options
+  return { ...ofAll(options), ...(cond !== undefined && { cond: await readConditions(cond, namesIn(run)) }) }
 }
 
-async function readConditions(path: string, { extra: { condition } }: Run): Promise<Tensor> {
-  const names = condition?.kind === 'columns' ? condition.names : null
-  const byName = (header: readonly string[] | null, width: number): number[] => {
+const namesIn = ({ extra: { condition } }: Run): readonly string[] | null =>
+  condition?.kind === 'columns' ? condition.names : null
+
+/** Where the columns that a model is told stand in a file. */
+const byName =
+  (path: string, names: readonly string[]) =>
+  (header: readonly string[] | null, width: number): number[] => {
     if (!header) return Array.from({ length: width }, (_, i) => i)
-    const missing = names!.filter((name) => !header.includes(name))
+    const missing = names.filter((name) => !header.includes(name))
     if (missing.length > 0) {
       throw new DataError(
         `${nameOf(path)} does not have the columns that the model is told: ${list(missing.map(show))}.`,
         `${nameOf(path)} does not have the columns that the model is told.`,
       )
     }
-    return names!.map((name) => header.indexOf(name))
+    return names.map((name) => header.indexOf(name))
   }
-  const { tensor, remarks } = await readTable(path, names && byName)
+
+async function readConditions(path: string, names: readonly string[] | null): Promise<Tensor> {
+  const { tensor, remarks } = await readTable(path, names && byName(path, names))
   remarks.forEach(note)
   return tensor
+}
+
+/** What rows that come in blocks are told. */
+export interface RowConditions {
+  /** of all of them */
+  readonly all: Told
+  /** the file that says what each is told; null: there is none */
+  readonly file: string | null
+  /** of each row behind `skip`, in blocks of `rows`; null: nothing of its own */
+  readonly blocks: ((rows: number, skip: number) => AsyncIterable<Tensor>) | null
+}
+
+/**
+ * What n rows to score are told: what the command says of all, and what a file says of each, block by block. Each row's condition is as
+ * exact as the model's training makes it, whatever stands beside it.
+ *
+ * @param beside the rows' own file, which may hold the condition's columns, where --cond is left out
+ * @throws DataError for a file of neither n rows nor one
+ */
+export async function conditionsToScore(
+  run: Run,
+  options: ConditionCommandOptions,
+  beside: string,
+  n: number,
+): Promise<RowConditions> {
+  const { condition } = run.extra
+  const names = namesIn(run)
+  const isFile = await stat(beside).then(
+    (found) => found.isFile(),
+    () => false,
+  )
+  const file = options.cond ?? (names && isFile ? beside : null)
+  const all = ofAll(options)
+  if (file === null) return { all, file, blocks: null }
+  // what it is told nothing of says so itself
+  if (condition?.kind !== 'columns')
+    return { all: { ...all, cond: await readConditions(file, null) }, file, blocks: null }
+  const { rows, pieces } = await openConditions(file, names)
+  async function* exact(): AsyncGenerator<NumberBlock> {
+    for await (const piece of pieces()) {
+      yield asExactAs((condition as { scaler: { mean: number[]; std: number[] } }).scaler, piece)
+    }
+  }
+  if (rows === 1) {
+    for await (const cond of exact()) return { all: { ...all, cond: cond as Tensor }, file, blocks: null }
+  }
+  if (rows !== n) {
+    throw new DataError(
+      `${nameOf(file)} has ${rows} rows of conditions, but there are ${n} rows to score: give one for each, or one for all.`,
+    )
+  }
+  return { all, file, blocks: (size, skip) => recut(exact(), size, cutNumbers, skip) as AsyncIterable<Tensor> }
+}
+
+/** The rows of a file of conditions, in pieces; those whose columns have no names, and standard input, come at once. */
+async function openConditions(
+  path: string,
+  names: readonly string[] | null,
+): Promise<{ rows: number; pieces: () => AsyncIterable<Tensor> }> {
+  const kind = path === STANDARD_INPUT ? '' : extname(path).toLowerCase()
+  if (kind === '.npy') {
+    const array = await openNpyRows(path)
+    if (array.inOrder && array.shape.length === 2) {
+      return { rows: array.shape[0], pieces: () => array.blocks(1 << 16) as AsyncIterable<Tensor> }
+    }
+  } else if (kind === '.parquet' && names) {
+    return conditionsOfGroups(path, names)
+  } else if (names && path !== STANDARD_INPUT) {
+    const columns = byName(path, names)
+    let rows = 0
+    const reading = readCsvBlocks(path, columns)
+    for (;;) {
+      const { done, value } = await reading.next()
+      if (done) {
+        value.remarks.forEach(note)
+        break
+      }
+      rows += value.shape[0]
+    }
+    return { rows, pieces: () => readCsvBlocks(path, columns) }
+  }
+  const tensor = await readConditions(path, names)
+  async function* pieces(): AsyncGenerator<Tensor> {
+    yield tensor
+  }
+  return { rows: tensor.shape[0], pieces }
+}
+
+/** The condition's columns of a Parquet file. */
+async function conditionsOfGroups(
+  path: string,
+  names: readonly string[],
+): Promise<{ rows: number; pieces: () => AsyncIterable<Tensor> }> {
+  for await (const { of: rows, columns } of readParquetTables(path, {})) {
+    const all = columns.map(({ name }) => name)
+    byName(path, names)(all, all.length)
+    const said = Object.fromEntries(
+      all.filter((name) => !names.includes(name)).map((name) => [name, 'ignore' as const]),
+    )
+    async function* pieces(): AsyncGenerator<Tensor> {
+      for await (const { rows, columns } of readParquetTables(path, said)) {
+        const picked = names.map((name) => columns.find((column) => column.name === name)!)
+        yield numberRows(path, { rows, columns: picked }, new Float64Array(rows * names.length)) as Tensor
+      }
+    }
+    return { rows, pieces }
+  }
+  throw new DataError(`${path} has no rows.`)
 }

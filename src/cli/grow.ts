@@ -62,7 +62,7 @@ export async function growFile<B>(
       for await (const block of from(rows)) {
         await file.append(writer.block(block, rows === 0))
         rows = Math.min(n, rows + blockRows)
-        await file.mark({ rows, writer: writer.state() })
+        await file.mark({ rows, writer: writer.state() }, rows < n)
       }
     }
     await file.append(writer.end())

@@ -286,6 +286,7 @@ program
     'rows that are read and scored at once (default: 131072, or 2^22 values where these are fewer)',
     wholeNumber(1),
   )
+  .option('--resume', 'go on with what a call that was ended left of the scores: the same options, the same bytes')
   .addOption(cond())
   .addOption(label())
   .addOption(guidance())

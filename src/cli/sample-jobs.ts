@@ -65,6 +65,7 @@ export async function sampleWork(run: Run, options: SampleCommandOptions): Promi
     jobs: await Promise.all(jobs),
     inputs: [...parameterFiles(run.folder, run.manifest), ...(cond ? [cond] : [])],
     instead: 'lfm sample --first I -n COUNT draws each range.',
+    smaller: 'Take fewer --ranges.',
     together: `lfm join ${[run.folder, output].map(quoted).join(' ')}/range-* -o FILE`,
   }
 }

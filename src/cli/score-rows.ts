@@ -14,6 +14,7 @@ import { asExactAs } from '../data/precision.js'
 import type { NumberBlock } from '../data/row-formats.js'
 import { asKnown, type Encoding, openEncoding } from '../data/tables/encoding.js'
 import { type ReadTableOptions, readMixedTable, readParquetTables } from '../data/tables/read.js'
+import { openTextBlocks } from '../data/tables/read-text-blocks.js'
 import type { NumberColumn, Table } from '../data/tables/table.js'
 import { holdsPixels, type Tensor } from '../data/tensor.js'
 import { nameOf, STANDARD_INPUT } from '../data/text-file.js'
@@ -28,46 +29,51 @@ export interface ScoreRows {
   readonly n: number
   /** whether they were bytes of pictures, and have noise within their cells now */
   readonly pixels: boolean
-  blocks(): AsyncIterable<Tensor>
+  /** rows of a block, but for the last */
+  readonly blockRows: number
+  /** what tells them from other rows: a file is itself what does; null: they came from nowhere that could be read again */
+  readonly values: Tensor | null
+  /** The blocks behind `skip` rows. */
+  blocks(skip: number): AsyncIterable<Tensor>
 }
 
-/** One block. */
-const whole = (tensor: Tensor, seed: number): ScoreRows => {
+/** Rows that are there at once. */
+const whole = (tensor: Tensor, seed: number, blockRows?: number): ScoreRows => {
   const pixels = holdsPixels(tensor)
-  return {
-    n: tensor.shape[0],
-    pixels,
-    async *blocks() {
-      yield pixels ? dequantise(tensor, seed) : tensor
-    },
+  const given = pixels ? dequantise(tensor, seed) : tensor
+  async function* pieces(): AsyncGenerator<NumberBlock> {
+    yield given as NumberBlock
   }
+  const [n, ...dims] = tensor.shape
+  const rows = blockRows ?? usualPartRows(dims.reduce((product, d) => product * d, 1))
+  return { n, pixels, blockRows: rows, values: tensor, blocks: (skip) => recut(pieces(), rows, cutNumbers, skip) }
 }
 
 /**
  * Reads what is to be scored: a folder of pictures, an array, a Parquet file, or a table of text as `data.kind: csv` would read it,
  * whatever its name; `-` is a table on standard input. Columns that have names are taken by these, in any order and beside others.
  *
- * @param blockRows rows of a block; left out: as many as suit the model. null: all rows have to come at once
+ * @param blockRows rows of a block; left out: as many as suit the model
  * @throws DataError for files that hold no such rows; for a table of text, whichever row that is in
  */
-export async function rowsToScore(path: string, run: Run, blockRows?: number | null): Promise<ScoreRows> {
+export async function rowsToScore(path: string, run: Run, blockRows?: number): Promise<ScoreRows> {
   const { encoding, columns, rowShape } = run.extra
   const kind = path === STANDARD_INPUT ? '' : extname(path).toLowerCase()
   const pictures = rowKindOf(run) === 'pictures'
   const { seed } = run.options
-  if (encoding)
-    return kind === '.parquet'
-      ? encodedGroups(path, run, encoding, blockRows)
-      : whole(await readEncoded(path, run, encoding), seed)
+  if (encoding) {
+    if (kind === '.parquet') return encodedGroups(path, run, encoding, blockRows)
+    if (path !== STANDARD_INPUT) return encodedText(path, run, encoding, blockRows)
+    return whole(await readEncoded(path, run, encoding), seed, blockRows)
+  }
   if (!pictures && rowShape.length === 1) {
     if (kind === '.parquet') return numbersOfGroups(path, run, blockRows)
-    if (blockRows !== null && kind === '.npy') {
+    if (kind === '.npy') {
       const array = await openNpyRows(path)
       if (array.inOrder && array.shape.slice(1).join() === rowShape.join()) return numbersOfArray(array, run, blockRows)
-    } else if (blockRows !== null && kind !== '.npy' && path !== STANDARD_INPUT && columns)
-      return numbersOfText(path, run, blockRows)
+    } else if (path !== STANDARD_INPUT && columns) return numbersOfText(path, run, blockRows)
   }
-  return whole(await readRows(path, run), seed)
+  return whole(await readRows(path, run), seed, blockRows)
 }
 
 const known = (encoding: Encoding) =>
@@ -133,7 +139,7 @@ async function readEncoded(path: string, run: Run, encoding: Encoding): Promise<
     known: known(encoding),
   })
   const { conform, encode, width } = openEncoding(encoding)
-  tellOfTable(table, encoding)
+  tellOfTable(namesOf(table), encoding)
   const own = conform(table, nameOf(path))
   return { values: encode(own, run.options.seed), shape: [own.rows, width] }
 }
@@ -160,11 +166,13 @@ function modelColumns(path: string, run: Run, header: readonly string[] | null, 
   return picked
 }
 
-/** What scores of tables are, and of which columns. */
-function tellOfTable({ columns }: Table, encoding: Encoding): void {
-  const others = columns.filter(({ name }) => !Object.hasOwn(known(encoding), name))
+const namesOf = ({ columns }: Table): string[] => columns.map(({ name }) => name)
+
+/** What scores of tables are, and of which columns. @param names of the table's columns */
+function tellOfTable(names: readonly string[], encoding: Encoding): void {
+  const others = names.filter((name) => !Object.hasOwn(known(encoding), name))
   if (others.length > 0) {
-    note(`Columns that the model does not have are left out: ${list(others.map(({ name }) => show(name)))}.`)
+    note(`Columns that the model does not have are left out: ${list(others.map(show))}.`)
   }
   note(
     'The scores are log-densities of the rows as the model learns them, numbers by their quantiles and categories as columns ' +
@@ -172,29 +180,55 @@ function tellOfTable({ columns }: Table, encoding: Encoding): void {
   )
 }
 
-/** The row groups of a table of mixed columns. */
-async function encodedGroups(
+/** Blocks of a table of mixed columns, of which each piece is made the model's own before pieces are put together. */
+function encodedRows(
   path: string,
+  n: number,
+  pieces: () => AsyncIterable<Table>,
   run: Run,
   encoding: Encoding,
-  blockRows?: number | null,
-): Promise<ScoreRows> {
+  blockRows?: number,
+): ScoreRows {
   const { conform, encode, width } = openEncoding(encoding)
-  const { rows: n, first } = await firstGroup(path, known(encoding))
-  tellOfTable(first, encoding)
-  async function* blocks(): AsyncGenerator<Tensor> {
+  async function* conforming(): AsyncGenerator<Table> {
     let at = 0
-    for await (const table of recut(
-      readParquetTables(path, known(encoding)),
-      blockRows === null ? n : (blockRows ?? usualPartRows(width)),
-      cutTables,
-    )) {
-      const own = conform(table, at === 0 ? nameOf(path) : `${nameOf(path)}, of the rows behind ${at}`)
-      yield { values: encode(own, run.options.seed, at), shape: [own.rows, width] }
-      at += own.rows
+    for await (const table of pieces()) {
+      yield conform(table, behind(path, at))
+      at += table.rows
     }
   }
-  return { n, pixels: false, blocks }
+  const rows = blockRows ?? usualPartRows(width)
+  async function* blocks(skip: number): AsyncGenerator<Tensor> {
+    let at = skip
+    for await (const table of recut(conforming(), rows, cutTables, skip)) {
+      yield { values: encode(table, run.options.seed, at), shape: [table.rows, width] }
+      at += table.rows
+    }
+  }
+  return { n, pixels: false, blockRows: rows, values: null, blocks }
+}
+
+/** What a file is called where rows are counted from one on. */
+const behind = (path: string, at: number): string =>
+  at === 0 ? nameOf(path) : `${nameOf(path)}, of the rows behind ${at}`
+
+/** The row groups of a table of mixed columns. */
+async function encodedGroups(path: string, run: Run, encoding: Encoding, blockRows?: number): Promise<ScoreRows> {
+  const said = known(encoding)
+  const { rows: n, first } = await firstGroup(path, said)
+  tellOfTable(namesOf(first), encoding)
+  return encodedRows(path, n, () => readParquetTables(path, said), run, encoding, blockRows)
+}
+
+/** A table of mixed columns as text, which is read twice: what is wrong in its last line is found before the first is scored. */
+async function encodedText(path: string, run: Run, encoding: Encoding, blockRows?: number): Promise<ScoreRows> {
+  const { data } = run.manifest.config.raw as { data?: ReadTableOptions }
+  const { conform } = openEncoding(encoding)
+  const { header, decimal, missing } = data ?? {}
+  const options = { header, decimal, missing, known: known(encoding) }
+  const { rows, names, blocks } = await openTextBlocks(path, options, (table, at) => conform(table, behind(path, at)))
+  tellOfTable(names, encoding)
+  return encodedRows(path, rows, blocks, run, encoding, blockRows)
 }
 
 /** How many rows a Parquet file has, and some of them. */
@@ -206,14 +240,14 @@ async function firstGroup(
   throw new DataError(`${path} has no rows.`)
 }
 
-/** Blocks of rows for a model of numbers. */
-const blocksOf = (pieces: () => AsyncIterable<NumberBlock>, run: Run, blockRows?: number): ScoreRows['blocks'] => {
+/** Blocks of n rows for a model of numbers. */
+const inBlocks = (n: number, pieces: () => AsyncIterable<NumberBlock>, run: Run, blockRows?: number): ScoreRows => {
   const rows = blockRows ?? usualPartRows(run.extra.rowShape.reduce((product, d) => product * d, 1))
-  return () => recut(pieces(), rows, cutNumbers)
+  return { n, pixels: false, blockRows: rows, values: null, blocks: (skip) => recut(pieces(), rows, cutNumbers, skip) }
 }
 
 /** The columns of numbers of a Parquet file, by name where the model's have names. */
-async function numbersOfGroups(path: string, run: Run, blockRows?: number | null): Promise<ScoreRows> {
+async function numbersOfGroups(path: string, run: Run, blockRows?: number): Promise<ScoreRows> {
   const { columns, scaler } = run.extra
   const { rows: n, first } = await firstGroup(path, {})
   const names = first.columns.map(({ name }) => name)
@@ -229,7 +263,7 @@ async function numbersOfGroups(path: string, run: Run, blockRows?: number | null
       at += table.rows
     }
   }
-  return { n, pixels: false, blocks: blocksOf(pieces, run, blockRows === null ? n : blockRows) }
+  return inBlocks(n, pieces, run, blockRows)
 }
 
 /** Columns of a table as rows. @param at rows of the file before them */
@@ -253,7 +287,7 @@ function numbersOfArray(array: NpyRows, run: Run, blockRows?: number): ScoreRows
   async function* pieces(): AsyncGenerator<NumberBlock> {
     for await (const block of array.blocks(1 << 16)) yield asExactAs(run.extra.scaler, block)
   }
-  return { n: array.shape[0], pixels: false, blocks: blocksOf(pieces, run, blockRows) }
+  return inBlocks(array.shape[0], pieces, run, blockRows)
 }
 
 /** The rows of a table of numbers as text, which is read twice: what is wrong in its last line is found before the first is scored. */
@@ -278,5 +312,5 @@ async function numbersOfText(path: string, run: Run, blockRows?: number): Promis
   async function* pieces(): AsyncGenerator<NumberBlock> {
     for await (const block of readCsvBlocks(path, again, { header })) yield asExactAs(run.extra.scaler, block)
   }
-  return { n, pixels: false, blocks: blocksOf(pieces, run, blockRows) }
+  return inBlocks(n, pieces, run, blockRows)
 }

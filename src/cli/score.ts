@@ -1,110 +1,151 @@
 /** `lfm score`: the log-likelihood of each row of a file under a run. */
 
-import { extname } from 'node:path'
+import { createHash } from 'node:crypto'
 import type { BlockFormat } from '../data/block-formats.js'
-import { numberFormats } from '../data/row-formats.js'
+import { bytesOf } from '../data/npy.js'
+import { type NumberBlock, numberFormats, type OpenWriter } from '../data/row-formats.js'
 import { DataError } from '../errors.js'
-import { writeFileAtomic } from '../files/atomic.js'
-import { cannotWrite, isOfSystem } from '../files/reasons.js'
+import type { Facts } from '../files/growing.js'
+import { sha256Of } from '../files/hash.js'
 import { bitsPerDimension } from '../metrics/bits.js'
 import type { CarryOptions, LocalFlow } from '../run/local-flow.js'
 import { openFlow, type RunDevice } from '../run/open-flow.js'
-import { openRun } from '../run/run.js'
-import { type ConditionCommandOptions, conditionsOf } from './conditions.js'
+import { openRun, packageVersion, type Run, teacherSha256 } from '../run/run.js'
+import { type ConditionCommandOptions, conditionsToScore, type RowConditions } from './conditions.js'
 import { type SolverOptions, solverOf } from './device.js'
+import { writeGrowing } from './grow.js'
 import { interruptSignal } from './interrupt.js'
 import { checkOutput, STANDARD_OUTPUT, writeOut, writerFor } from './output.js'
 import { rowsToScore, type ScoreRows } from './score-rows.js'
 import { note, print, printJson, rowsDisplay } from './terminal.js'
+import { usage } from './usage.js'
 
 export interface ScoreCommandOptions extends RunDevice, SolverOptions, ConditionCommandOptions {
   output?: string
   /** rows of a block */
   partRows?: number
+  /** go on with what a call that was ended left of the output */
+  resume?: boolean
   json?: boolean
 }
 
-/** The scores of rows that come in blocks, each as it is known. */
-async function* scoresOf(
-  flow: LocalFlow,
-  { n, blocks }: ScoreRows,
-  options: CarryOptions,
-  summary: Summary,
-): AsyncGenerator<Float32Array> {
-  let first = 0
-  for await (const rows of blocks()) {
-    const { onProgress } = options
-    const scores = await flow.logProb(rows, { ...options, first, onProgress: (done) => onProgress?.(first + done) })
-    const { mean, max } = flow.evaluations!
-    for (const score of scores) summary.logProb += score
-    summary.evaluations += mean * scores.length
-    summary.nfeMax = Math.max(summary.nfeMax, max)
-    first += scores.length
-    yield scores
-  }
-  if (first !== n) throw new DataError(`The rows have changed while they were scored: ${first} of ${n} were there.`)
-}
-
-/** Sums over all rows, and the most. */
+/** Sums over all rows so far, and the most. */
 interface Summary {
   logProb: number
   evaluations: number
   nfeMax: number
 }
 
-/** Scores as a file that is written while they come. */
-async function* fileOf(
-  scores: AsyncIterable<Float32Array>,
-  n: number,
-  format: BlockFormat,
-): AsyncGenerator<Uint8Array | string> {
-  const writer = numberFormats(['log_prob'])[format](n, null)
-  let first = true
-  for await (const values of scores) {
-    yield* writer.block({ values, shape: [values.length] }, first)
-    first = false
+/** The scores of the rows behind `skip`, block by block, each as it is known. */
+async function* scoresOf(
+  flow: LocalFlow,
+  { n, blockRows, blocks }: ScoreRows,
+  { blocks: told }: RowConditions,
+  options: CarryOptions,
+  summary: Summary,
+  skip: number,
+): AsyncGenerator<NumberBlock> {
+  const conditions = told?.(blockRows, skip)[Symbol.asyncIterator]()
+  let first = skip
+  for await (const rows of blocks(skip)) {
+    const { onProgress } = options
+    const cond = conditions ? (await conditions.next()).value : options.cond
+    const values = await flow.logProb(rows, {
+      ...options,
+      cond,
+      first,
+      onProgress: (done) => onProgress?.(first + done),
+    })
+    const { mean, max } = flow.evaluations!
+    for (const score of values) summary.logProb += score
+    summary.evaluations += mean * values.length
+    summary.nfeMax = Math.max(summary.nfeMax, max)
+    first += values.length
+    yield { values, shape: [values.length] }
   }
-  yield* writer.end()
+  if (first !== n) throw new DataError(`The rows have changed while they were scored: ${first} of ${n} were there.`)
 }
 
-/** Writes scores where they are wanted; null: nowhere. */
-async function write(
-  output: string | undefined,
-  scores: AsyncIterable<Float32Array>,
-  n: number,
-  format: BlockFormat | null,
-): Promise<void> {
-  if (output === undefined || format === null) {
-    for await (const _ of scores);
-  } else if (output === STANDARD_OUTPUT) {
-    await writeOut(fileOf(scores, n, format) as AsyncIterable<string>)
-  } else {
-    await writeFileAtomic(output, fileOf(scores, n, format)).catch((error) => {
-      throw isOfSystem(error) ? cannotWrite(output, error) : error
-    })
+const opened = (format: BlockFormat): OpenWriter<NumberBlock> => numberFormats(['log_prob'])[format]
+
+/** A writer that remembers, with where it stands, what the scores that are written come to. */
+const withSummary =
+  (open: OpenWriter<NumberBlock>, summary: Summary): OpenWriter<NumberBlock> =>
+  (n, state) => {
+    const { writer: before = null, summary: sums = {} } = (state ?? {}) as { writer?: unknown; summary?: object }
+    Object.assign(summary, sums)
+    const writer = open(n, before)
+    return {
+      block: (rows, first) => writer.block(rows, first),
+      end: () => writer.end(),
+      state: () => ({ writer: writer.state(), summary: { ...summary } }),
+    }
+  }
+
+/** Scores as text, while they come. */
+async function* textOf(scores: AsyncIterable<NumberBlock>, n: number): AsyncGenerator<string> {
+  const writer = opened('csv')(n, null)
+  let first = true
+  for await (const block of scores) {
+    yield* writer.block(block, first) as Iterable<string>
+    first = false
   }
 }
 
 const targets = { '.csv': 'csv', '.npy': 'npy', '.parquet': 'parquet', [STANDARD_OUTPUT]: 'csv' } as const
 
+/** What scores are made from, so that a call that goes on with another's makes the same bytes. */
+async function factsOf(
+  run: Run,
+  flow: LocalFlow,
+  device: Awaited<ReturnType<typeof openFlow>>['device'],
+  path: string,
+  { n, values }: ScoreRows,
+  conditions: RowConditions,
+  options: ScoreCommandOptions,
+): Promise<Facts> {
+  const { guidance } = conditions.all
+  const solver = { ...flow.settings.evaluate, ...JSON.parse(JSON.stringify(solverOf(options))) }
+  return {
+    'the run': teacherSha256(run),
+    version: packageVersion,
+    'the rows': values ? createHash('sha256').update(bytesOf(values.values)).digest('hex') : await sha256Of(path),
+    n,
+    'the solver': JSON.stringify(solver),
+    'the condition': conditions.file ? await sha256Of(conditions.file) : (options.class ?? null),
+    guidance: guidance === undefined ? null : JSON.stringify(guidance),
+    device: `${device.kind}, ${device.info.cpuTarget ?? device.info.name}`,
+  }
+}
+
 export async function score(folder: string, dataPath: string, options: ScoreCommandOptions): Promise<void> {
   checkOutput(options.output, options.json)
-  const { output } = options
+  const { output, resume = false } = options
+  const grows = output !== undefined && output !== STANDARD_OUTPUT
+  if (resume && !grows) throw usage('--resume', 'left out, or given with a file of scores (--output)', output)
   const format = output === undefined ? null : await writerFor<BlockFormat>(output, targets)
   const run = await openRun(folder)
-  // conditions of rows are read at once, and so are the rows then
-  const rows = await rowsToScore(dataPath, run, run.extra.condition ? null : options.partRows)
-  const beside = extname(dataPath).toLowerCase() === '.parquet' ? undefined : dataPath
-  const conditions = await conditionsOf(run, options, beside)
-  const { flow, close } = await openFlow(run, options)
+  const rows = await rowsToScore(dataPath, run, options.partRows)
+  const { n, pixels, blockRows } = rows
+  const conditions = await conditionsToScore(run, options, dataPath, n)
+  const { flow, device, close } = await openFlow(run, options)
   const { signal, release } = interruptSignal('Interrupted: nothing was written.')
   try {
-    const { n, pixels } = rows
     const progress = rowsDisplay('scoring')
     const summary: Summary = { logProb: 0, evaluations: 0, nfeMax: 0 }
     const onProgress = (done: number): void => progress.show(done, n)
-    const scores = scoresOf(flow, rows, { ...solverOf(options), ...conditions, signal, onProgress }, summary)
-    await write(output, scores, n, format).finally(progress.end)
+    const carry = { ...solverOf(options), ...conditions.all, signal, onProgress }
+    const from = (skip: number): AsyncGenerator<NumberBlock> => scoresOf(flow, rows, conditions, carry, summary, skip)
+    const write = async (): Promise<void> => {
+      if (format === null) for await (const _ of from(0));
+      else if (!grows) await writeOut(textOf(from(0), n))
+      else {
+        const facts = await factsOf(run, flow, device, dataPath, rows, conditions, options)
+        const how = { kind: 'file', format, facts, resume } as const
+        await writeGrowing(output, { n, blockRows, from }, withSummary(opened(format), summary), how)
+      }
+    }
+    await write().finally(progress.end)
     const { nfeMax } = summary
     const [logProb, nfe] = [summary.logProb / n, summary.evaluations / n]
     const bitsPerDim = flow.rowKind === 'pictures' ? bitsPerDimension(-logProb, flow.field.dimension, pixels) : null

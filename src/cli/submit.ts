@@ -8,6 +8,7 @@ import { inputsOf, type PlannedJob, planPath, readPlan, writePlan } from '../run
 import { type Fate, fateOf } from '../run/cluster/record.js'
 import {
   batchScript,
+  expectArrayFits,
   expectNoneQueued,
   expectSlurm,
   inQueue,
@@ -48,6 +49,8 @@ export interface Work {
   readonly inputs: readonly string[]
   /** what does the same without Slurm */
   readonly instead: string
+  /** a sentence on how it is cut into fewer jobs; left out: it never has many */
+  readonly smaller?: string
   /** the command that puts the results of all jobs together; null where there is only one */
   readonly together: string | null
 }
@@ -102,6 +105,7 @@ export async function submit(
   }
   expectSlurm(instead)
   await expectNoneQueued(folder)
+  expectArrayFits(numbers, work.smaller ?? 'Its administrator may raise that.')
   // what is wrong with an option is said before anything is written
   batchScript(request)
   for (const line of await fates(work, ['failed', 'lost'])) note(line)

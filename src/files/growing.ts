@@ -51,7 +51,7 @@ async function readRecord(path: string): Promise<{ belongs: Facts; growth: Growt
 }
 
 export class GrowingFile {
-  private recordedAt = performance.now()
+  private recordedAt = Number.NEGATIVE_INFINITY
   private written: number
   /** whole, and not recorded yet */
   private unrecorded: Growth | null = null
@@ -125,10 +125,14 @@ export class GrowingFile {
     this.written += await writeContent(this.file, content)
   }
 
-  /** Says that all that was written so far is whole; from time to time this is recorded. @param state the writer's own, as JSON */
-  async mark(state: unknown): Promise<void> {
+  /**
+   * Says that all that was written so far is whole. The first time, and then from time to time, this is recorded.
+   * @param state the writer's own, as JSON
+   * @param more whether more is to be made: where only the end is to be written, a record is worth its time if that fails
+   */
+  async mark(state: unknown, more: boolean): Promise<void> {
     this.unrecorded = { bytes: this.written, state }
-    if (performance.now() - this.recordedAt >= RECORD_MS) await this.record()
+    if (more && performance.now() - this.recordedAt >= RECORD_MS) await this.record()
   }
 
   private async record(): Promise<void> {

@@ -85,6 +85,28 @@ describe('lfm compare --slurm', () => {
     expect(existsSync(join(work, 'none'))).toBe(false)
   })
 
+  it('says where the cluster has no arrays of so many, before anything is written', async () => {
+    const { env, at } = cluster()
+    const limit = (most: number): void => {
+      writeFileSync(
+        at('scontrol'),
+        `#!/bin/bash\n[ "$*" = "show config" ] && echo 'MaxArraySize            = ${most}'\n`,
+      )
+      chmodSync(at('scontrol'), 0o755)
+    }
+    limit(6)
+    const { code, stderr } = await compare('too-many', ['--slurm', '--seeds', '1,2,3,4'], env)
+    expect(code).toBe(1)
+    expect(stderr).toContain(
+      'The jobs have numbers up to 7, but an array of this cluster has numbers up to 5 (MaxArraySize=6',
+    )
+    expect(stderr).toContain('Submit some of the seeds (--seeds)')
+    expect(existsSync(at('asked'))).toBe(false)
+    expect(existsSync(join(work, 'too-many'))).toBe(false)
+    limit(8)
+    expect((await compare('as-many', ['--slurm', '--seeds', '1,2,3,4'], env)).code).toBe(0)
+  })
+
   it('says what sbatch says where that refuses', async () => {
     const { env, at } = cluster()
     writeFileSync(at('sbatch'), '#!/bin/bash\necho "sbatch: error: invalid partition specified: x" >&2\nexit 1\n')

@@ -6,7 +6,7 @@
 import { cut, DataError, list, show } from '../../errors.js'
 import { isNonFinite } from '../table-text.js'
 import { type DateFormat, dateFormat, formatsOf } from './dates.js'
-import { formatOf, numberWay, readNumber } from './numbers.js'
+import { formatOf, type NumberWay, numberWay, readNumber } from './numbers.js'
 import type { NumberColumn, TableColumn } from './table.js'
 import type { TextColumn } from './text-column.js'
 
@@ -32,6 +32,8 @@ export interface KindOptions {
   readonly missing: readonly string[]
   /** what columns are said to be, by name */
   readonly said: Readonly<Record<string, ColumnAs>>
+  /** how columns that are said to be numbers write them, by name, where these texts are a part of the column's */
+  readonly ways?: ReadonlyMap<string, NumberWay>
 }
 
 /** A column with what is known of how it was understood. */
@@ -110,12 +112,7 @@ function booleanLevels(texts: readonly string[]): string[] | null {
   return null
 }
 
-function numberColumn(
-  column: TextColumn,
-  present: Present,
-  way: NonNullable<ReturnType<typeof numberWay>>,
-  as?: 'number' | 'integer',
-): NumberColumn {
+function numberColumn(column: TextColumn, present: Present, way: NumberWay, as?: 'number' | 'integer'): NumberColumn {
   const values = valuesOf(column, present, (text) => readNumber(text, way))
   const format = formatOf(present.texts, way)
   const whole = present.texts.every((text) => Number.isInteger(readNumber(text, way)))
@@ -169,7 +166,7 @@ function asSaid(
   column: TextColumn,
   present: Present,
   said: ColumnAs,
-  { comma }: KindOptions,
+  { comma, ways }: KindOptions,
 ): KnownColumn {
   const { name } = column
   const known = (made: TableColumn | null): KnownColumn => ({ name, column: made, why: 'as data.columns says' })
@@ -201,7 +198,7 @@ function asSaid(
     if (dates?.mixed) throw twoFormats(file, name, dates.mixed)
     return known(dateColumn(column, present, dates?.formats[0] ?? dateFormat('%Y-%m-%d')))
   }
-  const way = numberWay(present.texts, comma) ?? { comma }
+  const way = ways?.get(name) ?? numberWay(present.texts, comma) ?? { comma }
   const bad = failing((text) => {
     const value = readNumber(text, way)
     return Number.isFinite(value) && (said === 'number' || Number.isInteger(value))

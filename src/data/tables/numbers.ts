@@ -43,6 +43,34 @@ export function numberWay(texts: readonly string[], comma: boolean): { comma: bo
   return found ? { comma: found.comma, thousands: found.thousands } : null
 }
 
+/** A way to write numbers. */
+export type NumberWay = NonNullable<ReturnType<typeof numberWay>>
+
+/** The same of texts that come one after another and are not kept. */
+export class NumberWays {
+  /** those that all texts so far fit, and whether one of them shows the way */
+  private fitting: { way: (typeof ways)[number]; shown: boolean }[]
+
+  constructor(comma: boolean) {
+    this.fitting = ways.filter((way) => !way.comma || comma).map((way) => ({ way, shown: way.grouped === undefined }))
+  }
+
+  /** False where no way is left that all texts are numbers in. */
+  add(text: string): boolean {
+    this.fitting = this.fitting.filter((one) => {
+      one.shown ||= one.way.grouped!.test(text)
+      return Number.isFinite(readNumber(text, one.way))
+    })
+    return this.found() !== null
+  }
+
+  /** As numberWay finds it. */
+  found(): NumberWay | null {
+    const found = this.fitting.find(({ shown }) => shown)
+    return found ? { comma: found.way.comma, thousands: found.way.thousands } : null
+  }
+}
+
 /** The format of numbers that are written in this way: their digits after the decimal sign, and whether all have as many. */
 export function formatOf(
   texts: readonly string[],

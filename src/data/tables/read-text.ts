@@ -4,9 +4,9 @@
  */
 
 import { DataError, show } from '../../errors.js'
-import { takeRecords } from '../records.js'
+import { type RecordOptions, takeRecords } from '../records.js'
 import { delimiterOf, hasRowNames, named } from '../table-text.js'
-import { nameOf, openText } from '../text-file.js'
+import { nameOf, openText, type TextFile } from '../text-file.js'
 import { formatsOf } from './dates.js'
 import { numberWay } from './numbers.js'
 import { RoomForTexts, type TextColumn, TextColumnBuilder } from './text-column.js'
@@ -47,15 +47,25 @@ function isBinary(text: string): boolean {
 const isData = (text: string, { comma, missing }: { comma: boolean; missing: readonly string[] }): boolean =>
   numberWay([text], comma) !== null || formatsOf(text).length > 0 || missing.includes(text)
 
+/** Whether a first record names the columns, as far as it says so by itself; null: the records after it have to say. */
+export function namesColumns(
+  first: readonly string[],
+  options: { comma: boolean; missing: readonly string[] },
+): boolean | null {
+  const data = first.map((text) => isData(text, options))
+  if (data.every(Boolean)) return false
+  return data.some((is, i) => is && first[i] !== '') ? null : true
+}
+
 /** Whether the first record names the columns, which the records after it are in. */
 function isHeader(
   first: readonly string[],
   columns: readonly TextColumn[],
   options: { comma: boolean; missing: readonly string[] },
 ): boolean {
+  const said = namesColumns(first, options)
+  if (said !== null) return said
   const data = first.map((text) => isData(text, options))
-  if (data.every(Boolean)) return false
-  if (!data.some((is, i) => is && first[i] !== '')) return true
   // a name that is a number may stand among names: then a column of numbers begins with a word
   return columns.some(({ texts }, i) => {
     const present = texts.filter((text) => !options.missing.includes(text))
@@ -64,7 +74,7 @@ function isHeader(
 }
 
 /** Names that are all distinct: a second 'age' is 'age (2)'. */
-function distinctNames(names: readonly string[]): { names: string[]; twice: string[] } {
+export function distinctNames(names: readonly string[]): { names: string[]; twice: string[] } {
   const used = new Set<string>()
   const twice: string[] = []
   const distinct = names.map((name) => {
@@ -78,15 +88,15 @@ function distinctNames(names: readonly string[]): { names: string[]; twice: stri
 }
 
 /**
- * Reads a table of text, packed by gzip or not; `-` is standard input.
+ * Opens a table of text.
  *
- * A first column without a name whose texts are all distinct names the rows, as pandas and R write it: it is left out, and a
- * remark says so.
- *
- * @throws DataError naming the line, for rows of unequal length and fields of more than 10⁶ characters; and for a missing
- *   file, no rows, and what is no text
+ * @param comma whether decimal commas are looked for; left out: where commas do not separate
+ * @throws DataError for what is none
  */
-export async function readTextTable(path: string, options: TextOptions): Promise<TextTable & { comma: boolean }> {
+export async function openTableText(
+  path: string,
+  comma?: boolean,
+): Promise<{ text: TextFile; records: RecordOptions; comma: boolean }> {
   const name = nameOf(path)
   const text = await openText(path, LONGEST_RECORD)
   const { firstLine, stream } = text
@@ -99,7 +109,22 @@ export async function readTextTable(path: string, options: TextOptions): Promise
     throw new DataError(`${name} is no table of text: its first line has characters that no text has.`)
   }
   const delimiter = delimiterOf(firstLine)
-  const comma = options.comma ?? delimiter !== ','
+  const records = { name, what: 'a table of text', delimiter, longest: LONGEST_RECORD, widest: MOST_FIELDS }
+  return { text, records, comma: comma ?? delimiter !== ',' }
+}
+
+/**
+ * Reads a table of text, packed by gzip or not; `-` is standard input.
+ *
+ * A first column without a name whose texts are all distinct names the rows, as pandas and R write it: it is left out, and a
+ * remark says so.
+ *
+ * @throws DataError naming the line, for rows of unequal length and fields of more than 10⁶ characters; and for a missing
+ *   file, no rows, and what is no text
+ */
+export async function readTextTable(path: string, options: TextOptions): Promise<TextTable & { comma: boolean }> {
+  const name = nameOf(path)
+  const { text, records, comma } = await openTableText(path, options.comma)
   let first = null as readonly string[] | null
   let builders: TextColumnBuilder[] = []
   let rows = 0
@@ -107,17 +132,13 @@ export async function readTextTable(path: string, options: TextOptions): Promise
     for (let i = 0; i < record.length; i++) builders[i].add(record[i], line)
     rows++
   }
-  await takeRecords(
-    text,
-    { name, what: 'a table of text', delimiter, longest: LONGEST_RECORD, widest: MOST_FIELDS },
-    (record, line) => {
-      checkRecord(name, record, line, first?.length ?? record.length)
-      if (first) return take(record, line)
-      first = record
-      const room = new RoomForTexts(name)
-      builders = record.map(() => new TextColumnBuilder('line', room))
-    },
-  )
+  await takeRecords(text, records, (record, line) => {
+    checkRecord(name, record, line, first?.length ?? record.length)
+    if (first) return take(record, line)
+    first = record
+    const room = new RoomForTexts(name)
+    builders = record.map(() => new TextColumnBuilder('line', room))
+  })
   if (!first) throw new DataError(`${name} is empty.`)
   const record = first
   const read = builders.map((builder, i) => builder.column(record[i]))
@@ -143,7 +164,8 @@ export async function readTextTable(path: string, options: TextOptions): Promise
   return { rows, columns: rowNames ? columns.slice(1) : columns, remarks, comma }
 }
 
-function checkRecord(name: string, record: readonly string[], line: number, width: number): void {
+/** Throws DataError for a record of another length than the first, for too many fields, and for one that is too long. */
+export function checkRecord(name: string, record: readonly string[], line: number, width: number): void {
   if (record.length !== width) {
     throw new DataError(`${name}, line ${line}: ${record.length} fields, but the first line has ${width}.`)
   }

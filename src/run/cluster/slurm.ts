@@ -128,6 +128,24 @@ export function expectSlurm(instead: string): void {
   )
 }
 
+/**
+ * Throws LocalFlowError where an array may not have these numbers, before anything is written. Slurm's limit is one of the numbers
+ * themselves, so that leaving out the first ones makes no room for the last.
+ *
+ * @param smaller what makes an array of fewer jobs
+ */
+export function expectArrayFits(numbers: readonly number[], smaller: string): void {
+  const { stdout } = spawnSync('scontrol', ['show', 'config'], { encoding: 'utf8' })
+  // where it cannot be asked, sbatch says what it thinks of it
+  const found = /^MaxArraySize\s*=\s*(\d+)/m.exec(stdout ?? '')
+  const last = numbers.at(-1)!
+  if (!found || last < Number(found[1])) return
+  throw new LocalFlowError(
+    `The jobs have numbers up to ${last}, but an array of this cluster has numbers up to ${Number(found[1]) - 1} ` +
+      `(MaxArraySize=${found[1]} in its slurm.conf). ${smaller} Nothing was submitted.`,
+  )
+}
+
 /** Jobs of an array that is still in the queue, such as '3 RUNNING, 20 PENDING'; null where there are none, or Slurm knows none. */
 export function inQueue(array: string): string | null {
   const { status, stdout } = spawnSync('squeue', ['-h', '-r', '-j', array, '-o', '%T'], { encoding: 'utf8' })
