@@ -122,14 +122,15 @@ export const cases: readonly Case[] = [
       make('products', `${net.name}/${name}`, net.batch, (rows) => product(net, rows)),
     ),
   ),
-  ...pictureShapes.flatMap((net) =>
-    (['step', 'rk4', 'forward'] as const).map((kind) =>
-      make(kind, net.name, net.batch, (rows) => ({ kind, net, rows }), {
-        processorRows: net.processorBatch,
-        sizing: ofPictures,
-      }),
-    ),
-  ),
+  ...pictureShapes.flatMap((net) => {
+    const of = { processorRows: net.processorBatch, sizing: ofPictures }
+    return [
+      ...(['step', 'rk4', 'forward'] as const).map((kind) =>
+        make(kind, net.name, net.batch, (rows) => ({ kind, net, rows }), of),
+      ),
+      make('mixed', net.name, net.batch, (rows) => ({ kind: 'step', net, rows, precision: 'mixed' }), of),
+    ]
+  }),
   ...Object.entries({ ...kernelWorks, ...pictureWorks }).map(([name, work]) => make('kernels', name, null, () => work)),
   ...Object.entries(convolutionWorks).map(([name, { rows, work }]) =>
     make('kernels', name, rows, work, { sizing: ofPictures }),

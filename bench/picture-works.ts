@@ -80,7 +80,17 @@ export const convolutionWorks: Readonly<Record<string, BatchedWork>> = {
   },
 }
 
+/** The same with factors in float16. */
+const inHalf = ({ attributes, ...work }: KernelWork): KernelWork => ({
+  ...work,
+  attributes: { ...attributes, factors: 'f16' },
+  half: work.operands.weight ? ['weight'] : [],
+})
+
 export const pictureWorks: Readonly<Record<string, KernelWork>> = {
+  ...Object.fromEntries(
+    Object.entries(convolutionWorks).map(([name, { rows, work }]) => [`${name}-half`, inHalf(work(rows))]),
+  ),
   'conv2d/64x64x3x3-residual': convolution(64, 64, 3, 'residual'),
   'conv2d/32x32x3x3': convolution(32, 32, 3, 'shift'),
   'conv2d/128x128x3x3-16': convolution(128, 128, 3, 'shift', B, 16),

@@ -47,10 +47,14 @@ const runs: readonly Run[] = cases.flatMap((one) => {
     const { kernel } = work as { kernel: string }
     return [run(one, kernel, tiles), run(one, kernel, Object.keys(halfVariants), true)]
   }
-  if (['step/rose', 'mixed/rose', 'step/tiny', 'step/cifar10'].includes(one.name)) return [run(one, '', [SUGGESTED])]
+  if (['step/rose', 'mixed/rose', 'step/tiny', 'step/cifar10', 'mixed/cifar10'].includes(one.name))
+    return [run(one, '', [SUGGESTED])]
   if (['rk4/rose', 'trace/rose'].includes(one.name)) return [run(one, 'integrate', ['fused'])]
   if (/^kernels\/conv2d\w*\/64x64x3x3$/.test(one.name)) {
     return [run(one, (work as { kernel: string }).kernel, tiles.slice(0, 3))]
+  }
+  if (/^kernels\/conv2d\w*\/64x64x3x3-half$/.test(one.name)) {
+    return [run(one, (work as { kernel: string }).kernel, Object.keys(halfVariants))]
   }
   return /^kernels\/attention/.test(one.name) ? [run(one, (work as { kernel: string }).kernel, ['blocks', 'tile'])] : []
 })

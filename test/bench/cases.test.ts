@@ -144,7 +144,7 @@ describe('bench: filters', () => {
     expect(names('rose')).toContain('rk4/rose')
     expect(names('rose').some((name) => name.includes('rose-1k'))).toBe(false)
     expect(names('mat_mul')).toHaveLength(4)
-    expect(names('digits')).toEqual(['step/digits', 'rk4/digits', 'forward/digits'])
+    expect(names('digits')).toEqual(['step/digits', 'rk4/digits', 'forward/digits', 'mixed/digits'])
     expect(names('conv2d_backward_input/64x64x3x3')).toEqual(['kernels/conv2d_backward_input/64x64x3x3'])
   })
 

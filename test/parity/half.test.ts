@@ -66,7 +66,7 @@ const pictures: Readonly<Record<string, RegExp>> = {
   units64: /4 → 12/,
   units64_ahead: /8 → 8, stride 2/,
   units128: /16 → 32, windows/,
-  units128_ahead: /48 → 32/,
+  units128_ahead: /48 → 32, windows/,
 }
 
 const fewSizes: Readonly<Record<string, RegExp>> = {

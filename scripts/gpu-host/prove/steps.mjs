@@ -30,8 +30,8 @@ const benches = [
   {
     name: 'bench-cifar10',
     limit: { full: 90, small: 60 },
-    full: ['--filter', 'step/cifar10', '--filter', 'rk4/cifar10'],
-    small: ['--filter', 'kernels/conv2d/64x64x3x3-8'],
+    full: ['--filter', 'step/cifar10', '--filter', 'mixed/cifar10', '--filter', 'rk4/cifar10'],
+    small: ['--filter', 'kernels/conv2d/64x64x3x3-8', '--filter', 'kernels/conv2d/64x64x3x3-half'],
   },
 ]
 
@@ -70,7 +70,7 @@ export function steps({ node, out, small }) {
     },
     {
       name: 'parity',
-      limit: { full: 180, small: 120 },
+      limit: { full: 180, small: 180 },
       command: program('parity.ts', join(out, 'parity.jsonl'), size),
       files: ['parity.jsonl'],
     },

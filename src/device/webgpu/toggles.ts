@@ -23,6 +23,13 @@ export const toggleSets: Readonly<Record<'safe' | 'fast', Toggles>> = {
   fast: { ...base, enabled: [...base.enabled, 'disable_robustness', 'disable_workgroup_init', 'skip_validation'] },
 }
 
+/**
+ * Whether a device takes the fast set unasked, once a program is proved. Off until a hardware adapter has shown that it is worth
+ * the proof: `prove` measures the same steps in both sets (bench-rose, bench-checked), and docs/notes/webgpu.md says from what
+ * figures on this becomes true.
+ */
+export const FAST_BY_DEFAULT = false
+
 /** The options by which an instance of Dawn takes them. */
 export const toggleOptions = ({ enabled, disabled }: Toggles): string[] => [
   `enable-dawn-features=${enabled.join(',')}`,

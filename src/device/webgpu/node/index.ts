@@ -4,6 +4,7 @@ import { invalid } from '../../../errors.js'
 import type { Device } from '../../device.js'
 import { WebgpuDevice, type WebgpuDeviceOptions } from '../device.js'
 import { type Findings, foundAnew } from '../findings.js'
+import { FAST_BY_DEFAULT } from '../toggles.js'
 import { openAdapter, type Quietly, readShader } from './adapter.js'
 import { fileFindings } from './cache-file.js'
 
@@ -23,7 +24,7 @@ function autotuneOfEnvironment(): Autotune {
 export interface WebgpuOptions {
   /** part of the adapter's name; left out: the first of hardware, else of software */
   readonly adapter?: string
-  /** leave out Dawn's own checks, once a program has passed with them: see proof.ts */
+  /** leave out Dawn's own checks, once a program has passed with them: see proof.ts; default FAST_BY_DEFAULT (toggles.ts) */
   readonly fast?: boolean
   /** variant to take for a kernel, in place of the one that the adapter suggests */
   readonly variants?: Readonly<Record<string, string>>
@@ -46,7 +47,7 @@ export interface WebgpuOptions {
 }
 
 export async function openWebgpu(options: WebgpuOptions = {}): Promise<Device> {
-  const { fast = false, variants = {}, profile = false, limits = {}, onWarning = () => undefined } = options
+  const { fast = FAST_BY_DEFAULT, variants = {}, profile = false, limits = {}, onWarning = () => undefined } = options
   const { autotune = autotuneOfEnvironment() } = options
   const opened = await openAdapter(options.adapter, fast, options.quietly)
   const known = options.findings ?? fileFindings(opened.info, onWarning)
