@@ -10,6 +10,7 @@ import process from 'node:process'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { demonstrations } from '../../examples/push-t/demonstrations.js'
+import { Expert } from '../../examples/push-t/expert.js'
 import { animated } from '../../examples/push-t/picture.js'
 import {
   embed,
@@ -19,9 +20,10 @@ import {
   lessons,
   nearestNeighbour,
   type Outcome,
+  observe,
   type Policy,
 } from '../../examples/push-t/policy.js'
-import { start } from '../../examples/push-t/world.js'
+import { episodeSteps, PushT, start } from '../../examples/push-t/world.js'
 import { LocalFlow, type TrainArguments } from '../../src/index.js'
 import { writeLines } from './gathered.js'
 import { digits } from './tables.js'
@@ -30,35 +32,48 @@ const help = `npm run quality:push-t -- [--seeds 3] [--method NAME ...] [--gathe
 
 Makes a thousand demonstrations (once), trains policies, tries each on 100 starts and keeps what came of it in
 bench/results/quality/push-t.json; then writes the tables into docs/policies.md. --gather only writes those of what is there.
---picture draws an episode of Local Flow at four evaluations into docs/images/push-t.png.`
+--picture draws an episode of plain flow matching at four evaluations into docs/images/push-t.png.`
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const results = join(root, 'bench/results/quality/push-t.json')
 const page = join(root, 'docs/policies.md')
 const kept = join(root, 'runs/push-t')
 
-const budget = { demonstrations: 1000, starts: 100, steps: 15_000, batch: 512, hidden: [256, 256, 256] } as const
+const budget = { demonstrations: 1000, starts: 100, steps: 30_000, batch: 256, hidden: [256, 256, 256] } as const
 /** of the starts, beyond those of demonstrations */
 const firstStart = 1_000_000
 
-const common = (seed: number) =>
+const common = (seed: number, steps: readonly number[] = [budget.steps]) =>
   ({
     model: { hidden: [...budget.hidden], activation: 'silu' },
-    train: { batch: budget.batch, steps: { total: budget.steps }, ema: 0.999, conditionDropout: 0 },
+    train: { batch: budget.batch, steps: [...steps], ema: 0.999, conditionDropout: 0 },
     device: 'native',
     seed,
-  }) as const satisfies TrainArguments
+  }) satisfies TrainArguments
 
 interface Method {
   readonly label: string
   readonly evaluations: readonly number[]
   /** settings of its training; those of students are their teacher's, of the nearest neighbour none */
   readonly flow?: TrainArguments['flow']
+  /** of each sub-flow; default: all of the one that there is */
+  readonly steps?: readonly number[]
   readonly teacher?: string
 }
 
 const methods: Readonly<Record<string, Method>> = {
-  local: { label: 'Local Flow (γ = .3, free)', evaluations: [2, 4, 16], flow: { gammas: [0.3, null] } },
+  local: {
+    label: 'Local Flow (γ = .1, free; 2/3 of the steps first)',
+    evaluations: [2, 4, 16],
+    flow: { gammas: [0.1, null] },
+    steps: [(2 / 3) * budget.steps, (1 / 3) * budget.steps],
+  },
+  wide: {
+    label: 'Local Flow (γ = 1, free; 3/4 of the steps first)',
+    evaluations: [2, 4, 16],
+    flow: { gammas: [1, null] },
+    steps: [0.75 * budget.steps, 0.25 * budget.steps],
+  },
   plain: { label: 'plain flow matching', evaluations: [1, 2, 4, 16], flow: { recipe: 'plain' } },
   // at the noise the velocity is noise less the mean of the actions, and one step from there is that mean
   regression: {
@@ -66,9 +81,16 @@ const methods: Readonly<Record<string, Method>> = {
     evaluations: [1],
     flow: { recipe: 'plain', time: { logitNormal: [8, 0.01] } },
   },
-  'students-1': { label: 'Local Flow’s student of one map', evaluations: [1], teacher: 'local' },
-  'students-2': { label: 'Local Flow’s students of two maps', evaluations: [2], teacher: 'local' },
+  'students-1': { label: 'student of plain flow matching: one map', evaluations: [1], teacher: 'plain' },
+  'students-2': { label: 'students of plain flow matching: two maps', evaluations: [2], teacher: 'plain' },
   nearest: { label: 'nearest neighbour', evaluations: [0] },
+  expert: { label: 'the expert', evaluations: [0] },
+}
+
+/** Policies that nothing is trained for; null: the expert, who sees more than a policy does. */
+const untrained: Readonly<Record<string, (taught: Lessons) => Policy | null>> = {
+  nearest: nearestNeighbour,
+  expert: () => null,
 }
 
 interface Row {
@@ -104,8 +126,29 @@ async function latencyOf(policy: Policy, observation: number[]): Promise<[number
 
 const starts = Array.from({ length: budget.starts }, (_, i) => start(firstStart + i))
 
-async function tried(method: string, seed: number, evaluations: number, policy: Policy, taught: Lessons): Promise<Row> {
-  const outcomes = await episodes(policy, taught.unit, starts)
+/** Episodes of the expert, whose hand does not tremble here. */
+const demonstrated = (): Outcome[] =>
+  starts.map((begin, i) => {
+    const [world, expert, states] = [new PushT(begin), new Expert(firstStart + i), [begin]]
+    let [success, most, last] = [false, 0, 0]
+    while (!success && states.length <= episodeSteps) {
+      const { reward, done } = world.step(expert.act(world.state))
+      states.push(world.state)
+      most = Math.max(most, reward)
+      last = reward
+      success = done
+    }
+    return { success, most, last, steps: states.length - 1, states }
+  })
+
+async function tried(
+  method: string,
+  seed: number,
+  evaluations: number,
+  policy: Policy | null,
+  taught: Lessons,
+): Promise<Row> {
+  const outcomes = policy ? await episodes(policy, taught.unit, starts) : demonstrated()
   const of = (value: (outcome: Outcome) => number): [number, number] => moments(outcomes.map(value))
   return {
     ...{ method, seed, evaluations, starts: outcomes.length },
@@ -113,7 +156,7 @@ async function tried(method: string, seed: number, evaluations: number, policy: 
     most: of(({ most }) => most),
     last: of(({ last }) => last),
     steps: Math.round(of(({ steps }) => steps)[0]),
-    latency: await latencyOf(policy, taught.observations[0]),
+    latency: policy && (await latencyOf(policy, observe(starts[0], starts[0]))),
   }
 }
 
@@ -121,10 +164,10 @@ async function tried(method: string, seed: number, evaluations: number, policy: 
 async function flowOf(method: string, seed: number, taught: Lessons): Promise<LocalFlow> {
   const folder = join(kept, `${method}-${seed}`)
   if (existsSync(folder)) return LocalFlow.load(folder)
-  const { flow, teacher } = methods[method]
+  const { flow, steps, teacher } = methods[method]
   const cond = taught.observations.map(embed)
   const trained = await (async () => {
-    if (!teacher) return LocalFlow.train(taught.actions, { ...common(seed), flow, cond })
+    if (!teacher) return LocalFlow.train(taught.actions, { ...common(seed, steps), flow, cond })
     await using from = await flowOf(teacher, seed, taught)
     return from.distill({ kind: 'pairs', into: methods[method].evaluations[0], cond, train: { ema: 0.999 } })
   })()
@@ -195,34 +238,34 @@ for (const name of values.method ?? []) {
   if (!methods[name]) throw new Error(`--method ${name} is none of ${Object.keys(methods).join(', ')}.`)
 }
 
-const rows: Row[] = existsSync(results) ? JSON.parse(readFileSync(results, 'utf8')).rows : []
+const measured = (): Row[] => (existsSync(results) ? JSON.parse(readFileSync(results, 'utf8')).rows : [])
 if (!values.gather) {
   const taught = lessons(demonstrations(budget.demonstrations, join(kept, 'demonstrations.bin')))
   console.log(`${taught.observations.length} steps of ${budget.demonstrations} demonstrations`)
   for (let seed = 1; seed <= Number(values.seeds); seed++) {
     for (const [name, { evaluations }] of Object.entries(methods)) {
       const missing = evaluations.filter(
-        (count) => !rows.some((row) => row.method === name && row.seed === seed && row.evaluations === count),
+        (count) => !measured().some((row) => row.method === name && row.seed === seed && row.evaluations === count),
       )
       const isWanted = !values.method || values.method.includes(name)
-      if (!isWanted || missing.length === 0 || (name === 'nearest' && seed > 1)) continue
-      await using flow = name === 'nearest' ? null : await flowOf(name, seed, taught)
+      if (!isWanted || missing.length === 0 || (untrained[name] !== undefined && seed > 1)) continue
+      await using flow = untrained[name] === undefined ? await flowOf(name, seed, taught) : null
       for (const count of missing) {
-        const policy = flow ? flowPolicy(flow, { evaluations: count, seed }) : nearestNeighbour(taught)
-        rows.push(await tried(name, seed, count, policy, taught))
+        const policy = flow ? flowPolicy(flow, { evaluations: count, seed }) : untrained[name](taught)
+        const row = await tried(name, seed, count, policy, taught)
         mkdirSync(dirname(results), { recursive: true })
-        writeLines(results, { ...budget }, rows)
-        console.log(JSON.stringify(rows.at(-1)))
+        writeLines(results, { ...budget }, [...measured(), row])
+        console.log(JSON.stringify(row))
       }
     }
   }
   if (values.picture) {
-    await using flow = await flowOf('local', 1, taught)
+    await using flow = await flowOf('plain', 1, taught)
     const [{ states }] = await episodes(flowPolicy(flow, { evaluations: 4, seed: 1 }), taught.unit, [start(firstStart)])
     writeFileSync(join(root, 'docs/images/push-t.png'), animated(states, 192))
   }
 }
-const table = tables(rows)
+const table = tables(measured())
 console.log(table)
 if (existsSync(page)) {
   const marks = /(<!-- push-t table -->\n).*?(<!-- \/push-t table -->)/s
