@@ -128,10 +128,11 @@ export async function placeRows(
   }
 }
 
-const NOWHERE = 2 ** 32 - 1
+/** The place of a row that has none. */
+export const NOWHERE = 2 ** 32 - 1
 
 /** The place of each row, by its number as it comes. */
-function placesOf(order: Uint32Array): Uint32Array {
+export function placesOf(order: Uint32Array): Uint32Array {
   const places = new Uint32Array(order.reduce((most, row) => Math.max(most, row), 0) + 1).fill(NOWHERE)
   order.forEach((row, i) => {
     places[row] = i

@@ -46,6 +46,12 @@ export const windowBytes = (memory: number): number => memory * WINDOW_SHARE
 export const headRows = (rows: number, width: number, memory: number): number =>
   Math.min(rows, MOST_HEAD_ROWS, Math.max(1000, Math.floor((memory * HEAD_SHARE) / (4 * width))))
 
+/** Fields of a table that may be in memory, each 8 bytes: all of it; and of one that is read row group by row group, those that are kept. */
+export const fieldsInMemory = (memory: number): { all: number; kept: number } => ({
+  all: Math.floor(memory / 4 / 8),
+  kept: Math.floor(memory / 8 / 24),
+})
+
 /** Throws DataError where the rows that are not learnt from take too much of the memory, in which they all are. */
 export function checkUnseen(rows: number, width: number, memory: number): void {
   const bytes = 4 * rows * width

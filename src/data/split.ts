@@ -80,6 +80,11 @@ export function partRows(
   }
 }
 
+/** Numbers of rows in an order that the seed gives. */
+export function shuffledRows(rows: Uint32Array, seed: number): Uint32Array {
+  return permutation(rows.length, seed).map((i) => rows[i])
+}
+
 /**
  * Splits rows into parts.
  *

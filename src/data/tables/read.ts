@@ -45,8 +45,7 @@ export async function readMixedTable(path: string, options: ReadTableOptions = {
   const { columns: asked = {}, known: expected = {} } = options
   const said = { ...expected, ...asked }
   const missing = options.missing ?? missingTexts
-  const parquet = path !== STANDARD_INPUT && extname(path).toLowerCase() === '.parquet'
-  const { rows, known, remarks } = parquet
+  const { rows, known, remarks } = isParquet(path)
     ? await fromParquet(path, { comma: false, missing, said })
     : await fromText(path, name, options, { missing, said })
   const names = known.map((column) => column.name)
@@ -65,6 +64,9 @@ export async function readMixedTable(path: string, options: ReadTableOptions = {
     remarks: [...remarks, ...known.flatMap(({ remark }) => remark ?? [])],
   }
 }
+
+export const isParquet = (path: string): boolean =>
+  path !== STANDARD_INPUT && extname(path).toLowerCase() === '.parquet'
 
 interface Known {
   rows: number
@@ -126,6 +128,54 @@ export async function* readParquetTables(
   for (let group = 0; group < file.groups; group++) {
     const { rows, known: columns } = parquetRows(path, await file.read(group, group + 1), options)
     if (rows > 0) yield { rows, columns: columns.flatMap(({ column }) => column ?? []), of: file.rows }
+  }
+}
+
+/** The columns of one row group. */
+export interface KnownGroup {
+  readonly rows: number
+  readonly columns: readonly KnownColumn[]
+}
+
+/** A Parquet file that is read row group by row group, any number of times. */
+export interface ParquetGroups {
+  /** of the whole file */
+  readonly rows: number
+  /** how many columns there are, those that are left out too */
+  readonly width: number
+  /** What texts are told to be in the first group holds for all; whole numbers and others may follow each other. */
+  read(): AsyncGenerator<KnownGroup>
+}
+
+/** Opens a Parquet file to be read so. Throws DataError as readMixedTable does. */
+export async function openParquetGroups(path: string, options: ReadTableOptions): Promise<ParquetGroups> {
+  const { columns: said = {}, missing = missingTexts } = options
+  const file = await openedParquet(path, { comma: false, missing, said })
+  const absent = Object.keys(said).filter((column) => !file.names.includes(column))
+  if (absent.length > 0) {
+    throw new DataError(
+      `${path} has no column ${list(absent.map(show))}, which data.columns names; its columns are ${list(file.names.map(show))}.`,
+      `${path} does not have all columns that data.columns names.`,
+    )
+  }
+  return {
+    rows: file.rows,
+    width: file.names.length,
+    async *read() {
+      const texts: Record<string, ColumnAs> = {}
+      for (let group = 0; group < file.groups; group++) {
+        const read = await file.read(group, group + 1)
+        if (read.rows === 0) continue
+        const { rows, known } = parquetRows(path, read, { comma: false, missing, said: { ...texts, ...said } })
+        read.columns.forEach((column, j) => {
+          if (!('text' in column)) return
+          const { column: made, name } = known[j]
+          const date = made && !isCategory(made) && made.kind === 'date' ? made.format?.date : undefined
+          texts[name] ??= date ? { date } : (made?.kind ?? 'ignore')
+        })
+        yield { rows, columns: known }
+      }
+    },
   }
 }
 
