@@ -9,12 +9,18 @@ import { interruptSignal } from './interrupt.js'
 import { clock, note, print, printJson } from './terminal.js'
 import { usage } from './usage.js'
 
-export interface EvaluateCommandOptions extends Omit<EvaluateOptions, 'targets'> {
+export interface EvaluateCommandOptions extends Omit<EvaluateOptions, 'targets' | 'guidance'> {
+  /** one weight for all sub-flows, or one for each */
+  guidance?: number[]
   target?: string[]
   json?: boolean
 }
 
-export async function evaluate(folder: string, { json, target, ...options }: EvaluateCommandOptions): Promise<void> {
+export async function evaluate(
+  folder: string,
+  { json, target, guidance, ...given }: EvaluateCommandOptions,
+): Promise<void> {
+  const options = { ...given, guidance: guidance?.length === 1 ? guidance[0] : guidance }
   const { part = 'test' } = options
   if (rowKindOf(await openRun(folder)) !== 'pictures') refusePictureOptions(options, part)
   const { signal, release } = interruptSignal('Interrupted: the report was left as it was.')
