@@ -312,7 +312,11 @@ describe('Ctrl-C', () => {
       ['long', '-n', '5000000', '-o', 'long.csv'],
       /^Interrupted(: nothing was written|\. \d+ of 5000000 rows are kept in \S*long\.csv\.partial: go on with --resume)\.$/,
     ],
-    ['score', ['long', 'long.npy', '-o', 'long.csv'], /^Interrupted: nothing was written\.$/],
+    [
+      'score',
+      ['long', 'long.npy', '-o', 'scores.csv'],
+      /^Interrupted(: nothing was written|\. \d+ of \d+ rows are kept in \S*scores\.csv\.partial: go on with --resume)\.$/,
+    ],
     ['evaluate', ['long'], /^Interrupted: the report was left as it was\.$/],
   ])('ends lfm %s at once with 130', async (command, args, message) => {
     const before = readFileSync(join(work, 'long', 'manifest.json'), 'utf8')
@@ -333,7 +337,7 @@ describe('Ctrl-C', () => {
       expect(interrupted.stderr.trimEnd()).toMatch(message)
       break
     }
-    expect(existsSync(join(work, 'long.csv'))).toBe(false)
+    for (const file of ['long.csv', 'scores.csv']) expect(existsSync(join(work, file))).toBe(false)
     expect(readFileSync(join(work, 'long', 'manifest.json'), 'utf8')).toBe(before)
   })
 })
