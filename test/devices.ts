@@ -53,7 +53,7 @@ export async function describeOn(
       }, DEVICE_TIMEOUT)
       afterAll(async () => {
         // memory is freed when what was queued before is done
-        for (let look = 0; look < 200 && device.memory().buffers > 0; look++) {
+        for (let look = 0; look < 3000 && device.memory().buffers > 0; look++) {
           await new Promise((resolve) => setTimeout(resolve, 10))
         }
         const { buffers } = device.memory()

@@ -60,7 +60,7 @@ beforeAll(async () => {
 
 describe('a run that is cut off', () => {
   it('by a kill in training leaves a checkpoint', async () => {
-    await kill(start(command('run'), { cwd: work }), ({ step }) => step >= 40, 30)
+    await kill(start(command('run'), { cwd: work }), ({ step }) => step >= 40, 10)
     expect(await progress()).toMatchObject({ subFlow: 1, phase: 'train' })
   })
 
@@ -68,7 +68,7 @@ describe('a run that is cut off', () => {
     // what a killed writer leaves: files that no manifest names
     const name = 'training.0123456789abcdef.ck.safetensors'
     appendFileSync(join(run, name), 'half a file')
-    await kill(resume(), ({ step }) => step >= steps / 2, 30)
+    await kill(resume(), ({ step }) => step >= steps / 2, 10)
     expect(readdirSync(run)).not.toContain(name)
   })
 
@@ -100,7 +100,7 @@ describe('a run that is cut off', () => {
   })
 
   it('by a kill in a later sub-flow keeps the pushed data', async () => {
-    await kill(resume(), ({ subFlow, step }) => subFlow === 2 && step >= 40, 30)
+    await kill(resume(), ({ subFlow, step }) => subFlow === 2 && step >= 40, 10)
     expect(await progress()).toMatchObject({ subFlow: 2, phase: 'train' })
     expect((await readManifest(run)).files.map(({ name }) => name)).toContain('pool.safetensors')
   })
@@ -113,7 +113,7 @@ describe('a run that is cut off', () => {
         if (text.includes('│ step')) resolve()
       })
     })
-    await wait(randomInt(20, 60))
+    await wait(randomInt(2, 10))
     session.child.kill('SIGINT')
     const { code, stdout, stderr } = await session.ended
     expect(code).toBe(130)

@@ -138,10 +138,13 @@ await describeOn(['native'], 'engine', (device) => {
 
   test('the event loop turns while a program runs', async () => {
     const { program, dispose } = await slowLayer(device())
+    // of a loop that were held there would be none, however long the run
     let turns = 0
-    const timer = setInterval(() => turns++, 1)
-    await program.run(30)
-    clearInterval(timer)
+    for (let runs = 30; turns <= 5 && runs <= 30_000; runs *= 2) {
+      const timer = setInterval(() => turns++, 1)
+      await program.run(runs)
+      clearInterval(timer)
+    }
     expect(turns).toBeGreaterThan(5)
     dispose()
   })
@@ -150,13 +153,12 @@ await describeOn(['native'], 'engine', (device) => {
     const { program, dispose } = await slowLayer(device())
     const controller = new AbortController()
     const reason = new Error('enough')
-    const start = performance.now()
+    // all of these would take longer than the test may
     const run = program.run(1_000_000, { signal: controller.signal })
     const queued = program.run(1_000_000, { signal: controller.signal })
     setTimeout(() => controller.abort(reason), 20)
     await expect(run).rejects.toBe(reason)
     await expect(queued).rejects.toBe(reason)
-    expect(performance.now() - start).toBeLessThan(5000)
     await expect(program.run(1, { signal: controller.signal })).rejects.toBe(reason)
     await program.run(1)
     dispose()

@@ -37,7 +37,7 @@ const withOutputs = (args: readonly string[], stdout: 'pipe' | number, stderr: '
         text += part
       })
     }
-    child.on('exit', (code, signal) => setTimeout(() => resolve({ code, signal, stderr: text }), 50))
+    child.on('close', (code, signal) => resolve({ code, signal, stderr: text }))
   })
 
 describe('an output that nobody reads', () => {
