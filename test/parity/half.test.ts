@@ -18,7 +18,7 @@ import { ProgramBuilder } from '../../src/program/program.js'
 import { adapterOrSkip } from '../webgpu/adapter.js'
 import { type Emulation, openEmulated, readEmulated } from '../webgpu/emulated-units.js'
 import { cases } from './cases.js'
-import { type Case, runCase } from './harness.js'
+import { type Case, runCase, runReference } from './harness.js'
 import { halfKernels, halved } from './variant-cases.js'
 
 const name = await adapterOrSkip()
@@ -142,6 +142,21 @@ describe.skipIf(!f16)(`products of float16 on ${name}`, { timeout: 600_000 }, ()
       })
     })
   }
+
+  test('of a convolution what float16 does not hold is infinite where it is read, and nowhere else', async () => {
+    const device = await openWebgpu({ adapter: name, variants: { conv2d: 'half32' }, autotune: 'off' })
+    const one = chosen.find(({ kernel, label }) => kernel === 'conv2d' && /8 → 8, stride 2/.test(label))!
+    for (const value of [1e5, -1e5, Number.NaN]) {
+      const x = { ...one.operands.x, values: (one.operands.x.values as Float32Array).with(0, value) }
+      const large = { ...one, operands: { ...one.operands, x } }
+      const { data } = runReference(kernels.get('conv2d')!, halved(large)).y
+      const infinite = [...data].filter((y) => !Number.isFinite(y)).length
+      expect(infinite).toBeGreaterThan(0)
+      expect(infinite).toBeLessThan(data.length)
+      await compare(device, large)
+    }
+    await device.dispose()
+  })
 
   describe('the emulation', () => {
     const one = chosen.find(({ kernel, label }) => kernel === 'linear_forward' && /^\[53, 36\]/.test(label))!
