@@ -7,6 +7,7 @@
  *
  *     node scripts/validated/run.mjs [--long] [--seconds N]     --long: all cases, some ten minutes
  *                                                               --seconds: for each kind of check, at most
+ *                                                     [--only PART]     PART: of a case's name, such as 'as half'
  */
 
 import { execFileSync, spawnSync } from 'node:child_process'
@@ -21,6 +22,7 @@ const library = 'libVkLayer_khronos_validation.so'
 const log = join(folder, 'messages.log')
 const length = process.argv.includes('--long') ? 'long' : 'short'
 const seconds = process.argv.includes('--seconds') ? process.argv[process.argv.indexOf('--seconds') + 1] : 'Infinity'
+const only = process.argv.includes('--only') ? process.argv[process.argv.indexOf('--only') + 1] : ''
 
 function fail(message) {
   console.error(`test:validated: ${message}`)
@@ -125,7 +127,7 @@ for (const [mistake, said] of Object.entries(planted)) {
 }
 for (const kind of Object.keys(kinds)) {
   const began = Date.now()
-  const { status, stdout, stderr, complaints } = under(kind, 'suite.ts', length, seconds)
+  const { status, stdout, stderr, complaints } = under(kind, 'suite.ts', length, seconds, only)
   const said = stdout.trim().split('\n').slice(-2).join('; ')
   console.log(`${kind}: ${said}, ${complaints.length} messages, ${((Date.now() - began) / 1000).toFixed(0)} s`)
   for (const message of complaints.slice(0, 5)) console.log(message)

@@ -3,7 +3,8 @@
  * small shapes with edges, without Dawn's own checks, so that nothing holds an access within its binding but our
  * arithmetic. Results are compared as well.
  *
- *     tsx scripts/validated/suite.ts short|long SECONDS     SECONDS: what is not begun by then is left out
+ *     tsx scripts/validated/suite.ts short|long SECONDS [PART]     SECONDS: what is not begun by then is left out;
+ *                                                                  PART: of the names of what runs
  */
 
 import { WebgpuDevice } from '../../src/device/webgpu/device.js'
@@ -20,10 +21,10 @@ const open = async (variants: Readonly<Record<string, string>>): Promise<WebgpuD
     onTuned: null,
   })
 
-const [size, seconds] = process.argv.slice(2)
+const [size, seconds, part = ''] = process.argv.slice(2)
 const end = performance.now() + 1000 * Number(seconds)
 let count = 0
-for await (const { what, complaints, ms } of parityRuns(open, size === 'long' ? 'all' : 'few')) {
+for await (const { what, complaints, ms } of parityRuns(open, size === 'long' ? 'all' : 'few', part)) {
   count++
   process.stderr.write(`${ms.toFixed(0)} ms ${what}\n`)
   for (const complaint of complaints) {

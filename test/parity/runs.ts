@@ -82,9 +82,15 @@ async function trained(device: Device, precision: Precision): Promise<readonly C
   return [{ operand: 'losses', error: good ? 0 : 1, allowed: 0, detail: losses.join(', ') }]
 }
 
-/** `few`: the last case of each kernel and one of each variant and product; `all`: everything but the slowest that is the same again. */
-export async function* parityRuns(open: Open, much: 'few' | 'all'): AsyncGenerator<ParityResult> {
+/**
+ * `few`: the last case of each kernel and one of each variant and product; `all`: everything but the slowest that is the same again; of these, those
+ * with `part` in their names.
+ */
+export async function* parityRuns(open: Open, much: 'few' | 'all', part = ''): AsyncGenerator<ParityResult> {
   const all = much === 'all'
+  async function* only(what: string, work: () => Promise<readonly Compared[]>): AsyncGenerator<ParityResult> {
+    if (what.includes(part)) yield await timed(what, work)
+  }
   const first = (await open({})) as WebgpuDevice
   const hasHalf = first.dtypes.has('f16')
   const named = Object.keys(halfVariants).filter((one) => hasHalf && (!halfVariants[one].units || first.units !== null))
@@ -94,15 +100,14 @@ export async function* parityRuns(open: Open, much: 'few' | 'all'): AsyncGenerat
     const needsHalf = ({ operands }: Case): boolean => Object.values(operands).some(({ half }) => half)
     const own = cases.filter((one) => one.kernel === kernel && (hasHalf || !needsHalf(one)))
     // labels are made of sizes: the last cases have the most unusual ones
-    for (const one of all ? own : own.slice(-1))
-      yield await timed(`${one.kernel}, ${one.label}`, () => runCase(first, one))
+    for (const one of all ? own : own.slice(-1)) yield* only(`${one.kernel}, ${one.label}`, () => runCase(first, one))
   }
   for (const variant of [...Object.keys(variants), ...named]) {
     const isHalf = variant in halfVariants
     const kernels: readonly string[] = isHalf ? halfKernels : productKernels
     const device = await open(Object.fromEntries(kernels.map((kernel) => [kernel, variant])))
     for (const one of edgeCases(variant, all)) {
-      yield await timed(label(one, variant), () => runCase(device, isHalf ? halved(one) : one))
+      yield* only(label(one, variant), () => runCase(device, isHalf ? halved(one) : one))
     }
     await device.dispose()
   }
@@ -112,7 +117,7 @@ export async function* parityRuns(open: Open, much: 'few' | 'all'): AsyncGenerat
     for (const name of having) {
       const own = compositeCases.filter(({ composite }) => composite === name)
       for (const one of all ? own : own.slice(0, 1)) {
-        yield await timed(`${name}, ${one.label}, as ${variant}`, async () => {
+        yield* only(`${name}, ${one.label}, as ${variant}`, async () => {
           const want = await compositeReference(one)
           const { results } = await runComposite(device, one)
           return Object.entries(results).map(([result, values]) => compare(result, values, want[result], one.tolerance))
@@ -123,7 +128,7 @@ export async function* parityRuns(open: Open, much: 'few' | 'all'): AsyncGenerat
   }
   for (const precision of ['float32', 'mixed'] as const) {
     if (precision === 'float32' || hasHalf) {
-      yield await timed(`three training steps, ${precision}`, () => trained(first, precision))
+      yield* only(`three training steps, ${precision}`, () => trained(first, precision))
     }
   }
   await first.dispose()
