@@ -5,6 +5,7 @@ class CNF(nn.Module):
         super().__init__()
         self.extra = model["condition"]
         self.every = model["time"] == "every"
+        self.told = self.extra if model.get("conditionAt") == "every" and not model["secondTime"] else 0
         self.frequencies = model["fourier"]
         beta = model["beta"]
         self.act = {
@@ -17,7 +18,7 @@ class CNF(nn.Module):
         }[model["activation"]]
         widths = [dimension * (1 + 2 * len(self.frequencies)) + self.extra, *model["hidden"], dimension]
         self.net = nn.ModuleList(
-            nn.Linear(inputs + (1 if i == 0 or self.every else 0), outputs)
+            nn.Linear(inputs + (1 if i == 0 or self.every else 0) + self.told * (0 < i < len(widths) - 2), outputs)
             for i, (inputs, outputs) in enumerate(zip(widths, widths[1:]))
         )
 
@@ -27,7 +28,8 @@ class CNF(nn.Module):
         given = beside(x, extra, self.extra)
         h = torch.cat([x, given, *(wave(f * x) for f in self.frequencies for wave in (torch.sin, torch.cos))], 1)
         for i, layer in enumerate(self.net):
-            h = layer(torch.cat([t, h], 1) if i == 0 or self.every else h)
+            h = torch.cat([t, h], 1) if i == 0 or self.every else h
+            h = layer(torch.cat([h, given], 1) if self.told and 0 < i < len(self.net) - 1 else h)
             if i < len(self.net) - 1:
                 h = self.act(h)
         return h

@@ -9,7 +9,7 @@ import { type ResolvedOptions, resolveOptions } from '../config/resolve.js'
 import type { RowKind } from '../data/kinds.js'
 import { narrowed, scaleRemarks } from '../data/precision.js'
 import { type RowsLike, rowsOf } from '../data/rows.js'
-import { type Scaler, scalerOf } from '../data/scaler.js'
+import { type Standardise, scalerOf } from '../data/scaler.js'
 import type { Device } from '../device/device.js'
 import { CheckpointError } from '../errors.js'
 import { configName, expectWritten, type ReadFile } from '../export/folder.js'
@@ -30,8 +30,8 @@ export interface TrainArguments extends TrainOptions {
   flips?: boolean
   /** names of the columns, or their number; a flat list of numbers needs it */
   columns?: readonly string[] | number
-  /** learn each column with mean 0 and standard deviation 1. Default: true for rows of columns, false for pictures */
-  standardise?: boolean | Scaler
+  /** learn each column with mean 0 and standard deviation 1 (true), or from −1 to 1 ('range'). Default: true for rows of columns, else false */
+  standardise?: Standardise
   /** what a row is. Default: pictures where rows are [C, H, W] of one or three channels, else points */
   rowKind?: RowKind
   /** aborting rejects with signal.reason */

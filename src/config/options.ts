@@ -19,6 +19,8 @@ export interface MlpModelOptions {
   activation?: 'relu' | 'elu' | 'softplus' | 'silu' | 'gelu' | 'tanh' | `softplus${number}`
   /** Whether the time enters at the first layer or at every one. Default: first. */
   time?: 'first' | 'every'
+  /** Whether a condition enters at the first layer, or at every hidden one (docs/conditional.md). Default: first. */
+  conditionAt?: 'first' | 'every'
   /**
    * Frequencies f: sin(f·x) and cos(f·x) of each coordinate enter beside x. Empty: none. Takes a list of at most 1000
    * frequencies above 0. Default: [].

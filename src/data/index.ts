@@ -14,7 +14,16 @@ export { loadData, readTable } from './load.js'
 export { decodeNpy, encodeNpy, readNpy, writeNpy } from './npy.js'
 export type { Pictures } from './pictures.js'
 export { type RowsLike, rowsOf } from './rows.js'
-export { applyScaler, fitScaler, logDeterminant, type ScaledRows, type Scaler, scalerOf, undoScaler } from './scaler.js'
+export {
+  applyScaler,
+  fitScaler,
+  logDeterminant,
+  type ScaledRows,
+  type Scaler,
+  type Standardise,
+  scalerOf,
+  undoScaler,
+} from './scaler.js'
 export type { LoadedData, LoadedTable, PartConditions, PartLabels } from './source.js'
 export { type SpaceName, space, spaceNames } from './spaces.js'
 export { type PartSizes, type Parts, partCounts, split } from './split.js'

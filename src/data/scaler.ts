@@ -5,13 +5,13 @@
 
 import { DataError, InvalidArgumentError, invalid } from '../errors.js'
 import { roomFor } from './precision.js'
-import { columnName, type RowValues, type Tensor } from './tensor.js'
+import { columnName, holdsPixels, type RowValues, rowLength, type Tensor } from './tensor.js'
 
 /** Mean and standard deviation (divided by n) of each column; plain numbers, stored with a model as JSON. */
 export interface Scaler {
-  /** μ of each column, [d] */
+  /** μ of each column, [d]; of rows of more dimensions one for each value of a row */
   mean: number[]
-  /** σ of each column, [d], above 0 */
+  /** σ of each column, [d], above 0; as the mean */
   std: number[]
 }
 
@@ -50,29 +50,61 @@ export function fitScaler(x: Tensor, columns?: readonly string[] | null): Scaler
 }
 
 /**
- * The scaler that training rows are standardised by; null where they stay as they are.
+ * Centre and half width of each column of a training set, so that it goes from −1 to 1.
+ *
+ * @param x [n, d]
+ * @param columns names for messages
+ * @throws as fitScaler
+ */
+function fitRange(x: Tensor, columns?: readonly string[] | null): Scaler {
+  const { mean } = fitScaler(x, columns)
+  const d = mean.length
+  const low = new Array<number>(d).fill(Infinity)
+  const high = new Array<number>(d).fill(-Infinity)
+  for (let i = 0; i < x.values.length; i++) {
+    low[i % d] = Math.min(low[i % d], x.values[i])
+    high[i % d] = Math.max(high[i % d], x.values[i])
+  }
+  return { mean: low.map((from, j) => (from + high[j]) / 2), std: low.map((from, j) => (high[j] - from) / 2) }
+}
+
+/** How training rows are standardised: as they are, by mean and spread, to [−1, 1], or by a scaler of the caller's. */
+export type Standardise = boolean | 'range' | Scaler
+
+/**
+ * The scaler that training rows are standardised by; null where they stay as they are. Of sequences [n, steps, channels] each
+ * channel has one mean and spread, and stands in the scaler once for each step: its lists are as long as a row.
  *
  * @param x [n, …dims]
- * @param standardise true: by mean and spread of the rows; a scaler: by its own. Left out: true for rows of columns, [n, d],
- *   false for all others, whose numbers have no scale of their own
+ * @param standardise true: by mean and spread of the rows; 'range': so that those of the training go from −1 to 1; a scaler: by its
+ *   own. Left out: true for rows of columns, [n, d], false for all others, whose numbers have no scale of their own
  * @throws DataError for a constant column; InvalidArgumentError for a scaler of other rows
  */
 export function scalerOf(
   x: Tensor,
-  standardise: boolean | Scaler = x.shape.length === 2,
+  standardise: Standardise = x.shape.length === 2,
   columns?: readonly string[] | null,
 ): Scaler | null {
   if (standardise === false) return null
-  if (x.shape.length !== 2) {
-    throw invalid('standardise', 'left out or false: only rows of columns, [n, d], are standardised', standardise)
+  const [n, steps, channels] = x.shape
+  const sequences = x.shape.length === 3
+  if (holdsPixels(x) || (x.shape.length !== 2 && !sequences)) {
+    const only = 'rows of columns, [n, d], and sequences of numbers, [n, steps, channels]'
+    throw invalid('standardise', `left out or false: only ${only}, are standardised`, standardise)
   }
-  if (standardise === true) return fitScaler(x, columns)
-  const d = x.shape[1]
+  if (standardise === true || standardise === 'range') {
+    const scaled = standardise === true ? fitScaler : fitRange
+    if (!sequences) return scaled(x, columns)
+    const { mean, std } = scaled({ values: x.values, shape: [n * steps, channels] })
+    const all = (list: number[]): number[] => Array.from({ length: steps * channels }, (_, i) => list[i % channels])
+    return { mean: all(mean), std: all(std) }
+  }
+  const d = rowLength(x.shape)
   const { mean, std } = (standardise ?? {}) as Partial<Scaler>
   const fits = (list: unknown, ok: (value: number) => boolean): boolean =>
     Array.isArray(list) && list.length === d && list.every((value) => Number.isFinite(value) && ok(value))
   if (!fits(mean, () => true) || !fits(std, (value) => value > 0)) {
-    throw invalid('standardise', `true, false or { mean, std } of ${d} numbers each, std above 0`, standardise)
+    throw invalid('standardise', `true, false, 'range' or { mean, std } of ${d} numbers each, std above 0`, standardise)
   }
   return { mean: [...mean!], std: [...std!] }
 }
@@ -81,7 +113,7 @@ export function scalerOf(
 export interface ScaledRows<V extends RowValues = RowValues> {
   /** row-major */
   values: V
-  /** [n, d] */
+  /** [n, d], or [n, …dims] */
   shape: readonly number[]
 }
 
@@ -93,7 +125,7 @@ function mapColumns<V extends RowValues>(
   f: (value: number, j: number) => number,
 ): ScaledRows<V> {
   const d = scaler.mean.length
-  if (shape.length !== 2 || shape[1] !== d) {
+  if (rowLength(shape) !== d) {
     throw new InvalidArgumentError(`The data must be rows of ${d} columns, but their shape is [${shape.join(', ')}].`)
   }
   for (let i = 0; i < values.length; i++) into[i] = f(values[i], i % d)

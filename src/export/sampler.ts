@@ -38,6 +38,9 @@ export interface RecordedSampler {
   readonly solver: string
 }
 
+/** Rows that a sampler is recorded with; a file takes any number. */
+const RECORDED_ROWS = 64
+
 /** Throws InvalidArgumentError for a solver that finds its steps while it goes. */
 export async function recordSampler(
   model: ExportedModel,
@@ -46,7 +49,8 @@ export async function recordSampler(
   const device = new Recorder()
   const flow = new Flow(model, device, async () => device)
   const guidance = guidanceWeights(overrides.guidance, flow.condition, flow.stages.length)
-  await flow.sample(1, { ...overrides, ...anyCondition(flow.condition) })
+  // of one row nobody could tell what there is of each row from what there is once
+  await flow.sample(RECORDED_ROWS, { ...overrides, ...anyCondition(flow.condition) })
   const solver = overridden(model.settings.sample, overrides)
   if (device.programs.length > 1) {
     throw new InvalidArgumentError(

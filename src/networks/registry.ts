@@ -82,7 +82,7 @@ interface NetworkKind<Written, M, Spec extends NetworkSpec> {
 
 const mlp: NetworkKind<z.output<typeof mlpSchema>, MlpModel, MlpSpec> = {
   resolve: resolveMlp,
-  specFor: ({ hidden, activation, beta, time, fourier }, rowShape) => ({
+  specFor: ({ hidden, activation, beta, time, conditionAt, fourier }, rowShape) => ({
     kind: 'mlp',
     dimension: rowShape.reduce((product, extent) => product * extent, 1),
     condition: 0,
@@ -91,6 +91,7 @@ const mlp: NetworkKind<z.output<typeof mlpSchema>, MlpModel, MlpSpec> = {
     beta,
     time,
     frequencies: fourier,
+    ...(conditionAt === 'every' && { everyCondition: true }),
   }),
   forTraining: (spec) => mlpNetwork(spec, padded(spec)),
   ofSpec: (spec) => mlpNetwork(spec),
@@ -111,7 +112,8 @@ const mlp: NetworkKind<z.output<typeof mlpSchema>, MlpModel, MlpSpec> = {
       model.activation === 'softplus' && model.beta !== 1 ? `softplus(β = ${model.beta})` : model.activation
     const time = model.time === 'first' ? 't at the first layer' : 't at every layer'
     const features = model.fourier.length > 0 ? `, ${model.fourier.length} Fourier frequencies` : ''
-    return `${model.kind} ${model.hidden.join(' · ')}, ${activation}, ${time}${features}`
+    const told = model.conditionAt === 'every' ? ', conditions at every layer' : ''
+    return `${model.kind} ${model.hidden.join(' · ')}, ${activation}, ${time}${told}${features}`
   },
 }
 
@@ -195,7 +197,10 @@ export function networkFor(
 ): Network {
   const kind = kindOf(model.kind)
   const spec = kind.specFor(model, rowShape)
-  const asked = secondTime ? { condition: 1, secondTime } : { condition, ...(condition > 0 && kind.conditioned) }
+  // a second time enters as the first does in files and derivatives: at the first layer
+  const asked = secondTime
+    ? { condition: 1, secondTime, everyCondition: false }
+    : { condition, ...(condition > 0 && kind.conditioned) }
   return kind.forTraining({ ...spec, ...asked } as NetworkSpec)
 }
 

@@ -6,7 +6,7 @@ import { kindOfShape, type RowKind } from '../data/kinds.js'
 import { bytesOf, memoryFor } from '../data/memory.js'
 import { narrowed, scaleRemarks } from '../data/precision.js'
 import { type RowsLike, rowsOf } from '../data/rows.js'
-import { type Scaler, scalerOf } from '../data/scaler.js'
+import { type Standardise, scalerOf } from '../data/scaler.js'
 import type { LoadedData } from '../data/source.js'
 import type { Parts } from '../data/split.js'
 import { gatherRows, type RowsInTime, spooledRows } from '../data/spool.js'
@@ -19,7 +19,7 @@ import { InvalidArgumentError, invalid, show } from '../errors.js'
 /** What is said of the rows beside them. */
 export interface GivenRows {
   columns?: readonly string[] | number
-  standardise?: boolean | Scaler
+  standardise?: Standardise
   rowKind?: RowKind
   flips?: boolean
   validation?: RowsLike | Table

@@ -8,7 +8,7 @@ import { dirname, resolve } from 'node:path'
 import { type ResolvedOptions, resolveOptions, type TrainOptions } from '../config/index.js'
 import type { RowKind } from '../data/kinds.js'
 import { type RowsLike, rowsOf } from '../data/rows.js'
-import type { Scaler } from '../data/scaler.js'
+import type { Standardise } from '../data/scaler.js'
 import type { LoadedData } from '../data/source.js'
 import { comeInTime, type RowsInTime } from '../data/spool.js'
 import { type Encoding, openEncoding } from '../data/tables/encoding.js'
@@ -69,11 +69,11 @@ export interface TrainArguments extends TrainOptions, TrainingCalls {
   /** names of the columns, or their number; a flat list of numbers needs it */
   columns?: readonly string[] | number
   /**
-   * Learn each column with mean 0 and standard deviation 1 of the rows (true), by a scaler of the caller's, or as it is
-   * (false). Samples, likelihoods and what is scored are in the units of the data either way. Default: true for rows of columns
+   * Learn each column with mean 0 and standard deviation 1 of the rows (true), so that it goes from −1 to 1 ('range'), by a scaler
+   * of the caller's, or as it is (false); of sequences [n, steps, channels] each channel. Samples, likelihoods and what is scored are in the units of the data either way. Default: true for rows of columns
    * [n, d]; false for pictures and other rows of more than one dimension; of loaded data, what they say
    */
-  standardise?: boolean | Scaler
+  standardise?: Standardise
   /** what a row is. Default: pictures where rows are [C, H, W] of one or three channels, else points */
   rowKind?: RowKind
   /** rows that are not learnt from: their loss is measured along the training. Default: none, or those of the loaded data */

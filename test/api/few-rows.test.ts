@@ -18,6 +18,7 @@ const condition = {
 } satisfies Condition
 const nets: [string, object, number[]][] = [
   ['an mlp', { hidden: [16, 16] }, [8, 3]],
+  ['an mlp told at every layer', { hidden: [16, 16, 16], conditionAt: 'every' }, [8, 3]],
   ['a unet1d', { kind: 'unet1d', width: 8, multipliers: [1, 2], groups: 4 }, [8, 3]],
 ]
 
@@ -53,7 +54,7 @@ await describeOn(['native', 'webgpu', 'reference'], 'one row', (device) => {
   })
 
   test('is asked of a program that is there: nothing is compiled, and memory stays as it is', async () => {
-    const flow = policyOf(...(nets[1].slice(1) as [object, number[]]), device())
+    const flow = policyOf(...(nets[2].slice(1) as [object, number[]]), device())
     const compile = device().compile
     let compiled = 0
     device().compile = (program) => {

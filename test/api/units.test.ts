@@ -133,7 +133,7 @@ describe('training on rows of numbers', () => {
     await Promise.all([by.dispose(), plain.dispose()])
     for (const wrong of [{ mean: [0], std: [0] }, { mean: [0, 1], std: [1, 1] }, 'yes']) {
       await expect(LocalFlow.train(rows, { ...tiny, columns: 1, standardise: wrong as never })).rejects.toThrow(
-        'standardise must be true, false or { mean, std } of 1 numbers each',
+        "standardise must be true, false, 'range' or { mean, std } of 1 numbers each",
       )
     }
   })

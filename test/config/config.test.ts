@@ -54,6 +54,7 @@ seed: 1103
       beta: 20,
       time: 'first',
       fourier: [],
+      conditionAt: 'first',
       classes: false,
     })
     expect(config.flow.gammas).toEqual([0.025, 0.031, 0.039, 0.049, 0.061, null])

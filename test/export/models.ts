@@ -85,6 +85,10 @@ export const sequenceModel = (condition: Condition | null): ExportedModel =>
     gammas: [null],
     sample: { ...rk4, solver: 'midpoint', steps: 2 },
     condition,
+    scaler: {
+      mean: Array.from({ length: 24 }, (_, i) => (i % 3) - 1),
+      std: Array.from({ length: 24 }, (_, i) => 1 + (i % 3) / 2),
+    },
   })
 
 export const rowLength = (shape: readonly number[]): number => shape.reduce((product, extent) => product * extent, 1)

@@ -191,6 +191,11 @@ describe('the sampler of a conditional model', () => {
     ['columns, an MLP', modelOf({ ...table, fourier: [2] }, [3], { scaler, condition: columns }), [1, 2.5, [3, 1]]],
     ['classes, an MLP', modelOf({ ...table, time: 'every' }, [3], { condition: classes }), [1, [0, 2]]],
     ['columns, a UNet', unetOf({}, columns), [1]],
+    [
+      'columns at every layer, an MLP',
+      modelOf({ ...table, conditionAt: 'every' }, [3], { condition: columns }),
+      [1, 2],
+    ],
     ['classes, a UNet', unetOf({ residualResampling: true }, classes), [2.5]],
     ['columns, a UNet of sequences', sequenceModel(columns), [1, 2]],
   ])('of %s, with guidance and without', async (_, model, guidances) => {

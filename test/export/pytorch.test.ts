@@ -254,6 +254,7 @@ print(json.dumps({
   it('a model that is told columns, with guidance exported or asked for, and without', async () => {
     const model = modelOf({ ...table, fourier: [2] }, [3], { condition: columns })
     await agrees(model, {}, rows)
+    await agrees(modelOf({ ...table, conditionAt: 'every' }, [3], { condition: columns }), { guidance: 2 }, rows)
     await agrees(model, { guidance: [2, 0.5] }, { cond: [300, -0.011] })
     await agrees(model, { guidance: 2 }, rows, { guidance: 1.5 })
     await agrees(model, { guidance: 0 })

@@ -30,6 +30,11 @@ const nets: { net: MlpSpec; scale: number }[] = (
   },
   scale: i % 2 === 0 ? 1 : 0.4,
 }))
+// by the activation's input and by its output
+for (const activation of ['gelu', 'softplus'] as const) {
+  const told = { condition: 3, everyCondition: true, hidden: [9, 14, 6], activation, time: 'every' } as const
+  nets.push({ net: { ...nets[0].net, ...told }, scale: 0.7 })
+}
 
 async function gradient(device: Device, net: MlpSpec, scale: number) {
   const field = mlpNetwork(net)
@@ -95,6 +100,8 @@ describe('gradient of the loss', () => {
     for (const layer of mlpLayers(net)) {
       const offsets = [layer.weight, layer.weight + layer.inputs * layer.outputs - 1, layer.bias + layer.outputs - 1]
       if (layer.timeWeight !== null) offsets.push(layer.timeWeight)
+      if (layer.conditionWeight !== null)
+        offsets.push(layer.conditionWeight, layer.conditionWeight + 3 * layer.outputs - 1)
       for (const offset of offsets) {
         const h = 4e-3
         const [up, down] = [start.slice(), start.slice()]

@@ -6,7 +6,7 @@
 
 import { DeviceError, invalid } from '../../errors.js'
 import { kernels } from '../../kernels/registry.js'
-import type { MlpAttributes, MlpSpec } from '../../networks/mlp/spec.js'
+import { isTold, type MlpAttributes, type MlpSpec } from '../../networks/mlp/spec.js'
 import type { NetworkSpec } from '../../networks/network.js'
 import type { IntegrationAttributes } from '../../ode/integrate.js'
 import type { LoweredOperation } from '../../program/lower.js'
@@ -60,6 +60,8 @@ export class VariantChoice {
     if (!(fusedComposites as readonly string[]).includes(name)) return false
     if ((attributes as unknown as { net: NetworkSpec }).net.kind !== 'mlp') return false
     const { net, scales } = attributes as unknown as { net: MlpSpec; scales?: readonly number[] }
+    // layers of two products are expanded
+    if (isTold(net)) return false
     // goes sub-flow by sub-flow, and each of these is asked for again
     if (scales && scales.length > MOST_NETWORKS) return false
     const forced = this.forced[name]?.split(' ') ?? []

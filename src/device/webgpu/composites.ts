@@ -11,7 +11,7 @@
  */
 
 import { DeviceError, invalid } from '../../errors.js'
-import type { MlpAttributes } from '../../networks/mlp/spec.js'
+import { isTold, type MlpAttributes, type MlpSpec } from '../../networks/mlp/spec.js'
 import type { LoweredOperation } from '../../program/lower.js'
 import {
   type Composite,
@@ -34,11 +34,12 @@ export const compositeVariants: Readonly<Record<string, readonly string[]>> = {
   integrate: ['fused', 'layered', 'expanded'],
 }
 
-/** Whether an operation is one of these composites, with one MLP; other networks are expanded. */
-export const hasVariants = (operation: Operation): boolean =>
-  operation.contract.name in compositeVariants &&
-  (operation.attributes.net as { kind: string }).kind === 'mlp' &&
-  !isChain(operation)
+/** Whether an operation is one of these composites, with one MLP of plain layers; other networks are expanded. */
+export const hasVariants = (operation: Operation): boolean => {
+  const net = operation.attributes.net as { kind: string }
+  const known = operation.contract.name in compositeVariants && net.kind === 'mlp' && !isTold(net as MlpSpec)
+  return known && !isChain(operation)
+}
 
 /** An integration through several sub-flows: a launch binds the parameters of one. */
 const isChain = ({ contract, attributes }: Operation): boolean =>

@@ -9,6 +9,7 @@ import type { AveragePoolAttributes } from '../../kernels/average_pool.js'
 import type { Conv2dAttributes } from '../../kernels/conv2d.js'
 import { isSequenceKernel } from '../../kernels/convolution.js'
 import type { GroupNormAttributes } from '../../kernels/group_norm.js'
+import type { ActivationAttributes } from '../../kernels/linear.js'
 import type { LinearForwardAttributes } from '../../kernels/linear_forward.js'
 import { LEAST_NOISE, type SoftmaxSegmentsAttributes, velocityAt } from '../../kernels/softmax_segments.js'
 import type { StageCombineAttributes } from '../../kernels/stage_combine.js'
@@ -114,6 +115,9 @@ const linearForward: Translation<LinearForwardAttributes> = ({ graph, memory }, 
   if (o.z) memory.holdRows(o.z, z)
   memory.holdRows(o.y, scaled(graph, activationNodes[activation](graph, z, beta), scale))
 }
+
+const activation: Translation<ActivationAttributes> = ({ graph, memory }, o, a) =>
+  memory.holdRows(o.y, activationNodes[a.activation](graph, memory.rows(o.x), a.beta))
 
 const timeEmbedding: Translation<object> = ({ graph, memory }, { t, y }) => {
   const [, E] = y.shape
@@ -274,6 +278,7 @@ const softmaxOfSegments: Translation<SoftmaxSegmentsAttributes> = (context, o, {
 const translations: Readonly<Record<string, Translation<never>>> = {
   input_features: inputFeatures,
   linear_forward: linearForward,
+  activation,
   time_embedding: timeEmbedding,
   conv2d,
   group_norm: groupNorm,

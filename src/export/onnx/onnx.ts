@@ -142,8 +142,8 @@ async function samplerFile(path: string, model: ExportedModel, options: ExportOp
   translate(graph, memory, { operations })
   let values = memory.rows(samples, rowShape)
   if (scaler) {
-    values = graph.node('Mul', [values, graph.constant(scaler.std)])
-    values = graph.node('Add', [values, graph.constant(scaler.mean)])
+    values = graph.node('Mul', [values, graph.constant(scaler.std, rowShape)])
+    values = graph.node('Add', [values, graph.constant(scaler.mean, rowShape)])
   }
   graph.output(values, { name: 'samples', shape: [BATCH, ...rowShape] })
   const columns = encoding && tableOutputs(graph, values, encoding, BATCH)

@@ -1,7 +1,8 @@
 /**
  * The MLP velocity field: [t, x, condition, Fourier features] → hidden layers → v. Builds programs from the MLP composites,
  * initialises parameters, and translates between the device's flat layout and files. In a file the time is the first column
- * of the weight of a layer that sees it, so that a PyTorch module with the input cat([t, x, …]) loads it as it is.
+ * of the weight of a layer that sees it, so that a PyTorch module with the input cat([t, x, …]) loads it as it is, and the condition
+ * the last ones of a hidden layer behind the first: cat([t, h, condition]).
  */
 
 import { CheckpointError } from '../../errors.js'
@@ -15,6 +16,7 @@ import { mlpForward, takesPlainInput } from './mlp_forward.js'
 import { mlpTangents } from './mlp_tangents.js'
 import {
   checkMlpInputs,
+  isTold,
   type MlpLayer,
   type MlpSpec,
   mlpLayers,
@@ -23,12 +25,14 @@ import {
   mlpRowFlops,
 } from './spec.js'
 
-const columns = (layer: MlpLayer): number => layer.inputs + (layer.timeWeight === null ? 0 : 1)
+const columns = (layer: Placed): number => layer.inputs + (layer.timeWeight === null ? 0 : 1) + layer.told
 
 /** A layer, and where it lies among the padded ones. */
 interface Placed extends MlpLayer {
   /** from one output's weights to the next's */
   readonly pitch: number
+  /** columns of the condition beside its inputs */
+  readonly told: number
 }
 
 /**
@@ -45,8 +49,9 @@ export function padded(net: MlpSpec): MlpSpec {
 export function mlpNetwork(net: MlpSpec, on: MlpSpec = net): Network {
   const onDevice = mlpLayers(on)
   const layers = mlpLayers(net).map((layer, i): Placed => {
-    const { weight, bias, timeWeight, inputs: pitch } = onDevice[i]
-    return { ...layer, weight, bias, timeWeight, pitch }
+    const { weight, bias, timeWeight, conditionWeight, inputs: pitch } = onDevice[i]
+    const told = conditionWeight === null ? 0 : net.condition
+    return { ...layer, weight, bias, timeWeight, conditionWeight, pitch, told }
   })
   const parameterLength = mlpParameterLength(on)
   return {
@@ -72,14 +77,17 @@ export function mlpNetwork(net: MlpSpec, on: MlpSpec = net): Network {
         fill(layer.weight, inputs * outputs, 0, (i) => Math.floor(i / inputs) * pitch + (i % inputs))
         fill(layer.bias, outputs, 1)
         if (layer.timeWeight !== null) fill(layer.timeWeight, outputs, 2)
+        if (layer.conditionWeight !== null) fill(layer.conditionWeight, outputs * layer.told, 3)
       })
       return flat
     },
     // its layers are thin: the whole batch at once, and everything is kept
     addGradient: (builder, { state: _, part: __, ...operands }, scale) =>
       builder.add(mlpBackward, { ...operands }, { net: on, scale }),
-    addMixedGradient: (builder, { part: _, ...operands }, scale) =>
-      builder.add(mlpBackwardMixed, { ...operands }, { net: on, scale }),
+    ...(!isTold(net) && {
+      addMixedGradient: (builder, { part: _, ...operands }, scale) =>
+        builder.add(mlpBackwardMixed, { ...operands }, { net: on, scale }),
+    }),
     takesHalfInput: takesPlainInput(on),
     // in the first layer, beside x: the columns of a file are [t, x, second time, features]
     ...(net.secondTime && { secondTime: { tensor: 'layers.0.weight', first: 1 + net.dimension } }),
@@ -101,34 +109,48 @@ export function mlpNetwork(net: MlpSpec, on: MlpSpec = net): Network {
           { ...net, condition: 0, secondTime: false },
           { ...on, condition: 0, secondTime: false },
         )
-        const tensors = layers.flatMap((layer, i) => layerToTensors(flat, layer, `layers.${i}.`))
-        const [weight, bias] = tensors
-        const [outputs, width] = weight.shape
-        // the columns of the first layer are [t, x, condition, features]: what the condition adds is a bias
-        const [first, end] = [1 + net.dimension, 1 + net.dimension + net.condition]
-        const values = new Float32Array(outputs * (width - net.condition))
-        for (let n = 0; n < outputs; n++) {
-          const row = weight.values.subarray(n * width, (n + 1) * width)
-          values.set(row.subarray(0, first), n * (width - net.condition))
-          values.set(row.subarray(end), n * (width - net.condition) + first)
-          bias.values[n] += condition.reduce((sum, c, i) => sum + c * row[first + i], 0)
-        }
-        const rest = { name: weight.name, shape: [outputs, width - net.condition], values }
-        return without.fromTensors(new Map([rest, ...tensors.slice(1)].map((tensor) => [tensor.name, tensor])), '')
+        const tensors = layers.flatMap((layer, i) => {
+          const own = layerToTensors(flat, layer, `layers.${i}.`)
+          // the columns of the first layer are [t, x, condition, features]
+          const first = i === 0 ? 1 + net.dimension : columns(layer) - layer.told
+          return i === 0 || layer.told > 0 ? withoutCondition(own, first, condition) : own
+        })
+        return without.fromTensors(new Map(tensors.map((tensor) => [tensor.name, tensor])), '')
       },
     }),
     stepFlops: (B) => mlpStepFlops(net, B),
   }
 }
 
+/** A layer's weight without the columns of a condition, from `first` on, and its bias with what the condition adds: W c. */
+function withoutCondition([weight, bias]: NamedTensor[], first: number, condition: Float32Array): NamedTensor[] {
+  const [outputs, width] = weight.shape
+  const kept = width - condition.length
+  const values = new Float32Array(outputs * kept)
+  const sums = bias.values.slice()
+  for (let n = 0; n < outputs; n++) {
+    const row = weight.values.subarray(n * width, (n + 1) * width)
+    values.set(row.subarray(0, first), n * kept)
+    values.set(row.subarray(first + condition.length), n * kept + first)
+    sums[n] += condition.reduce((sum, c, i) => sum + c * row[first + i], 0)
+  }
+  return [
+    { ...weight, shape: [outputs, kept], values },
+    { ...bias, values: sums },
+  ]
+}
+
 function layerToTensors(flat: Float32Array, layer: Placed, prefix: string): NamedTensor[] {
-  const { inputs, outputs, timeWeight, pitch } = layer
+  const { inputs, outputs, timeWeight, conditionWeight, pitch, told } = layer
   const width = columns(layer)
   const weight = new Float32Array(outputs * width)
   for (let n = 0; n < outputs; n++) {
     const start = layer.weight + n * pitch
-    weight.set(flat.subarray(start, start + inputs), n * width + width - inputs)
+    weight.set(flat.subarray(start, start + inputs), (n + 1) * width - inputs - told)
     if (timeWeight !== null) weight[n * width] = flat[timeWeight + n]
+    if (conditionWeight !== null) {
+      weight.set(flat.subarray(conditionWeight + n * told, conditionWeight + (n + 1) * told), (n + 1) * width - told)
+    }
   }
   return [
     { name: `${prefix}weight`, shape: [outputs, width], values: weight },
@@ -142,7 +164,7 @@ function layerFromTensors(
   tensors: ReadonlyMap<string, NamedTensor>,
   prefix: string,
 ): void {
-  const { inputs, outputs, timeWeight, pitch } = layer
+  const { inputs, outputs, timeWeight, conditionWeight, pitch, told } = layer
   const width = columns(layer)
   const take = (name: string, shape: readonly number[]): Float32Array => {
     const tensor = tensors.get(prefix + name)
@@ -156,8 +178,10 @@ function layerFromTensors(
   }
   const weight = take('weight', [outputs, width])
   for (let n = 0; n < outputs; n++) {
-    flat.set(weight.subarray(n * width + width - inputs, (n + 1) * width), layer.weight + n * pitch)
+    const end = (n + 1) * width
+    flat.set(weight.subarray(end - inputs - told, end - told), layer.weight + n * pitch)
     if (timeWeight !== null) flat[timeWeight + n] = weight[n * width]
+    if (conditionWeight !== null) flat.set(weight.subarray(end - told, end), conditionWeight + n * told)
   }
   flat.set(take('bias', [outputs]), layer.bias)
 }

@@ -82,6 +82,11 @@ export const mlpBackward: Composite<MlpAttributes> = {
         },
         {},
       )
+      if (layers[i].conditionWeight !== null) {
+        const dbias = builder.temporary([layers[i].outputs])
+        const dweight = gradient.conditionWeight(net.condition)
+        builder.add(linearBackwardWeight, { x: o.condition, dy, dweight, dbias }, {})
+      }
       if (i === 0) break
       const dx = builder.temporary([B, layers[i].inputs])
       const { weight } = layerTensors(builder, o.parameters, layers[i])

@@ -1,8 +1,10 @@
 /** The velocity v(x, t, condition) of an MLP for B rows: out [B, D]. */
 
+import { activation } from '../../kernels/activation.js'
 import { type Cost, expectShape, traffic } from '../../kernels/contract.js'
 import { inputFeatures } from '../../kernels/input_features.js'
 import { linearForward } from '../../kernels/linear_forward.js'
+import { stageCombine } from '../../kernels/stage_combine.js'
 import type { Composite, ProgramBuilder, ProgramTensor } from '../../program/program.js'
 import {
   checkMlpInputs,
@@ -10,6 +12,7 @@ import {
   keepsPreActivation,
   layerTensors,
   type MlpAttributes,
+  type MlpLayer,
   type MlpSpec,
   mlpLayers,
   mlpRowFlops,
@@ -68,6 +71,13 @@ export function forwardHidden(
   for (const layer of mlpLayers(net).slice(0, -1)) {
     const { weight, bias, timeWeight } = layerTensors(builder, o.parameters, layer)
     const y = builder.temporary([B, layer.outputs])
+    if (layer.conditionWeight !== null) {
+      const z = addTold(builder, net, layer, o, hidden[hidden.length - 1])
+      builder.add(activation, { x: z, y }, { activation: net.activation, beta: net.beta })
+      hidden.push(y)
+      saved.push(keepsPreActivation(net) ? z : y)
+      continue
+    }
     const z = keep && keepsPreActivation(net) ? builder.temporary([B, layer.outputs]) : undefined
     builder.add(
       linearForward,
@@ -78,6 +88,26 @@ export function forwardHidden(
     saved.push(z ?? y)
   }
   return { hidden, saved }
+}
+
+const plain = { activation: 'identity', beta: 1, scale: 1 } as const
+
+/** z [B, N] = W h + b + t·w + U condition. */
+function addTold(
+  builder: ProgramBuilder,
+  net: MlpSpec,
+  layer: MlpLayer,
+  o: Record<string, ProgramTensor>,
+  h: ProgramTensor,
+): ProgramTensor {
+  const { weight, bias, timeWeight, conditionWeight } = layerTensors(builder, o.parameters, layer)
+  const [own, told, z] = [0, 1, 2].map(() => builder.temporary([h.shape[0], layer.outputs]))
+  builder.add(linearForward, { x: h, weight, bias, t: timeWeight && o.t, time_weight: timeWeight, y: own }, plain)
+  const nothing = builder.constant(new Float32Array(layer.outputs))
+  builder.add(linearForward, { x: o.condition, weight: conditionWeight(net.condition), bias: nothing, y: told }, plain)
+  const stages = builder.view(told, [1, h.shape[0] * layer.outputs])
+  builder.add(stageCombine, { y: own, stages, out: z }, { coefficients: [1] })
+  return z
 }
 
 /** Whether the first layer reads x as it is. */

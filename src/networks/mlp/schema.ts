@@ -27,6 +27,10 @@ export const mlpSchema = z.strictObject({
     'Activation of the hidden layers.',
   ).default('softplus20'),
   time: choice(['first', 'every'], 'Whether the time enters at the first layer or at every one.').default('first'),
+  conditionAt: choice(
+    ['first', 'every'],
+    'Whether a condition enters at the first layer, or at every hidden one (docs/conditional.md).',
+  ).default('first'),
   fourier: key(
     z.array(positive()).max(1000),
     'a list of at most 1000 frequencies above 0',
@@ -42,6 +46,7 @@ export interface MlpModel {
   /** Sharpness of softplus; 1 for the others. */
   beta: number
   time: 'first' | 'every'
+  conditionAt: 'first' | 'every'
   fourier: number[]
   /** Whether it is told the class of each row. */
   classes: boolean

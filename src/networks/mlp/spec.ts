@@ -2,7 +2,8 @@
  * What the MLP composites share: the description of the network, and where its parameters lie in one flat tensor.
  *
  * v(x, t, condition) = scale·(W_L h_L + b_L), h_{i+1} = act(W_i h_i + b_i + t·w_i), h_0 = input_features(x, condition). The time
- * enters as a column of its own (w_i): in the first layer only (`time: first`), or in every layer. Each weight, bias and
+ * enters as a column of its own (w_i): in the first layer only (`time: first`), or in every layer. So may the condition, by weights
+ * U_i of its own in every hidden layer behind the first: h_{i+1} = act(W_i h_i + b_i + t·w_i + U_i condition). Each weight, bias and
  * time column starts at a multiple of 64 elements; the gaps between them are zero and stay zero.
  */
 
@@ -18,6 +19,8 @@ export interface MlpSpec {
   readonly condition: number
   /** whether the condition is a second time (C = 1). Default false */
   readonly secondTime?: boolean
+  /** whether the condition enters every hidden layer, not the first alone. Default false */
+  readonly everyCondition?: boolean
   /** widths of the hidden layers, at least one */
   readonly hidden: readonly number[]
   readonly activation: ActivationName
@@ -38,6 +41,8 @@ export interface MlpLayer {
   readonly bias: number
   /** null where this layer does not see the time */
   readonly timeWeight: number | null
+  /** [N, C]; null where this layer does not see the condition, or among its inputs */
+  readonly conditionWeight: number | null
 }
 
 export interface MlpAttributes {
@@ -50,6 +55,13 @@ export interface MlpAttributes {
 export const inputWidth = (net: MlpSpec): number =>
   net.dimension + net.condition + 2 * net.frequencies.length * net.dimension
 
+/** Whether hidden layers behind the first see the condition too. */
+export const isTold = ({ condition, everyCondition = false }: MlpSpec): boolean => everyCondition && condition > 0
+
+/** Columns of the condition beside a layer's inputs. */
+const toldColumns = (net: MlpSpec, { conditionWeight }: MlpLayer): number =>
+  conditionWeight === null ? 0 : net.condition
+
 export function mlpLayers(net: MlpSpec): MlpLayer[] {
   const widths = [inputWidth(net), ...net.hidden, net.dimension]
   let offset = 0
@@ -58,6 +70,7 @@ export function mlpLayers(net: MlpSpec): MlpLayer[] {
     offset += aligned(elements)
     return start
   }
+  const told = (i: number): boolean => isTold(net) && i > 0 && i < net.hidden.length
   return widths.slice(1).map((outputs, i) => {
     const inputs = widths[i]
     const timed = i === 0 || net.time === 'every'
@@ -67,6 +80,7 @@ export function mlpLayers(net: MlpSpec): MlpLayer[] {
       weight: take(inputs * outputs),
       bias: take(outputs),
       timeWeight: timed ? take(outputs) : null,
+      conditionWeight: told(i) ? take(outputs * net.condition) : null,
     }
   })
 }
@@ -80,11 +94,14 @@ export function mlpParameterLength(net: MlpSpec): number {
 
 /** Trainable parameters, without the gaps: what a report calls the size of the network. */
 export const mlpParameterCount = (net: MlpSpec): number =>
-  mlpLayers(net).reduce((sum, l) => sum + l.outputs * (l.inputs + 1 + (l.timeWeight === null ? 0 : 1)), 0)
+  mlpLayers(net).reduce(
+    (sum, l) => sum + l.outputs * (l.inputs + 1 + (l.timeWeight === null ? 0 : 1) + toldColumns(net, l)),
+    0,
+  )
 
 /** 2·Σ K·N: floating-point operations of the products of one row of a forward pass. */
 export const mlpRowFlops = (net: MlpSpec): number =>
-  mlpLayers(net).reduce((sum, l) => sum + 2 * l.inputs * l.outputs, 0)
+  mlpLayers(net).reduce((sum, l) => sum + 2 * (l.inputs + toldColumns(net, l)) * l.outputs, 0)
 
 /** Checks parameters [P], x [B, D], t [B] or [1] and condition [B, C] against the network; returns B. */
 export function checkMlpInputs(composite: string, shapes: Shapes, net: MlpSpec): number {
@@ -101,11 +118,18 @@ export function layerTensors(
   builder: ProgramBuilder,
   flat: ProgramTensor,
   layer: MlpLayer,
-): { weight: ProgramTensor; bias: ProgramTensor; timeWeight: ProgramTensor | undefined } {
+): {
+  readonly weight: ProgramTensor
+  readonly bias: ProgramTensor
+  readonly timeWeight: ProgramTensor | undefined
+  /** [N, C] for C columns of a condition */
+  readonly conditionWeight: (C: number) => ProgramTensor
+} {
   return {
     weight: builder.view(flat, [layer.outputs, layer.inputs], layer.weight),
     bias: builder.view(flat, [layer.outputs], layer.bias),
     timeWeight: layer.timeWeight === null ? undefined : builder.view(flat, [layer.outputs], layer.timeWeight),
+    conditionWeight: (C) => builder.view(flat, [layer.outputs, C], layer.conditionWeight!),
   }
 }
 
