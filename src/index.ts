@@ -56,6 +56,7 @@ export {
 } from './run/evaluation.js'
 export type { OfParts } from './run/given-rows.js'
 export {
+  type BoundOptions,
   type CarryOptions,
   type Checkpoint,
   type Condition,

@@ -21,6 +21,7 @@ export {
 } from '../errors.js'
 export type { Condition } from '../model/condition.js'
 export type {
+  BoundOptions,
   CarryOptions,
   Latents,
   LogProbOptions,

@@ -20,6 +20,7 @@ import { holdsPixels, type Tensor } from '../data/tensor.js'
 import { nameOf, STANDARD_INPUT } from '../data/text-file.js'
 import { DataError, list, show } from '../errors.js'
 import { dequantise } from '../metrics/bits.js'
+import { learnsChoices } from '../recipes/settings.js'
 import { type Run, rowKindOf } from '../run/run.js'
 import { usualPartRows } from './sample-formats.js'
 import { note } from './terminal.js'
@@ -139,7 +140,7 @@ async function readEncoded(path: string, run: Run, encoding: Encoding): Promise<
     known: known(encoding),
   })
   const { conform, encode, width } = openEncoding(encoding)
-  tellOfTable(namesOf(table), encoding)
+  tellOfTable(namesOf(table), encoding, run)
   const own = conform(table, nameOf(path))
   return { values: encode(own, run.options.seed), shape: [own.rows, width] }
 }
@@ -169,14 +170,17 @@ function modelColumns(path: string, run: Run, header: readonly string[] | null, 
 const namesOf = ({ columns }: Table): string[] => columns.map(({ name }) => name)
 
 /** What scores of tables are, and of which columns. @param names of the table's columns */
-function tellOfTable(names: readonly string[], encoding: Encoding): void {
+function tellOfTable(names: readonly string[], encoding: Encoding, { options }: Run): void {
   const others = names.filter((name) => !Object.hasOwn(known(encoding), name))
   if (others.length > 0) {
     note(`Columns that the model does not have are left out: ${list(others.map(show))}.`)
   }
   note(
-    'The scores are log-densities of the rows as the model learns them, numbers by their quantiles and categories as columns ' +
-      'of their own: they put rows in an order, and are no likelihoods of the table.',
+    learnsChoices(options)
+      ? 'The scores are variational bounds: at most the log of the chance of a row’s levels and of the density of its numbers as they are ' +
+          'learnt, by their quantiles. They put rows in an order, and are no likelihoods of the table.'
+      : 'The scores are log-densities of the rows as the model learns them, numbers by their quantiles and categories as columns ' +
+          'of their own: they put rows in an order, and are no likelihoods of the table.',
   )
 }
 
@@ -216,7 +220,7 @@ const behind = (path: string, at: number): string =>
 async function encodedGroups(path: string, run: Run, encoding: Encoding, blockRows?: number): Promise<ScoreRows> {
   const said = known(encoding)
   const { rows: n, first } = await firstGroup(path, said)
-  tellOfTable(namesOf(first), encoding)
+  tellOfTable(namesOf(first), encoding, run)
   return encodedRows(path, n, () => readParquetTables(path, said), run, encoding, blockRows)
 }
 
@@ -227,7 +231,7 @@ async function encodedText(path: string, run: Run, encoding: Encoding, blockRows
   const { header, decimal, missing } = data ?? {}
   const options = { header, decimal, missing, known: known(encoding) }
   const { rows, names, blocks } = await openTextBlocks(path, options, (table, at) => conform(table, behind(path, at)))
-  tellOfTable(names, encoding)
+  tellOfTable(names, encoding, run)
   return encodedRows(path, rows, blocks, run, encoding, blockRows)
 }
 

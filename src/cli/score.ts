@@ -1,13 +1,14 @@
-/** `lfm score`: the log-likelihood of each row of a file under a run. */
+/** `lfm score`: the log-likelihood of each row of a file under a run, or of a model that predicts levels its variational bound. */
 
 import { createHash } from 'node:crypto'
 import type { BlockFormat } from '../data/block-formats.js'
 import { bytesOf } from '../data/npy.js'
 import { type NumberBlock, numberFormats, type OpenWriter } from '../data/row-formats.js'
-import { DataError } from '../errors.js'
+import { DataError, InvalidArgumentError } from '../errors.js'
 import type { Facts } from '../files/growing.js'
 import { sha256Of } from '../files/hash.js'
 import { bitsPerDimension } from '../metrics/bits.js'
+import { learnsChoices } from '../recipes/settings.js'
 import type { CarryOptions, LocalFlow } from '../run/local-flow.js'
 import { openFlow, type RunDevice } from '../run/open-flow.js'
 import { openRun, packageVersion, type Run, teacherSha256 } from '../run/run.js'
@@ -50,12 +51,8 @@ async function* scoresOf(
   for await (const rows of blocks(skip)) {
     const { onProgress } = options
     const cond = conditions ? (await conditions.next()).value : options.cond
-    const values = await flow.logProb(rows, {
-      ...options,
-      cond,
-      first,
-      onProgress: (done) => onProgress?.(first + done),
-    })
+    const own = { ...options, cond, first, onProgress: (done: number) => onProgress?.(first + done) }
+    const values = await (flow.hasBound ? flow.logProbBound(rows, own) : flow.logProb(rows, own))
     const { mean, max } = flow.evaluations!
     for (const score of values) summary.logProb += score
     summary.evaluations += mean * values.length
@@ -66,7 +63,8 @@ async function* scoresOf(
   if (first !== n) throw new DataError(`The rows have changed while they were scored: ${first} of ${n} were there.`)
 }
 
-const opened = (format: BlockFormat): OpenWriter<NumberBlock> => numberFormats(['log_prob'])[format]
+const opened = (format: BlockFormat, { hasBound }: LocalFlow): OpenWriter<NumberBlock> =>
+  numberFormats([hasBound ? 'log_prob_bound' : 'log_prob'])[format]
 
 /** A writer that remembers, with where it stands, what the scores that are written come to. */
 const withSummary =
@@ -83,8 +81,8 @@ const withSummary =
   }
 
 /** Scores as text, while they come. */
-async function* textOf(scores: AsyncIterable<NumberBlock>, n: number): AsyncGenerator<string> {
-  const writer = opened('csv')(n, null)
+async function* textOf(scores: AsyncIterable<NumberBlock>, n: number, flow: LocalFlow): AsyncGenerator<string> {
+  const writer = opened('csv', flow)(n, null)
   let first = true
   for await (const block of scores) {
     yield* writer.block(block, first) as Iterable<string>
@@ -118,6 +116,17 @@ async function factsOf(
   }
 }
 
+/** Throws InvalidArgumentError for options of an integration, which a bound is not. */
+function refuseSolver(options: ScoreCommandOptions): void {
+  for (const key of ['solver', 'steps', 'clock'] as const) {
+    if (options[key] === undefined) continue
+    throw new InvalidArgumentError(
+      `--${key} is of likelihoods, but this model predicts levels (train.objective: variational) and is scored by a variational bound; ` +
+        '--evaluations says how many points that takes.',
+    )
+  }
+}
+
 export async function score(folder: string, dataPath: string, options: ScoreCommandOptions): Promise<void> {
   checkOutput(options.output, options.json)
   const { output, resume = false } = options
@@ -128,6 +137,8 @@ export async function score(folder: string, dataPath: string, options: ScoreComm
   const rows = await rowsToScore(dataPath, run, options.partRows)
   const { n, pixels, blockRows } = rows
   const conditions = await conditionsToScore(run, options, dataPath, n)
+  const bound = learnsChoices(run.options)
+  if (bound) refuseSolver(options)
   const { flow, device, close } = await openFlow(run, options)
   const { signal, release } = interruptSignal('Interrupted: nothing was written.')
   try {
@@ -138,11 +149,11 @@ export async function score(folder: string, dataPath: string, options: ScoreComm
     const from = (skip: number): AsyncGenerator<NumberBlock> => scoresOf(flow, rows, conditions, carry, summary, skip)
     const write = async (): Promise<void> => {
       if (format === null) for await (const _ of from(0));
-      else if (!grows) await writeOut(textOf(from(0), n))
+      else if (!grows) await writeOut(textOf(from(0), n, flow))
       else {
         const facts = await factsOf(run, flow, device, dataPath, rows, conditions, options)
         const how = { kind: 'file', format, facts, resume } as const
-        await writeGrowing(output, { n, blockRows, from }, withSummary(opened(format), summary), how)
+        await writeGrowing(output, { n, blockRows, from }, withSummary(opened(format, flow), summary), how)
       }
     }
     await write().finally(progress.end)
@@ -150,11 +161,12 @@ export async function score(folder: string, dataPath: string, options: ScoreComm
     const [logProb, nfe] = [summary.logProb / n, summary.evaluations / n]
     const bitsPerDim = flow.rowKind === 'pictures' ? bitsPerDimension(-logProb, flow.field.dimension, pixels) : null
     if (options.json) {
-      printJson({ n, logProb, nll: -logProb, bitsPerDim, nfe, nfeMax, output: options.output ?? null })
+      const scored = bound ? { logProbBound: logProb } : { logProb, nll: -logProb, bitsPerDim }
+      printJson({ n, ...scored, nfe, nfeMax, output: options.output ?? null })
     } else {
       const say = options.output === STANDARD_OUTPUT ? note : print
       say(
-        `${n} rows: mean log-likelihood ${logProb.toFixed(4)} nats` +
+        `${n} rows: mean ${bound ? 'variational bound on the log-likelihood' : 'log-likelihood'} ${logProb.toFixed(4)} nats` +
           `${bitsPerDim === null ? '' : `, ${bitsPerDim.toFixed(4)} bits per dimension`}` +
           `${options.output && options.output !== STANDARD_OUTPUT ? `; each row's in ${options.output}` : ''}`,
       )

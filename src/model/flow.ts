@@ -15,6 +15,7 @@ import { guidedNetwork } from '../networks/guided/guided.js'
 import type { Network } from '../networks/network.js'
 import type { AngleRange } from '../ode/clock.js'
 import { checkSolver, type Evaluations, overridden, type SolverOverrides, type SolverSettings } from '../ode/solver.js'
+import { BoundSum, boundPoints } from './bound.js'
 import { velocityOfChoices } from './choices.js'
 import {
   type Condition,
@@ -24,6 +25,7 @@ import {
   conditionWidth,
   guidanceWeights,
 } from './condition.js'
+import { NoisedRows } from './noised.js'
 import {
   blockRows,
   type Jump,
@@ -116,6 +118,20 @@ export interface LogProbOptions extends CarryOptions {
   first?: number
 }
 
+/** How the bound of a model that predicts levels is computed. */
+export interface BoundOptions {
+  /** evaluations of the network for each row, at least 8: points of the bound's integral. Default 64 */
+  evaluations?: number
+  /** seed of the noise; default: the config's */
+  seed?: number
+  /** number of the first row, by which noise is drawn: so that rows can be scored in blocks; default 0 */
+  first?: number
+  /** aborting stops between evaluations of a block, and rejects with signal.reason */
+  signal?: AbortSignal
+  /** rows done so far */
+  onProgress?: (rows: number) => void
+}
+
 /** Which states along the chain are returned. */
 export interface TrajectoryOptions extends CarryOptions {
   /**
@@ -159,6 +175,11 @@ function expectRange(n: number, first: number): void {
     throw invalid('first', `a whole number from 0 on, first + n at most ${MOST_SAMPLES}`, first)
   }
 }
+
+/** Evaluations of a row's bound by default, and at least. */
+const [BOUND_EVALUATIONS, FEWEST_EVALUATIONS] = [64, 8]
+/** Numbers of noise between two evaluations of a row. */
+const NOISE_APART = 2 ** 26
 
 /** Values of a block of samples by default: 16 MiB of float32. */
 const BLOCK_VALUES = 2 ** 22
@@ -375,6 +396,61 @@ export class Flow {
     })
   }
 
+  /** Whether it predicts levels (train.objective: variational): then it has a variational bound in place of a likelihood. */
+  get hasBound(): boolean {
+    return this.segments !== null
+  }
+
+  /**
+   * The variational bound on log p(x) of a model that predicts levels (train.objective: variational), nats for each row: at most the log of
+   * the chance of its levels and the density of its numbers as they are learnt, in expectation over the noise that it is computed with
+   * (src/model/bound.ts; Kingma, Salimans, Poole and Ho 2021).
+   *
+   * @param x encoded rows [n, D] of the table
+   * @throws InvalidArgumentError of a model without levels, which has `logProb`
+   */
+  async logProbBound(x: RowsLike, options: BoundOptions = {}): Promise<Float32Array> {
+    const { segments, field, stages } = this
+    if (!segments) {
+      throw new InvalidArgumentError(
+        'A variational bound is of models that predict levels (train.objective: variational); this one has a likelihood: logProb.',
+      )
+    }
+    const { values: rows, n } = this.rows('x', x)
+    const { evaluations = BOUND_EVALUATIONS, first = 0, signal, onProgress } = options
+    if (!Number.isSafeInteger(evaluations) || evaluations < FEWEST_EVALUATIONS) {
+      throw invalid('evaluations', `a whole number, at least ${FEWEST_EVALUATIONS}`, evaluations)
+    }
+    expectRange(n, first)
+    const seed = checkSeed(options.seed ?? this.settings.seed)
+    signal?.throwIfAborted()
+    const angles = stages.map(({ angle }) => angle!)
+    const points = boundPoints(angles, evaluations)
+    const onDevice = (await this.links()).map(({ parameters, offset = 0 }) => ({ parameters, offset }))
+    const block = blockRows(n, field, null, this.device!.info, 1)
+    const noised = await NoisedRows.open(this.device!, field, onDevice, { rows: block, seed })
+    const D = field.dimension
+    const bounds = new Float32Array(n)
+    try {
+      for (let done = 0; done < n; done += block) {
+        const own = rows.subarray(done * D, Math.min(n, done + block) * D)
+        const sum = new BoundSum(segments, own, angles[angles.length - 1].to)
+        for (const [k, point] of points.entries()) {
+          signal?.throwIfAborted()
+          const start = own.map((value) => point.signal * value)
+          const { x, out } = await noised.at(point.stage, point, start, first + done + k * NOISE_APART, signal)
+          sum.add(point, x, out)
+        }
+        bounds.set(sum.bounds, done)
+        onProgress?.(Math.min(n, done + block))
+      }
+    } finally {
+      noised.dispose()
+    }
+    this.evaluations = { mean: evaluations, max: evaluations }
+    return bounds
+  }
+
   /** States along the chain, one for each of the times, each [n, …dims] in the units of the data: noise z as μ + σz. */
   async trajectory(start: RowsLike, options: TrajectoryOptions = {}): Promise<{ times: number[]; states: Samples[] }> {
     const direction = options.direction ?? 'decode'
@@ -543,7 +619,8 @@ export class Flow {
     if (this.segments) {
       throw new InvalidArgumentError(
         `${what} needs a velocity that has bounds at the data, but this model predicts the levels of categories ` +
-          '(train.objective: variational), from which a path to noise cannot begin; take a model of train.objective: flow-matching.',
+          '(train.objective: variational), from which a path to noise cannot begin. Its rows have a variational bound in place of a ' +
+          'likelihood (logProbBound, lfm score); a model of train.objective: flow-matching has both ways.',
       )
     }
     throw new InvalidArgumentError(

@@ -37,6 +37,7 @@ import type { TrainingCalls, TrainingRecord } from './training-calls.js'
 export type { WrittenExport } from '../export/write.js'
 export type { Condition } from '../model/condition.js'
 export type {
+  BoundOptions,
   CarryOptions,
   Latents,
   LogProbOptions,

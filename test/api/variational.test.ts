@@ -1,6 +1,7 @@
 /** Tables learnt by train.objective variational: shares of levels as the data have them, alone and beside a number; samples by number. */
 
 import { expect, test } from 'vitest'
+import { openEncoding } from '../../src/data/tables/encoding.js'
 import type { Table } from '../../src/data/tables/table.js'
 import { ConfigError, InvalidArgumentError } from '../../src/errors.js'
 import type { LocalFlow } from '../../src/run/local-flow.js'
@@ -66,9 +67,44 @@ await describeOn(['native'], 'a table of known shares', (_, kind) => {
     // and the colour does not
     expect(Math.abs(share(colours, 0, upper) - share(colours, 0, lower))).toBeLessThan(0.08)
     expect(await byNumber(made)).toBe(true)
+    await bounds(made)
     await expect(made.logProb([[0, 0, 0, 0, 0, 0]])).rejects.toThrow(InvalidArgumentError)
     await made.dispose()
   })
+
+  /** The bound is at most minus the entropy of the table, and near it; rows whose level is unlike their size have a lower one. */
+  async function bounds(flow: LocalFlow): Promise<void> {
+    const { encode, width } = openEncoding(flow.encoding!)
+    const scores = async (columns: Table['columns'], first = 0): Promise<Float32Array> => {
+      const { length } = 'codes' in columns[1] ? columns[1].codes : columns[1].values
+      return flow.logProbBound({ values: encode({ rows: length, columns }, 0), shape: [length, width] }, { first })
+    }
+    const mean = (values: Float32Array): number => values.reduce((sum, value) => sum + value / values.length, 0)
+    const entropyOf = (shares: number[]): number => -shares.reduce((sum, share) => sum + share * Math.log(share), 0)
+    const of = (share: number): number => entropyOf([share, 1 - share])
+    // the size is learnt as a standard normal
+    const entropy = entropyOf([0.5, 0.3, 0.2]) + (of(OFTEN) + of(SELDOM)) / 2 + Math.log(2 * Math.PI * Math.E) / 2
+    const own = await scores(table.columns.map((column) => cut(column, 1200)))
+    expect(mean(own)).toBeLessThan(-entropy + 0.1)
+    expect(mean(own)).toBeGreaterThan(-entropy - 0.3)
+    const turned = high.slice(0, 1200).map((level) => 1 - level)
+    const unlike = table.columns.map((column) => cut(column, 1200))
+    const swapped = await scores([
+      unlike[0],
+      { ...unlike[1], codes: Int32Array.from(turned) } as Table['columns'][number],
+      unlike[2],
+    ])
+    // the other level has odds of 9 to 1 and 4 to 1 against it, most of the time
+    const odds = (share: number): number => (2 * share - 1) * Math.log(share / (1 - share))
+    expect(Math.abs(mean(own) - mean(swapped) - (odds(OFTEN) + odds(SELDOM)) / 2)).toBeLessThan(0.35)
+    // by number, so that rows can be scored in blocks
+    const later = await scores(
+      table.columns.map((column) => tail(cut(column, 1200), 700)),
+      700,
+    )
+    for (const i of [0, 499]) expect(later[i]).toBeCloseTo(own[700 + i], 3)
+    await expect(flow.logProbBound([[0, 0, 0, 0, 0, 0]], { evaluations: 2 })).rejects.toThrow('evaluations')
+  }
 
   /** Whether a sample depends on the seed and its number alone. */
   async function byNumber(flow: LocalFlow): Promise<boolean> {
@@ -166,6 +202,9 @@ await describeOn(['native'], 'holes', (_, kind) => {
     await made.dispose()
   })
 })
+
+const tail = (column: Table['columns'][number], from: number): Table['columns'][number] =>
+  'codes' in column ? { ...column, codes: column.codes.slice(from) } : { ...column, values: column.values.slice(from) }
 
 const cut = (column: Table['columns'][number], rows: number): Table['columns'][number] =>
   'codes' in column

@@ -124,6 +124,33 @@ describe('lfm impute', () => {
     })
   })
 
+  it('scores rows by the variational bound, named as such', async () => {
+    const words = ['score', 'masked', 'table.csv', '--evaluations', '16']
+    const ended = await run([...words, '-o', 'bounds.csv'])
+    expect(ended.stdout).toMatch(
+      /^400 rows: mean variational bound on the log-likelihood -\d+\.\d+ nats; each row's in bounds\.csv/,
+    )
+    expect(ended.stderr).toContain('The scores are variational bounds')
+    const [first, ...bounds] = readFileSync(at('bounds.csv'), 'utf8').trimEnd().split('\n')
+    expect([first, bounds.length]).toEqual(['log_prob_bound', 400])
+    // columns in another order are the same rows
+    const turned = `${lines.map((line) => line.split(',').toReversed().join()).join('\n')}\n`
+    writeFileSync(at('turned.csv'), `${header.split(',').toReversed().join()}\n${turned}`)
+    const { logProbBound, logProb, nfe } = json<{ logProbBound: number; logProb?: number; nfe: number }>(
+      await run(['score', 'masked', 'turned.csv', '--evaluations', '16', '--json']),
+    )
+    expect(logProbBound).toBeCloseTo(
+      bounds.reduce((sum, value) => sum + Number(value) / 400, 0),
+      3,
+    )
+    expect([logProb, nfe]).toEqual([undefined, 16])
+    // what the table never had is named, and a bound is no integration
+    writeFileSync(at('mauve.csv'), `${header}\n${lines[0].replace('red', 'mauve')}\n`)
+    expect((await run(['score', 'masked', 'mauve.csv'])).stderr).toContain("column 'colour' has 'mauve' in row 1")
+    expect((await run([...words, '--solver', 'rk4'])).stderr).toContain('--solver is of likelihoods')
+    expect((await run(['score', 'masked', 'table.csv', '--evaluations', '3'])).stderr).toContain('at least 8')
+  })
+
   it.each([
     ['masked', 'colour,size\nred,\n', /holes\.csv has the column 'size', which the model does not make/],
     ['masked', 'colour,age,cost,when,member\nred,30,1.00,03/02/2020,yes\n', /holes\.csv has no holes/],

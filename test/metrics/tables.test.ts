@@ -258,6 +258,15 @@ describe('closest records', () => {
     const fresh = await closestRecords(mixed(1000, 3), training, heldOut)
     expect(Math.abs(fresh.z)).toBeLessThan(3)
     expect(fresh.copies).toBe(0)
+    // 300 rows at one place have one closest row, whose part is a single coin: which of them it is says nothing
+    const place = (n: number, x: number) =>
+      table(numbers('x', new Array<number>(n).fill(x)), numbers('y', new Array<number>(n).fill(0)))
+    const apart = [
+      table(numbers('x', [0, 9]), numbers('y', [0, 9])),
+      table(numbers('x', [1, 8]), numbers('y', [0, 9])),
+    ] as const
+    const hub = await closestRecords(place(300, 0.1), ...apart)
+    expect([hub.nearerToTraining, hub.z]).toEqual([1, 1])
     // rows that both parts have are neither's
     expect((await closestRecords(training, training, training)).nearerToTraining).toBe(0.5)
   })

@@ -11,7 +11,10 @@ import { alignTables, thin } from './align.js'
 export interface ClosestRecords {
   /** share of synthetic rows that are closer to training rows, ties by halves: ½ where nothing is memorised, 1 where all is */
   nearerToTraining: number
-  /** that share's distance from ½ in standard errors of fair coins, 1/(2 √rows) */
+  /**
+   * that share's distance from ½ in standard errors of it where nothing is memorised: of a fair coin for each real row that is the closest
+   * to synthetic ones, weighed by how many these are. Many synthetic rows may have the same closest one, and toss one coin together
+   */
   z: number
   /** share of synthetic rows that are training rows, value for value */
   copies: number
@@ -49,18 +52,23 @@ export async function closestRecords(
   const [own, other] = [tables.training, tables['held-out']].map((table) => coded(thin(table, rows, seed), scales))
   const order = farFirst(own)
   const queries = inOrder(coded(tables.synthetic, scales), order)
-  const toTraining = await closest(queries, inOrder(own, order))
-  const toHeldOut = await closest(queries, inOrder(other, order))
+  const inTraining = await closest(queries, inOrder(own, order))
+  const inHeldOut = await closest(queries, inOrder(other, order))
+  const [toTraining, toHeldOut] = [inTraining.distances, inHeldOut.distances]
   let [nearer, copies, copiesOfHeldOut] = [0, 0, 0]
+  const coins = [inTraining, inHeldOut].map((found) => ({ rows: found.rows, weights: new Float64Array(rows) }))
   for (let i = 0; i < synthetic.rows; i++) {
-    nearer += toTraining[i] < toHeldOut[i] ? 1 : toTraining[i] === toHeldOut[i] ? 0.5 : 0
+    const sides = toTraining[i] < toHeldOut[i] ? [0] : toTraining[i] === toHeldOut[i] ? [0, 1] : [1]
+    nearer += sides.length === 2 ? 0.5 : 1 - sides[0]
+    for (const side of sides) coins[side].weights[coins[side].rows[i]] += 1 / sides.length
     if (toTraining[i] === 0) copies++
     if (toHeldOut[i] === 0) copiesOfHeldOut++
   }
   const nearerToTraining = nearer / synthetic.rows
+  const squares = coins.reduce((sum, { weights }) => sum + weights.reduce((own, weight) => own + weight * weight, 0), 0)
   return {
     nearerToTraining,
-    z: (nearerToTraining - 0.5) * 2 * Math.sqrt(synthetic.rows),
+    z: ((nearerToTraining - 0.5) * 2 * synthetic.rows) / Math.sqrt(squares),
     copies: copies / synthetic.rows,
     copiesOfHeldOut: copiesOfHeldOut / synthetic.rows,
     toTraining,
@@ -129,11 +137,11 @@ const inOrder = ({ n, d, values }: Coded, order: readonly number[]): Coded => ({
   values: values.map((_, at) => values[at - (at % d) + order[at % d]]),
 })
 
-/** The least distance of each query to the rows, [queries]. */
-async function closest(queries: Coded, rows: Coded): Promise<Float64Array> {
+/** The least distance of each query to the rows, and the first row that has it, [queries]. */
+async function closest(queries: Coded, rows: Coded): Promise<{ distances: Float64Array; rows: Uint32Array }> {
   const { d } = queries
   const [a, b] = [queries.values, rows.values]
-  const result = new Float64Array(queries.n)
+  const [distances, nearest] = [new Float64Array(queries.n), new Uint32Array(queries.n)]
   for (let i = 0; i < queries.n; i++) {
     if (i % QUERIES_A_TURN === 0) await turn()
     let least = Infinity
@@ -146,9 +154,9 @@ async function closest(queries: Coded, rows: Coded): Promise<Float64Array> {
           sum += apart < 1 ? apart : 1
         }
       }
-      if (sum < least) least = sum
+      if (sum < least) [least, nearest[i]] = [sum, j]
     }
-    result[i] = least / d
+    distances[i] = least / d
   }
-  return result
+  return { distances, rows: nearest }
 }
