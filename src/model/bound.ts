@@ -125,6 +125,7 @@ export class BoundSum {
     // where there is no number, x is of the variance A² + B²
     const square = signal * signal + noise * noise
     const spread = noise / signal
+    const known = (signal * noise) / square
     for (let row = 0; row < this.bounds.length; row++) {
       const at = row * D
       let [errors, decoded] = [0, 0]
@@ -147,8 +148,11 @@ export class BoundSum {
         const none = (signal / square) * state
         const chance = gates[s] < D ? chances[gates[s]] : 1
         errors += (number - chance * predicted - (1 - chance) * none) ** 2
+        // of a normal the error is mostly that of the noise, whose square is 1 in the mean: taking off what it has more leaves less chance
+        const more = ((state - signal * number) / noise) ** 2 - 1
+        errors -= known * known * more
         const [mean, deviation] = this.absent(row, s) ? [none, noise / Math.sqrt(square)] : [predicted, spread]
-        decoded += standardLog((number - mean) / deviation) - Math.log(deviation)
+        decoded += standardLog((number - mean) / deviation) - Math.log(deviation) + more / 2
       }
       this.bounds[row] += weight === null ? decoded : -weight * errors
     }
