@@ -11,8 +11,10 @@ import { type Columns, type CsvOptions, readCsv, selectColumns, type Table } fro
 import { isDensity, type Sampler } from './density.js'
 import { gaussian } from './gaussian.js'
 import { loadImageDensity } from './image-density.js'
+import { largeArray, largeText, loadLarge } from './load-large.js'
 import { loadMaf } from './load-maf.js'
 import { loadCifar10, loadIdx, loadImageFolder, loadPictures } from './load-pictures.js'
+import { memoryFor, needsAll } from './memory.js'
 import { readNpy } from './npy.js'
 import { narrowed, scaleRemarks } from './precision.js'
 import { scalerOf } from './scaler.js'
@@ -149,6 +151,20 @@ const greyRemark = (path: string, [, H, W, ...more]: readonly number[]): string[
       ]
     : []
 
+/** The data set of rows that take more memory than they may; null where they do not. */
+async function larger(
+  config: ConfigOf<'csv' | 'npy'>,
+  seed: number,
+  large: boolean,
+  open: (memory: number) => ReturnType<typeof largeArray>,
+): Promise<Source | null> {
+  if (!large && config.memory === undefined) return null
+  const memory = memoryFor(config.memory)
+  const rows = await open(memory)
+  if (rows && !large) throw needsAll(config.path)
+  return rows && loadLarge(rows, config, seed, memory)
+}
+
 const planeColumns = ['x', 'y']
 
 const sources: {
@@ -178,11 +194,18 @@ const sources: {
     const description = `gaussian in ${sampler.dimension} dimensions`
     return { ...drawParts(sampler, config, seed), columns: null, description }
   },
-  csv: (config, seed, baseDir) =>
-    splitTable((path, columns) => readCsv(path, columns, { header: config.header }), config, seed, baseDir),
-  async npy(config, seed, baseDir) {
+  async csv(config, seed, baseDir, large) {
+    const found = await larger(config, seed, large, (memory) =>
+      largeText(resolve(baseDir, config.path), config, memory),
+    )
+    const read = (path: string, columns: Columns | null) => readCsv(path, columns, { header: config.header })
+    return found ?? splitTable(read, config, seed, baseDir)
+  },
+  async npy(config, seed, baseDir, large) {
     const { labels, size, flips, limit } = config
     const path = resolve(baseDir, config.path)
+    const found = await larger(config, seed, large, (memory) => largeArray(path, config, memory))
+    if (found) return found
     const read = await readNpy(path)
     const { shape } = read
     if (shape.length === 4 && config.rows !== 'points') {
@@ -243,7 +266,7 @@ export async function loadData(
       rowKind: 'points',
       ...source,
       remarks,
-      scaler: scalerOf(source.train, scaled, source.columns),
+      scaler: source.scaler === undefined ? scalerOf(source.train, scaled, source.columns) : source.scaler,
     }
   } catch (error) {
     throw error instanceof DataError

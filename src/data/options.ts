@@ -90,6 +90,11 @@ export interface CsvDataOptions {
   standardise?: boolean
   /** Whether the first line holds the names of the columns. Left out: it is told from the values. */
   header?: boolean
+  /**
+   * Memory that a training may take. Rows that need more are learnt from window by window out of a file. Left out: half
+   * of the machine's.
+   */
+  memory?: string
 }
 
 /** An array in NumPy's format; [n, C, H, W] are pictures. */
@@ -143,6 +148,11 @@ export interface NpyDataOptions {
   flips?: boolean
   /** Read only so many pictures, evenly spaced in their order. Left out: all. Takes a whole number from 1 on. */
   limit?: number
+  /**
+   * Memory that a training may take. Rows that need more are learnt from window by window out of a file. Left out: half
+   * of the machine's.
+   */
+  memory?: string
 }
 
 /** A table of mixed columns (numbers, categories, dates, holes) in CSV or Parquet. */

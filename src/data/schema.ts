@@ -36,6 +36,13 @@ const samplerParts = {
   test: draws('Test rows, 0 for none.').default(10_000),
   standardise: flag('Scale each column to mean 0 and standard deviation 1 of the training rows.').default(false),
 }
+const memoryKey = key(
+  z.string().refine((value) => bytesOf(value) !== null),
+  'a size, as 2 GB or 512 MiB',
+  'Memory that a training may take. Rows that need more are learnt from window by window out of a file. Left out: half of the ' +
+    "machine's.",
+).optional()
+
 const fileParts = {
   path: text('The file, relative to the config file.'),
   columns: listOf(
@@ -56,13 +63,6 @@ const fileParts = {
   ),
   standardise: flag('Scale each column to mean 0 and standard deviation 1 of the training rows.').default(true),
 }
-
-const memoryKey = key(
-  z.string().refine((value) => bytesOf(value) !== null),
-  'a size, as 2 GB or 512 MiB',
-  'Memory that a training may take. Rows that need more are learnt from window by window out of a file. Left out: half of the ' +
-    "machine's.",
-).optional()
 
 const headerKey = flag(
   'Whether the first line holds the names of the columns. Left out: it is told from the values.',
@@ -123,6 +123,7 @@ export const dataSchema = z.discriminatedUnion('kind', [
     kind: z.literal('csv').meta({ description: 'A table of numbers as text, packed by gzip or not.' }),
     ...fileParts,
     header: headerKey,
+    memory: memoryKey,
   }),
   z.strictObject({
     kind: z.literal('npy').meta({ description: "An array in NumPy's format; [n, C, H, W] are pictures." }),
@@ -135,6 +136,7 @@ export const dataSchema = z.discriminatedUnion('kind', [
     size: pictureParts.size,
     flips: pictureParts.flips,
     limit: pictureParts.limit,
+    memory: memoryKey,
   }),
   z.strictObject({
     kind: z

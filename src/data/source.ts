@@ -66,4 +66,4 @@ export type PartConditions = { readonly [part in keyof Parts]: Tensor | null } &
 
 export type ConfigOf<K extends DataConfig['kind']> = Extract<DataConfig, { kind: K }>
 export type Source = Omit<LoadedData, 'scaler' | 'labels' | 'condition' | 'flips' | 'rowKind' | 'remarks'> &
-  Partial<Pick<LoadedData, 'labels' | 'condition' | 'flips' | 'rowKind' | 'remarks'>>
+  Partial<Pick<LoadedData, 'labels' | 'condition' | 'flips' | 'rowKind' | 'remarks' | 'scaler'>>

@@ -8,10 +8,11 @@ import { RowFile } from '../files/row-file.js'
 import { permutation } from '../random/stream.js'
 import { type LargeRows, placeRows } from './large.js'
 import { headRows, windowBytes } from './memory.js'
+import { Moments } from './moments.js'
 import { narrowed } from './precision.js'
 import { type RowsLike, rowsOf } from './rows.js'
 import { applyScaler, type Scaler } from './scaler.js'
-import { columnName, type Tensor } from './tensor.js'
+import type { Tensor } from './tensor.js'
 
 /** Rows that come in time: each a list of numbers, or several of them at once as rows are given elsewhere. */
 export type RowsInTime = AsyncIterable<RowsLike> | Iterable<RowsLike>
@@ -29,46 +30,6 @@ const COPIES = 6
 const MOST_HEAD_ROWS = 20_000
 /** Numbers that are written at a time. */
 const PIECE = 1 << 20
-
-/** Mean and spread of columns, row after row (Welford 1962). */
-class Moments {
-  private readonly mean: Float64Array
-  private readonly squares: Float64Array
-  private readonly least: Float64Array
-  private readonly most: Float64Array
-  private n = 0
-
-  constructor(private readonly width: number) {
-    this.mean = new Float64Array(width)
-    this.squares = new Float64Array(width)
-    this.least = new Float64Array(width).fill(Infinity)
-    this.most = new Float64Array(width).fill(-Infinity)
-  }
-
-  add(row: ArrayLike<number>, at: number): void {
-    this.n++
-    for (let j = 0; j < this.width; j++) {
-      const value = row[at + j]
-      const apart = value - this.mean[j]
-      this.mean[j] += apart / this.n
-      this.squares[j] += apart * (value - this.mean[j])
-      if (value < this.least[j]) this.least[j] = value
-      if (value > this.most[j]) this.most[j] = value
-    }
-  }
-
-  /** Throws DataError naming a column whose values are all the same. */
-  scaler(columns: readonly string[] | null): Scaler {
-    const constant = this.least.findIndex((value, j) => value === this.most[j])
-    if (constant >= 0) {
-      throw new DataError(
-        `${columnName(constant, columns)} is constant: each of the ${this.n} training rows has ${this.least[constant]}. ` +
-          'A constant column has no density; leave it out.',
-      )
-    }
-    return { mean: [...this.mean], std: [...this.squares].map((sum) => Math.sqrt(sum / this.n)) }
-  }
-}
 
 /** Rows in a file, as float64. */
 export interface Spool {
