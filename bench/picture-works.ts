@@ -80,11 +80,12 @@ export const convolutionWorks: Readonly<Record<string, BatchedWork>> = {
   },
 }
 
-/** The same with factors in float16. */
+/** The same with factors in float16, which takes a software adapter ten times as long. */
 const inHalf = ({ attributes, ...work }: KernelWork): KernelWork => ({
   ...work,
   attributes: { ...attributes, factors: 'f16' },
   half: work.operands.weight ? ['weight'] : [],
+  hardwareOnly: true,
 })
 
 export const pictureWorks: Readonly<Record<string, KernelWork>> = {
