@@ -1,7 +1,7 @@
 /**
  * The package for browsers as one file, dist/browser/index.js, with the shaders' texts in it: bundlers do not find files that
- * are asked for by their names while a program runs. Comments and indents of shaders stay behind, and the rest is deflated: 43 KB
- * in place of 180, unpacked when the first shader is asked for.
+ * are asked for by their names while a program runs. Comments and indents of shaders stay behind, and the rest is deflated: 49 KB
+ * in place of 204, unpacked when the first shader is asked for.
  */
 
 import { readdirSync, readFileSync } from 'node:fs'
@@ -12,10 +12,12 @@ import { build } from 'esbuild'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
 
-/** The texts of shaders/ by their paths there. */
-function shaderTexts() {
+/** The texts of shaders/ by their paths there. @param wanted whether a shader is taken along */
+function shaderTexts(wanted) {
   const folder = join(root, 'shaders')
-  const paths = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((path) => path.endsWith('.wgsl'))
+  const paths = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter(
+    (path) => path.endsWith('.wgsl') && wanted(path),
+  )
   return Object.fromEntries(
     paths.map((path) => {
       const lines = readFileSync(join(folder, path), 'utf8').split('\n')
@@ -25,11 +27,11 @@ function shaderTexts() {
   )
 }
 
-const bundledShaders = {
+const bundledShaders = (wanted) => ({
   name: 'shaders',
   setup(builder) {
     builder.onLoad({ filter: /browser[/\\]shaders\.[jt]s$/ }, () => ({
-      contents: `const packed = '${deflateRawSync(JSON.stringify(shaderTexts()), { level: 9 }).toString('base64')}'
+      contents: `const packed = '${deflateRawSync(JSON.stringify(shaderTexts(wanted)), { level: 9 }).toString('base64')}'
         const unpack = () => {
           const bytes = Uint8Array.from(atob(packed), (character) => character.charCodeAt(0))
           return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream('deflate-raw'))).json()
@@ -42,7 +44,7 @@ const bundledShaders = {
       loader: 'js',
     }))
   },
-}
+})
 
 /** zod's messages in forty languages, of which English alone is used. */
 const englishOnly = {
@@ -55,8 +57,32 @@ const englishOnly = {
   },
 }
 
-/** @param entry a file of src/ or of a page; bundled as a module for browsers */
-export function bundleForBrowser(entry, options = {}) {
+/** zod's JSON schemas, 19 KB, which nothing asks for: its constructors mention them, and call them when they are asked. */
+const noJsonSchemas = {
+  name: 'no-json-schemas',
+  setup(builder) {
+    const stub = (names) => ({
+      contents: `const leftOut = () => () => { throw new Error('JSON schemas are left out of this file') }
+        ${names.map((name) => `export const ${name} = leftOut`).join('\n')}`,
+      loader: 'js',
+    })
+    builder.onLoad({ filter: /zod[/\\]v4[/\\]core[/\\]json-schema-processors\.js$/ }, () =>
+      stub(['toJSONSchema', 'allProcessors']),
+    )
+    builder.onLoad({ filter: /zod[/\\]v4[/\\]core[/\\]to-json-schema\.js$/ }, () =>
+      stub([
+        ...['createToJSONSchemaMethod', 'createStandardJSONSchemaMethod', 'initializeContext', 'processSchema'],
+        ...['extractDefs', 'finalize', 'handleUnrepresentable'],
+      ]),
+    )
+  },
+}
+
+/**
+ * @param entry a file of src/ or of a page; bundled as a module for browsers
+ * @param wanted whether a shader, by its path in shaders/, is taken along; default: all are
+ */
+export function bundleForBrowser(entry, options = {}, wanted = () => true) {
   return build({
     entryPoints: [entry],
     bundle: true,
@@ -67,7 +93,7 @@ export function bundleForBrowser(entry, options = {}) {
     legalComments: 'none',
     metafile: true,
     logLevel: 'error',
-    plugins: [bundledShaders, englishOnly],
+    plugins: [bundledShaders(wanted), englishOnly, noJsonSchemas],
     ...options,
   })
 }

@@ -52,9 +52,17 @@ export async function pageFile(models: PageModels, rows: Float32Array): Promise<
   return { html: template.replace(/\{\{(\w+)\}\}/g, (_, name: string) => parts[name]), packBytes: packed.length }
 }
 
+/** Shaders of UNets alone: the page's networks are MLPs. */
+const OF_PICTURES =
+  /(^|\/)(attention|conv2d|group_norm|loads_patches|loads_taps|product_patches|product_taps|time_embedding)/
+
 /** The program, and the licences of what is in it. */
 async function program(): Promise<{ script: string; licences: string }> {
-  const { outputFiles, metafile } = await bundleForBrowser(join(page, 'page.ts'), { absWorkingDir: root, write: false })
+  const { outputFiles, metafile } = await bundleForBrowser(
+    join(page, 'page.ts'),
+    { absWorkingDir: root, write: false },
+    (shader) => !OF_PICTURES.test(shader),
+  )
   const licences = [readFileSync(join(root, 'LICENSE'), 'utf8').trim(), bundledLicences(Object.keys(metafile!.inputs))]
   // two hyphens would end the comment that they stand in
   return { script: outputFiles![0].text.trim(), licences: licences.join('\n\n').replace(/-{2,}/g, '') }
