@@ -62,6 +62,9 @@ async function gradientOf(device: Device, net: UnetSpec, asked: Asked): Promise<
     x: builder.tensor(given(wave(B * D, 1.3)), [B, D]),
     t: builder.constant(Array.from({ length: B }, (_, i) => (i + 0.5) / B)),
     target: builder.tensor(given(wave(B * D, 2.1)), [B, D]),
+    ...(net.condition > 0 && {
+      condition: builder.tensor(given(wave(B * net.condition, 0.9)), [B, net.condition]),
+    }),
     gradient: builder.tensor(gradient, [P]),
     row_loss: builder.tensor(rowLoss, [B]),
     part: builder.tensor(given(new Float32Array(P)), [P]),
@@ -103,6 +106,19 @@ const worst = (net: UnetSpec, got: Float32Array, want: Float32Array): { name: st
 const nets: Readonly<Record<string, UnetSpec>> = {
   plain: { ...smallUnet, dropout: 0.2 },
   'with scales and shifts, and residual resampling': { ...smallUnet, scaleShift: true, residualResampling: true },
+  'of sequences, told of a condition': {
+    ...smallUnet,
+    ...{
+      kind: 'unet1d',
+      height: 1,
+      breadth: 16,
+      channels: 3,
+      kernel: 5,
+      attention: [],
+      scaleShift: true,
+      condition: 5,
+    },
+  },
 }
 
 const settings = subFlow({ steps: 36, batch: 16, precision: 'mixed' })
