@@ -121,6 +121,7 @@ export async function runTraining(
   const { signal, release } = interruptSignal('Interrupted.')
   const display = progressDisplay(work.options.train.steps)
   const drawing = rowsDisplay('drawing')
+  const storing = rowsDisplay('writing')
   let kept: RunManifest | null = null
   let began = performance.now()
   try {
@@ -145,8 +146,10 @@ export async function runTraining(
         signal,
         onWarning: note,
         onNote: note,
+        onStoring: storing.show,
         onEstimate: ({ memory: { peak, activations, optimizer, pool, validation } }) => {
           began = performance.now()
+          storing.end()
           note(
             `Memory for training: ${bytesText(peak)} (data ${bytesText(pool)}, network ${bytesText(optimizer)}, ` +
               `a step ${bytesText(activations)}${validation > 0 ? `, validation ${bytesText(validation)}` : ''}).`,
@@ -167,6 +170,7 @@ export async function runTraining(
       await run.device.dispose()
     }
   } catch (error) {
+    storing.end()
     display.end()
     drawing.end()
     if (!signal.aborted || error !== signal.reason) throw error

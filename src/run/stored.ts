@@ -51,12 +51,14 @@ export interface StoringOptions {
   readonly device: Device
   readonly signal?: AbortSignal
   readonly onNote?: (sentence: string) => void
+  /** rows that are written, of all */
+  readonly onRows?: (rows: number, of: number) => void
 }
 
 /** Writes the training rows to a file. Throws DataError where there is no room for them. */
 export async function storeTraining(
   large: LargeRows,
-  { options, folder = tmpdir(), window: before, device, signal, onNote }: StoringOptions,
+  { options, folder = tmpdir(), window: before, device, signal, onNote, onRows }: StoringOptions,
 ): Promise<StoredRun & { sha256: string }> {
   const { rows, width } = large
   const window = Math.min(rows, before ?? windowFor(large, device))
@@ -71,7 +73,7 @@ export async function storeTraining(
     `${rows} training rows of ${width} numbers are ${bytesText(4 * rows * width)}: they are learnt from out of a file in ${folder}, ` +
       (window < rows ? `in windows of ${window} rows.` : 'all at a time.'),
   )
-  const file = await large.store(folder, { signal })
+  const file = await large.store(folder, { signal, onRows })
   const sha256 = await file.sha256(signal).catch(async (error) => {
     await file.close()
     throw error

@@ -79,6 +79,8 @@ export interface TrainHooks extends SessionHooks {
   readonly onWarning: (sentence: string) => void
   /** what is going on, a sentence each */
   readonly onNote?: (sentence: string) => void
+  /** rows that are larger than memory and are in their file, of all */
+  readonly onStoring?: (rows: number, of: number) => void
   /** training ends by an error, or was aborted; the checkpoint that the folder has then */
   readonly onFailure?: (saved: RunManifest | null) => void
 }
@@ -195,6 +197,7 @@ async function trainInto(
         device,
         signal: hooks.signal,
         onNote,
+        onRows: hooks.onStoring,
       })
       rows = made
       dataSha256 = made.sha256

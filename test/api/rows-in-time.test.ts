@@ -118,6 +118,22 @@ describe('rows in a file', () => {
     }
   })
 
+  it('say how many are there, and end where they are aborted', async () => {
+    async function* blocks(): AsyncGenerator<Float32Array> {
+      for (let i = 0; i < 5; i++) yield new Float32Array(20)
+    }
+    const stop = new AbortController()
+    const told: [number, number][] = []
+    const onRows = (rows: number, of: number): void => {
+      told.push([rows, of])
+      if (rows === 30) stop.abort(new Error('enough'))
+    }
+    const order = Uint32Array.from({ length: 50 }, (_, i) => i)
+    const storing = placeRows(work, order, 2, blocks(), 80, { signal: stop.signal, onRows })
+    await expect(storing).rejects.toThrow('enough')
+    expect(told).toEqual([10, 20, 30].map((rows) => [rows, 50]))
+  })
+
   it('are a spool in a random order, of which the first are at hand', async () => {
     const spool = (await gatherRows(rowByRow(), { memory: 1000, folder: work })) as Spool
     const scaler = spool.moments.scaler(null)

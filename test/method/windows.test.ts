@@ -33,7 +33,7 @@ function store(content = new Float32Array(n * D)): RowStore & { content: Float32
 
 const network = networkFor(resolveOptions({ model: { hidden: [8] } }).model, [D])
 
-await describeOn(['reference'], 'windows', (device) => {
+await describeOn(['reference', 'native', 'webgpu'], 'windows', (device) => {
   it('bring every row equally often, and others together in each pass', async () => {
     const numbered = Float32Array.from({ length: n * D }, (_, i) => Math.floor(i / D))
     const windows = new Windows(device(), network, store(numbered), 25, 4, async () => store())
