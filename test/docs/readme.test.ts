@@ -112,6 +112,8 @@ describe.each(pages)('%s', (page) => {
       'manifest.json',
       'config.json',
       'bench.json',
+      'bench-checked.json',
+      'bench-rose.json',
       'test.json',
       'prove.json',
       'row.json',
