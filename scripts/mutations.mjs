@@ -266,7 +266,7 @@ const source = [
     filter: 'known sizes|parameters|begins',
     mutations: [
       ['const E = 4 * width', 'const E = 2 * width'],
-      ['{ fanIn: k * k * C }', '{ fanIn: k * C }'],
+      ['{ fanIn: taps * C }', '{ fanIn: C }'],
       ['attentionFlops(net) / 2', 'attentionFlops(net)'],
     ],
   },
@@ -304,7 +304,7 @@ const source = [
     file: 'src/networks/unet/unet_divergence.ts',
     tests: ['method/unet'],
     filter: 'divergence',
-    mutations: [["dxLayout: 'nchw', scale }", "dxLayout: 'nchw' }"]],
+    mutations: [['dxLayout: dataLayout(net), scale }', 'dxLayout: dataLayout(net) }']],
   },
   {
     file: 'src/ode/tableaus.ts',
@@ -581,7 +581,7 @@ const source = [
   {
     file: 'src/metrics/tables/closest.ts',
     tests: ['metrics/tables'],
-    mutations: [['toTraining[i] === toHeldOut[i] ? 0.5 : 0', '0']],
+    mutations: [['sides.length === 2 ? 0.5 : 1 - sides[0]', 'sides.length === 2 ? 0 : 1 - sides[0]']],
   },
   {
     file: 'src/kernels/flow_loss.ts',
