@@ -371,7 +371,7 @@ describe('a config', () => {
       { flow: { recipe: 'reflow', reflow: { rounds: 0 } } },
       /^flow\.reflow\.rounds must be a whole number from 1 on, but is 0/,
     ],
-    [{ flow: { recipe: 'rectified' } }, /^flow\.recipe must be local, plain or reflow, but is 'rectified'/],
+    [{ flow: { recipe: 'rectified' } }, /^flow\.recipe must be local, shared, plain or reflow, but is 'rectified'/],
     [{ flow: { push: 'learnt' } }, /^flow\.push must be learned or simulated, but is 'learnt'/],
   ])('with %o is refused in one line', (options, message) => {
     expect(issues(options)).toEqual([expect.stringMatching(message)])
