@@ -10,6 +10,8 @@ import {
   columnsCondition,
   conditionRows,
 } from '../model/condition.js'
+import type { NamedRecipe } from '../recipes/recipe.js'
+import { recipes } from '../recipes/registry.js'
 
 /** The conditions of a training set. */
 export interface Conditioned {
@@ -78,9 +80,10 @@ function refuseRecipes({ flow: { recipe, coupling }, train: { objective } }: Res
       'flow.recipe: reflow makes its pairs without conditions; a conditional model takes local or plain.',
     )
   }
-  if (recipe === 'shared') {
+  const { tells }: NamedRecipe = recipes[recipe]
+  if (tells) {
     throw new ConfigError(
-      'flow.recipe: shared tells its network which sub-flow it is, and nothing of the rows; a conditional model takes local or plain.',
+      `flow.recipe: ${recipe} tells its network which sub-flow it is, and nothing of the rows; a conditional model takes local or plain.`,
     )
   }
   if (coupling === 'dependent') return

@@ -16,35 +16,31 @@ export interface ToldPart {
   readonly scale: number
 }
 
+/** Parts begin at multiples of it: windows on a tensor begin at multiples of ALIGNMENT elements, and a pair's times lie together. */
+function unitOf(timesPerPair: number): number {
+  let unit = timesPerPair
+  while (unit % ALIGNMENT !== 0) unit += timesPerPair
+  return unit
+}
+
 /**
  * Where the rows of each part begin, and the end of the last. Parts are as large as each other but for rounding; of a batch
  * (of validation rows) that is too small for all of them the last have more.
  */
 export function partBounds(batch: number, parts: number, timesPerPair: number): number[] {
-  // windows on a tensor begin at multiples of ALIGNMENT elements, and a pair's times lie together
-  let unit = timesPerPair
-  while (unit % ALIGNMENT !== 0) unit += timesPerPair
+  const unit = unitOf(timesPerPair)
   return Array.from({ length: parts + 1 }, (_, k) =>
     k === parts ? batch : Math.floor((k * batch) / parts / unit) * unit,
   )
 }
 
 /** The least batch of which every part has rows. */
-export const leastBatch = (parts: number, timesPerPair: number): number => {
-  let batch = parts * ALIGNMENT
-  while (partBounds(batch, parts, timesPerPair).some((bound, k, all) => k > 0 && bound === all[k - 1]))
-    batch += ALIGNMENT
-  return batch
-}
+export const leastBatch = (parts: number, timesPerPair: number): number => parts * unitOf(timesPerPair)
 
 /** Adds out = factor·from. */
-function addScaled(builder: ProgramBuilder, from: ProgramTensor, factor: number, out: ProgramTensor): void {
+function addMultiple(builder: ProgramBuilder, from: ProgramTensor, factor: number, out: ProgramTensor): void {
   const stages = builder.view(from, [1, size(from.shape)])
-  if (factor === 1) builder.add(stageCombine, { y: from, stages, out }, { coefficients: [] })
-  else {
-    const y = builder.constant(new Float32Array(size(from.shape)), from.shape)
-    builder.add(stageCombine, { y, stages, out }, { coefficients: [factor] })
-  }
+  builder.add(stageCombine, { y: from, stages, out }, { coefficients: [factor - 1] })
 }
 
 /** @param timesPerPair rows that a task draws of one pair */
@@ -77,9 +73,9 @@ export function toldParts(parts: readonly ToldPart[], timesPerPair: number): Tas
           inputs: 'f32',
           regress({ x, t, target }) {
             const rows = end - first
-            addScaled(builder, x, 1, builder.view(whole.x, [rows, D], first * D))
-            addScaled(builder, t, 1, builder.view(whole.t, [rows], first))
-            addScaled(builder, target, 1 / scale, builder.view(whole.target, [rows, D], first * D))
+            addMultiple(builder, x, 1, builder.view(whole.x, [rows, D], first * D))
+            addMultiple(builder, t, 1, builder.view(whole.t, [rows], first))
+            addMultiple(builder, target, 1 / scale, builder.view(whole.target, [rows, D], first * D))
           },
         })
       })
