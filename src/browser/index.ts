@@ -21,7 +21,6 @@ export {
 } from '../errors.js'
 export type { Condition } from '../model/condition.js'
 export type {
-  BoundOptions,
   CarryOptions,
   Latents,
   LogProbOptions,
@@ -30,6 +29,7 @@ export type {
   Samples,
   TrajectoryOptions,
 } from '../model/flow.js'
+export type { BoundOptions } from '../model/row-bounds.js'
 export type { Evaluations, SolverSettings } from '../ode/solver.js'
 export type { Progress } from '../recipes/run-recipe.js'
 export { type BrowserDeviceOptions, openDevice } from './device.js'

@@ -11,11 +11,9 @@ import type { RowValues, Tensor } from '../data/tensor.js'
 import type { Device, DeviceInfo } from '../device/device.js'
 import { InvalidArgumentError, invalid } from '../errors.js'
 import type { SegmentTables } from '../kernels/segments.js'
-import { guidedNetwork } from '../networks/guided/guided.js'
 import type { Network } from '../networks/network.js'
 import type { AngleRange } from '../ode/clock.js'
 import { checkSolver, type Evaluations, overridden, type SolverOverrides, type SolverSettings } from '../ode/solver.js'
-import { BoundSum, boundPoints } from './bound.js'
 import { velocityOfChoices } from './choices.js'
 import {
   type Condition,
@@ -25,11 +23,12 @@ import {
   conditionWidth,
   guidanceWeights,
 } from './condition.js'
-import { NoisedRows } from './noised.js'
+import { isKept, KeptProgram } from './kept.js'
+import { cutPath, guidedLinks, jumpsThrough, type Stops, widestOf } from './legs.js'
+import { type BoundOptions, boundOfRows, evaluationsOfBound } from './row-bounds.js'
 import {
   blockRows,
   type Jump,
-  type Leg,
   type Link,
   plannedEvaluations,
   type RowSource,
@@ -118,20 +117,6 @@ export interface LogProbOptions extends CarryOptions {
   first?: number
 }
 
-/** How the bound of a model that predicts levels is computed. */
-export interface BoundOptions {
-  /** evaluations of the network for each row, at least 8: points of the bound's integral. Default 64 */
-  evaluations?: number
-  /** seed of the noise; default: the config's */
-  seed?: number
-  /** number of the first row, by which noise is drawn: so that rows can be scored in blocks; default 0 */
-  first?: number
-  /** aborting stops between evaluations of a block, and rejects with signal.reason */
-  signal?: AbortSignal
-  /** rows done so far */
-  onProgress?: (rows: number) => void
-}
-
 /** Which states along the chain are returned. */
 export interface TrajectoryOptions extends CarryOptions {
   /**
@@ -176,27 +161,11 @@ function expectRange(n: number, first: number): void {
   }
 }
 
-/** Evaluations of a row's bound by default, and at least. */
-const [BOUND_EVALUATIONS, FEWEST_EVALUATIONS] = [64, 8]
-/** Numbers of noise between two evaluations of a row. */
-const NOISE_APART = 2 ** 26
-
 /** Values of a block of samples by default: 16 MiB of float32. */
 const BLOCK_VALUES = 2 ** 22
 
 /** Jumps of a sample, at most: more than a student is ever asked for. */
 const MOST_JUMPS = 1024
-
-/** Where a path stops: chain times in the order of travel, towards the noise or the data. */
-interface Stops {
-  readonly stops: readonly number[]
-  readonly forward: boolean
-}
-
-/** Rows of a call, at most, whose program is kept for the next one: a policy asks for one row many times a second. */
-const MOST_KEPT_ROWS = 64
-/** Values of all rows in the widest tensor of such a program, at most: its memory is kept too. */
-const MOST_KEPT_ELEMENTS = 2 ** 20
 
 /** Where rows come from and how they are numbered; with `given` numbers, some of them. */
 interface Carried {
@@ -204,32 +173,6 @@ interface Carried {
   /** number of the first row; default 0 */
   readonly from?: number
   readonly given?: { readonly values: Float32Array; readonly known: Float32Array } | null
-}
-
-/** The links with their networks guided by these weights; equal weights share one network. */
-function guidedLinks(links: readonly Link[], weights: readonly number[]): readonly Link[] {
-  // without a condition there is one pass: that of zeros
-  if (weights.every((weight) => weight === 1) || weights.every((weight) => weight === 0)) return links
-  const guided = new Map<number, Network>()
-  return links.map((link, i) => {
-    const weight = weights[i]
-    if (weight === 1) return link
-    const field = guided.get(weight) ?? guidedNetwork(link.field, weight)
-    guided.set(weight, field)
-    return { ...link, field }
-  })
-}
-
-/** The field that needs most memory for a row. */
-const widestOf = (legs: readonly Leg[]): Network =>
-  legs.map(({ link }) => link.field).reduce((widest, field) => (field.widest > widest.widest ? field : widest))
-
-/** From noise to data: a leg for each map, or even legs through an average velocity. */
-function jumpsThrough(links: readonly Link[], jumps: number): Leg[] {
-  if (links[0].jump?.kind === 'map') return wholePath(links, 'decode')
-  return Array.from({ length: jumps }, (_, i) => {
-    return { link: links[0], start: 1 - i / jumps, end: 1 - (i + 1) / jumps, keep: i === jumps - 1 }
-  })
 }
 
 export class Flow {
@@ -249,7 +192,7 @@ export class Flow {
   /** whether the device is disposed of with the model */
   protected ownsDevice = false
   private linksOnDevice: Promise<Link[]> | null = null
-  private kept: { readonly key: string; readonly transport: Transport } | null = null
+  private readonly kept = new KeptProgram()
 
   /**
    * @param device the caller's, who disposes of it; null: none yet
@@ -417,36 +360,14 @@ export class Flow {
       )
     }
     const { values: rows, n } = this.rows('x', x)
-    const { evaluations = BOUND_EVALUATIONS, first = 0, signal, onProgress } = options
-    if (!Number.isSafeInteger(evaluations) || evaluations < FEWEST_EVALUATIONS) {
-      throw invalid('evaluations', `a whole number, at least ${FEWEST_EVALUATIONS}`, evaluations)
-    }
+    const evaluations = evaluationsOfBound(options)
+    const { first = 0 } = options
     expectRange(n, first)
     const seed = checkSeed(options.seed ?? this.settings.seed)
-    signal?.throwIfAborted()
+    options.signal?.throwIfAborted()
     const angles = stages.map(({ angle }) => angle!)
-    const points = boundPoints(angles, evaluations)
-    const onDevice = (await this.links()).map(({ parameters, offset = 0 }) => ({ parameters, offset }))
-    const block = blockRows(n, field, null, this.device!.info, 1)
-    const noised = await NoisedRows.open(this.device!, field, onDevice, { rows: block, seed })
-    const D = field.dimension
-    const bounds = new Float32Array(n)
-    try {
-      for (let done = 0; done < n; done += block) {
-        const own = rows.subarray(done * D, Math.min(n, done + block) * D)
-        const sum = new BoundSum(segments, own, angles[angles.length - 1].to)
-        for (const [k, point] of points.entries()) {
-          signal?.throwIfAborted()
-          const start = own.map((value) => point.signal * value)
-          const { x, out } = await noised.at(point.stage, point, start, first + done + k * NOISE_APART, signal)
-          sum.add(point, x, out)
-        }
-        bounds.set(sum.bounds, done)
-        onProgress?.(Math.min(n, done + block))
-      }
-    } finally {
-      noised.dispose()
-    }
+    const model = { field, segments, angles, links: await this.links(), device: this.device! }
+    const bounds = await boundOfRows(model, rows, { ...options, evaluations, first, seed })
     this.evaluations = { mean: evaluations, max: evaluations }
     return bounds
   }
@@ -480,8 +401,7 @@ export class Flow {
 
   /** Frees the device's memory, and the device where this flow opened it. */
   async dispose(): Promise<void> {
-    this.kept?.transport.dispose()
-    this.kept = null
+    this.kept.dispose()
     const links = await this.linksOnDevice?.catch(() => [])
     for (const buffer of new Set((links ?? []).map(({ parameters }) => parameters))) buffer.dispose()
     this.linksOnDevice = null
@@ -496,21 +416,6 @@ export class Flow {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.dispose()
-  }
-
-  /** Legs that stop at each of the times, in the order of travel. */
-  private cutPath(links: readonly Link[], { stops, forward }: Stops): Leg[] {
-    const legs: Leg[] = []
-    let at = forward ? 0 : links.length
-    for (const stop of stops) {
-      while (at !== stop) {
-        const n = forward ? Math.floor(at) : Math.ceil(at) - 1
-        const next = forward ? Math.min(stop, n + 1) : Math.max(stop, n)
-        legs.push({ link: links[n], start: at - n, end: next - n, keep: next === stop })
-        at = next
-      }
-    }
-    return legs
   }
 
   private async carry(
@@ -535,7 +440,7 @@ export class Flow {
     const links = guidedLinks(await this.links(), weights)
     const legs =
       typeof path !== 'string'
-        ? this.cutPath(links, path)
+        ? cutPath(links, path)
         : this.isFlow
           ? wholePath(links, path)
           : jumpsThrough(links, jumps)
@@ -543,7 +448,7 @@ export class Flow {
     const block = blockRows(n, widestOf(legs), trace, this.device!.info, plannedEvaluations(solver, legs))
     const key = JSON.stringify([weights, path, solver, trace, jumps, block, source, given !== null])
     const transport =
-      this.takeKept(key) ?? (await Transport.open(this.device!, { legs, solver, trace, rows: block, source }))
+      this.kept.take(key) ?? (await Transport.open(this.device!, { legs, solver, trace, rows: block, source }))
     let done = false
     try {
       const C = this.field.condition
@@ -562,24 +467,9 @@ export class Flow {
       done = true
       return { states, logDet }
     } finally {
-      if (done && n <= MOST_KEPT_ROWS && block * widestOf(legs).widest <= MOST_KEPT_ELEMENTS) this.keep(key, transport)
+      if (done && this.linksOnDevice && isKept(n, block * widestOf(legs).widest)) this.kept.keep(key, transport)
       else transport.dispose()
     }
-  }
-
-  /** The program of the last call for few rows, where this one is alike: it is this call's alone until it is kept again. */
-  private takeKept(key: string): Transport | null {
-    if (this.kept?.key !== key) return null
-    const { transport } = this.kept
-    this.kept = null
-    return transport
-  }
-
-  /** In place of the one that was kept. After `dispose` nothing is. */
-  private keep(key: string, transport: Transport): void {
-    this.kept?.transport.dispose()
-    this.kept = this.linksOnDevice ? { key, transport } : null
-    if (!this.kept) transport.dispose()
   }
 
   /**
@@ -606,7 +496,7 @@ export class Flow {
     },
   ): Promise<{ transport: Transport; rows: number }> {
     const weights = guidanceWeights(guidance, this.condition, this.stages.length)
-    const legs = this.cutPath(guidedLinks(await this.links(), weights), { stops, forward: false })
+    const legs = cutPath(guidedLinks(await this.links(), weights), { stops, forward: false })
     const device = this.device!
     const rows = blockRows(n, widestOf(legs), null, device.info, plannedEvaluations(solver, legs))
     const source = { kind: 'noise', seed, stream, keep: true } as const

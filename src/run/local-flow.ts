@@ -37,7 +37,6 @@ import type { TrainingCalls, TrainingRecord } from './training-calls.js'
 export type { WrittenExport } from '../export/write.js'
 export type { Condition } from '../model/condition.js'
 export type {
-  BoundOptions,
   CarryOptions,
   Latents,
   LogProbOptions,
@@ -46,6 +45,7 @@ export type {
   Samples,
   TrajectoryOptions,
 } from '../model/flow.js'
+export type { BoundOptions } from '../model/row-bounds.js'
 export type { Progress } from '../recipes/run-recipe.js'
 export type { Likelihood } from './likelihood.js'
 export type {
