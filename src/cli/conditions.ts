@@ -2,13 +2,17 @@
 
 import { stat } from 'node:fs/promises'
 import { extname } from 'node:path'
-import { cutNumbers, numberRows, recut } from '../data/blocks.js'
+import { cutNumbers, cutTables, numberRows, recut } from '../data/blocks.js'
 import { readCsvBlocks } from '../data/csv.js'
 import { readTable } from '../data/index.js'
 import { openNpyRows } from '../data/npy.js'
 import { asExactAs } from '../data/precision.js'
 import type { NumberBlock } from '../data/row-formats.js'
-import { readParquetTables } from '../data/tables/read.js'
+import { asKnown, type Encoding } from '../data/tables/encoding.js'
+import { isParquet, type ReadTableOptions, readMixedTable, readParquetTables } from '../data/tables/read.js'
+import { openTextBlocks } from '../data/tables/read-text-blocks.js'
+import { joinTables, type Table } from '../data/tables/table.js'
+import { checkTold } from '../data/tables/told.js'
 import type { Tensor } from '../data/tensor.js'
 import { nameOf, STANDARD_INPUT } from '../data/text-file.js'
 import { DataError, list, show } from '../errors.js'
@@ -34,7 +38,55 @@ const ofAll = ({ class: label, guidance }: ConditionCommandOptions): Omit<Told, 
 /** The options of a call. Columns of a file are taken by their names where it has a header and the run knows them. */
 export async function conditionsOf(run: Run, options: ConditionCommandOptions): Promise<Told> {
   const { cond } = options
-  return { ...ofAll(options), ...(cond !== undefined && { cond: await readConditions(cond, namesIn(run)) }) }
+  if (cond === undefined) return ofAll(options)
+  const { condition } = run.extra
+  const told =
+    condition?.kind === 'table' ? readTold(cond, run, condition.encoding) : readConditions(cond, namesIn(run))
+  return { ...ofAll(options), cond: await told }
+}
+
+/** Columns of a table that a model is told, of a file that may have others. */
+async function readTold(path: string, run: Run, encoding: Encoding): Promise<Table> {
+  const pieces: Table[] = []
+  for await (const piece of (await openTold(path, run, encoding)).pieces()) pieces.push(piece)
+  return joinTables(pieces)
+}
+
+/** The same piece by piece: all have the levels of the model. */
+async function openTold(
+  path: string,
+  run: Run,
+  encoding: Encoding,
+): Promise<{ rows: number; pieces: () => AsyncIterable<Table> }> {
+  const known = Object.fromEntries(encoding.columns.map((column) => [column.name, asKnown(column)]))
+  const { data } = run.manifest.config.raw as { data?: ReadTableOptions }
+  const { header, decimal, missing } = data ?? {}
+  const behind = (at: number): string => (at === 0 ? nameOf(path) : `${nameOf(path)}, of the rows behind ${at}`)
+  async function* checked(tables: AsyncIterable<Table>): AsyncGenerator<Table> {
+    let at = 0
+    for await (const table of tables) {
+      yield checkTold(encoding, table, behind(at))
+      at += table.rows
+    }
+  }
+  if (path === STANDARD_INPUT) {
+    const { table } = await readMixedTable(path, { header: true, decimal, missing, known })
+    const own = checkTold(encoding, table, nameOf(path))
+    async function* once(): AsyncGenerator<Table> {
+      yield own
+    }
+    return { rows: own.rows, pieces: once }
+  }
+  if (isParquet(path)) {
+    for await (const { of } of readParquetTables(path, known)) {
+      return { rows: of, pieces: () => checked(readParquetTables(path, known)) }
+    }
+    throw new DataError(`${path} has no rows.`)
+  }
+  const { rows, blocks } = await openTextBlocks(path, { header, decimal, missing, known }, (table, at) =>
+    checkTold(encoding, table, behind(at)),
+  )
+  return { rows, pieces: () => checked(blocks()) }
 }
 
 const namesIn = ({ extra: { condition } }: Run): readonly string[] | null =>
@@ -68,7 +120,7 @@ export interface RowConditions {
   /** the file that says what each is told; null: there is none */
   readonly file: string | null
   /** of each row behind `skip`, in blocks of `rows`; null: nothing of its own */
-  readonly blocks: ((rows: number, skip: number) => AsyncIterable<Tensor>) | null
+  readonly blocks: ((rows: number, skip: number) => AsyncIterable<Tensor | Table>) | null
 }
 
 /**
@@ -90,9 +142,15 @@ export async function conditionsToScore(
     (found) => found.isFile(),
     () => false,
   )
-  const file = options.cond ?? (names && isFile ? beside : null)
+  const file = options.cond ?? ((names || condition?.kind === 'table') && isFile ? beside : null)
   const all = ofAll(options)
   if (file === null) return { all, file, blocks: null }
+  if (condition?.kind === 'table') {
+    const { rows, pieces } = await openTold(file, run, condition.encoding)
+    if (rows === 1) for await (const cond of pieces()) return { all: { ...all, cond }, file, blocks: null }
+    if (rows !== n) throw otherNumber(file, rows, n)
+    return { all, file, blocks: (size, skip) => recut(pieces(), size, cutTables, skip) }
+  }
   // what it is told nothing of says so itself
   if (condition?.kind !== 'columns')
     return { all: { ...all, cond: await readConditions(file, null) }, file, blocks: null }
@@ -105,13 +163,14 @@ export async function conditionsToScore(
   if (rows === 1) {
     for await (const cond of exact()) return { all: { ...all, cond: cond as Tensor }, file, blocks: null }
   }
-  if (rows !== n) {
-    throw new DataError(
-      `${nameOf(file)} has ${rows} rows of conditions, but there are ${n} rows to score: give one for each, or one for all.`,
-    )
-  }
+  if (rows !== n) throw otherNumber(file, rows, n)
   return { all, file, blocks: (size, skip) => recut(exact(), size, cutNumbers, skip) as AsyncIterable<Tensor> }
 }
+
+const otherNumber = (file: string, rows: number, n: number): DataError =>
+  new DataError(
+    `${nameOf(file)} has ${rows} rows of conditions, but there are ${n} rows to score: give one for each, or one for all.`,
+  )
 
 /** The rows of a file of conditions, in pieces; those whose columns have no names, and standard input, come at once. */
 async function openConditions(

@@ -34,14 +34,15 @@ const DRAW = 'draw'
 
 /** The holed table, columns of the kinds that the run knows. */
 async function readHoled(path: string, { manifest, extra, folder }: Run): Promise<Table> {
-  const { encoding } = extra
+  const { encoding, condition } = extra
   if (!encoding) {
     throw new InvalidArgumentError(
       `The run in ${folder} was not trained on a table of mixed columns (data.kind: table).`,
     )
   }
   const { data } = manifest.config.raw as { data?: ReadTableOptions }
-  const known = Object.fromEntries(encoding.columns.map((column) => [column.name, asKnown(column)]))
+  const told = condition?.kind === 'table' ? condition.encoding.columns : []
+  const known = Object.fromEntries([...encoding.columns, ...told].map((column) => [column.name, asKnown(column)]))
   const { header, decimal, missing } = data ?? {}
   return (await readMixedTable(path, { header, decimal, missing, known })).table
 }

@@ -11,7 +11,7 @@ import { csvText, type Tensor, tableText } from '../data/index.js'
 import { bytesOf } from '../data/npy.js'
 import { numberFormats, tableFormats } from '../data/row-formats.js'
 import { openEncoding } from '../data/tables/encoding.js'
-import type { Table } from '../data/tables/table.js'
+import { isTable, type Table } from '../data/tables/table.js'
 import type { Device } from '../device/device.js'
 import { blockProfile } from '../device/profile.js'
 import { makeFolder } from '../files/folders.js'
@@ -19,8 +19,9 @@ import type { Facts } from '../files/growing.js'
 import { missingForFigures } from '../files/native-parts.js'
 import { cannotWrite } from '../files/reasons.js'
 import { quantise } from '../metrics/features.js'
+import { conditionRows } from '../model/condition.js'
 import { picturePng, pointsFigure, renderPng, tilesPng } from '../plot/index.js'
-import type { LocalFlow, Samples } from '../run/local-flow.js'
+import type { ConditionOptions, LocalFlow, Samples } from '../run/local-flow.js'
 import { openFlow } from '../run/open-flow.js'
 import { openRun, packageVersion, type Run, rowKindOf, teacherSha256 } from '../run/run.js'
 import { conditionsOf } from './conditions.js'
@@ -104,6 +105,13 @@ async function targetOf(
   return target
 }
 
+/** What tells conditions of a file from others. */
+function toldBytes({ extra: { condition } }: Run, cond: NonNullable<ConditionOptions['cond']>): Uint8Array {
+  if (!isTable(cond as Table)) return bytesOf((cond as Tensor).values)
+  const table = cond as Table
+  return bytesOf(conditionRows(condition ?? null, { cond: table }, table.rows)!)
+}
+
 /** What samples are made from, so that a call that goes on with another makes the same bytes. */
 function factsOf(
   run: Run,
@@ -114,7 +122,7 @@ function factsOf(
 ): Facts {
   const { cond, guidance } = conditions
   const { seed, n, first = 0 } = options
-  const told = (cond as Tensor | undefined)?.values
+  const told = cond === undefined ? null : toldBytes(run, cond)
   const solver = { ...flow.settings.sample, ...JSON.parse(JSON.stringify(solverOf(options))) }
   return {
     'the run': teacherSha256(run),
@@ -123,7 +131,7 @@ function factsOf(
     n,
     first,
     'the solver': JSON.stringify(solver),
-    'the condition': told ? createHash('sha256').update(bytesOf(told)).digest('hex') : (options.class ?? null),
+    'the condition': told ? createHash('sha256').update(told).digest('hex') : (options.class ?? null),
     guidance: guidance === undefined ? null : JSON.stringify(guidance),
     device: `${device.kind}, ${device.info.cpuTarget ?? device.info.name}`,
   }

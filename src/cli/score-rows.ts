@@ -80,6 +80,12 @@ export async function rowsToScore(path: string, run: Run, blockRows?: number): P
 const known = (encoding: Encoding) =>
   Object.fromEntries(encoding.columns.map((column) => [column.name, asKnown(column)]))
 
+/** Names of the columns that a model is told, which are none of its own. */
+function toldNames({ extra: { condition } }: Run): readonly string[] {
+  if (condition?.kind === 'table') return condition.encoding.columns.map(({ name }) => name)
+  return condition?.kind === 'columns' ? (condition.names ?? []) : []
+}
+
 /** A folder of pictures, an array, or a table of numbers as text, at once. */
 async function readRows(path: string, run: Run): Promise<Tensor> {
   const { columns, rowShape } = run.extra
@@ -150,8 +156,7 @@ function modelColumns(path: string, run: Run, header: readonly string[] | null, 
   const columns = run.extra.columns!
   if (!header) return Array.from({ length: width }, (_, i) => i)
   const missing = columns.filter((name) => !header.includes(name))
-  const { condition } = run.extra
-  const told = condition?.kind === 'columns' ? (condition.names ?? []) : []
+  const told = toldNames(run)
   const others = header.filter((name) => !columns.includes(name) && !told.includes(name))
   if (missing.length > 0) {
     const beside = others.length > 0 ? `; it has ${list(others.map(show))}` : ''
@@ -170,8 +175,10 @@ function modelColumns(path: string, run: Run, header: readonly string[] | null, 
 const namesOf = ({ columns }: Table): string[] => columns.map(({ name }) => name)
 
 /** What scores of tables are, and of which columns. @param names of the table's columns */
-function tellOfTable(names: readonly string[], encoding: Encoding, { options }: Run): void {
-  const others = names.filter((name) => !Object.hasOwn(known(encoding), name))
+function tellOfTable(names: readonly string[], encoding: Encoding, run: Run): void {
+  const { options } = run
+  const told = toldNames(run)
+  const others = names.filter((name) => !Object.hasOwn(known(encoding), name) && !told.includes(name))
   if (others.length > 0) {
     note(`Columns that the model does not have are left out: ${list(others.map(show))}.`)
   }

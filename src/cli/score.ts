@@ -118,6 +118,12 @@ async function factsOf(
 
 /** Throws InvalidArgumentError for options of an integration, which a bound is not. */
 function refuseSolver(options: ScoreCommandOptions): void {
+  if (options.guidance) {
+    throw new InvalidArgumentError(
+      '--guidance is of likelihoods, but this model predicts levels (train.objective: variational) and is scored by a variational bound, ' +
+        'which is of its conditions alone.',
+    )
+  }
   for (const key of ['solver', 'steps', 'clock'] as const) {
     if (options[key] === undefined) continue
     throw new InvalidArgumentError(

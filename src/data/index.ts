@@ -33,6 +33,7 @@ export { type ColumnAs, type ColumnKind, columnKinds, type KnownColumn } from '.
 export { type ReadTable, type ReadTableOptions, readMixedTable } from './tables/read.js'
 export type { Atom, ColumnFacts } from './tables/report.js'
 export { tableText } from './tables/texts.js'
+export type { ToldRow, ToldTables } from './tables/told.js'
 export { writeMixedTable } from './tables/write.js'
 export { checkTensor, type RowValues, type Tensor } from './tensor.js'
 export { type ToyName, toy, toyNames } from './toy.js'

@@ -195,6 +195,11 @@ export interface TableDataOptions {
    */
   missing?: readonly string[]
   /**
+   * Columns that the model is told of each row, and does not make: samples are of given ones (docs/conditional.md).
+   * Takes a non-empty list of columns, by name or number from 0.
+   */
+  condition?: readonly (string | number)[]
+  /**
    * Training rows: a count, or a fraction of all. Left out: all that the other parts leave. Takes a count of rows (a
    * whole number) or a fraction of them (below 1).
    */

@@ -168,6 +168,7 @@ export const dataSchema = z.discriminatedUnion('kind', [
       'a list of texts',
       'Texts that stand for a missing value.',
     ).default([...missingTexts]),
+    condition: fileParts.condition,
     train: fileParts.train,
     validation: fileParts.validation,
     test: fileParts.test,

@@ -9,6 +9,7 @@ import type { Parts } from './split.js'
 import type { Encoding } from './tables/encoding.js'
 import type { ColumnFacts } from './tables/report.js'
 import type { Table } from './tables/table.js'
+import type { ToldTables } from './tables/told.js'
 import type { Tensor } from './tensor.js'
 
 /** A data set that was read or drawn: its parts in the units of the source, and what is known of it. */
@@ -21,8 +22,8 @@ export interface LoadedData extends Parts {
   columns: string[] | null
   /** Classes of the rows of each part, where there are any; of use where `model.classes` is true. */
   labels: PartLabels | null
-  /** Columns that a model is told of each row, in their own units; null: none. */
-  condition: PartConditions | null
+  /** Columns that a model is told of each row, numbers in their own units or columns of a table; null: none. */
+  condition: PartConditions | ToldTables | null
   /** What a row is. */
   rowKind: RowKind
   /** Whether pictures are mirrored at random in the first sub-flow. */

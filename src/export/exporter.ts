@@ -6,6 +6,7 @@
 import type { RowKind } from '../data/kinds.js'
 import type { Encoding } from '../data/tables/encoding.js'
 import type { Content } from '../files/content.js'
+import type { Condition } from '../model/condition.js'
 import type { FlowModel } from '../model/flow.js'
 import type { Model } from '../networks/registry.js'
 import type { SolverOverrides } from '../ode/solver.js'
@@ -29,8 +30,13 @@ export interface ModelFacts {
   readonly metrics: readonly Metric[]
 }
 
+/** What forms of export can tell a model: numbers, or a class. */
+export type ExportedCondition = Exclude<Condition, { kind: 'table' }>
+
 /** A model, and what is to be said of it. */
-export interface ExportedModel extends FlowModel, ModelFacts {
+export interface ExportedModel extends Omit<FlowModel, 'condition'>, ModelFacts {
+  /** what it was told of its rows; null or left out: nothing */
+  readonly condition?: ExportedCondition | null
   /** what a row is */
   readonly rowKind: RowKind
   /** of a table of mixed columns, how its rows are numbers; null or left out: rows are what they are */

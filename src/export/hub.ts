@@ -4,8 +4,8 @@
  * go on writing in, so config.json holds no hash of it.
  */
 
-import { type Condition, goesWithout } from '../model/condition.js'
-import type { ExportedFile, ExportedModel, Exporter } from './exporter.js'
+import { goesWithout } from '../model/condition.js'
+import type { ExportedCondition, ExportedFile, ExportedModel, Exporter } from './exporter.js'
 import { NO_LICENCE } from './exporter.js'
 import { onnx } from './onnx/onnx.js'
 import { pytorchFiles } from './pytorch.js'
@@ -27,7 +27,7 @@ function licenceLines(licence: string): string[] {
 }
 
 /** What a model is told, and how a call, a graph and PyTorch are told it. */
-function toldWords(condition: Condition | null) {
+function toldWords(condition: ExportedCondition | null) {
   if (!condition) return { what: '', node: '', feed: [], fed: '', python: '' }
   const left = goesWithout(condition)
   if (condition.kind === 'classes') {

@@ -87,7 +87,7 @@ export function estimateTraining(
   // without data, as many rows as a batch needs make the program
   const rows = count ?? settings.batch
   const reading = { values: pixels ? 'pixels' : 'floats', mirror: 0 } as const
-  const C = task.makesCondition ? 0 : field.condition
+  const C = Math.max(0, field.condition - (task.madeCondition?.(field.dimension) ?? 0))
   const poolOf = (rows: number): { left: StorageBuffer; right?: StorageBuffer; condition?: StorageBuffer } => ({
     left: { dtype: pixels ? 'u32' : 'f32', length: rows * poolWords(field.dimension, reading.values) },
     ...(task.readsRight && { right: { dtype: 'f32', length: rows * field.dimension } }),

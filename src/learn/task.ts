@@ -46,8 +46,11 @@ export interface Task {
   readonly readsRight: boolean
   /** whether it reads the pool's `span` and `condition`, the times of the two; default false */
   readonly readsSpan?: boolean
-  /** whether the task makes the network's condition itself (a second time, masks), and it is no column of the pool; default false */
-  readonly makesCondition?: boolean
+  /**
+   * columns of the network's condition that the task makes itself (a second time, masks), of a network for rows of D values: the
+   * others are columns of the pool. Default 0; Infinity: all of them
+   */
+  madeCondition?(dimension: number): number
   /** how many of a teacher's stages it reads the velocities of; default 0 */
   readonly readsTeacher?: number
   /** forward passes of a row, of the network or a like one, beside those of the regression; default 0 */

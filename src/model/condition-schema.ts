@@ -1,6 +1,7 @@
 /** What a model is told of its rows, as files hold it. */
 
 import * as z from 'zod'
+import { encodingSchema } from '../data/tables/encoding.js'
 import type { Condition } from './condition.js'
 
 const wholeNumber = z.int().min(0)
@@ -17,9 +18,11 @@ export const conditionSchema: z.ZodType<Condition> = z
       dropout: probability,
       guidance,
     }),
+    z.object({ kind: z.literal('table'), encoding: encodingSchema, dropout: probability, guidance }),
     z.object({ kind: z.literal('classes'), classes: z.array(wholeNumber).min(1), dropout: probability, guidance }),
   ])
   .refine((said) => {
+    if (said.kind === 'table') return true
     if (said.kind === 'classes') return new Set(said.classes).size === said.classes.length
     const { mean, std } = said.scaler
     return mean.length === std.length && (said.names?.length ?? mean.length) === mean.length

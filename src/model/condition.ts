@@ -3,6 +3,7 @@
  * its first layer (of a UNet the first layer of its time's embedding) takes beside its other inputs:
  *
  * - columns: (c − μ)/σ by mean and spread of the training rows, and where conditions were left out in training a 1 behind them;
+ * - columns of a table of mixed columns: as they are encoded (src/data/tables/told.ts), and the same 1 behind them;
  * - a class: √K at its place among the K classes of the training rows, else 0. Its column of the layer's weight, times √K, is the
  *   class's learned embedding; with √K each place has the mean square 1, as standardised columns have.
  *
@@ -11,6 +12,9 @@
 
 import { type RowsLike, rowsOf } from '../data/rows.js'
 import type { Scaler } from '../data/scaler.js'
+import type { Encoding } from '../data/tables/encoding.js'
+import { isTable, type Table, tableRows } from '../data/tables/table.js'
+import { anyToldRow, type ToldRow, tableOfRows, toldRows, toldWidth } from '../data/tables/told.js'
 import type { Tensor } from '../data/tensor.js'
 import { InvalidArgumentError, invalid, list } from '../errors.js'
 
@@ -23,6 +27,16 @@ export type Condition =
       readonly names: readonly string[] | null
       /** μ and σ of each column of the training rows; σ is 1 where a column is constant */
       readonly scaler: Scaler
+      /** probability that a training row's condition was left out; above 0 the model can be guided */
+      readonly dropout: number
+      /** of students: the guidance of the teacher's velocities that they have learnt, so that calls can give no other */
+      readonly guidance?: number
+    }
+  | {
+      /** columns of a table of mixed columns */
+      readonly kind: 'table'
+      /** how they are numbers, fitted on the training rows */
+      readonly encoding: Encoding
       /** probability that a training row's condition was left out; above 0 the model can be guided */
       readonly dropout: number
       /** of students: the guidance of the teacher's velocities that they have learnt, so that calls can give no other */
@@ -43,9 +57,10 @@ export type Condition =
 export interface ConditionOptions {
   /**
    * columns of the condition, in the units of the training's: a row for each row, [n, C], or one for all, [1, C] or a list of C
-   * numbers. For models that were trained with `cond`
+   * numbers. For models that were trained with `cond`. Of models that are told columns of a table: a table that has them, in any
+   * order, of as many rows or of one; or rows by name, `{ colour: 'red', size: 3 }`, one for all or a list of one for each
    */
-  cond?: RowsLike
+  cond?: RowsLike | Table | ToldRow | readonly ToldRow[]
   /** one class for all rows, or one for each. For models that were trained with classes */
   class?: number | ArrayLike<number>
 }
@@ -57,8 +72,13 @@ export const goesWithout = ({ dropout, guidance }: Condition): boolean => dropou
 export function conditionWidth(condition: Condition | null): number {
   if (!condition) return 0
   if (condition.kind === 'classes') return condition.classes.length
-  return condition.scaler.mean.length + (condition.dropout > 0 ? 1 : 0)
+  const columns = condition.kind === 'table' ? toldWidth(condition.encoding) : condition.scaler.mean.length
+  return columns + (condition.dropout > 0 ? 1 : 0)
 }
+
+/** Names of the columns that a model of a table is told. */
+const toldNames = ({ encoding }: Extract<Condition, { kind: 'table' }>): string =>
+  list(encoding.columns.map(({ name }) => name))
 
 /** How many columns, and their names. */
 const columnsText = ({ scaler, names }: Extract<Condition, { kind: 'columns' }>): string => {
@@ -67,15 +87,22 @@ const columnsText = ({ scaler, names }: Extract<Condition, { kind: 'columns' }>)
 }
 
 /** What a call should give, for messages. */
-const wanted = (condition: Condition): string =>
-  condition.kind === 'classes'
-    ? `class, one of ${list(condition.classes.map(String))}, or one for each row`
-    : `cond, ${columnsText(condition)} for each row, or one row for all`
+function wanted(condition: Condition): string {
+  switch (condition.kind) {
+    case 'classes':
+      return `class, one of ${list(condition.classes.map(String))}, or one for each row`
+    case 'table':
+      return `cond, a table or rows by name with ${toldNames(condition)}, one row for each row or one for all`
+    case 'columns':
+      return `cond, ${columnsText(condition)} for each row, or one row for all`
+  }
+}
 
 /** A condition that a call may give. */
 export function anyCondition(condition: Condition | null): ConditionOptions {
   if (!condition) return {}
   if (condition.kind === 'classes') return { class: condition.classes[0] }
+  if (condition.kind === 'table') return { cond: anyToldRow(condition.encoding) }
   const { mean } = condition.scaler
   return { cond: { values: Float32Array.from(mean), shape: [1, mean.length] } }
 }
@@ -141,9 +168,14 @@ export function conditionRows(
       `This model was trained with a condition, and none was given: give ${wanted(condition)}.`,
     )
   }
-  return condition.kind === 'classes'
-    ? classRows(condition.classes, own as number | ArrayLike<number>, n)
-    : columnRows(condition, own as RowsLike, n)
+  switch (condition.kind) {
+    case 'classes':
+      return classRows(condition.classes, own as number | ArrayLike<number>, n)
+    case 'table':
+      return tableConditions(condition, own as ConditionOptions['cond'], n)
+    case 'columns':
+      return columnRows(condition, own as RowsLike, n)
+  }
 }
 
 /**
@@ -161,9 +193,14 @@ export function conditionsOfBlock(
     expectRows('class', label.length, n)
     return { class: label.length === 1 ? label : Array.from({ length: count }, (_, i) => label[first + i]), cond }
   }
-  if (cond === undefined || condition?.kind !== 'columns') return { cond, class: label }
+  if (cond === undefined || !condition || condition.kind === 'classes') return { cond, class: label }
+  if (condition.kind === 'table') {
+    const { rows, ...table } = toldTable(condition, cond)
+    expectRows('cond', rows, n)
+    return { cond: rows === 1 ? { rows, ...table } : tableRows({ rows, ...table }, first, first + count), class: label }
+  }
   const C = condition.scaler.mean.length
-  const { values, shape } = rowsOf('cond', cond, [C])
+  const { values, shape } = rowsOf('cond', cond as RowsLike, [C])
   expectRows('cond', shape[0], n)
   const block = { values: values.slice(first * C, (first + count) * C), shape: [count, C] }
   return { cond: shape[0] === 1 ? cond : block, class: label }
@@ -184,6 +221,44 @@ function columnRows(condition: Extract<Condition, { kind: 'columns' }>, cond: Ro
   for (let i = 0; i < n; i++) {
     const from = shape[0] === 1 ? 0 : i * C
     for (let c = 0; c < C; c++) rows[i * width + c] = (values[from + c] - scaler.mean[c]) / scaler.std[c]
+  }
+  return rows
+}
+
+/** The table of what a call tells a model of columns of a table. */
+function toldTable(condition: Extract<Condition, { kind: 'table' }>, cond: ConditionOptions['cond']): Table {
+  if (isTable(cond as Table)) return cond as Table
+  const rows = Array.isArray(cond) ? cond : [cond]
+  const named = rows.every(
+    (row) => typeof row === 'object' && row !== null && !Array.isArray(row) && !('values' in row),
+  )
+  if (!named || rows.length === 0) {
+    throw new InvalidArgumentError(`cond must be of the columns of a table: give ${wanted(condition)}.`)
+  }
+  return tableOfRows(condition.encoding, rows, 'cond')
+}
+
+/** How many rows of conditions a call gives. */
+export function givenConditions(condition: Condition, { cond, class: label }: ConditionOptions): number {
+  if (condition.kind === 'classes' || cond === undefined) return typeof label === 'object' ? label.length : 1
+  if (condition.kind === 'table') return toldTable(condition, cond).rows
+  return rowsOf('cond', cond as RowsLike, [condition.scaler.mean.length]).shape[0]
+}
+
+function tableConditions(
+  condition: Extract<Condition, { kind: 'table' }>,
+  cond: ConditionOptions['cond'],
+  n: number,
+): Float32Array {
+  const table = toldTable(condition, cond)
+  expectRows('cond', table.rows, n)
+  const numbers = toldRows(condition.encoding, table, 'cond')
+  const C = numbers.length / table.rows
+  const width = C + (condition.dropout > 0 ? 1 : 0)
+  const rows = new Float32Array(n * width).fill(1)
+  for (let i = 0; i < n; i++) {
+    const from = table.rows === 1 ? 0 : i * C
+    rows.set(numbers.subarray(from, from + C), i * width)
   }
   return rows
 }

@@ -214,7 +214,7 @@ export class Flow {
     private readonly open: () => Promise<Device>,
   ) {
     // another operand would be read as zeros; that of jumps may be their second time
-    const own = fills ? network.dimension : conditionWidth(condition)
+    const own = (fills ? network.dimension : 0) + conditionWidth(condition)
     const width = stages.every(({ jump }) => takesSecondTime(jump)) ? 1 : own
     if (network.condition !== width) {
       throw new InvalidArgumentError(
@@ -364,10 +364,11 @@ export class Flow {
     const { first = 0 } = options
     expectRange(n, first)
     const seed = checkSeed(options.seed ?? this.settings.seed)
+    const told = conditionRows(this.condition, options, n)
     options.signal?.throwIfAborted()
     const angles = stages.map(({ angle }) => angle!)
     const model = { field, segments, angles, links: await this.links(), device: this.device! }
-    const bounds = await boundOfRows(model, rows, { ...options, evaluations, first, seed })
+    const bounds = await boundOfRows(model, rows, told, { ...options, evaluations, first, seed })
     this.evaluations = { mean: evaluations, max: evaluations }
     return bounds
   }
@@ -433,6 +434,12 @@ export class Flow {
     const told = untold && missing ? null : conditionRows(this.condition, options, n)
     // without a condition they are the zeros that the transport has
     const conditions = untold ? null : told
+    if (this.fills && !untold && weights.some((weight) => weight !== 1)) {
+      throw new InvalidArgumentError(
+        'guidance is not for a model that fills in rows (train.masks), whose networks are told what is given in the place of a second ' +
+          'pass; leave guidance out, or train without masks.',
+      )
+    }
     options.signal?.throwIfAborted()
     const solver = this.isFlow ? overridden(configured, options) : configured
     if (this.isFlow) checkSolver('solver', solver, this.stages.length)
@@ -451,13 +458,14 @@ export class Flow {
       this.kept.take(key) ?? (await Transport.open(this.device!, { legs, solver, trace, rows: block, source }))
     let done = false
     try {
-      const C = this.field.condition
+      const C = conditionWidth(this.condition)
+      const behind = this.fills ? 2 * transport.rows * D : 0
       const load = (first: number, count: number): void => {
         if (given) {
           transport.condition!.write(given.known.subarray(first * D, (first + count) * D))
           transport.condition!.write(given.values.subarray(first * D, (first + count) * D), transport.rows * D)
         }
-        if (conditions) transport.condition!.write(conditions.subarray(first * C, (first + count) * C))
+        if (conditions) transport.condition!.write(conditions.subarray(first * C, (first + count) * C), behind)
         if (rows) transport.input.write(rows.subarray(first * D, (first + count) * D))
       }
       const { signal, onProgress } = options

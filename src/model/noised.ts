@@ -25,6 +25,7 @@ export class NoisedRows {
   private readonly first: DeviceBuffer
   private readonly state: DeviceBuffer
   private readonly out: DeviceBuffer
+  private readonly condition: DeviceBuffer | null
 
   private constructor(
     device: Device,
@@ -38,10 +39,11 @@ export class NoisedRows {
     }
     const size = rows * field.dimension
     ;[this.start, this.state, this.out] = [buffer(size), buffer(size), buffer(size)]
+    this.condition = field.condition > 0 ? buffer(rows * field.condition) : null
     ;[this.time, this.spread, this.first] = [buffer(rows), buffer(rows), buffer(1, 'u32')]
   }
 
-  /** @param rows of a block. A condition that the network takes is left at zeros */
+  /** @param rows of a block. A condition that the network takes is zeros until `tell` says another */
   static async open(
     device: Device,
     field: Network,
@@ -83,15 +85,17 @@ export class NoisedRows {
         parameters: builder.tensor(parameters, [field.parameterLength], offset),
         x,
         t,
-        condition:
-          field.condition > 0
-            ? builder.constant(new Float32Array(rows * field.condition), [rows, field.condition])
-            : undefined,
+        condition: this.condition ? builder.tensor(this.condition, [rows, field.condition]) : undefined,
         out: builder.tensor(this.out, [rows, D]),
       },
       1,
     )
     return builder
+  }
+
+  /** What the rows of the next blocks are told, [n, C] as the network takes it, at most `rows` of them. */
+  tell(conditions: Float32Array): void {
+    this.condition?.write(conditions)
   }
 
   /**

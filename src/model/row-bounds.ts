@@ -6,11 +6,12 @@ import type { SegmentTables } from '../kernels/segments.js'
 import type { Network } from '../networks/network.js'
 import type { AngleRange } from '../ode/clock.js'
 import { BoundSum, boundPoints } from './bound.js'
+import type { ConditionOptions } from './condition.js'
 import { NoisedRows } from './noised.js'
 import { blockRows, type Link } from './transport.js'
 
 /** How the bound of a model that predicts levels is computed. */
-export interface BoundOptions {
+export interface BoundOptions extends ConditionOptions {
   /** evaluations of the network for each row, at least 8: points of the bound's integral. Default 64 */
   evaluations?: number
   /** seed of the noise; default: the config's */
@@ -47,10 +48,12 @@ export interface BoundedModel {
 /**
  * Bounds of log p, nats for each row.
  * @param rows [n, D] as the model takes them
+ * @param told what it is told of them, [n, C] as a network takes it; null: nothing
  */
 export async function boundOfRows(
   { field, segments, angles, links, device }: BoundedModel,
   rows: Float32Array,
+  told: Float32Array | null,
   {
     evaluations,
     first,
@@ -69,6 +72,7 @@ export async function boundOfRows(
   try {
     for (let done = 0; done < n; done += block) {
       const own = rows.subarray(done * D, Math.min(n, done + block) * D)
+      if (told) noised.tell(behindMasks(told, n, field.condition, done, own.length / D))
       const sum = new BoundSum(segments, own, angles[angles.length - 1].to)
       for (const [k, point] of points.entries()) {
         signal?.throwIfAborted()
@@ -83,4 +87,12 @@ export async function boundOfRows(
     noised.dispose()
   }
   return bounds
+}
+
+/** What a network of `width` numbers is told of rows [first, first + count) of n; where it takes masks before them, none is given. */
+function behindMasks(told: Float32Array, n: number, width: number, first: number, count: number): Float32Array {
+  const C = told.length / n
+  const rows = new Float32Array(count * width)
+  for (let i = 0; i < count; i++) rows.set(told.subarray((first + i) * C, (first + i + 1) * C), (i + 1) * width - C)
+  return rows
 }

@@ -149,7 +149,7 @@ export const modelNetwork = (
   const secondTime = distill ? distillKinds[distill.kind].secondTime : objectives[train.objective].averages
   // masks of a row's numbers
   const masks = !distill && train.masks ? rowShape.reduce((product, extent) => product * extent, 1) : 0
-  return networkFor(model, rowShape, { secondTime, condition: masks || conditionWidth(condition) })
+  return networkFor(model, rowShape, { secondTime, condition: masks + conditionWidth(condition) })
 }
 
 /** The network that is fitted: the model's, unless one network is told which of the stages it is. */

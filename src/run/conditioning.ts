@@ -2,6 +2,7 @@
 
 import type { ResolvedOptions } from '../config/index.js'
 import type { LoadedData } from '../data/source.js'
+import { takeTableRows } from '../data/tables/table.js'
 import { ConfigError, DataError, InvalidArgumentError } from '../errors.js'
 import {
   type Condition,
@@ -30,7 +31,7 @@ type Part = 'train' | 'validation' | 'test'
 function told({ labels, condition }: LoadedData, part: Part, byClass: boolean): ConditionOptions | undefined {
   const given = byClass ? labels?.[part] : condition?.[part]
   if (!given) return undefined
-  return byClass ? { class: given as Uint16Array } : { cond: given as LoadedData['train'] }
+  return byClass ? { class: given as Uint16Array } : { cond: given as ConditionOptions['cond'] }
 }
 
 /**
@@ -53,9 +54,7 @@ export function conditionedData(data: LoadedData, options: ResolvedOptions): Con
     )
   }
   refuseRecipes(options)
-  const condition = classes
-    ? classesCondition(data.labels!.train!, dropout)
-    : columnsCondition(data.condition!.train!, data.condition!.names, dropout)
+  const condition = classes ? classesCondition(data.labels!.train!, dropout) : columnsOf(data.condition!, dropout)
   const rowsOf = (part: 'train' | 'validation'): Float32Array | null => {
     const rows = data[part]
     if (!rows) return null
@@ -64,13 +63,24 @@ export function conditionedData(data: LoadedData, options: ResolvedOptions): Con
       throw new DataError(`The ${part} rows have no conditions, but the model is told those of its training rows.`)
     return conditionRows(condition, given, rows.shape[0])
   }
-  const given = classes ? data.labels!.train! : data.condition!.train!.values
-  return { condition, given, train: rowsOf('train')!, validation: rowsOf('validation') }
+  const train = rowsOf('train')!
+  return { condition, given: givenOf(data, classes, train), train, validation: rowsOf('validation') }
+}
+
+const columnsOf = (told: NonNullable<LoadedData['condition']>, dropout: number): Condition =>
+  'encoding' in told
+    ? { kind: 'table', encoding: told.encoding, dropout }
+    : columnsCondition(told.train!, told.names, dropout)
+
+/** What tells the training rows' conditions from others; of a table what a network takes of them. */
+function givenOf({ labels, condition }: LoadedData, byClass: boolean, train: Float32Array): ArrayBufferView {
+  if (byClass) return labels!.train!
+  return 'encoding' in condition! ? train : condition!.train!.values
 }
 
 /** Throws ConfigError for right ends that are made without regard to the condition of the left ones. */
 function refuseRecipes({ flow: { recipe, coupling }, train: { objective } }: ResolvedOptions): void {
-  if (objective !== 'flow-matching') {
+  if (objective === 'mean-flow') {
     throw new ConfigError(
       `train.objective: ${objective} is not learnt with conditions; a conditional model takes flow-matching.`,
     )
@@ -109,6 +119,11 @@ export function toldOf(condition: Condition | null, data: Pick<LoadedData, 'labe
   }
   const rows = data.condition?.[part]
   if (!rows) throw missing(part, 'condition columns (data.condition)')
+  if ('columns' in rows) {
+    const at = (n: number, rowOf: (i: number) => number): Uint32Array =>
+      Uint32Array.from({ length: n }, (_, i) => rowOf(i) % rows.rows)
+    return (n, rowOf = (i) => i) => ({ cond: takeTableRows(rows, at(n, rowOf)) })
+  }
   const [many, C] = rows.shape
   return (n, rowOf = (i) => i) => {
     const at = (i: number): number => (rowOf(Math.floor(i / C)) % many) * C + (i % C)

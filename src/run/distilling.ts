@@ -1,11 +1,16 @@
 /** From a trained model to the config of its students. */
 
 import type { ResolvedOptions, TrainOptions } from '../config/index.js'
-import { rowsOf } from '../data/rows.js'
 import type { LoadedData } from '../data/source.js'
 import { InvalidArgumentError, invalid } from '../errors.js'
 import { objectives } from '../learn/objectives.js'
-import { type Condition, type ConditionOptions, conditionRows, guidanceWeights } from '../model/condition.js'
+import {
+  type Condition,
+  type ConditionOptions,
+  conditionRows,
+  givenConditions,
+  guidanceWeights,
+} from '../model/condition.js'
 import { traitsOf } from '../networks/registry.js'
 import type { FixedStepSolver } from '../ode/methods.js'
 import { type DistillKind, distillKindNames, distillKinds, studentsOf } from '../recipes/pieces.js'
@@ -115,13 +120,7 @@ export function toldStudents(condition: Condition | null, given: ConditionOption
   if (condition?.kind === 'classes' && given.class === undefined && given.cond === undefined) {
     return conditionRows(condition, { class: condition.classes }, condition.classes.length)
   }
-  const { cond, class: label } = given
-  const labels = typeof label === 'object' ? label.length : 1
-  const n =
-    condition?.kind === 'columns' && cond !== undefined
-      ? rowsOf('cond', cond, [condition.scaler.mean.length]).shape[0]
-      : labels
-  return conditionRows(condition, given, n)
+  return conditionRows(condition, given, condition ? givenConditions(condition, given) : 1)
 }
 
 /** The same by the training rows of a data set. */

@@ -9,6 +9,8 @@ import { resolveData } from '../config/index.js'
 import { loadData } from '../data/load.js'
 import { evenly } from '../data/pictures.js'
 import type { LoadedData } from '../data/source.js'
+import type { Table } from '../data/tables/table.js'
+import { beside } from '../data/tables/told.js'
 import { takeRows } from '../data/tensor.js'
 import { CheckpointError, DataError, invalid } from '../errors.js'
 import { folderOf } from '../files/folders.js'
@@ -165,7 +167,17 @@ async function tableQuality(
   const n = samples ?? heldOut.rows
   const told = toldOf(flow.condition, { labels, condition }, part)(n)
   const synthetic = await flow.sampleTable(n, { ...told, evaluations, signal })
-  return compareTables({ training: table.train, heldOut, synthetic }, { targets, seed: flow.settings.seed })
+  const { seed } = flow.settings
+  if (!condition || !('encoding' in condition)) {
+    return compareTables({ training: table.train, heldOut, synthetic }, { targets, seed })
+  }
+  // what goes with what is told is to be seen beside it
+  const tables = {
+    training: beside(table.train, condition.train),
+    heldOut: beside(heldOut, condition[part]!),
+    synthetic: beside(synthetic, told.cond as Table),
+  }
+  return compareTables(tables, { targets, told: condition.train.columns.map(({ name }) => name), seed })
 }
 
 /** What a report keeps of a comparison; JSON knows no NaN. */

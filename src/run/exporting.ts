@@ -3,7 +3,7 @@
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { manifestName } from '../checkpoint/index.js'
-import { InvalidArgumentError } from '../errors.js'
+import { InvalidArgumentError, list } from '../errors.js'
 import { diskReader } from '../export/disk.js'
 import type { ExportedModel, Metric, ModelFacts } from '../export/exporter.js'
 import { configName } from '../export/folder.js'
@@ -48,6 +48,12 @@ export function exportedModel(
     )
   }
   const { field: network, stages, rowShape, scaler, settings, condition } = flow
+  if (condition?.kind === 'table') {
+    throw new InvalidArgumentError(
+      `This model is told columns of a table (${list(condition.encoding.columns.map(({ name }) => name))}), which no form of export ` +
+        'encodes yet. Draw tables from its run folder, or export a model that is told numbers (cond) or classes.',
+    )
+  }
   const segments = learnsChoices(options) ? segmentsOf(encoding) : null
   const model = { network, stages, rowShape, scaler, settings, condition, segments, jumps: usualJumps(options) }
   // a model has no data; with the sampler that it has now: another version's defaults may be others

@@ -13,6 +13,7 @@ import { gatherRows, type RowsInTime, spooledRows } from '../data/spool.js'
 import { fitEncoding, openEncoding } from '../data/tables/encoding.js'
 import { columnFacts } from '../data/tables/report.js'
 import { checkTable, isTable, type Table } from '../data/tables/table.js'
+import { type ToldTables, toldApart, toldTables } from '../data/tables/told.js'
 import type { Tensor } from '../data/tensor.js'
 import { InvalidArgumentError, invalid, show } from '../errors.js'
 
@@ -24,7 +25,8 @@ export interface GivenRows {
   flips?: boolean
   validation?: RowsLike | Table
   test?: RowsLike | Table
-  cond?: OfParts<RowsLike>
+  condition?: readonly string[]
+  cond?: OfParts<RowsLike | Table>
   labels?: OfParts<ArrayLike<number>>
 }
 
@@ -52,6 +54,7 @@ export function givenData(given: RowsLike | Table | LoadedData, said: GivenRows,
   if (isLoaded(given)) return amended(given, said)
   if (isTable(given)) return givenTable(given, said, seed)
   const { columns: about, standardise, rowKind, flips = false } = said
+  expectTable(said)
   const columns = typeof about === 'object' ? [...about] : null
   const width = typeof about === 'number' ? about : about?.length
   const read = (name: string, rows: RowsLike, rowShape: readonly number[] | null): Tensor =>
@@ -73,6 +76,16 @@ export function givenData(given: RowsLike | Table | LoadedData, said: GivenRows,
     description: `${n} rows [${rowShape.join(', ')}] of a program`,
     remarks: [...columnRemarks(train, columns), ...scaleRemarks(train, scaler !== null, columns)],
   }
+}
+
+/** Throws InvalidArgumentError where columns of a table are to be told, and the rows are no table. */
+function expectTable({ condition }: GivenRows): void {
+  if (condition === undefined) return
+  throw invalid(
+    'condition',
+    'left out: it names columns of a table of mixed columns; of rows of numbers give cond',
+    condition,
+  )
 }
 
 /** How rows that come in time are taken. */
@@ -97,6 +110,7 @@ export async function dataInTime(
   { seed, memory: asked, folder = tmpdir(), signal }: InTime,
 ): Promise<{ data: LoadedData; close(): Promise<void> }> {
   if (asked !== undefined && bytesOf(asked) === null) throw invalid('memory', 'a size, as 2 GB or 512 MiB', asked)
+  expectTable(said)
   const memory = memoryFor(asked)
   const { columns: about, standardise = true, rowKind = 'points', flips, cond, labels } = said
   const columns = typeof about === 'object' ? [...about] : null
@@ -135,33 +149,46 @@ export async function dataInTime(
 
 /** A table of mixed columns that a program has: every row is learnt from. */
 function givenTable(
-  table: Table,
-  { columns, standardise, rowKind, flips, ...parts }: GivenRows,
+  whole: Table,
+  { columns, standardise, rowKind, flips, condition: names, ...parts }: GivenRows,
   seed: number,
 ): LoadedData {
   const said = Object.entries({ columns, standardise, rowKind, flips }).find(([, value]) => value !== undefined)
   if (said) throw invalid(said[0], 'left out: a table says itself what its columns are', said[1])
-  checkTable('x', table)
+  checkTable('x', whole)
+  if (names && (parts.cond ?? parts.labels)) {
+    throw invalid('condition', 'left out where cond or labels say what the model is told', names)
+  }
+  const apart = (table: Table, name: string): { made: Table; told: Table | null } =>
+    names ? toldApart(table, names, namesOf(table), name) : { made: table, told: null }
+  const { made: table, told } = apart(whole, 'x')
   const rows = Uint32Array.from({ length: table.rows }, (_, i) => i)
   const encoding = fitEncoding(table, rows)
-  const { names, width, encode, conform } = openEncoding(encoding)
-  const part = (name: string, given: RowsLike | Table | undefined): [Tensor, Table] | [null, null] => {
-    if (given === undefined) return [null, null]
+  const { names: numbers, width, encode, conform } = openEncoding(encoding)
+  const part = (
+    name: string,
+    given: RowsLike | Table | undefined,
+  ): [Tensor, Table, Table | null] | [null, null, null] => {
+    if (given === undefined) return [null, null, null]
     if (!isTable(given)) throw invalid(name, 'a table, as x is', given)
     checkTable(name, given)
-    const own = conform(given, name)
-    return [{ values: encode(own, seed), shape: [own.rows, width] }, own]
+    const { made, told } = apart(given, name)
+    const own = conform(made, name)
+    return [{ values: encode(own, seed), shape: [own.rows, width] }, own, told]
   }
-  const [validation, validationTable] = part('validation', parts.validation)
-  const [test, testTable] = part('test', parts.test)
-  const known = table.columns.map((column) => ({ name: column.name, column, why: 'as the program says' }))
+  const [validation, validationTable, validationTold] = part('validation', parts.validation)
+  const [test, testTable, testTold] = part('test', parts.test)
+  const given = saidOf({ train: { shape: [table.rows] }, validation, test }, parts)
+  const condition = told ? toldTables({ train: told, validation: validationTold, test: testTold }) : given.condition
+  const known = whole.columns.map((column) => ({ name: column.name, column, why: 'as the program says' }))
   const train = { values: encode(table, seed), shape: [table.rows, width] }
   return {
     ...{ train, validation, test },
-    ...saidOf({ train, validation, test }, parts),
+    ...given,
+    condition,
     scaler: null,
     density: null,
-    columns: names,
+    columns: numbers,
     rowKind: 'points',
     flips: false,
     description: `${table.rows} rows of ${table.columns.length} columns of a program, learnt as ${width} numbers`,
@@ -171,10 +198,12 @@ function givenTable(
       train: table,
       validation: validationTable,
       test: testTable,
-      columns: columnFacts(known, encoding),
+      columns: columnFacts(known, encoding, told && (condition as ToldTables).encoding),
     },
   }
 }
+
+const namesOf = ({ columns }: Table): string[] => columns.map(({ name }) => name)
 
 /** Validation and test rows, of the shape of the training rows. */
 function partsOf({ validation, test }: GivenRows, { shape }: Tensor): Pick<LoadedData, 'validation' | 'test'> {
@@ -195,8 +224,16 @@ function partsOf({ validation, test }: GivenRows, { shape }: Tensor): Pick<Loade
 const LAST_CLASS = 2 ** 16 - 1
 
 /** Conditions and classes of the rows of each part. */
-function saidOf(rows: Parts, { cond, labels }: GivenRows): Pick<LoadedData, 'condition' | 'labels'> {
-  const condition = parted('cond', cond, rows, (name, given, n) => {
+function saidOf(
+  rows: { readonly [part in keyof Parts]: Pick<Tensor, 'shape'> | null },
+  { cond, labels }: GivenRows,
+): Pick<LoadedData, 'condition' | 'labels'> {
+  const given = parted('cond', cond, rows, (name, given, n) => {
+    if (isTable(given)) {
+      checkTable(name, given)
+      if (given.rows === n) return given
+      throw new InvalidArgumentError(`${name} has ${given.rows} rows, but there are ${n} rows to be told of.`)
+    }
     const x = rowsOf(name, given, null, 'give { values, shape: [n, C] }, or a list of rows')
     if (x.shape.length !== 2) throw invalid(`shape of ${name}`, 'that of rows of columns, [n, C]', x.shape)
     if (x.shape[0] === n) return x
@@ -209,18 +246,36 @@ function saidOf(rows: Parts, { cond, labels }: GivenRows): Pick<LoadedData, 'con
     if (bad >= 0) throw invalid(`${name}[${bad}]`, `a class, a whole number from 0 to ${LAST_CLASS}`, all[bad])
     return Uint16Array.from(all)
   })
-  const widths = condition && [condition.train, condition.validation, condition.test].map((x) => x?.shape[1])
-  if (widths?.some((width) => width !== undefined && width !== widths[0])) {
+  return { condition: given && conditionOf(given), labels: classes }
+}
+
+/** What is told of each part: rows of numbers in all, or tables in all. */
+function conditionOf({
+  train,
+  validation,
+  test,
+}: {
+  train: Tensor | Table
+  validation: Tensor | Table | null
+  test: Tensor | Table | null
+}): LoadedData['condition'] {
+  const parts = [train, validation, test].filter((part) => part !== null)
+  if (parts.every(isTable)) {
+    return toldTables({ train, validation, test } as Parameters<typeof toldTables>[0])
+  }
+  if (parts.some(isTable)) throw new InvalidArgumentError('cond is a table in some parts and rows in others.')
+  const widths = (parts as Tensor[]).map(({ shape }) => shape[1])
+  if (widths.some((width) => width !== widths[0])) {
     throw new InvalidArgumentError(`cond has ${widths.join(', ')} columns in its parts; all must have as many.`)
   }
-  return { condition: condition && { ...condition, names: null }, labels: classes }
+  return { train: train as Tensor, validation: validation as Tensor | null, test: test as Tensor | null, names: null }
 }
 
 /** What is said of each part there is; null where nothing is said. */
 function parted<T extends object, V>(
   name: string,
   said: OfParts<T> | undefined,
-  rows: Parts,
+  rows: { readonly [part in keyof Parts]: Pick<Tensor, 'shape'> | null },
   read: (name: string, given: T, n: number) => V,
 ): { train: V; validation: V | null; test: V | null } | null {
   if (said === undefined) return null
@@ -236,7 +291,8 @@ function parted<T extends object, V>(
 }
 
 function amended(data: LoadedData, said: GivenRows): LoadedData {
-  const { columns, standardise, rowKind, flips, cond, labels, ...parts } = said
+  const { columns, standardise, rowKind, flips, cond, labels, condition: told, ...parts } = said
+  if (told) throw invalid('condition', 'left out: loaded data say by data.condition what the model is told', told)
   const names = typeof columns === 'object' ? [...columns] : data.columns
   checkColumns(names, data.train)
   const given = partsOf(parts, data.train)

@@ -14,12 +14,14 @@ import { comeInTime, type RowsInTime } from '../data/spool.js'
 import { type Encoding, openEncoding } from '../data/tables/encoding.js'
 import { holedTable } from '../data/tables/holes.js'
 import { checkTable, type Table } from '../data/tables/table.js'
+import { beside, checkTold } from '../data/tables/told.js'
 import type { Device, DeviceKind } from '../device/device.js'
 import { openDevice } from '../device/node/select.js'
 import { InvalidArgumentError, invalid } from '../errors.js'
 import type { ExportOptions, ModelFacts } from '../export/exporter.js'
 import type { ExportForm } from '../export/registry.js'
 import { type WrittenExport, writeExport } from '../export/write.js'
+import type { ConditionOptions } from '../model/condition.js'
 import { Flow, type LogProbOptions, type SampleOptions } from '../model/flow.js'
 import { overridden } from '../ode/solver.js'
 import type { TrainedNetwork } from '../recipes/recipe.js'
@@ -35,7 +37,7 @@ import { distillFlow } from './training.js'
 import type { TrainingCalls, TrainingRecord } from './training-calls.js'
 
 export type { WrittenExport } from '../export/write.js'
-export type { Condition } from '../model/condition.js'
+export type { Condition, ConditionOptions } from '../model/condition.js'
 export type {
   CarryOptions,
   Latents,
@@ -59,10 +61,15 @@ export type {
 /** Settings of `LocalFlow.train`; everything but the data may be left out (see docs/configuration.md). */
 export interface TrainArguments extends TrainOptions, TrainingCalls {
   /**
-   * Columns that the model is told of each row, [n, C], in any unit; of validation and test rows too, where these are given:
+   * Columns that the model is told of each row, [n, C], in any unit, or a table of mixed columns of as many rows; of validation and test rows too, where these are given:
    * { train, validation, test }. Samples are then of given conditions (docs/conditional.md)
    */
-  cond?: OfParts<RowsLike>
+  cond?: OfParts<RowsLike | Table>
+  /**
+   * of a table: names of the columns that the model is told and does not make; validation and test tables have them too. Samples
+   * are then of given ones: `flow.sampleTable(100, { cond: { colour: 'red' } })`
+   */
+  condition?: readonly string[]
   /** class of each row, a whole number from 0, in place of cond; of the parts as cond */
   labels?: OfParts<ArrayLike<number>>
   /** mirror pictures left to right at random in the first sub-flow; what is pushed keeps one orientation. Default false */
@@ -89,7 +96,7 @@ export interface TrainArguments extends TrainOptions, TrainingCalls {
 }
 
 /** How holes are filled. */
-export interface ImputeOptions extends Omit<SampleOptions, 'first' | 'cond' | 'class' | 'guidance'> {
+export interface ImputeOptions extends Omit<SampleOptions, 'first' | 'guidance'> {
   /** how many times all holes are filled, each time with other draws; default 1 */
   draws?: number
   /** what messages call the table; default 'given' */
@@ -196,12 +203,13 @@ export class LocalFlow extends Flow {
     given: RowsLike | RowsInTime | Table | LoadedData,
     settings: TrainArguments = {},
   ): Promise<LocalFlow> {
-    const { cond, labels, columns, standardise, flips, rowKind, validation, test, memory, ...others } = settings
+    const { cond, condition, labels, columns, standardise, flips, rowKind, validation, test, memory, ...others } =
+      settings
     const { out, tensorboard, resume, force, signal, onProgress, onValidation, onCheckpoint, onWarning, ...said } =
       others
     const rest = labels === undefined ? said : { ...said, model: { ...said.model, classes: true } }
     const options = resolveOptions(rest)
-    const about = { columns, standardise, flips, rowKind, validation, test, cond, labels }
+    const about = { columns, standardise, flips, rowKind, validation, test, cond, condition, labels }
     if (memory !== undefined && !comeInTime(given)) {
       throw invalid(
         'memory',
@@ -265,9 +273,10 @@ export class LocalFlow extends Flow {
    * Fills the holes of a table (NaN, or -1 in a column of levels) with values that are drawn given those that are there. For a model
    * that was trained on a table with `train: { objective: 'variational', masks: true }` (docs/tables.md).
    *
-   * @param given the model's columns in any order; those that it lacks are holes in every row
+   * @param given the model's columns in any order; those that it lacks are holes in every row. Of a model that is told columns of the
+   *   table, these too, without holes that training did not have, unless `cond` says them
    * @param options `draws`: how many times all holes are filled, each time anew, for intervals; default 1
-   * @returns a table for each draw, of all of the model's columns
+   * @returns a table for each draw, of all of the model's columns, and behind them those that it is told
    * @throws InvalidArgumentError of a model that has not learnt it, DataError for columns that the model does not make, levels that it
    *   has not seen, and where nothing is missing
    */
@@ -280,18 +289,36 @@ export class LocalFlow extends Flow {
     if (!Number.isSafeInteger(draws) || draws < 1) throw invalid('draws', 'a whole number from 1 on', draws)
     checkTable(name, given)
     const seed = options.seed ?? this.settings.seed
-    const { rows, filled } = holedTable(this.encoding, given, name, seed)
+    const { made, told, cond } = this.toldIn(given, name, options)
+    const { rows, filled } = holedTable(this.encoding, made, name, seed)
     const tables: Table[] = []
     for (let draw = 0; draw < draws; draw++) {
       const first = draw * given.rows
       const { values } = await this.fill(rows, {
         ...options,
+        cond,
         first,
         onProgress: (done) => options.onProgress?.(first + done),
       })
-      tables.push(filled(values as Float32Array, seed, first))
+      const whole = filled(values as Float32Array, seed, first)
+      tables.push(told ? beside(whole, told) : whole)
     }
     return tables
+  }
+
+  /** A table's columns that the model makes, and what it is told of the rows: by the call, or else by columns of the table. */
+  private toldIn(
+    given: Table,
+    name: string,
+    { cond }: ConditionOptions,
+  ): { made: Table; told: Table | null; cond: ConditionOptions['cond'] } {
+    const { condition } = this
+    if (condition?.kind !== 'table') return { made: given, told: null, cond }
+    const names = new Set(condition.encoding.columns.map((column) => column.name))
+    const made = { rows: given.rows, columns: given.columns.filter((column) => !names.has(column.name)) }
+    if (cond !== undefined) return { made, told: null, cond }
+    const told = checkTold(condition.encoding, given, name)
+    return { made, told, cond: told }
   }
 
   /**

@@ -7,6 +7,7 @@ import { afterAll, expect, test } from 'vitest'
 import { resolveConfig } from '../../src/config/index.js'
 import { loadData } from '../../src/data/load.js'
 import { writeNpy } from '../../src/data/npy.js'
+import type { PartConditions } from '../../src/data/source.js'
 import { DataError } from '../../src/errors.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'lfm-condition-'))
@@ -14,9 +15,10 @@ afterAll(() => rmSync(folder, { recursive: true }))
 const rows = Array.from({ length: 40 }, (_, i) => [i, i + 0.5, 100 + i, (i * i) % 7])
 writeFileSync(join(folder, 'table.csv'), `a,b,c,d\n${rows.map((row) => row.join()).join('\n')}\n`)
 
-const load = (data: object) => {
+const load = async (data: object) => {
   const config = resolveConfig({ data: { kind: 'csv', path: 'table.csv', test: 10, validation: 5, ...data } })
-  return loadData(config.data, { seed: 3, baseDir: folder })
+  const loaded = await loadData(config.data, { seed: 3, baseDir: folder })
+  return { ...loaded, condition: loaded.condition as PartConditions | null }
 }
 
 test('stand beside their rows in every part, under their names', async () => {

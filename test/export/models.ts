@@ -1,10 +1,10 @@
 /** Models with parameters out of nowhere: what an export has to agree with is the library, not the data. */
 
 import { openDevice } from '../../src/device/node/select.js'
-import type { ExportedModel, ExportOptions } from '../../src/export/exporter.js'
+import type { ExportedCondition, ExportedModel, ExportOptions } from '../../src/export/exporter.js'
 import { draw, normals, seedWords } from '../../src/kernels/draws.js'
 import { velocityOfChoices } from '../../src/model/choices.js'
-import { type Condition, type ConditionOptions, conditionWidth } from '../../src/model/condition.js'
+import { type ConditionOptions, conditionWidth } from '../../src/model/condition.js'
 import { Flow, type FlowModel } from '../../src/model/flow.js'
 import type { Network } from '../../src/networks/network.js'
 import { modelSchema, networkFor, resolveModel } from '../../src/networks/registry.js'
@@ -51,7 +51,7 @@ export function modelOf(
     gammas: (number | null)[]
     sample: SolverSettings
     scaler: FlowModel['scaler']
-    condition: Condition | null
+    condition: ExportedCondition | null
   }> = {},
 ): ExportedModel {
   const section = resolveModel(modelSchema.parse(written))
@@ -80,7 +80,7 @@ export function modelOf(
 }
 
 /** Sequences of eight steps of three channels, through a UNet along the steps. */
-export const sequenceModel = (condition: Condition | null): ExportedModel =>
+export const sequenceModel = (condition: ExportedCondition | null): ExportedModel =>
   modelOf({ kind: 'unet1d', width: 8, multipliers: [1, 2], groups: 4 }, [8, 3], {
     gammas: [null],
     sample: { ...rk4, solver: 'midpoint', steps: 2 },
@@ -138,13 +138,13 @@ export function farthest(got: Float32Array, wanted: Float32Array): number {
 }
 
 /** What a model may be told: columns of very different scales, or classes with gaps between them. */
-export const columns: Condition = {
+export const columns: ExportedCondition = {
   kind: 'columns',
   names: ['wind', 'depth'],
   scaler: { mean: [300, -0.01], std: [40, 0.002] },
   dropout: 0.1,
 }
-export const classes: Condition = { kind: 'classes', classes: [3, 5, 8], dropout: 0.1 }
+export const classes: ExportedCondition = { kind: 'classes', classes: [3, 5, 8], dropout: 0.1 }
 
 /** What the library makes of the same noise. */
 export async function decoded(
@@ -169,7 +169,7 @@ export async function decoded(
 }
 
 /** A model whose networks give logits: a number, three levels, a number, two levels. */
-export function choicesModel(condition: Condition | null = null): ExportedModel {
+export function choicesModel(condition: ExportedCondition | null = null): ExportedModel {
   const segments = {
     starts: [0, 1, 4, 5, 7],
     scale: [1, 2, 2, 2, 1, 2, 2],

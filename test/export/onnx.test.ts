@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import * as node from 'onnxruntime-node'
 import * as web from 'onnxruntime-web'
 import { afterAll, describe, expect, it } from 'vitest'
-import type { ExportedModel, ExportOptions } from '../../src/export/exporter.js'
+import type { ExportedCondition, ExportedModel, ExportOptions } from '../../src/export/exporter.js'
 import { onnx } from '../../src/export/onnx/onnx.js'
 import { integer, message } from '../../src/export/onnx/protobuf.js'
 import { rademacher } from '../../src/kernels/rademacher.js'
@@ -147,7 +147,7 @@ const unets = {
 }
 /** Two levels with attention on the lower one. */
 const written = { kind: 'unet', width: 8, multipliers: [1, 2], depth: 1, attention: [2], headChannels: 4, groups: 4 }
-const unetOf = (changes: object, condition: Condition | null = null): ExportedModel =>
+const unetOf = (changes: object, condition: ExportedCondition | null = null): ExportedModel =>
   modelOf({ ...written, ...changes }, [2, 4, 4], {
     gammas: [null],
     sample: { ...rk4, solver: 'midpoint', steps: 2 },

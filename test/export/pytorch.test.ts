@@ -5,12 +5,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
 import { diskReader } from '../../src/export/disk.js'
-import type { ExportedModel, ExportOptions } from '../../src/export/exporter.js'
+import type { ExportedCondition, ExportedModel, ExportOptions } from '../../src/export/exporter.js'
 import { readFolder as readFrom, subFlowName } from '../../src/export/folder.js'
 import { fromOfficial, officialTensors } from '../../src/export/weights.js'
 import { writeExport } from '../../src/export/write.js'
 import { decodeSafetensors } from '../../src/files/safetensors.js'
-import type { Condition, ConditionOptions } from '../../src/model/condition.js'
+import type { ConditionOptions } from '../../src/model/condition.js'
 import type { NamedTensor } from '../../src/networks/network.js'
 import { networkFor } from '../../src/networks/registry.js'
 import {
@@ -47,7 +47,7 @@ async function exported(model: ExportedModel, options: ExportOptions = {}): Prom
 const table = { hidden: [9, 7], activation: 'softplus20' }
 const scaler = { mean: [100, -3, 0.5], std: [20, 0.01, 1] }
 const unet = { kind: 'unet', width: 8, multipliers: [1, 2], depth: 1, attention: [2], headChannels: 4, groups: 4 }
-const unetOf = (changes: object, condition: Condition | null = null): ExportedModel =>
+const unetOf = (changes: object, condition: ExportedCondition | null = null): ExportedModel =>
   modelOf({ ...unet, ...changes }, [2, 4, 4], {
     gammas: [null],
     sample: { ...rk4, solver: 'midpoint', steps: 2 },

@@ -10,7 +10,7 @@ import * as z from 'zod'
 import { DataError, list, show } from '../../errors.js'
 import { RandomStream, streams } from '../../random/stream.js'
 import { dateFormat } from './dates.js'
-import type { OpenEncoder } from './encoders/encoder.js'
+import type { Draws, OpenEncoder } from './encoders/encoder.js'
 import { MOST_ONE_HOT } from './encoders/levels.js'
 import {
   describeEncoder,
@@ -379,13 +379,15 @@ export interface OpenEncoding {
    * A table of these columns, in their order, from one that has them in any; throws DataError for others and unseen levels.
    * @param holes whether a value may be missing where the model's table never had a missing one. Default false
    */
-  conform(table: Table, name: string, holes?: boolean): Table
+  conform(table: Table, name: string, holes?: boolean, words?: ConformWords): Table
   /**
    * Rows of numbers [rows, D]. Draws are those of the seed and the row's number.
    * @param table as conform gives it
    * @param numbers that of its first row, or of each; default 0
    */
   encode(table: Table, seed: number, numbers?: number | ArrayLike<number>): Float32Array
+  /** The same with nothing drawn: what stands for a stretch is its middle, and 0 where there is no number. */
+  encodeMiddle(table: Table): Float32Array
   /**
    * The table that rows [n, D] are.
    * @param first the number of the first row, for its draws; default 0
@@ -393,13 +395,23 @@ export interface OpenEncoding {
   decode(rows: ArrayLike<number>, seed: number, first?: number): Table
 }
 
+/** What messages call the columns of an encoding, and the rows that it has levels and holes of. */
+export interface ConformWords {
+  readonly column: string
+  readonly rows: string
+}
+const made: ConformWords = { column: "the model's column", rows: "the model's table" }
+
+/** Draws of which each is the middle of its law. */
+const middle: Draws = { uniform: () => 0.5, normal: () => 0 }
+
 /** One column of a table, ready to be used. */
 interface OpenColumn {
   readonly names: readonly string[]
   /** which of its numbers is the level «missing»; null: none */
   readonly missing: number | null
   readonly segments: readonly Segment[]
-  encode(column: TableColumn, table: Table): (row: number, draws: RandomStream, out: Float32Array, at: number) => void
+  encode(column: TableColumn, table: Table): (row: number, draws: Draws, out: Float32Array, at: number) => void
   /** @param before the columns before it, of which each row is read before its own */
   decode(
     rows: number,
@@ -505,6 +517,17 @@ export function openEncoding({ columns }: Encoding): OpenEncoding {
     starts.push(width)
     width += names.length
   }
+  const written = (table: Table, drawsOf: (row: number) => Draws): Float32Array => {
+    const out = new Float32Array(table.rows * width)
+    const writers = parts.map((part, j) => part.encode(table.columns[j], table))
+    for (let row = 0; row < table.rows; row++) {
+      const draws = drawsOf(row)
+      writers.forEach((write, j) => {
+        write(row, draws, out, row * width + starts[j])
+      })
+    }
+    return out
+  }
   return {
     width,
     names: parts.flatMap(({ names }) => names),
@@ -520,19 +543,12 @@ export function openEncoding({ columns }: Encoding): OpenEncoding {
         missing: part.missing === null ? null : starts[j] + part.missing,
       }
     }),
-    conform: (table, name, holes = false) => conform(columns, table, name, holes),
+    conform: (table, name, holes = false, words = made) => conform(columns, table, name, holes, words),
     encode(table, seed, numbers = 0) {
-      const out = new Float32Array(table.rows * width)
       const draws = new RandomStream(seed, streams.encode)
-      const writers = parts.map((part, j) => part.encode(table.columns[j], table))
-      for (let row = 0; row < table.rows; row++) {
-        draws.row(typeof numbers === 'number' ? numbers + row : numbers[row])
-        writers.forEach((write, j) => {
-          write(row, draws, out, row * width + starts[j])
-        })
-      }
-      return out
+      return written(table, (row) => draws.row(typeof numbers === 'number' ? numbers + row : numbers[row]))
     },
+    encodeMiddle: (table) => written(table, () => middle),
     decode(values, seed, first = 0) {
       const rows = values.length / width
       const draws = new RandomStream(seed, streams.decode)
@@ -554,12 +570,19 @@ export function openEncoding({ columns }: Encoding): OpenEncoding {
 }
 
 /** The columns of an encoding from a table that has them in any order. */
-function conform(columns: readonly Encoded[], table: Table, name: string, holes: boolean): Table {
+function conform(
+  columns: readonly Encoded[],
+  table: Table,
+  name: string,
+  holes: boolean,
+  { column: called, rows }: ConformWords,
+): Table {
   const missing = columns.filter(({ name }) => !table.columns.some((column) => column.name === name))
   if (missing.length > 0) {
+    const there = table.columns.map((column) => show(column.name))
     throw new DataError(
-      `${name} does not have the model's column ${list(missing.map((column) => show(column.name)))}; it has ` +
-        `${list(table.columns.map((column) => show(column.name)))}.`,
+      `${name} does not have ${called} ${list(missing.map((column) => show(column.name)))}` +
+        `${there.length > 0 ? `; it has ${list(there)}` : ''}.`,
       `${name} does not have all columns of the model.`,
     )
   }
@@ -574,18 +597,18 @@ function conform(columns: readonly Encoded[], table: Table, name: string, holes:
         )
       }
       return 'kept' in own
-        ? conformLevels(own, given as CategoryColumn, name, holes)
-        : checkedMissing(own, given as NumberColumn, name, holes)
+        ? conformLevels(own, given as CategoryColumn, name, holes, rows)
+        : checkedMissing(own, given as NumberColumn, name, holes, rows)
     }),
   }
 }
 
 const article = (kind: string): string => (kind === 'integer' ? 'an integer' : `a ${kind}`)
 
-const noHoles = (name: string, column: string, row: number): DataError =>
+const noHoles = (name: string, column: string, row: number, rows: string): DataError =>
   new DataError(
-    `${name}: column ${show(column)} has a missing value in row ${row + 1}, which the model's table never had there.`,
-    `${name}: a column has a missing value, which the model's table never had.`,
+    `${name}: column ${show(column)} has a missing value in row ${row + 1}, which ${rows} never had there.`,
+    `${name}: a column has a missing value, which ${rows} never had.`,
   )
 
 function checkedMissing(
@@ -593,25 +616,31 @@ function checkedMissing(
   given: NumberColumn,
   name: string,
   holes: boolean,
+  rows: string,
 ): NumberColumn {
   const row = missing || holes ? -1 : given.values.findIndex(Number.isNaN)
-  if (row >= 0) throw noHoles(name, column, row)
+  if (row >= 0) throw noHoles(name, column, row, rows)
   return given
 }
 
-function conformLevels(own: CategoryEncoded, given: CategoryColumn, name: string, holes: boolean): CategoryColumn {
+function conformLevels(
+  own: CategoryEncoded,
+  given: CategoryColumn,
+  name: string,
+  holes: boolean,
+  rows: string,
+): CategoryColumn {
   const places = new Map(own.levels.map((level, i) => [level, i]))
   const to = given.levels.map((level) => places.get(level) ?? -1)
   const codes = given.codes.map((code, row) => {
     if (code < 0) {
-      if (!own.missing && !holes) throw noHoles(name, own.name, row)
+      if (!own.missing && !holes) throw noHoles(name, own.name, row, rows)
       return -1
     }
     if (to[code] < 0) {
       throw new DataError(
-        `${name}: column ${show(own.name)} has ${show(given.levels[code])} in row ${row + 1}, a level that the model's table ` +
-          'never had.',
-        `${name}: a column has a level that the model's table never had.`,
+        `${name}: column ${show(own.name)} has ${show(given.levels[code])} in row ${row + 1}, a level that ${rows} never had.`,
+        `${name}: a column has a level that ${rows} never had.`,
       )
     }
     return to[code]

@@ -13,6 +13,7 @@ import { largeParquet } from './parquet-large.js'
 import { isParquet, openParquetGroups, type ReadTable, readMixedTable } from './read.js'
 import { columnFacts } from './report.js'
 import { type Table, takeTableRows } from './table.js'
+import { splitTold, toldApart } from './told.js'
 
 /** Training rows that an encoding is fitted on, at least, where there are more. */
 const FEWEST_FITTED = 500
@@ -27,18 +28,28 @@ export interface TableEncoding {
   readonly memory?: number
   /** whether the rows of the parts are in an order of the seed's; windows of them must be. Default true */
   readonly shuffle?: boolean
+  /** columns that the model is told and does not make, by name or number; left out: none */
+  readonly condition?: readonly (string | number)[]
+  /** what messages call the table. Default 'the table' */
+  readonly name?: string
 }
 
 /** A table as the data set that a flow learns. Where its rows take more memory than they may, `train` holds the first of them. */
 export function encodedTable(
-  table: Table,
+  whole: Table,
   rows: PartRows,
   known: readonly KnownColumn[],
-  { numbers, seed, memory = Infinity, shuffle = true }: TableEncoding,
-): Pick<Source, 'train' | 'validation' | 'test' | 'columns' | 'large'> & { table: LoadedTable; width: number } {
+  { numbers, seed, memory = Infinity, shuffle = true, condition, name = 'the table' }: TableEncoding,
+): Pick<Source, 'train' | 'validation' | 'test' | 'columns' | 'large' | 'condition'> & {
+  table: LoadedTable
+  width: number
+} {
+  const all = known.map((column) => column.name)
+  const { made: table, told } = condition ? toldApart(whole, condition, all, name) : { made: whole, told: null }
   const encoding = fitEncoding(table, rows.train, { numbers })
   const { width, names, encode } = openEncoding(encoding)
   const isStored = isLarge(table.rows, width, memory)
+  if (isStored && told) throw toldInMemory(name)
   if (isStored) checkUnseen(rows.validation.length + rows.test.length, width, memory)
   const order = isStored && !shuffle ? shuffledRows(rows.train, seed) : rows.train
   const head = isStored ? order.subarray(0, headRows(order.length, width, memory)) : order
@@ -61,8 +72,10 @@ export function encodedTable(
       yield encode(takeTableRows(table, some), seed, some)
     }
   }
+  const conditions = told && splitTold(told, rows, numbers)
   return {
     ...{ train: train!, validation, test },
+    condition: conditions,
     columns: names,
     ...(isStored && {
       large: {
@@ -77,11 +90,16 @@ export function encodedTable(
       train: trainTable!,
       validation: validationTable,
       test: testTable,
-      columns: columnFacts(known, encoding),
+      columns: columnFacts(known, encoding, conditions?.encoding),
     },
     width,
   }
 }
+
+const toldInMemory = (path: string): DataError =>
+  new DataError(
+    `data.condition needs the rows of ${path} in memory, and they take more than data.memory (half of the machine's where nothing is said).`,
+  )
 
 /** Reads a table as a config says. */
 export const readConfigured = (
@@ -108,15 +126,20 @@ export async function loadMixedTable(
     seed,
     memory,
     shuffle: config.shuffle,
+    condition: config.condition,
+    name: config.path,
   })
   if (parts.large && !large) throw needsAll(config.path)
   return {
     ...parts,
     density: null,
-    description: `${config.path}, ${table.rows} rows of ${table.columns.length} columns, learnt as ${width} numbers`,
+    description: `${config.path}, ${table.rows} rows of ${parts.table.encoding.columns.length} columns, learnt as ${width} numbers${toldText(config)}`,
     remarks: [...remarks],
   }
 }
+
+const toldText = ({ condition }: Pick<ConfigOf<'table'>, 'condition'>): string =>
+  condition ? `, given ${condition.length} that are told` : ''
 
 /** The data set of a Parquet file whose columns are larger than memory; null where they are not. */
 async function ofLargeParquet(path: string, config: ConfigOf<'table'>, seed: number): Promise<Source | null> {
@@ -124,6 +147,7 @@ async function ofLargeParquet(path: string, config: ConfigOf<'table'>, seed: num
   const file = await openParquetGroups(path, config)
   const { all, kept } = fieldsInMemory(memory)
   if (file.rows * file.width <= all) return null
+  if (config.condition) throw toldInMemory(config.path)
   const split = partRows(file.rows, config, { seed, shuffle: config.shuffle })
   const rows = config.shuffle ? split : { ...split, train: shuffledRows(split.train, seed) }
   const head = Math.min(rows.train.length, Math.floor(kept / file.width) - rows.validation.length - rows.test.length)

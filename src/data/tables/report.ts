@@ -36,9 +36,18 @@ export interface ColumnFacts {
   readonly encoding: string
 }
 
-/** Facts of all columns of a file, in their order. */
-export function columnFacts(known: readonly KnownColumn[], encoding: Encoding): ColumnFacts[] {
-  const how = new Map(describeEncoding(encoding).map((text, i) => [encoding.columns[i].name, text]))
+/**
+ * Facts of all columns of a file, in their order.
+ * @param told how those are encoded that a model is told; null or left out: it is told none
+ */
+export function columnFacts(
+  known: readonly KnownColumn[],
+  encoding: Encoding,
+  told: Encoding | null = null,
+): ColumnFacts[] {
+  const texts = (of: Encoding, before: string): [string, string][] =>
+    describeEncoding(of).map((text, i) => [of.columns[i].name, `${before}${text}`])
+  const how = new Map([...texts(encoding, ''), ...(told ? texts(told, 'told, as ') : [])])
   return known.map(({ name, column, why }): ColumnFacts => {
     if (!column) {
       const nothing = { missing: 0, distinct: 0, range: null, decimals: null, atoms: [] }

@@ -5,7 +5,8 @@
  * outside of it.
  */
 
-import { type Condition, conditionWidth, goesWithout } from '../../model/condition.js'
+import { conditionWidth, goesWithout } from '../../model/condition.js'
+import type { ExportedCondition } from '../exporter.js'
 import { elementType, type Graph } from './graph.js'
 
 /** The class that tells nothing. */
@@ -15,7 +16,7 @@ export const NO_CLASS = -1
 const NOWHERE = 2 ** 30
 
 /** The network's numbers [n, C] of what is given. */
-export const told = (graph: Graph, condition: Condition, batch: string): string =>
+export const told = (graph: Graph, condition: ExportedCondition, batch: string): string =>
   condition.kind === 'classes' ? classRows(graph, condition, batch) : columnRows(graph, condition, batch)
 
 /** Zeros [n, C], n the rows of `like`. */
@@ -24,7 +25,7 @@ export function nothingTold(graph: Graph, like: string, C: number): string {
   return graph.node('ConstantOfShape', [graph.node('Concat', [rows, graph.integers([C])], { axis: 0 })])
 }
 
-function columnRows(graph: Graph, condition: Extract<Condition, { kind: 'columns' }>, batch: string): string {
+function columnRows(graph: Graph, condition: Extract<ExportedCondition, { kind: 'columns' }>, batch: string): string {
   const { scaler, dropout } = condition
   const given = graph.input({ name: 'cond', shape: [batch, scaler.mean.length] })
   const centred = graph.node('Sub', [given, graph.constant(scaler.mean)])
@@ -43,7 +44,7 @@ function columnRows(graph: Graph, condition: Extract<Condition, { kind: 'columns
   return graph.node('Concat', [rows, graph.node('Where', [missing, zero, one])], { axis: 1 })
 }
 
-function classRows(graph: Graph, condition: Extract<Condition, { kind: 'classes' }>, batch: string): string {
+function classRows(graph: Graph, condition: Extract<ExportedCondition, { kind: 'classes' }>, batch: string): string {
   const { classes } = condition
   const K = conditionWidth(condition)
   // the place behind the last one is that of no class, and of zeros

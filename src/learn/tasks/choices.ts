@@ -10,7 +10,7 @@ import { drawBatch, PATH_COLUMNS } from '../../kernels/draw_batch.js'
 import { draw, seedWords, uniform } from '../../kernels/draws.js'
 import { segmentLoss } from '../../kernels/segment_loss.js'
 import type { SegmentTables } from '../../kernels/segments.js'
-import { addMasked, segmentTensors, withGiven } from '../../networks/choices/choices.js'
+import { addMasked, besideMasks, segmentTensors, withGiven } from '../../networks/choices/choices.js'
 import type { ProgramBuilder, ProgramTensor } from '../../program/program.js'
 import type { StepContext, Task } from '../task.js'
 import { type FlowMatching, flowMatching } from './flow-matching.js'
@@ -57,7 +57,7 @@ export function choices(settings: FlowMatching, known: SegmentTables | null): Ta
   const { timesPerPair, sampling, masks } = settings
   return {
     readsRight: velocity.readsRight,
-    makesCondition: masks !== undefined,
+    madeCondition: (D) => (masks === undefined ? 0 : D),
     // the network before its loss
     passes: 1,
     tables: {
@@ -75,10 +75,16 @@ export function choices(settings: FlowMatching, known: SegmentTables | null): Ta
       velocity.addStep(builder, {
         ...on,
         // masks are no condition of the pool's rows
-        ...(given && { network: { ...network, condition: 0 }, pool: { ...pool, condition: undefined } }),
+        ...(given && { network: { ...network, condition: network.condition - D } }),
         inputs: 'f32',
         regress({ target: rates, ...drawn }) {
-          const inputs = given ? { ...drawn, x: withGiven(builder, drawn.x, given, end), condition: given } : drawn
+          const inputs = given
+            ? {
+                ...drawn,
+                x: withGiven(builder, drawn.x, given, end),
+                condition: besideMasks(builder, given, drawn.condition),
+              }
+            : drawn
           const [out, delta, rowLoss] = [builder.temporary([B, D]), builder.temporary([B, D]), builder.temporary([B])]
           on.evaluate({ ...inputs, out })
           builder.add(

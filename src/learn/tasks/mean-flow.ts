@@ -27,7 +27,7 @@ export function meanFlow(settings: FlowMatching): Task {
   const velocity = flowMatching(settings)
   return {
     readsRight: velocity.readsRight,
-    makesCondition: true,
+    madeCondition: () => 1,
     // the network with its tangent
     passes: 2,
     tables: {

@@ -59,7 +59,7 @@ export function terminalVelocity({ parts, time, fromNoise }: TerminalPiece): Tas
     readsRight: false,
     // the network with its tangent, and the teacher's stages
     passes: 2 + parts.length,
-    makesCondition: true,
+    madeCondition: () => 1,
     readsTeacher: 1 + Math.max(...parts.map(({ stage }) => stage)),
     tables: {
       ends: Float32Array.of(...(fromNoise ? [0, 1, 0, 0, 0, 1, 0, 0] : [1, 0, 0, 0, 1, 0, 0, 0])),

@@ -49,7 +49,7 @@ export function toldParts(parts: readonly ToldPart[], timesPerPair: number): Tas
   const nameOf = (k: number, name: string): string => `${name}${k}`
   return {
     readsRight: parts.some(({ task }) => task.readsRight),
-    makesCondition: true,
+    madeCondition: () => Infinity,
     tables: Object.fromEntries(
       parts.flatMap(({ task }, k) => Object.entries(task.tables).map(([name, values]) => [nameOf(k, name), values])),
     ),

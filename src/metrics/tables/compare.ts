@@ -19,6 +19,11 @@ export interface TableComparisonOptions {
   /** names of columns that are predicted after learning from each table; default none */
   targets?: readonly string[]
   /**
+   * names of columns that the synthetic rows were made given, and have of real ones: shapes, missing values, coverages and closest
+   * records are of the others, trends of pairs with one of the others, and all else of whole rows; default none
+   */
+  told?: readonly string[]
+  /**
    * which real rows shapes, trends, missing values, coverages and detection are against; default 'heldOut', by which a model gains
    * nothing from giving back its training rows. SDMetrics' reports are against 'training'
    */
@@ -96,7 +101,7 @@ export async function compareTables(
   tables: { training: Table; heldOut: Table; synthetic: Table },
   options: TableComparisonOptions = {},
 ): Promise<TableComparison> {
-  const { targets = [], against = 'heldOut', mostRows = 10_000, seed = 0 } = options
+  const { targets = [], told = [], against = 'heldOut', mostRows = 10_000, seed = 0 } = options
   if (!Number.isInteger(mostRows) || mostRows < FEWEST) {
     throw invalid('mostRows', `a whole number, at least ${FEWEST}`, mostRows)
   }
@@ -114,7 +119,7 @@ export async function compareTables(
   const independent = of(independentColumns(training, { seed }))
   const copula = of(gaussianCopula(training, { rows: synthetic.rows, seed }))
   const figures: TableFigure[] = []
-  for (const { name, ideal, of: measure, real } of measures(training, targets, seed)) {
+  for (const { name, ideal, of: measure, real } of measures(training, targets, told, seed)) {
     figures.push({
       name,
       ideal,
@@ -126,16 +131,22 @@ export async function compareTables(
   }
   return {
     figures,
-    shapes: columnShapes(reference, synthetic),
-    trends: pairTrends(reference, synthetic),
-    missing: missingTrends(reference, synthetic),
+    shapes: columnShapes(without(told, reference), without(told, synthetic)),
+    trends: pairTrends(reference, synthetic, told),
+    missing: missingTrends(reference, synthetic, told),
     rows: { training: training.rows, heldOut: heldOut.rows, synthetic: synthetic.rows },
   }
 }
 
 const FEWEST = 8
 
-function measures(table: Table, targets: readonly string[], seed: number): Measure[] {
+/** A table without the columns that its rows were made given. */
+const without = (told: readonly string[], { rows, columns }: Table): Table => ({
+  rows,
+  columns: columns.filter(({ name }) => !told.includes(name)),
+})
+
+function measures(table: Table, targets: readonly string[], told: readonly string[], seed: number): Measure[] {
   const other = (parts: Parts): Parts => ({
     ...parts,
     synthetic: parts.reference === parts.training ? parts.heldOut : parts.training,
@@ -146,13 +157,16 @@ function measures(table: Table, targets: readonly string[], seed: number): Measu
     of: ({ reference, synthetic }) => figure(reference, synthetic).score,
     real: other,
   })
+  /** of the columns that are made */
+  const made = (name: string, figure: (real: Table, synthetic: Table) => { score: number }): Measure =>
+    scored(name, (real, synthetic) => figure(without(told, real), without(told, synthetic)))
   return [
-    scored('column shapes', columnShapes),
-    scored('pair trends', pairTrends),
-    scored('missing values', missingValues),
-    scored('missing trends', missingTrends),
-    scored('range coverage', rangeCoverage),
-    scored('category coverage', categoryCoverage),
+    made('column shapes', columnShapes),
+    scored('pair trends', (real, synthetic) => pairTrends(real, synthetic, told)),
+    made('missing values', missingValues),
+    scored('missing trends', (real, synthetic) => missingTrends(real, synthetic, told)),
+    made('range coverage', rangeCoverage),
+    made('category coverage', categoryCoverage),
     ...learnerNames.map(
       (learner): Measure => ({
         name: `two-sample test, ${learners[learner].title.logistic}`,
@@ -165,8 +179,11 @@ function measures(table: Table, targets: readonly string[], seed: number): Measu
     {
       name: 'nearer to training rows',
       ideal: 0.5,
-      of: async ({ training, heldOut, synthetic }) =>
-        (await closestRecords(synthetic, training, heldOut, { seed })).nearerToTraining,
+      // what rows were made given is that of real ones, of one side alone
+      of: async ({ training, heldOut, synthetic }) => {
+        const [own, learnt, other] = [synthetic, training, heldOut].map((table) => without(told, table))
+        return (await closestRecords(own, learnt, other, { seed })).nearerToTraining
+      },
       // neither those that were learnt from nor those that they are beside
       real: (parts) => {
         const [synthetic, heldOut] = halves(parts.heldOut)

@@ -41,24 +41,34 @@ const BINS = 10
  * two rows), and a synthetic one that is not defined counts as 0. Other pairs: 1 − total variation of the shares of all combinations (ContingencySimilarity),
  * numbers cut to 10 bins of equal width over the real range, two bins beyond it, and missing as a level.
  *
+ * @param told names of columns that the rows were made given: no two of them are a pair
  * @throws InvalidArgumentError for tables of other columns, DataError for infinite numbers
  */
-export function pairTrends(real: Table, synthetic: Table): PairFigure {
+export function pairTrends(real: Table, synthetic: Table, told: readonly string[] = []): PairFigure {
   const sides = sidesOf(real, synthetic)
-  return figure(sides.flatMap((second, j) => sides.slice(0, j).map((first) => [first, second] as const)))
+  const isMade = ({ real }: Side): boolean => !told.includes(real.name)
+  return figure(
+    sides.flatMap((second, j) =>
+      sides
+        .slice(0, j)
+        .filter((first) => isMade(first) || isMade(second))
+        .map((first) => [first, second] as const),
+    ),
+  )
 }
 
 /**
  * Whether what is missing hangs on other columns as it does in the real table: `pairTrends` of the indicator of each column with
  * missing real values (1 where it is missing, else 0), as a number, with each other column. SDMetrics has no such figure.
  *
+ * @param told names of columns that the rows were made given: what is missing of them is none of the rows'
  * @throws InvalidArgumentError for tables of other columns, DataError for infinite numbers
  */
-export function missingTrends(real: Table, synthetic: Table): PairFigure {
+export function missingTrends(real: Table, synthetic: Table, told: readonly string[] = []): PairFigure {
   const sides = sidesOf(real, synthetic)
   return figure(
     sides
-      .filter((side) => missingRows(side.real) > 0)
+      .filter((side) => missingRows(side.real) > 0 && !told.includes(side.real.name))
       .flatMap((side) => {
         const indicator = sideOf(indicatorOf(side.real), indicatorOf(side.synthetic))
         return sides.filter((other) => other !== side).map((other) => [indicator, other] as const)

@@ -9,6 +9,7 @@ import { LocalFlowError } from '../../errors.js'
 import { adaptiveStage } from '../../kernels/adaptive_stage.js'
 import { size } from '../../kernels/contract.js'
 import { PATH_COLUMNS } from '../../kernels/draw_batch.js'
+import { inputFeatures } from '../../kernels/input_features.js'
 import type { SegmentTables } from '../../kernels/segments.js'
 import { softmaxSegments } from '../../kernels/softmax_segments.js'
 import { stageCombine } from '../../kernels/stage_combine.js'
@@ -23,8 +24,9 @@ export interface ChoicesSpec extends NetworkSpec {
   /** A, B, A′, B′ of the path from an encoded row to noise at evenly spaced times on [0, 1], one row after another */
   readonly path: readonly number[]
   /**
-   * whether numbers of a row may be given: the condition [2B, D] then has masks, 1 where a number is given, and behind them the
-   * numbers, which stand in the state's place; the inner network is told the masks. Without any it is zeros
+   * whether numbers of a row may be given: the condition [2B, D + C] then has masks [B, D], 1 where a number is given, behind them the
+   * numbers [B, D], which stand in the state's place, and what rows are told besides [B, C]; the inner network is told the masks and
+   * that, [B, D + C]. Without any it is zeros
    */
   readonly fills: boolean
 }
@@ -83,6 +85,19 @@ export function addMasked(
   return out
 }
 
+/** What the inner network is told: masks [B, D], and behind them what rows are told besides [B, C]. */
+export function besideMasks(
+  builder: ProgramBuilder,
+  masks: ProgramTensor,
+  told: ProgramTensor | undefined,
+): ProgramTensor {
+  if (!told) return masks
+  const [B, D] = masks.shape
+  const y = builder.temporary([B, D + told.shape[1]])
+  builder.add(inputFeatures, { x: masks, condition: told, y }, {})
+  return y
+}
+
 /** @param inner a network without output scaling */
 export function choicesNetwork(inner: Network, { segments, path, fills }: Omit<ChoicesSpec, 'kind' | 'net'>): Network {
   const spec: ChoicesSpec = { kind: 'choices', net: inner.spec, segments, path, fills }
@@ -100,9 +115,12 @@ export function choicesNetwork(inner: Network, { segments, path, fills }: Omit<C
       const logits = builder.temporary(out.shape)
       let { x, condition } = operands
       if (fills && condition) {
-        const [mask, given] = [0, 1].map((half) => builder.view(condition!, x.shape, half * size(x.shape)))
+        const length = size(x.shape)
+        const [mask, given] = [0, 1].map((place) => builder.view(condition!, x.shape, place * length))
+        const C = inner.condition - inner.dimension
+        const told = C > 0 ? builder.view(condition, [x.shape[0], C], 2 * length) : undefined
         x = withGiven(builder, x, mask, given)
-        condition = mask
+        condition = besideMasks(builder, mask, told)
       }
       inner.addVelocity(builder, { ...operands, x, condition, out: logits }, 1)
       builder.add(
