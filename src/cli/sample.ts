@@ -12,6 +12,7 @@ import { bytesOf } from '../data/npy.js'
 import { numberFormats, tableFormats } from '../data/row-formats.js'
 import { openEncoding } from '../data/tables/encoding.js'
 import { isTable, type Table } from '../data/tables/table.js'
+import { toldRows } from '../data/tables/told.js'
 import type { Device } from '../device/device.js'
 import { blockProfile } from '../device/profile.js'
 import { makeFolder } from '../files/folders.js'
@@ -19,7 +20,6 @@ import type { Facts } from '../files/growing.js'
 import { missingForFigures } from '../files/native-parts.js'
 import { cannotWrite } from '../files/reasons.js'
 import { quantise } from '../metrics/features.js'
-import { conditionRows } from '../model/condition.js'
 import { picturePng, pointsFigure, renderPng, tilesPng } from '../plot/index.js'
 import type { ConditionOptions, LocalFlow, Samples } from '../run/local-flow.js'
 import { openFlow } from '../run/open-flow.js'
@@ -108,8 +108,9 @@ async function targetOf(
 /** What tells conditions of a file from others. */
 function toldBytes({ extra: { condition } }: Run, cond: NonNullable<ConditionOptions['cond']>): Uint8Array {
   if (!isTable(cond as Table)) return bytesOf((cond as Tensor).values)
-  const table = cond as Table
-  return bytesOf(conditionRows(condition ?? null, { cond: table }, table.rows)!)
+  // it was read as the columns of this condition
+  const { encoding } = condition as Extract<typeof condition, { kind: 'table' }>
+  return bytesOf(toldRows(encoding, cond as Table, 'cond'))
 }
 
 /** What samples are made from, so that a call that goes on with another makes the same bytes. */

@@ -12,9 +12,13 @@ export type ToldRow = Readonly<Record<string, string | number | boolean | Date |
 
 /** What a model is told of the rows of each part, and how that is encoded. */
 export interface ToldTables {
+  /** fitted on the training rows */
   readonly encoding: Encoding
+  /** the columns that are told, of the training rows */
   readonly train: Table
+  /** and of the validation rows; null where there are none */
   readonly validation: Table | null
+  /** and of the test rows; null where there are none */
   readonly test: Table | null
 }
 
