@@ -1,13 +1,14 @@
 /**
  * `npm run quality:chains`: what chain to train where nothing is said, against plain flow matching at equal width and equal
  * training steps. Candidates are tried on four sets with one seed (choose); the chosen one and the best of plain on others, with
- * three (try); then on all with as many parameters in all (small). Each set is one `lfm compare`; what has ended is not run again.
+ * three (try), on the first four with other seeds (again), and on two pictures with wide networks (wide); then on all with as many
+ * parameters in all (small). Each set is one `lfm compare`; what has ended is not run again.
  * docs/method.md has the tables.
  */
 
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import process from 'node:process'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
@@ -15,10 +16,11 @@ import { stringify } from 'yaml'
 import { type MethodRow, methodRows, spread, writeLines } from './gathered.js'
 import { digits } from './tables.js'
 
-const help = `npm run quality:chains -- [--part choose|try|small] [--set NAME ...] [--out FOLDER] [--gather]
+const help = `npm run quality:chains -- [--part choose|try|again|wide|small] [--set NAME ...] [--out FOLDER] [--pictures FOLDER] [--gather]
 
 Compares chains and plain flow matching: 4000 steps of 1000 rows in all, width 64. Comparisons are kept under FOLDER (default:
-runs/chains), their figures in bench/results/quality/chains.json. --gather makes that file and the tables from what has ended.`
+runs/chains), their figures in bench/results/quality/chains.json. The part «wide» takes 12 000 steps of 2000 rows, width 256, and
+img_rose.png and img_tree.png in the folder of --pictures (default: ../shared/data). --gather makes that file and the tables from what has ended.`
 
 const results = fileURLToPath(new URL('../results/quality/chains.json', import.meta.url))
 const lfm = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url))
@@ -57,6 +59,13 @@ const shared = {
   flow: { recipe: 'shared' },
   train: { steps: { total: 4000 } },
 }
+/** Sub-flows as examples/rose.yaml and examples/tree.yaml have them, but for the last one's path. */
+const four = chain(
+  'Local Flow, .01, .04, .2 and free',
+  [0.01, 0.04, 0.2, null],
+  ['linear', 'linear', 'linear', 'arc'],
+  [5500, 2500, 1500, 2500],
+)
 const twoCoarse = chain('Local Flow, .05 and free', [0.05, null], ['linear', 'arc'], [2400, 1600])
 
 /** Sets that settings were chosen on. */
@@ -120,6 +129,28 @@ const parts = {
     sets: others,
     methods: { rule, 'two-coarse': twoCoarse, ...plains },
   },
+  again: {
+    block: 'width',
+    seeds: [2, 3, 4],
+    evaluations: [4, 8, 16],
+    sets: chosenOn,
+    methods: { rule, ...plains },
+  },
+  wide: {
+    block: 'width',
+    seeds: [1, 2, 3],
+    evaluations: [4, 8, 16],
+    sets: { rose: { picture: 'img_rose.png', octaves: 4 }, tree: { picture: 'img_tree.png', octaves: 5 } },
+    methods: {
+      rule: { ...rule, train: { steps: { total: 12_000 } } },
+      four,
+      'plain-trig-lean': {
+        ...plains['plain-trig-lean'],
+        train: { steps: 12_000 },
+        ode: { evaluate: { steps: 80 } },
+      },
+    },
+  },
   small: {
     block: 'parameters',
     seeds: [1, 2, 3],
@@ -136,8 +167,28 @@ interface Compared {
   readonly likelihood: number
 }
 
-function comparison(part: PartName, { data, likelihood }: Compared): object {
+/** A picture as a density, dark pixels are mass; Fourier features by the octaves from π/4 on. */
+interface ComparedPicture {
+  readonly picture: string
+  readonly octaves: number
+}
+
+function comparison(part: PartName, set: Compared | ComparedPicture, pictures: string): object {
   const { block, seeds, evaluations, methods } = parts[part]
+  if ('picture' in set) {
+    const path = resolve(pictures, set.picture)
+    const fourier = Array.from({ length: set.octaves }, (_, k) => (Math.PI / 4) * 2 ** k)
+    return {
+      data: { kind: 'image-density', path, train: 100_000, validation: 5000, test: 10_000 },
+      model: { hidden: [256, 256, 256], activation: 'softplus20', fourier },
+      train: { batch: 2000, lr: 0.003, schedule: 'cosine', warmup: 100 },
+      ode: { push: { steps: 4 }, evaluate: { steps: 20 } },
+      device: 'native',
+      compare: { seeds, evaluations, samples: 5000, likelihood: 5000, blocks: [block] },
+      methods,
+    }
+  }
+  const { data, likelihood } = set
   return {
     data: { kind: 'toy', ...data, train: 20_000, validation: 4000, test: 4000 },
     model: { hidden: [64, 64, 64], activation: 'softplus20' },
@@ -181,6 +232,7 @@ const { values } = parseArgs({
     part: { type: 'string', multiple: true },
     set: { type: 'string', multiple: true },
     out: { type: 'string', default: 'runs/chains' },
+    pictures: { type: 'string', default: '../shared/data' },
     gather: { type: 'boolean' },
     help: { type: 'boolean' },
   },
@@ -197,7 +249,7 @@ for (const part of Object.keys(parts) as PartName[]) {
     if (wanted && !values.gather) {
       mkdirSync(folder, { recursive: true })
       const path = join(folder, `${name}.yaml`)
-      writeFileSync(path, stringify(comparison(part, set)))
+      writeFileSync(path, stringify(comparison(part, set, values.pictures)))
       const { status } = spawnSync(process.execPath, [lfm, 'compare', path, '--out', join(folder, name)], {
         stdio: 'inherit',
       })
