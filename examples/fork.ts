@@ -49,8 +49,11 @@ function outcome([post]: readonly [number, number], way: ArrayLike<number>): { c
 const observations = Array.from({ length: 4000 }, observe)
 const actions = observations.map((seen) => demonstrate(seen, random() < 0.5 ? -1 : 1))
 
-const policy = await LocalFlow.train(actions, {
+const policy = await LocalFlow.train({
+  actions,
   cond: observations,
+  // with spread 1 it learns faster than between −1 and 1
+  standardise: true,
   model: { hidden: [128, 128], activation: 'silu' },
   flow: { gammas: [0.3, null] },
   train: { steps: { total: steps }, batch: 256, ema: 0.99, conditionDropout: 0 },

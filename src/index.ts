@@ -60,6 +60,7 @@ export {
   type CarryOptions,
   type Checkpoint,
   type Condition,
+  type Demonstrations,
   type DistillArguments,
   type ExportArguments,
   type ImputeOptions,

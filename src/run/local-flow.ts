@@ -95,6 +95,34 @@ export interface TrainArguments extends TrainOptions, TrainingCalls {
   memory?: string
 }
 
+/**
+ * Actions, and what was seen before each of them: what a policy learns from (docs/policies.md). Settings may stand beside them, or be
+ * given as those of other rows.
+ */
+export interface Demonstrations extends TrainArguments {
+  /**
+   * chunks of actions, [n, D] or [n, steps, channels], in any unit: each column, or each channel, is learnt from −1 to 1 (`standardise:
+   * 'range'`) where nothing else is said
+   */
+  actions: RowsLike
+  /** what was seen before each chunk, [n, C] in any unit, or a table of mixed columns of n rows; of the parts as `validation` and `test` are */
+  cond: NonNullable<TrainArguments['cond']>
+}
+
+const areDemonstrations = (given: object): given is Demonstrations => 'actions' in given
+
+/** The rows of demonstrations, and all that is said of them. */
+function policyRows(given: Demonstrations, beside: TrainArguments): { rows: RowsLike; settings: TrainArguments } {
+  const { actions, ...own } = given
+  const twice = Object.keys(own).find((key) => Object.hasOwn(beside, key))
+  if (twice) throw invalid(twice, 'said once, beside actions or in the settings', 'said in both')
+  const settings: TrainArguments = { standardise: 'range', ...own, ...beside }
+  if (settings.cond === undefined) {
+    throw invalid('cond', 'what was seen before each chunk of actions, a row each', settings.cond)
+  }
+  return { rows: actions, settings }
+}
+
 /** How holes are filled. */
 export interface ImputeOptions extends Omit<SampleOptions, 'first' | 'guidance'> {
   /** how many times all holes are filled, each time with other draws; default 1 */
@@ -195,14 +223,18 @@ export class LocalFlow extends Flow {
    *   of them lie in [−1, 1] too. Columns for which float32 is too coarse are standardised before they are rounded to it. Rows
    *   are copied when this is called, as arrays are everywhere in this class: the caller may change them afterwards. Rows of columns
    *   may come in time, from an (async) iterable of rows or of blocks of rows; where they take more than `memory` they are learnt from
-   *   out of a file (docs/scale.md)
+   *   out of a file (docs/scale.md). Of a policy `{ actions, cond }`, with settings beside these or as `settings`
    * @throws ConfigError for options, DataError for values that are not finite and for constant columns, CheckpointError for
    *   the folder, TrainingError where the loss is not finite
    */
   static async train(
-    given: RowsLike | RowsInTime | Table | LoadedData,
+    given: RowsLike | RowsInTime | Table | LoadedData | Demonstrations,
     settings: TrainArguments = {},
   ): Promise<LocalFlow> {
+    if (typeof given === 'object' && given !== null && areDemonstrations(given)) {
+      const policy = policyRows(given, settings)
+      return LocalFlow.train(policy.rows, policy.settings)
+    }
     const { cond, condition, labels, columns, standardise, flips, rowKind, validation, test, memory, ...others } =
       settings
     const { out, tensorboard, resume, force, signal, onProgress, onValidation, onCheckpoint, onWarning, ...said } =

@@ -93,6 +93,32 @@ await describeOn(['native'], 'a conditional training', () => {
     await resumed.dispose()
   })
 
+  test('of actions and what was seen is one object, with settings in it or beside it, scaled from −1 to 1', async () => {
+    const actions = x.map(([a, b]) => [1000 + 300 * a, b])
+    const told = { ...short, device: 'native' } as const
+    const range = { ...told, cond, standardise: 'range' } as const
+    const [apart, inOne, beside, asTold] = await Promise.all([
+      LocalFlow.train(actions, range),
+      LocalFlow.train({ actions, cond, ...told }),
+      LocalFlow.train({ actions, cond }, told),
+      LocalFlow.train({ actions, cond, standardise: true }, told),
+    ])
+    for (const policy of [inOne, beside]) {
+      expect(policy.scaler).toEqual(apart.scaler)
+      expect(policy.subFlows).toEqual(apart.subFlows)
+      expect(policy.raw).toEqual(apart.raw)
+    }
+    expect(asTold.scaler).not.toEqual(apart.scaler)
+    const { values } = await inOne.sample(1, { cond: cond[0] })
+    expect(values).toHaveLength(2)
+    await expect(LocalFlow.train({ actions, cond }, { cond })).rejects.toThrow('cond must be said once')
+    await expect(LocalFlow.train({ actions } as never)).rejects.toThrow('cond must be what was seen')
+    await expect(LocalFlow.train({ actions, cond: cond.slice(1) })).rejects.toThrow(
+      `cond has ${n - 1} rows, but there are ${n} rows`,
+    )
+    for (const policy of [apart, inOne, beside, asTold]) await policy.dispose()
+  })
+
   test('validates on conditions of its own', async () => {
     const part = { validation: x.slice(0, 100), test: x.slice(100, 120) }
     const told = { train: cond, validation: cond.slice(0, 100), test: cond.slice(100, 120) }
