@@ -1,13 +1,17 @@
 /**
  * What a policy waits for, and what guidance costs: `npm run latency`. Calls for one action chunk [16, 2] under a condition of ten
- * numbers, by networks of several sizes; p50 and p99 of single calls of `flow.sample`, and of the same network in PyTorch from its
- * exported folder (LFM_PYTHON names the Python), in turns of 25 calls within one run. Then the guided sampling of a UNet beside the
- * unguided one of as many evaluations, in turns as well.
+ * numbers, by networks of several sizes, the least of which shows what a call itself takes; single calls of `flow.sample`, and of the
+ * same network in PyTorch from its exported folder (LFM_PYTHON names the Python) on one thread and on all, of which the faster is taken,
+ * in turns of 25 calls within one run. Then calls 20 ms apart, as a robot makes them, with cold caches and idle threads, and what
+ * garbage collection takes of all of them. Last the guided sampling of a UNet beside the unguided one of as many evaluations, in turns as
+ * well. LFM_THREADS bounds the threads of both.
  */
 
 import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { PerformanceObserver } from 'node:perf_hooks'
+import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { LocalFlow, type TrainArguments } from '../src/index.js'
 import { Conversation } from './peers/conversation.js'
@@ -16,9 +20,14 @@ import { normals } from './values.js'
 
 const [TURNS, CALLS] = [24, 25]
 const [HORIZON, ACTIONS, TOLD] = [16, 2, 10]
-const THREADS = Number(process.env.LFM_THREADS ?? 1)
+const THREADS = Number(process.env.LFM_THREADS ?? availableParallelism())
+/** calls of those apart, and milliseconds between them */
+const [APART, EVERY] = [250, 20]
+/** milliseconds that a call may take */
+const FIT = 2
 
 const networks: Readonly<Record<string, TrainArguments['model']>> = {
+  'mlp 8': { kind: 'mlp', hidden: [8], activation: 'silu' },
   'mlp 256 · 256 · 256': { kind: 'mlp', activation: 'silu' },
   'unet1d 16 · 32 · 64': { kind: 'unet1d', width: 16 },
   'unet1d 64 · 128 · 256': { kind: 'unet1d' },
@@ -27,6 +36,11 @@ const networks: Readonly<Record<string, TrainArguments['model']>> = {
 const quantile = (times: readonly number[], share: number): number =>
   [...times].sort((a, b) => a - b)[Math.min(times.length - 1, Math.floor(share * times.length))]
 const ms = (time: number): string => time.toFixed(3)
+/** p50, p99 and the share of calls that take too long for control */
+const summary = (times: readonly number[]): string[] => [
+  ...[0.5, 0.99].map((share) => ms(quantile(times, share))),
+  `${((100 * times.filter((time) => time > FIT).length) / times.length).toFixed(1)} %`,
+]
 
 async function timed(call: (i: number) => Promise<unknown>, times: number[]): Promise<void> {
   for (let i = 0; i < CALLS; i++) {
@@ -50,9 +64,9 @@ async function policy(model: TrainArguments['model']): Promise<LocalFlow> {
 /** The Python that has PyTorch; null, with a line, where there is none. */
 async function pytorch(): Promise<string | null> {
   try {
-    const { conversation, python, hello } = await startPyTorch(THREADS)
+    const { conversation, python, hello } = await startPyTorch(1)
     conversation.end()
-    console.log(`PyTorch ${hello.version}, ${THREADS} ${THREADS === 1 ? 'thread' : 'threads'}`)
+    console.log(`PyTorch ${hello.version}; ${THREADS} ${THREADS === 1 ? 'thread' : 'threads'}`)
     return python
   } catch (error) {
     console.log(`without PyTorch: ${(error as Error).message}`)
@@ -63,31 +77,64 @@ async function pytorch(): Promise<string | null> {
 const python = await pytorch()
 const work = mkdtempSync(join(tmpdir(), 'lfm-latency-'))
 const script = fileURLToPath(new URL('peers/pytorch_latency.py', import.meta.url))
+const pauses: number[] = []
+const collections = new PerformanceObserver((list) => {
+  for (const { duration } of list.getEntries()) pauses.push(duration)
+})
+collections.observe({ entryTypes: ['gc'] })
 
-console.log('network | evaluations | ours, ms: p50 | p99 | PyTorch, ms: p50 | p99 | times faster at p50')
+const columns = ['ours, ms: p50', 'p99', `over ${FIT} ms`]
+const beside = ['PyTorch, ms: p50', 'p99', `over ${FIT} ms`, 'threads', 'times faster at p50', 'at p99']
+const apart = ['20 ms apart, ms: p50', 'p99', `over ${FIT} ms`]
+console.log(['network', 'evaluations', ...columns, ...beside, ...apart].join(' | '))
 for (const [name, model] of Object.entries(networks)) {
   await using flow = await policy(model)
   const folder = join(work, name.replaceAll(/\W+/g, '-'))
   await flow.export({ to: 'pytorch', out: folder })
-  const peer = python ? new Conversation(python, ['-u', script, folder, String(THREADS)], {}) : null
-  await peer?.next()
+  const peers = await Promise.all(
+    (python ? [...new Set([1, THREADS])] : []).map(async (threads) => {
+      const peer = new Conversation(python!, ['-u', script, folder, String(threads)], {})
+      await peer.next()
+      return { threads, peer, times: [] as number[] }
+    }),
+  )
   const cond = [...normals(TOLD)]
   for (const evaluations of [1, 4]) {
-    const [own, others]: [number[], number[]] = [[], []]
+    const own: number[] = []
     const call = (first: number): Promise<unknown> => flow.sample(1, { cond, evaluations, first })
+    const ask = async ({ peer }: (typeof peers)[number]): Promise<number[]> =>
+      ((await peer.ask({ calls: CALLS, evaluations, cond })) as { ms: number[] }).ms
     await timed(call, [])
-    await peer?.ask({ calls: CALLS, evaluations, cond })
+    for (const peer of peers) {
+      peer.times = []
+      await ask(peer)
+    }
     for (let turn = 0; turn < TURNS; turn++) {
       await timed(call, own)
-      if (peer) others.push(...((await peer.ask({ calls: CALLS, evaluations, cond })) as { ms: number[] }).ms)
+      for (const peer of peers) peer.times.push(...(await ask(peer)))
     }
-    const [p50, p99] = [0.5, 0.99].map((share) => quantile(own, share))
-    const theirs = peer ? [0.5, 0.99].map((share) => quantile(others, share)) : null
-    const beside = theirs ? [...theirs.map(ms), (theirs[0] / p50).toFixed(1)] : ['–', '–', '–']
-    console.log([name, evaluations, ms(p50), ms(p99), ...beside].join(' | '))
+    const spread: number[] = []
+    for (let i = 0; i < APART; i++) {
+      await pause(EVERY)
+      const start = performance.now()
+      await call(TURNS * CALLS + i + 1)
+      spread.push(performance.now() - start)
+    }
+    const [fastest] = peers.toSorted((a, b) => quantile(a.times, 0.5) - quantile(b.times, 0.5))
+    const faster = (share: number): string => (quantile(fastest.times, share) / quantile(own, share)).toFixed(1)
+    const theirs = fastest
+      ? [...summary(fastest.times), fastest.threads, faster(0.5), faster(0.99)]
+      : new Array(6).fill('–')
+    console.log([name, evaluations, ...summary(own), ...theirs, ...summary(spread)].join(' | '))
   }
-  peer?.end()
+  for (const { peer } of peers) peer.end()
 }
+collections.disconnect()
+const collected = pauses.reduce((sum, time) => sum + time, 0)
+console.log(
+  `garbage collection in all of this: ${pauses.length} times, ${collected.toFixed(0)} ms, ` +
+    `the longest ${ms(Math.max(0, ...pauses))} ms`,
+)
 
 console.log('\nguidance of a UNet of 16 × 16 pictures, 64 samples, 4 evaluations: ms without | with | ratio')
 {

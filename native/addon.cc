@@ -210,7 +210,9 @@ class Executable : public Napi::ObjectWrap<Executable> {
  public:
   static Napi::Function define(Napi::Env env) {
     return DefineClass(env, "Executable",
-                       {InstanceMethod<&Executable::safe>("run"), InstanceMethod<&Executable::dispose>("dispose")});
+                       {InstanceMethod<&Executable::safe<&Executable::run>>("run"),
+                        InstanceMethod<&Executable::safe<&Executable::run_now>>("runNow"),
+                        InstanceMethod<&Executable::dispose>("dispose")});
   }
 
   explicit Executable(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Executable>(info) {}
@@ -219,8 +221,24 @@ class Executable : public Napi::ObjectWrap<Executable> {
   std::shared_ptr<Commands> commands;
 
  private:
+  template <Napi::Value (Executable::*method)(const Napi::CallbackInfo&)>
   Napi::Value safe(const Napi::CallbackInfo& info) {
-    return guarded(info.Env(), [&] { return run(info); });
+    return guarded(info.Env(), [&] { return (this->*method)(info); });
+  }
+
+  void expect_usable(Napi::Env env) const {
+    if (!program || !program->usable()) {
+      throw Napi::Error::New(env, "The executable, or a buffer that it uses, was disposed of.");
+    }
+  }
+
+  /** runNow(times): whether it was run, on JavaScript's thread: not where the queue has something to do. */
+  Napi::Value run_now(const Napi::CallbackInfo& info) {
+    const int64_t times = whole(info[0], "times", 0, int64_t{1} << 40);
+    expect_usable(info.Env());
+    const bool now = commands->idle();
+    if (now) program->run_alone(times);
+    return Napi::Boolean::New(info.Env(), now);
   }
 
   /**
@@ -234,9 +252,7 @@ class Executable : public Napi::ObjectWrap<Executable> {
         !info[1].As<Napi::Object>().CheckTypeTag(&STOP_TAG)) {
       throw type_error(env, "stop must be a Stop.");
     }
-    if (!program || !program->usable()) {
-      throw Napi::Error::New(env, "The executable, or a buffer that it uses, was disposed of.");
-    }
+    expect_usable(env);
     const auto stop = Stop::Unwrap(info[1].As<Napi::Object>())->word;
     if (info[2].IsUndefined()) {
       const auto work = [program = program, times, stop](const std::atomic<int32_t>& closing) {

@@ -129,19 +129,33 @@ void Program::keep(Step& step) {
   };
   if (std::any_of(written_.begin(), written_.end(), holds)) return;
   const auto found = std::find_if(kept_.begin(), kept_.end(), [&](const Kept& kept) {
-    return kept.kernel == step.kernel && kept.operand == data && kept.form == asked.form &&
-           kept.made->bytes() == static_cast<size_t>(asked.floats) * sizeof(float);
+    return kept.kernel == step.kernel && kept.operand == data && kept.form == asked.form && kept.floats == asked.floats;
   });
   step.kept = static_cast<int>(found - kept_.begin());
   if (found == kept_.end()) {
     const auto source = *std::find_if(memory_.begin(), memory_.end(), holds);
-    kept_.push_back({step.kernel, data, asked.form, source, own(static_cast<size_t>(asked.floats) * sizeof(float)), -1});
+    kept_.push_back({step.kernel, data, asked.form, source, asked.floats, 0, -1});
   }
-  step.call.prepared = static_cast<float*>(kept_[step.kept].made->data());
+}
+
+void Program::place_kept() {
+  // together, so that many small weights lie in large pages: a run of few rows does little but read them
+  constexpr int64_t LINE = 16;
+  int64_t floats = 0;
+  for (Kept& kept : kept_) {
+    kept.offset = floats;
+    floats += (kept.floats + LINE - 1) / LINE * LINE;
+  }
+  if (floats == 0) return;
+  float* const memory = static_cast<float*>(own(static_cast<size_t>(floats) * sizeof(float))->data());
+  for (Step& step : steps_) {
+    if (step.kept >= 0) step.call.prepared = memory + kept_[step.kept].offset;
+  }
 }
 
 void Program::finish() {
   for (Step& step : steps_) keep(step);
+  place_kept();
   int64_t most = 0;
   const int workers = ThreadPool::get().count;
   for (const Step& step : steps_) {
@@ -156,20 +170,20 @@ bool Program::usable() const {
   return std::none_of(memory_.begin(), memory_.end(), [](const auto& allocation) { return allocation->doomed; });
 }
 
-void Program::run_step(Step& step, ThreadPool& pool) {
+void Program::run_step(Step& step, Workers& workers) {
   if (step.kept >= 0) {
     Kept& kept = kept_[step.kept];
     step.call.prepare = kept.version != kept.source->version;
     kept.version = kept.source->version;
   }
-  step.kernel->run(step.call, pool);
+  step.kernel->run(step.call, workers);
 }
 
-void Program::run_timed(ThreadPool& pool, double* clock) {
+void Program::run_timed(Workers& workers, double* clock) {
   using Clock = std::chrono::steady_clock;
   Clock::time_point last = Clock::now();
   for (Step& step : steps_) {
-    run_step(step, pool);
+    run_step(step, workers);
     const Clock::time_point now = Clock::now();
     *clock++ += std::chrono::duration<double, std::micro>(now - last).count();
     last = now;
@@ -199,6 +213,15 @@ int64_t Program::run(int64_t times, const std::atomic<int32_t>& stop, const std:
     }
   }
   return times;
+}
+
+void Program::run_alone(int64_t times) {
+  Workers alone;
+  const FlushSubnormals flush;
+  for (const auto& memory : written_) memory->version++;
+  for (int64_t done = 0; done < times; done++) {
+    for (Step& step : steps_) run_step(step, alone);
+  }
 }
 
 }  // namespace lfm

@@ -53,8 +53,6 @@ struct Window {
   std::vector<int64_t> shape;
 };
 
-class ThreadPool;
-
 class Program {
  public:
   explicit Program(std::shared_ptr<Ledger> ledger) : ledger_(std::move(ledger)) {}
@@ -73,6 +71,11 @@ class Program {
    * where it is given, has a number for each call, to which the microseconds that it took are added.
    */
   int64_t run(int64_t times, const std::atomic<int32_t>& stop, const std::atomic<int32_t>& closing, double* clock);
+  /**
+   * Replays `times` times on the calling thread alone, without the pool: to wake a thread may take longer than a small program.
+   * Nothing else of its device may be under way.
+   */
+  void run_alone(int64_t times);
   size_t calls() const { return steps_.size(); }
   /** Whether all memory that a run touches is there. */
   bool usable() const;
@@ -83,7 +86,9 @@ class Program {
     const Kernel* kernel;
     const void* operand;
     int64_t form;
-    std::shared_ptr<Allocation> source, made;
+    std::shared_ptr<Allocation> source;
+    /** of what is made of it, and where it begins in the memory that all of this program's lies in */
+    int64_t floats, offset;
     /** of the source when it was made */
     int64_t version;
   };
@@ -94,8 +99,9 @@ class Program {
     int kept = -1;
   };
   void keep(Step& step);
-  void run_step(Step& step, ThreadPool& pool);
-  void run_timed(ThreadPool& pool, double* clock);
+  void place_kept();
+  void run_step(Step& step, Workers& workers);
+  void run_timed(Workers& workers, double* clock);
 
   std::shared_ptr<Ledger> ledger_;
   std::vector<Step> steps_;

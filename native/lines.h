@@ -90,8 +90,10 @@ struct LineProduct {
     // few pictures are cut, at the price of packing some lines twice
     const int64_t chunks = p.from.B >= 4 * workers.count ? 1 : divide_up(p.outH, 8);
     const int64_t tiles = divide_up(p.outW, BLOCK_ROWS);
-    parallel(workers, p.from.B * chunks, [&](int64_t task, int worker) {
-      const int64_t b_index = task / chunks, chunk = task % chunks;
+    const int64_t parts = column_parts(workers, p.from.B * chunks, b);
+    parallel(workers, p.from.B * chunks * parts, [&](int64_t task, int worker) {
+      const int64_t b_index = task / parts / chunks, chunk = task / parts % chunks, part = task % parts;
+      const int64_t columns_from = first_column(b, part, parts), columns_to = first_column(b, part + 1, parts);
       const float* const picture = p.from.data + b_index * p.from.picture;
       float* const space = spaces + worker * ring * line_floats;
       int64_t packed_until = INT64_MIN;
@@ -125,8 +127,8 @@ struct LineProduct {
         Fetch fetch;
         lines.announce(picture, packed_until + 1, packed_until + 1 + p.step, fetch);
         epilogue.announce(row, p.outW, fetch);
-        fetch.spread(divide_up(b.columns, PANEL) * tiles * (k / PANEL));
-        for (int64_t column = 0; column < b.columns; column += PANEL) {
+        fetch.spread(divide_up(columns_to - columns_from, PANEL) * tiles * (k / PANEL));
+        for (int64_t column = columns_from; column < columns_to; column += PANEL) {
           const int width = static_cast<int>(least<int64_t>(PANEL, b.columns - column));
           const int vectors = (width + W - 1) / W;
           for (int64_t i = 0; i < tiles; i++) {

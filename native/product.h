@@ -85,6 +85,23 @@ LFM_INLINE Packed packed_for(const Call& call, float* scratch, int64_t depth, in
   return {to, depth, columns};
 }
 
+/** Floats of a right operand that a thread reads in a few microseconds: what is shared out has more for each. */
+constexpr int64_t SHARED_FLOATS = 32768;
+
+/**
+ * Ranges of columns that the threads share where `tasks` tasks of rows are too few for them; each is of whole panels. Every element is
+ * summed in the same order in any range.
+ */
+LFM_INLINE int64_t column_parts(const Workers& workers, int64_t tasks, const Packed& b) {
+  if (b.dots() || tasks >= workers.count) return 1;
+  const int64_t wanted = least<int64_t>(workers.count / tasks, b.depth * b.columns / SHARED_FLOATS);
+  return most<int64_t>(1, least(wanted, b.parts()));
+}
+/** The first column of a range; of the one after the last, all columns. */
+LFM_INLINE int64_t first_column(const Packed& b, int64_t part, int64_t parts) {
+  return least(part * b.parts() / parts * PANEL, b.columns);
+}
+
 /** One of the parts that pack() does. */
 void pack_part(const View& source, int64_t depth, int64_t columns, int64_t part, float* destination);
 

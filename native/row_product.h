@@ -20,6 +20,11 @@ constexpr int64_t TASK_ROWS = divide_up(112, BLOCK_ROWS) * BLOCK_ROWS;
 struct NothingThen {
   LFM_INLINE void operator()(int64_t, int64_t) const {}
 };
+/** Whether a task is of all columns: something is done with its rows when they are done. */
+template <class Then>
+inline constexpr bool needs_whole_rows = true;
+template <>
+inline constexpr bool needs_whole_rows<NothingThen> = false;
 
 struct RowProduct {
   View a;
@@ -48,6 +53,17 @@ struct RowProduct {
   LFM_INLINE void run(Workers& workers, MakeEpilogue epilogue_of, Then then = Then()) const {
     int64_t tasks = round_up(divide_up(rows, TASK_ROWS), workers.count);
     tasks = least(tasks, divide_up(rows, 2));
+    if constexpr (!needs_whole_rows<Then>) {
+      // rows of one tile read all of the right operand, which is then what takes the time
+      const int64_t parts = rows <= BLOCK_ROWS ? column_parts(workers, 1, b) : 1;
+      if (parts > 1) {
+        return parallel(workers, parts, [&](int64_t part, int worker) {
+          Fetch nothing;
+          const Strip block{spaces + worker * space(b.depth, b.columns), rows};
+          multiply(0, block, 0, epilogue_of(0), nothing, first_column(b, part, parts), first_column(b, part + 1, parts));
+        });
+      }
+    }
     parallel(workers, tasks, [&](int64_t task, int worker) {
       const auto task_start = [&](int64_t index) __attribute__((always_inline)) { return index * rows / tasks; };
       const int64_t first = task_start(task), count = task_start(task + 1) - first;
@@ -68,7 +84,8 @@ struct RowProduct {
           if (a.column_stride == 1) fetch.add(a.from(first + next, 0).data, most_rows * a.row_stride);
           epilogue.announce(next, most_rows, fetch);
         }
-        multiply(first + row, Strip{spaces + worker * space(b.depth, b.columns), end - row}, row, epilogue, fetch);
+        const Strip block{spaces + worker * space(b.depth, b.columns), end - row};
+        multiply(first + row, block, row, epilogue, fetch, 0, b.columns);
       }
       then(first, count);
     });
@@ -76,7 +93,8 @@ struct RowProduct {
 
  private:
   template <class Epilogue>
-  LFM_INLINE void multiply(int64_t row_of_a, const Strip& block, int64_t row, Epilogue epilogue, Fetch& fetch) const {
+  LFM_INLINE void multiply(int64_t row_of_a, const Strip& block, int64_t row, Epilogue epilogue, Fetch& fetch,
+                           int64_t columns_from, int64_t columns_to) const {
     alignas(64) float tile[BLOCK_ROWS * PANEL];
     pack_strip(a.from(row_of_a, 0), b.depth, block);
     if (b.dots()) {
@@ -89,8 +107,8 @@ struct RowProduct {
     }
     // tiles as even as possible: one of few rows would wait for the latency of its multiply-adds
     const int64_t tiles = divide_up(block.rows, BLOCK_ROWS);
-    fetch.spread(tiles * divide_up(b.columns, PANEL) * (b.depth / FETCH_DEPTH));
-    for (int64_t column = 0; column < b.columns; column += PANEL) {
+    fetch.spread(tiles * divide_up(columns_to - columns_from, PANEL) * (b.depth / FETCH_DEPTH));
+    for (int64_t column = columns_from; column < columns_to; column += PANEL) {
       const int width = static_cast<int>(least<int64_t>(PANEL, b.columns - column));
       const int vectors = (width + W - 1) / W;
       for (int64_t i = 0; i < tiles; i++) {

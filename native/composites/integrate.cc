@@ -57,13 +57,15 @@ struct Network {
 };
 
 struct Plan {
-  Arena arena;
+  /** scratch memory, and that of packed weights where these stay from run to run */
+  Arena arena, kept;
   int64_t space;
   int networks;
   bool log_det, probes;
 
   explicit Plan(const Call& call)
       : arena{call.scratch},
+        kept{call.prepared},
         networks(most(call.attributes[SCALES].count, 1)),
         log_det(call[LOG_DET].given()),
         probes(call[PROBES].given()) {
@@ -72,7 +74,7 @@ struct Plan {
       Operand own = call[PARAMETERS];
       own.data = call[PARAMETERS].floats() + n * P;
       Network* const network = new (at(n)) Network(call, own);
-      network->net.place_forward(arena);
+      network->net.place_forward(call.prepared ? kept : arena);
       network->net.scale = static_cast<float>(call.attributes[SCALES].list[n]);
       if (log_det) network->divergence.place(arena, probes);
     }
@@ -108,6 +110,21 @@ struct Plan {
   void* at(int n) { return memory + n * sizeof(Network); }
 };
 
+/** The packed weights of all networks; with a log-determinant the tangents' are made anew beside them, so that little is won. */
+Preparation prepared(const Call& call) {
+  if (call[Y].shape[0] > KEPT_ROWS || call[LOG_DET].given()) return {PARAMETERS, 0, 0};
+  const int networks = most(call.attributes[SCALES].count, 1);
+  const Mlp net(call, call[PARAMETERS], call[Y].shape[1], call[CONDITION]);
+  int64_t floats = 0;
+  uint64_t form = static_cast<uint64_t>(networks);
+  for (int i = 0; i <= net.last; i++) {
+    const MlpLayer& layer = net.layers[i];
+    floats += round_up(Packed::floats(layer.inputs, layer.outputs), 16);
+    form = form * 1000003 + static_cast<uint64_t>(layer.outputs);
+  }
+  return {PARAMETERS, networks * floats, static_cast<int64_t>(form)};
+}
+
 int64_t scratch(const Call& call, int workers) {
   const Plan plan(call);
   return plan.arena.used + workers * plan.space;
@@ -116,7 +133,7 @@ int64_t scratch(const Call& call, int workers) {
 void run(const Call& call, Workers& workers) {
   Plan plan(call);
   for (int n = 0; n < plan.networks; n++) {
-    plan[n].net.pack(workers, false);
+    if (!call.prepared || call.prepare) plan[n].net.pack(workers, false);
     if (plan.log_det) plan[n].divergence.pack(workers);
   }
   const int64_t B = call[Y].shape[0], D = call[Y].shape[1];
@@ -181,7 +198,8 @@ extern const Kernel integrate = {"integrate",
                                   "log_det_out", "ahead_out"},
                                  {LFM_MLP_ATTRIBUTES, {"scales", nullptr}},
                                  run,
-                                 scratch};
+                                 scratch,
+                                 prepared};
 
 }  // namespace LFM_TARGET
 }  // namespace lfm

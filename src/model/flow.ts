@@ -25,6 +25,7 @@ import {
 } from './condition.js'
 import { isKept, KeptProgram } from './kept.js'
 import { cutPath, guidedLinks, jumpsThrough, type Stops, widestOf } from './legs.js'
+import { type Asked, LastPlan, type Plan } from './plan.js'
 import { type BoundOptions, boundOfRows, evaluationsOfBound } from './row-bounds.js'
 import {
   blockRows,
@@ -193,6 +194,7 @@ export class Flow {
   protected ownsDevice = false
   private linksOnDevice: Promise<Link[]> | null = null
   private readonly kept = new KeptProgram()
+  private readonly lastPlan = new LastPlan()
 
   /**
    * @param device the caller's, who disposes of it; null: none yet
@@ -428,7 +430,9 @@ export class Flow {
     path: 'encode' | 'decode' | Stops,
     { source = { kind: 'input' }, from = 0, given = null }: Carried = {},
   ): Promise<{ states: Float32Array[]; logDet: Float32Array | null }> {
-    const weights = guidanceWeights(options.guidance, this.condition, this.stages.length)
+    const asked = { n, options, configured, trace, path, source, given: given !== null }
+    const known = this.lastPlan.of(asked)
+    const weights = known?.weights ?? guidanceWeights(options.guidance, this.condition, this.stages.length)
     const untold = weights.every((weight) => weight === 0)
     const missing = options.cond === undefined && options.class === undefined
     const told = untold && missing ? null : conditionRows(this.condition, options, n)
@@ -441,19 +445,9 @@ export class Flow {
       )
     }
     options.signal?.throwIfAborted()
-    const solver = this.isFlow ? overridden(configured, options) : configured
-    if (this.isFlow) checkSolver('solver', solver, this.stages.length)
-    const jumps = this.jumpsOf(options)
-    const links = guidedLinks(await this.links(), weights)
-    const legs =
-      typeof path !== 'string'
-        ? cutPath(links, path)
-        : this.isFlow
-          ? wholePath(links, path)
-          : jumpsThrough(links, jumps)
+    const plan = known && known.links === (await this.links()) ? known : await this.plan(asked, weights)
+    const { legs, solver, block, key } = plan
     const D = this.field.dimension
-    const block = blockRows(n, widestOf(legs), trace, this.device!.info, plannedEvaluations(solver, legs))
-    const key = JSON.stringify([weights, path, solver, trace, jumps, block, source, given !== null])
     const transport =
       this.kept.take(key) ?? (await Transport.open(this.device!, { legs, solver, trace, rows: block, source }))
     let done = false
@@ -475,9 +469,30 @@ export class Flow {
       done = true
       return { states, logDet }
     } finally {
-      if (done && this.linksOnDevice && isKept(n, block * widestOf(legs).widest)) this.kept.keep(key, transport)
+      if (done && this.linksOnDevice && plan.kept) this.kept.keep(key, transport)
       else transport.dispose()
     }
+  }
+
+  private async plan(asked: Asked, weights: readonly number[]): Promise<Plan> {
+    const { n, options, configured, trace, path, source, given } = asked
+    const solver = this.isFlow ? overridden(configured, options) : configured
+    if (this.isFlow) checkSolver('solver', solver, this.stages.length)
+    const jumps = this.jumpsOf(options)
+    const links = await this.links()
+    const guided = guidedLinks(links, weights)
+    const legs =
+      typeof path !== 'string'
+        ? cutPath(guided, path)
+        : this.isFlow
+          ? wholePath(guided, path)
+          : jumpsThrough(guided, jumps)
+    const widest = widestOf(legs)
+    const block = blockRows(n, widest, trace, this.device!.info, plannedEvaluations(solver, legs))
+    const key = JSON.stringify([weights, path, solver, trace, jumps, block, source, given])
+    const plan = { weights, links, legs, solver, block, key, kept: isKept(n, block * widest.widest) }
+    this.lastPlan.keep(asked, plan)
+    return plan
   }
 
   /**

@@ -1,5 +1,5 @@
 /**
- * Prints the SHA-256 of the results of the three products, of convolutions, of fused composites and of a batch drawn, straight from the addon: engine.test.ts
+ * Prints the SHA-256 of the results of the three products, also of few rows, of convolutions, of fused composites and of a batch drawn, straight from the addon: engine.test.ts
  * runs it under several numbers of threads.
  */
 
@@ -69,6 +69,26 @@ for (const variant of ['direct', 'winograd']) {
   const sums = { x: wide, dy: made, dweight: taps, dbias: bias }
   await run('conv2d_backward_weight', sums, { ...geometry, ...weights }, ['dweight', 'dbias'])
   await run('conv2d_backward_input', from, { ...geometry, ...activated, ...backward }, ['dx'])
+}
+// rows too few for all threads: these share out the columns
+{
+  const [rows, depth, columns] = [3, 300, 700]
+  const few = {
+    x: [buffer(rows * depth), [rows, depth]],
+    weight: [buffer(columns * depth), [columns, depth]],
+    bias: [buffer(columns), [columns]],
+    y: [buffer(rows * columns), [rows, columns]],
+  }
+  await run('linear_forward', few, { ...layer, scale: 1 }, ['y'])
+  const [steps, from, to] = [12, 64, 450]
+  const sequence = {
+    x: [buffer(steps * from), [1, 1, steps, from]],
+    weight: [buffer(5 * from * to), [1, 5, from, to]],
+    bias: [buffer(to), [to]],
+    y: [buffer(steps * to), [1, 1, steps, to]],
+  }
+  const geometry = { stride: 1, padding: 2, upsample: 1, variant: 'direct', combine: 'none', coefficients: [] }
+  await run('conv2d', sequence, { ...geometry, ...activated, ...forward }, ['y'])
 }
 const net = { hidden: [40, 33], frequencies: [], activation: 'silu', beta: 1, everyTime: true, scale: 1.5 }
 const P = [40 * 3, 40, 40, 33 * 40, 33, 33, 3 * 33, 3, 3].reduce((sum, n) => sum + 64 * Math.ceil(n / 64), 0)

@@ -136,6 +136,39 @@ await describeOn(['native'], 'engine', (device) => {
     buffer.dispose()
   })
 
+  test('a short run is done at once, a longer one while the event loop turns, and the short one behind it in its order', async () => {
+    const { x, y, program, dispose } = await accumulation(device(), 100)
+    x.write(new Float32Array(100).fill(1))
+    let turned = false
+    const turn = (): void => {
+      turned = true
+    }
+    await new Promise(setImmediate)
+    setImmediate(turn)
+    await program.run()
+    expect([...(await y.read(0, 1))]).toEqual([1])
+    expect(turned).toBe(false)
+    // so many replays take longer than the event loop is kept waiting
+    const many = program.run(1_000_000)
+    x.write(new Float32Array(100).fill(2))
+    await program.run()
+    expect(turned).toBe(true)
+    expect([...(await y.read(0, 1))]).toEqual([1_000_003])
+    await many
+    dispose()
+  })
+
+  test('short runs, one after another, leave the event loop its turns', async () => {
+    const { program, dispose } = await accumulation(device(), 100)
+    let turned = false
+    setImmediate(() => {
+      turned = true
+    })
+    for (let run = 0; !turned && run < 1_000_000; run++) await program.run()
+    expect(turned).toBe(true)
+    dispose()
+  })
+
   test('the event loop turns while a program runs', async () => {
     const { program, dispose } = await slowLayer(device())
     // of a loop that were held there would be none, however long the run

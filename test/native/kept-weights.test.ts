@@ -8,6 +8,10 @@ import type { Device, DeviceBuffer } from '../../src/device/device.js'
 import { accumulate } from '../../src/kernels/accumulate.js'
 import { conv2d, plainConvolution } from '../../src/kernels/conv2d.js'
 import { linearForward } from '../../src/kernels/linear_forward.js'
+import { type MlpSpec, mlpParameterLength } from '../../src/networks/mlp/spec.js'
+import { addIntegration } from '../../src/ode/integrate.js'
+import { methods } from '../../src/ode/methods.js'
+import { localSteps } from '../../src/ode/steps.js'
 import { ProgramBuilder, type ProgramTensor } from '../../src/program/program.js'
 import { describeOn } from '../devices.js'
 
@@ -54,11 +58,13 @@ async function layersOf(
     await program.run()
     return (await out.read()) as Float32Array
   }
+  /** so many replays that other work comes in between */
+  const longRun = (): Promise<void> => program.run(500)
   const dispose = (): void => {
     program.dispose()
     for (const buffer of buffers) buffer.dispose()
   }
-  return { weight, outputs, dispose }
+  return { weight, outputs, longRun, dispose }
 }
 
 await describeOn(['native'], 'weights', (device) => {
@@ -91,7 +97,7 @@ await describeOn(['native'], 'weights', (device) => {
     const layers = await layersOf(device(), 2)
     const before = await layers.outputs()
     expect(await layers.outputs()).toEqual(before)
-    const running = how.includes('under way') ? layers.outputs() : null
+    const running = how.includes('under way') ? layers.longRun() : null
     await change(layers.weight)
     await running
     const after = await layers.outputs()
@@ -139,5 +145,55 @@ await describeOn(['native'], 'weights', (device) => {
     expect(second).toEqual(await fresh.outputs())
     layers.dispose()
     fresh.dispose()
+  })
+
+  test('of the networks of an integration are followed, for few rows and for many', async () => {
+    const spec: MlpSpec = {
+      kind: 'mlp',
+      dimension: 2,
+      condition: 0,
+      hidden: [40, 24],
+      activation: 'silu',
+      beta: 1,
+      time: 'first',
+      frequencies: [],
+    }
+    const P = mlpParameterLength(spec)
+    const parameters = device().createBuffer(2 * P)
+    parameters.write(wave(2 * P, 0.9))
+    const evaluations = [0, 1].flatMap((network) =>
+      localSteps(methods.euler, 0, 1, 2).map((evaluation) => ({ ...evaluation, network })),
+    )
+    const ends = [3, 200].map((rows) => {
+      const [y, out] = [device().createBuffer(2 * rows), device().createBuffer(2 * rows)]
+      y.write(wave(2 * rows, 0.7))
+      const builder = new ProgramBuilder()
+      const operands = {
+        parameters: builder.tensor(parameters),
+        y: builder.tensor(y, [rows, 2]),
+        out: builder.tensor(out, [rows, 2]),
+      }
+      addIntegration(builder, { spec }, operands, [1, 0.5], evaluations)
+      return { program: device().compile(builder.build()), y, out }
+    })
+    const first = async ({ program, out }: (typeof ends)[number]): Promise<unknown> => {
+      await (await program).run()
+      return out.read(0, 6)
+    }
+    const seen: unknown[] = []
+    for (const frequency of [0.9, 0.4]) {
+      parameters.write(wave(P, frequency), P)
+      const [few, again, many] = [await first(ends[0]), await first(ends[0]), await first(ends[1])]
+      expect(few).toEqual(many)
+      expect(again).toEqual(many)
+      seen.push(few)
+    }
+    expect(seen[1]).not.toEqual(seen[0])
+    for (const { program, y, out } of ends) {
+      ;(await program).dispose()
+      y.dispose()
+      out.dispose()
+    }
+    parameters.dispose()
   })
 })

@@ -113,6 +113,9 @@ describeNative('the native addon', () => {
     for (const word of [new Int32Array(1), {}, undefined, Object.create(addon().Stop.prototype)]) {
       expect(() => program.run(1, word as never)).toThrow(/stop must be a Stop/)
     }
+    for (const times of [-1, 0.5, Number.NaN, 2 ** 50, '1', undefined]) {
+      expect(() => program.runNow(times as never)).toThrow(/times must be a whole number/)
+    }
   })
 
   test('buffers of another device, or of none, are refused', async () => {

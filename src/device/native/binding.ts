@@ -34,6 +34,11 @@ export interface NativeExecutable {
    * added to `clock`, where it is given.
    */
   run(times: number, stop: NativeStop, clock?: Float64Array): Promise<number>
+  /**
+   * Runs it on the calling thread, and on no other, before it returns; false, and nothing done, where something else of its device is under
+   * way.
+   */
+  runNow(times: number): boolean
   dispose(): void
 }
 

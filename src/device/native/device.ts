@@ -1,11 +1,11 @@
 /**
  * The native device. A program becomes a list of kernel calls in C++ once; a run replays it in one call, with the event
- * loop free. Everything asked of a device happens in order: writes, copies, reads and runs go through one queue, whose C++
- * thread (native/queue.h) goes from one run to the next without the event loop.
+ * loop free unless it is shorter than about a millisecond. Everything asked of a device happens in order: writes, copies, reads and
+ * runs go through one queue, whose C++ thread (native/queue.h) goes from one run to the next without the event loop.
  */
 
 import { DeviceError, DeviceLostError, show } from '../../errors.js'
-import type { DType } from '../../kernels/contract.js'
+import type { DType, Shapes } from '../../kernels/contract.js'
 import { type LoweredOperation, lower, type PlacedTensor } from '../../program/lower.js'
 import { type Program, shapesOf } from '../../program/program.js'
 import {
@@ -125,6 +125,7 @@ class EngineExecutable implements Executable {
     private readonly buffers: readonly EngineBuffer[],
     readonly launches: number,
     readonly variants: Variants,
+    private readonly cost: Cost,
     private readonly clock: ProgramClock | undefined,
   ) {}
 
@@ -134,6 +135,8 @@ class EngineExecutable implements Executable {
     for (const buffer of this.buffers) buffer.expect(0, 0)
     signal?.throwIfAborted()
     const failed = 'The program could not be run.'
+    if (!this.clock && this.device.mayRunNow(this.cost, times) && asking(failed, () => this.program.runNow(times)))
+      return
     const stop = asking(failed, () => this.device.newStop())
     const abort = (): void => stop.set()
     signal?.addEventListener('abort', abort, { once: true })
@@ -154,12 +157,37 @@ class EngineExecutable implements Executable {
   }
 }
 
+/** Of one replay. */
+interface Cost {
+  readonly flops: number
+  readonly bytes: number
+}
+
+const shapesIn = ({ operands }: LoweredOperation): Shapes =>
+  Object.fromEntries(Object.entries(operands).map(([name, { shape }]) => [name, shape]))
+
+function costOf(operations: readonly LoweredOperation[]): Cost {
+  const costs = operations.map((operation) => operation.contract.cost(shapesIn(operation), operation.attributes))
+  const sum = (of: (cost: Cost) => number): number => costs.reduce((total, cost) => total + of(cost), 0)
+  return { flops: sum(({ flops }) => flops), bytes: sum(({ bytes }) => bytes) }
+}
+
+/**
+ * What a core does in about a millisecond, at two fifths of what its units could: flops for each lane of a vector, and bytes. A run of
+ * no more is done on the thread that asks for it, since to wake another one, and to be woken by it, takes a tenth of a millisecond,
+ * and now and then several.
+ */
+const [FLOPS_A_LANE, BYTES_AT_ONCE] = [2 ** 22, 2 ** 25]
+const lanesOf = { avx512: 16, avx2: 8, baseline: 4, neon: 4 } as const
+/** Milliseconds for which such runs may keep the event loop waiting, one after another. */
+const AT_ONCE_MS = 1
+
 const clockOf = (operations: readonly LoweredOperation[]): ProgramClock => ({
   replays: 0,
   us: new Float64Array(operations.length),
-  launches: operations.map(({ contract, operands, attributes }) => {
-    const shapes = Object.fromEntries(Object.entries(operands).map(([name, { shape }]) => [name, shape]))
-    return { name: contract.name, ...contract.cost(shapes, attributes) }
+  launches: operations.map((operation) => {
+    const { contract, attributes } = operation
+    return { name: contract.name, ...contract.cost(shapesIn(operation), attributes) }
   }),
 })
 
@@ -171,6 +199,9 @@ export class NativeEngine implements Device {
   private readonly live = new Set<EngineBuffer | EngineExecutable>()
   private readonly clocks: ProgramClock[] = []
   private readonly native: NativeDevice
+  private readonly flopsAtOnce: number
+  /** until when runs on the event loop's thread may go on without a turn of it; null: it had one since the last of them */
+  private turnDue: number | null = null
   private disposed = false
 
   constructor(
@@ -182,6 +213,7 @@ export class NativeEngine implements Device {
     this.native = asking('The native device could not be opened.', () => new addon.Device())
     const { cpuTarget, threads, name, supportedTargets, cacheSizes } = info
     this.kernels = new Set(info.kernels)
+    this.flopsAtOnce = FLOPS_A_LANE * lanesOf[cpuTarget]
     this.info = {
       kind: 'native',
       name,
@@ -194,6 +226,18 @@ export class NativeEngine implements Device {
         ...Object.fromEntries(Object.entries(cacheSizes).filter(([, bytes]) => bytes > 0)),
       },
     }
+  }
+
+  /** Whether a run is so short, and the event loop has waited for so few of them, that it need not leave the caller's thread. */
+  mayRunNow({ flops, bytes }: Cost, times: number): boolean {
+    if (times * flops > this.flopsAtOnce || times * bytes > BYTES_AT_ONCE) return false
+    const now = performance.now()
+    if (this.turnDue !== null) return now < this.turnDue
+    this.turnDue = now + AT_ONCE_MS
+    setImmediate(() => {
+      this.turnDue = null
+    })
+    return true
   }
 
   newStop(): NativeStop {
@@ -276,7 +320,8 @@ export class NativeEngine implements Device {
     const compiled = asking('The program could not be compiled.', () => this.native.compile(native))
     const clock = this.profiled ? clockOf(operations) : undefined
     if (clock) this.clocks.push(clock)
-    const executable = new EngineExecutable(this, compiled, buffers, operations.length, choice.chosen, clock)
+    const cost = costOf(operations)
+    const executable = new EngineExecutable(this, compiled, buffers, operations.length, choice.chosen, cost, clock)
     this.live.add(executable)
     return executable
   }
