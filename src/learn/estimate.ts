@@ -103,7 +103,8 @@ export function estimateTraining(
     return 4 * (sum(columns) + LOSS_RING + STATE_LENGTH) + sum(slots) + constants
   }
   const column: StorageBuffer = { dtype: 'f32', length: rows }
-  const times = task.readsSpan ? { condition: column, span: { time: column, inverse: column } } : {}
+  const spanned: StorageBuffer = { dtype: 'f32', length: rows * field.condition }
+  const times = task.readsSpan ? { condition: spanned, span: { time: column, inverse: column } } : {}
   const teacher = task.readsTeacher ? standIn(field, task.readsTeacher) : undefined
   const pool = { left, right, condition, ...times, teacher, rows, reading }
   const program = trainingProgram(field, task, pool, 1, settings, on)
@@ -115,7 +116,7 @@ export function estimateTraining(
     table: 4 * on.table.length,
     activations: Math.max(0, ...slots),
   }
-  const told = task.readsSpan ? 3 * rows : (condition?.length ?? 0)
+  const told = task.readsSpan ? (2 + field.condition) * rows : (condition?.length ?? 0)
   const columns = left.length + (right?.length ?? 0) + told + (teacher?.parameters.length ?? 0)
   const poolBytes = count === null ? 0 : 4 * columns
   return {
@@ -136,7 +137,8 @@ export function estimateTraining(
 
 /** A teacher as large as the student, which has its layers. */
 function standIn(field: Network, stages: number): TeacherField {
-  const network = networkOf({ ...field.spec, condition: 0 } as NetworkSpec)
+  // it has no second time
+  const network = networkOf({ ...field.spec, condition: field.condition - 1, secondTime: false } as NetworkSpec)
   return {
     network,
     parameters: { dtype: 'f32', length: stages * network.parameterLength },

@@ -37,6 +37,18 @@ export interface RowStore extends StoredRows {
 /** Conditions of a pool's rows on the host, [n, C]; they stay with the rows when these are pushed. */
 export type PoolConditions = Float32Array
 
+/** What rows [first, first + count) are told that are told the conditions [n, C] in turn, from the first again after the last. */
+export function toldInTurn(conditions: PoolConditions, C: number, first: number, count: number): PoolConditions {
+  const n = conditions.length / C
+  if (first + count <= n) return conditions.subarray(first * C, (first + count) * C)
+  const rows = new Float32Array(count * C)
+  for (let i = 0; i < count; i++) {
+    const row = (first + i) % n
+    rows.set(conditions.subarray(row * C, (row + 1) * C), i * C)
+  }
+  return rows
+}
+
 /** A pool as a program sees it. */
 export interface PoolBuffers {
   /** [n, D], or [n, ⌈D/4⌉] of pixels */

@@ -141,6 +141,8 @@ export interface FlowModel {
   readonly jumps?: number
   /** what it was told of its rows; null or left out: nothing */
   readonly condition?: Condition | null
+  /** numbers of what it is told, where its caller writes these as its networks take them; left out: those of its condition */
+  readonly toldWidth?: number
   /** how the columns of a row lie together, where its networks give logits of choices; null or left out: they give velocities */
   readonly segments?: SegmentTables | null
   /** whether its networks are told which numbers of a row are given, as masks; left out: no */
@@ -211,13 +213,14 @@ export class Flow {
       condition = null,
       segments = null,
       fills = false,
+      toldWidth,
     }: FlowModel,
     private device: Device | null,
     private readonly open: () => Promise<Device>,
   ) {
     // another operand would be read as zeros; that of jumps may be their second time
-    const own = (fills ? network.dimension : 0) + conditionWidth(condition)
-    const width = stages.every(({ jump }) => takesSecondTime(jump)) ? 1 : own
+    const own = (fills ? network.dimension : 0) + (toldWidth ?? conditionWidth(condition))
+    const width = own + (stages.every(({ jump }) => takesSecondTime(jump)) ? 1 : 0)
     if (network.condition !== width) {
       throw new InvalidArgumentError(
         `This network takes a condition of ${network.condition} numbers, but the model's has ${width}.`,
@@ -438,6 +441,12 @@ export class Flow {
     const told = untold && missing ? null : conditionRows(this.condition, options, n)
     // without a condition they are the zeros that the transport has
     const conditions = untold ? null : told
+    if (!this.isFlow && !untold && weights.some((weight) => weight !== 1)) {
+      throw new InvalidArgumentError(
+        'guidance is of velocities, but this model makes jumps by their averages, which two passes do not guide; leave guidance out, or ' +
+          'distil a flow under distill.guidance.',
+      )
+    }
     if (this.fills && !untold && weights.some((weight) => weight !== 1)) {
       throw new InvalidArgumentError(
         'guidance is not for a model that fills in rows (train.masks), whose networks are told what is given in the place of a second ' +

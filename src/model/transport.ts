@@ -10,6 +10,7 @@ import { LocalFlowError } from '../errors.js'
 import { adaptiveControl } from '../kernels/adaptive_control.js'
 import { adaptiveStage } from '../kernels/adaptive_stage.js'
 import { seedWords } from '../kernels/draws.js'
+import { inputFeatures } from '../kernels/input_features.js'
 import { normal } from '../kernels/normal.js'
 import { rademacher } from '../kernels/rademacher.js'
 import type { Network } from '../networks/network.js'
@@ -37,7 +38,7 @@ export interface Link {
 /**
  * A network that carries rows in one evaluation, from its noise side to its data side alone:
  * - a *map* x − u(x, time), between its two ends; of a network with a second time x − u(x, time, secondTime);
- * - an *average velocity* u(x, t, s), whose condition is the second time: x − (t − s)·u(x, t, s) from any t to any s < t.
+ * - an *average velocity* u(x, t, s), whose condition ends with the second time: x − (t − s)·u(x, t, s) from any t to any s < t.
  */
 export type Jump =
   | { readonly kind: 'map'; readonly time: number; readonly secondTime?: number }
@@ -166,7 +167,7 @@ export class Transport {
   /** [rows, D]; the caller writes or copies the block's rows here where the source is 'input' */
   readonly input: DeviceBuffer
   /**
-   * [rows, C], for fields with a condition; twice as many rows where one is guided, of which the caller leaves the second half, and
+   * [rows, C], for fields with a condition, without a second time; twice as many rows where one is guided, of which the caller leaves the second half, and
    * where numbers may be given, which are the second half
    */
   readonly condition: DeviceBuffer | null
@@ -189,8 +190,8 @@ export class Transport {
     const { rows, trace } = options
     this.input = this.buffer(rows * field.dimension)
     const conditionRows = Math.max(...options.legs.map(conditionRowsOf))
-    const told = field.condition > 0 && !takesSecondTime(options.legs[0].link.jump)
-    this.condition = told ? this.buffer(rows * conditionRows * field.condition) : null
+    const told = toldWidthOf(options.legs[0])
+    this.condition = told > 0 ? this.buffer(rows * conditionRows * told) : null
     const kept = options.legs.filter((leg) => leg.keep).length + (keepsStart(options) ? 1 : 0)
     this.outputs = Array.from({ length: kept }, () => this.buffer(rows * field.dimension))
     this.first = this.buffer(1, 'u32')
@@ -299,9 +300,7 @@ export class Transport {
         {
           parameters: shared.parameters,
           y,
-          condition: takesSecondTime(link.jump)
-            ? builder.constant(new Float32Array(rows).fill(secondTimeOf(legs[last])), [rows, 1])
-            : this.conditionTensor(builder, legs[last]),
+          condition: this.conditionTensor(builder, legs[last]),
           probes,
           log_det: logDet,
           ahead,
@@ -494,7 +493,14 @@ export class Transport {
 
   private conditionTensor(builder: ProgramBuilder, leg: Leg): ProgramTensor | undefined {
     const rows = this.options.rows * conditionRowsOf(leg)
-    return this.condition ? builder.tensor(this.condition, [rows, leg.link.field.condition]) : undefined
+    const C = toldWidthOf(leg)
+    const told = this.condition ? builder.tensor(this.condition, [rows, C]) : undefined
+    if (!takesSecondTime(leg.link.jump)) return told
+    const second = builder.constant(new Float32Array(rows).fill(secondTimeOf(leg)), [rows, 1])
+    if (!told) return second
+    const both = builder.temporary([rows, C + 1])
+    builder.add(inputFeatures, { x: told, condition: second, y: both }, {})
+    return both
   }
 
   private async compile(builder: ProgramBuilder): Promise<Executable> {
@@ -525,6 +531,9 @@ const passesOf = ({ link: { field } }: Leg): number => field.passes ?? 1
 
 /** Rows of conditions for each row of a leg. */
 const conditionRowsOf = (leg: Leg): number => leg.link.field.conditionRows ?? passesOf(leg)
+
+/** Numbers of what rows are told, beside a second time. */
+const toldWidthOf = ({ link: { field, jump } }: Leg): number => field.condition - (takesSecondTime(jump) ? 1 : 0)
 
 const isAverage = ({ link: { jump } }: Leg): boolean => jump?.kind === 'average'
 

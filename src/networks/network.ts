@@ -148,7 +148,7 @@ export interface Network {
    * there is no such network of the same kind.
    */
   told?(flat: Float32Array, condition: Float32Array): Float32Array
-  /** where in its files the weights of a second time stand, the condition: a tensor and its first column; left out: it takes none */
+  /** where in its files the weights of a second time stand, the condition's last column: a tensor and its first column; left out: it takes none */
   readonly secondTime?: { readonly tensor: string; readonly first: number }
   /** The inverse of toTensors. Throws CheckpointError where a name is missing or a shape does not fit. */
   fromTensors(tensors: ReadonlyMap<string, NamedTensor>, prefix: string): Float32Array

@@ -187,7 +187,7 @@ export const traitsOf = ({ kind }: { readonly kind: string }): NetworkTraits => 
 /**
  * The network of a model for rows […dims].
  * @param condition columns of its condition. Default 0: none
- * @param secondTime whether it takes a second time, as a condition of one column. Default false
+ * @param secondTime whether it takes a second time, as one more column behind the condition's. Default false
  * @throws ConfigError where rows of this shape do not fit the model, named with the key
  */
 export function networkFor(
@@ -198,9 +198,10 @@ export function networkFor(
   const kind = kindOf(model.kind)
   const spec = kind.specFor(model, rowShape)
   // a second time enters as the first does in files and derivatives: at the first layer
+  const told = condition > 0 && kind.conditioned
   const asked = secondTime
-    ? { condition: 1, secondTime, everyCondition: false }
-    : { condition, ...(condition > 0 && kind.conditioned) }
+    ? { condition: condition + 1, secondTime, everyCondition: false, ...told }
+    : { condition, ...told }
   return kind.forTraining({ ...spec, ...asked } as NetworkSpec)
 }
 

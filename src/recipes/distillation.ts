@@ -19,7 +19,7 @@ const notes = { pairs: 'a map', terminal: 'a map', 'any-step': 'an average veloc
 /** Whether a piece begins at the noise itself. */
 const fromNoise = ({ to }: Piece, chain: DistillSettings['chain']): boolean => to === chain.length
 
-function taskOf({ kind, chain }: DistillSettings, piece: Piece): Task {
+function taskOf({ kind, chain, guidance }: DistillSettings, piece: Piece): Task {
   switch (kind) {
     case 'pairs':
       return displacement({ time: endOf(piece).time })
@@ -28,6 +28,7 @@ function taskOf({ kind, chain }: DistillSettings, piece: Piece): Task {
         parts: partsOf(piece, chain),
         time: endOf(piece).time,
         fromNoise: fromNoise(piece, chain),
+        guidance,
       })
     case 'any-step':
       return averageVelocity

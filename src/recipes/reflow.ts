@@ -5,7 +5,7 @@
  */
 
 import * as z from 'zod'
-import { disposePool } from '../learn/pool.js'
+import { disposePool, type PoolConditions, toldInTurn } from '../learn/pool.js'
 import { flowMatching } from '../learn/tasks/flow-matching.js'
 import { timeLaw, timeQuantiles } from '../learn/times.js'
 import { Flow } from '../model/flow.js'
@@ -30,12 +30,16 @@ const UNSEEN = 2 ** 20
 /** Pairs to validate on, at most: a measurement draws no more (validation.ts). */
 const MOST_UNSEEN = 8192
 
-/** Noise and what the last of the finished flows makes of it, n pairs. */
+/**
+ * Noise and what the last of the finished flows makes of it, n pairs.
+ * @param conditions of rows of data, which the pairs are told in turn; null: they are told nothing
+ */
 async function pairsOf(
   { device, network, settings, signal, onRows }: RecipeContext<ReflowSettings>,
   n: number,
   finished: readonly TrainedNetwork[],
   stream: number,
+  conditions: PoolConditions | null,
 ): Promise<MadePool> {
   const { pushSolver: solver, fit, paths } = settings
   const last = finished[finished.length - 1]
@@ -43,9 +47,15 @@ async function pairsOf(
   const stages = [{ ...last, gamma: null, angle }]
   const carried = { sample: solver, evaluate: { ...solver, trace: 'exact' as const, probes: 1 }, seed: fit.seed }
   const rowShape = [network.dimension]
-  const model = new Flow({ network, stages, rowShape, scaler: null, settings: carried }, device, async () => device)
+  const toldWidth = network.condition
+  const model = new Flow(
+    { network, stages, rowShape, scaler: null, settings: carried, toldWidth },
+    device,
+    async () => device,
+  )
+  const told = conditions && ((first: number, count: number) => toldInTurn(conditions, toldWidth, first, count))
   try {
-    const pairs = await openPairs(device, model, { from: 0, to: 1, n, solver, seed: fit.seed, stream })
+    const pairs = await openPairs(device, model, { from: 0, to: 1, n, solver, seed: fit.seed, stream, told })
     try {
       const evaluations = await pairs.fill(0, signal, (rows) => onRows?.(rows, n))
       return { pool: pairs.pool, evaluations, variants: pairs.variants }
@@ -67,7 +77,7 @@ export const reflow = {
   fits: (_, { rounds }) => 1 + rounds,
   arrange: ({ steps, paths, times }) => ({ gammas: [null], steps, paths, times }),
   plan(settings) {
-    const { paths, coupling, timesPerPair, sampling, steps, fit } = settings
+    const { paths, coupling, timesPerPair, sampling, steps, fit, conditionDropout: drop } = settings
     const { rounds, time } = settings.own
     const quantiles = timeQuantiles(time)
     const first = subFlowFit(settings, 0, {
@@ -76,7 +86,7 @@ export const reflow = {
     })
     const rest = Array.from({ length: rounds }, (_, i) => ({
       settings: { ...fit, name: `round ${i + 1} of reflow`, number: i + 2, steps: steps[i + 1] },
-      task: flowMatching({ right: 'stored', path: paths[i + 1], timesPerPair, quantiles, sampling }),
+      task: flowMatching({ right: 'stored', path: paths[i + 1], timesPerPair, quantiles, sampling, drop }),
       kind: null,
       note: 'on pairs',
     }))
@@ -85,7 +95,19 @@ export const reflow = {
   madeRows: (n, { pairs }) => pairs ?? n,
   // samples of a model have stream 0
   nextPool: (context, pool, finished) =>
-    pairsOf(context, context.settings.own.pairs ?? pool.rows, finished, finished.length),
+    pairsOf(
+      context,
+      context.settings.own.pairs ?? pool.rows,
+      finished,
+      finished.length,
+      context.conditions?.data ?? null,
+    ),
   nextValidation: (context, pool, finished) =>
-    pairsOf(context, Math.min(pool.rows, MOST_UNSEEN), finished, UNSEEN + finished.length),
+    pairsOf(
+      context,
+      Math.min(pool.rows, MOST_UNSEEN),
+      finished,
+      UNSEEN + finished.length,
+      context.conditions?.validation ?? null,
+    ),
 } satisfies NamedRecipe<ReflowSettings>

@@ -15,7 +15,16 @@ import {
   type StepsSpent,
   type TrainingState,
 } from '../learn/fit.js'
-import { disposePool, type Pool, type PoolColumns, type PoolValues, replacePool, uploadPool } from '../learn/pool.js'
+import {
+  disposePool,
+  type Pool,
+  type PoolColumns,
+  type PoolConditions,
+  type PoolValues,
+  replacePool,
+  toldInTurn,
+  uploadPool,
+} from '../learn/pool.js'
 import type { Team } from '../learn/team.js'
 import { Windows } from '../learn/windows.js'
 import type { Evaluations } from '../ode/solver.js'
@@ -126,7 +135,7 @@ export async function* runRecipe(
   const pairsInStep = settings.fit.batch / settings.timesPerPair
   const windows = stored && new Windows(device, network, stored.rows, stored.window, pairsInStep, () => stored.make())
   let pool: Pool | null =
-    windows?.pool ?? (held && uploadPool(device, held, D, columns ? 0 : settings.mirror, conditions?.data))
+    windows?.pool ?? (held && uploadPool(device, held, D, columns ? 0 : settings.mirror, conditionsOf(held, context)))
   let unseen: Pool | null =
     context.validation && every > 0
       ? uploadPool(device, { left: context.validation }, D, 0, conditions?.validation)
@@ -273,6 +282,14 @@ export async function* runRecipe(
     else if (pool) disposePool(pool)
     if (unseen) disposePool(unseen)
   }
+}
+
+/** Conditions of a pool's rows: of rows that were made, as many as they are, in turn. */
+function conditionsOf({ left }: PoolColumns, { network, data, conditions }: RecipeContext): PoolConditions | null {
+  if (!conditions || !data) return null
+  const D = network.dimension
+  const C = conditions.data.length / (data.length / D)
+  return toldInTurn(conditions.data, C, 0, left.length / D)
 }
 
 /** The host's copy of a pool that was made. */

@@ -7,6 +7,7 @@
 import type { Device, DeviceBuffer } from '../device/device.js'
 import { disposePool, type Pool, type PoolConditions, plainReading, type TeacherField } from '../learn/pool.js'
 import type { Flow } from '../model/flow.js'
+import { takesSecondTime } from '../model/transport.js'
 import type { Evaluations, SolverSettings } from '../ode/solver.js'
 import { RandomStream, streams } from '../random/stream.js'
 import type { RecipeContext, RowStream } from './recipe.js'
@@ -22,12 +23,21 @@ export interface StateRows {
   readonly solver: SolverSettings
   readonly seed: number
   readonly stream: number
-  /** of a conditional teacher: what it is told, and its guidance; default: nothing, and none */
-  readonly told?: PoolConditions | null
+  /** of a conditional teacher: what its rows are told, and its guidance; default: nothing, and none */
+  readonly told?: ToldRows | null
   readonly guidance?: number
 }
 
-/** What rows [first, first + count) are told: each one of the conditions [M, C], drawn by the row's number. */
+/** What rows [first, first + count) are told, [count, C]. */
+export type ToldRows = (first: number, count: number) => Float32Array
+
+/** Numbers of what a teacher is told, beside a second time. */
+const toldWidth = ({ field, stages }: Flow): number => field.condition - (takesSecondTime(stages[0].jump) ? 1 : 0)
+
+/** Each row is told one of the conditions [M, C], drawn by its number. */
+const drawnFrom = (told: PoolConditions | null | undefined, teacher: Flow, seed: number): ToldRows | null =>
+  told ? (first, count) => toldRows(told, toldWidth(teacher), seed, first, count) : null
+
 function toldRows(told: PoolConditions, C: number, seed: number, first: number, count: number): Float32Array {
   const random = new RandomStream(seed, streams.told)
   const rows = new Float32Array(count * C)
@@ -54,7 +64,7 @@ export async function openPairs(
   const { transport, rows } = await teacher.openStates(whole ? [from] : [to, from], { n, ...noise })
   const left = device.createBuffer(n * D)
   const right = device.createBuffer(n * D)
-  const C = teacher.field.condition
+  const C = toldWidth(teacher)
   const condition = told ? device.createBuffer(n * C) : undefined
   const [atTo, atFrom] = transport.outputs.slice(-2)
   return {
@@ -67,7 +77,7 @@ export async function openPairs(
         signal?.throwIfAborted()
         const count = Math.min(rows, n - done)
         if (told) {
-          const own = toldRows(told, C, noise.seed, first + done, count)
+          const own = told(first + done, count)
           transport.condition!.write(own)
           condition!.write(own, done * C)
         }
@@ -90,7 +100,8 @@ export async function streamStates(
   { from, to }: { readonly from: number; readonly to: number },
   { rows: n, ...noise }: { rows: number; solver: SolverSettings; seed: number; stream: number; guidance: number },
 ): Promise<RowStream> {
-  const { pool, variants, fill, close } = await openPairs(device, teacher!, { from, to, n, told, ...noise })
+  const rows = drawnFrom(told, teacher!, noise.seed)
+  const { pool, variants, fill, close } = await openPairs(device, teacher!, { from, to, n, told: rows, ...noise })
   return {
     pool,
     variants,
@@ -113,15 +124,18 @@ const ALIKE = 64
  * then where.
  */
 export async function streamPaths(
-  { device, teacher, signal }: RecipeContext,
+  { device, teacher, told, signal }: RecipeContext,
   borders: readonly number[],
-  { rows: n, ...noise }: { rows: number; solver: SolverSettings; seed: number; stream: number },
+  { rows: n, ...noise }: { rows: number; solver: SolverSettings; seed: number; stream: number; guidance?: number },
 ): Promise<RowStream> {
   const D = teacher!.field.dimension
   const S = borders.length - 1
   const paths = Math.ceil(n / ROWS_OF_PATH)
   const { transport, rows } = await teacher!.openStates(borders.slice(0, -1).toReversed(), { n: paths, ...noise })
-  const columns = { left: D, right: D, condition: 1, time: 1, inverse: 1 } as const
+  const toldOf = drawnFrom(told, teacher!, noise.seed)
+  // what a row is told, and behind it its second time
+  const C = toldOf ? toldWidth(teacher!) : 0
+  const columns = { left: D, right: D, condition: C + 1, time: 1, inverse: 1 } as const
   const { left, right, condition, time, inverse } = Object.fromEntries(
     Object.entries(columns).map(([name, width]) => [name, device.createBuffer(n * width)]),
   ) as Record<keyof typeof columns, DeviceBuffer>
@@ -131,11 +145,17 @@ export async function streamPaths(
     pool: { left, right, condition, span: { time, inverse }, rows: n, reading: plainReading },
     variants: transport.variants,
     async fill(block) {
-      const times = { condition: new Float32Array(n), time: new Float32Array(n), inverse: new Float32Array(n) }
+      const times = {
+        condition: new Float32Array(n * (C + 1)),
+        time: new Float32Array(n),
+        inverse: new Float32Array(n),
+      }
       let evaluations = 0
       for (let done = 0; done < paths; done += rows) {
         signal?.throwIfAborted()
         const count = Math.min(rows, paths - done)
+        const own = toldOf?.(block * paths + done, count)
+        if (own) transport.condition!.write(own)
         evaluations += (await transport.block(block * paths + done, count, signal)).mean * count
         for (let first = done; first < done + count; first += ALIKE) {
           for (let draw = 0; draw < ROWS_OF_PATH; draw++) {
@@ -149,7 +169,11 @@ export async function streamPaths(
             // outputs go from the noise to the data
             device.copy(transport.outputs[S - high], (first - done) * D, right, at * D, many * D)
             device.copy(transport.outputs[S - low], (first - done) * D, left, at * D, many * D)
-            times.condition.fill(low / S, at, at + many)
+            for (let i = 0; i < many; i++) {
+              const path = first - done + i
+              if (own) times.condition.set(own.subarray(path * C, (path + 1) * C), (at + i) * (C + 1))
+              times.condition[(at + i) * (C + 1) + C] = low / S
+            }
             times.time.fill(high / S, at, at + many)
             times.inverse.fill(S / apart, at, at + many)
           }
@@ -177,12 +201,15 @@ function uploadTeacher(device: Device, { field, stages }: Flow): TeacherField<De
   return { network: field, parameters, outputScales: stages.map(({ outputScale }) => outputScale) }
 }
 
-/** The teacher alone, for who draws noise for himself. */
-export async function streamTeacher({ device, teacher }: RecipeContext): Promise<RowStream> {
+/** The teacher alone, and what it may be told, for who draws noise for himself. */
+export async function streamTeacher({ device, teacher, told }: RecipeContext): Promise<RowStream> {
+  const condition = told ? device.createBuffer(told.length) : undefined
+  if (told) condition!.write(told)
   const pool = {
     left: device.createBuffer(teacher!.field.dimension),
+    condition,
     teacher: uploadTeacher(device, teacher!),
-    rows: 1,
+    rows: told ? told.length / toldWidth(teacher!) : 1,
     reading: plainReading,
   }
   return {
@@ -198,14 +225,17 @@ export const END_DRAWS = 16
 
 /** States of the teacher at chain time `to`, as a stream of blocks, and the teacher itself. */
 export async function streamEnds(
-  { device, teacher, signal }: RecipeContext,
+  { device, teacher, told, signal }: RecipeContext,
   to: number,
-  { rows: n, ...noise }: { rows: number; solver: SolverSettings; seed: number; stream: number },
+  { rows: n, ...noise }: { rows: number; solver: SolverSettings; seed: number; stream: number; guidance?: number },
 ): Promise<RowStream> {
   const D = teacher!.field.dimension
   const { transport, rows } = await teacher!.openStates([to], { n, ...noise })
+  const toldOf = drawnFrom(told, teacher!, noise.seed)
+  const C = toldWidth(teacher!)
   const pool = {
     left: device.createBuffer(n * D),
+    condition: toldOf ? device.createBuffer(n * C) : undefined,
     teacher: uploadTeacher(device, teacher!),
     rows: n,
     reading: plainReading,
@@ -218,6 +248,11 @@ export async function streamEnds(
       for (let done = 0; done < n; done += rows) {
         signal?.throwIfAborted()
         const count = Math.min(rows, n - done)
+        const own = toldOf?.(block * n + done, count)
+        if (own) {
+          transport.condition!.write(own)
+          pool.condition!.write(own, done * C)
+        }
         evaluations += (await transport.block(block * n + done, count, signal)).mean * count
         // after the noise, which is kept too
         device.copy(transport.outputs[1], 0, pool.left, done * D, count * D)

@@ -4,6 +4,7 @@ import type { ResolvedOptions } from '../config/index.js'
 import type { LoadedData } from '../data/source.js'
 import { takeTableRows } from '../data/tables/table.js'
 import { ConfigError, DataError, InvalidArgumentError } from '../errors.js'
+import { objectives } from '../learn/objectives.js'
 import {
   type Condition,
   type ConditionOptions,
@@ -78,16 +79,15 @@ function givenOf({ labels, condition }: LoadedData, byClass: boolean, train: Flo
   return 'encoding' in condition! ? train : condition!.train!.values
 }
 
+/** Whether a network is told at every layer. */
+export const toldAtEvery = (model: ResolvedOptions['model']): boolean =>
+  'conditionAt' in model && model.conditionAt === 'every'
+
 /** Throws ConfigError for right ends that are made without regard to the condition of the left ones. */
-function refuseRecipes({ flow: { recipe, coupling }, train: { objective } }: ResolvedOptions): void {
-  if (objective === 'mean-flow') {
+function refuseRecipes({ flow: { recipe, coupling }, model, train: { objective } }: ResolvedOptions): void {
+  if (objectives[objective].averages && toldAtEvery(model)) {
     throw new ConfigError(
-      `train.objective: ${objective} is not learnt with conditions; a conditional model takes flow-matching.`,
-    )
-  }
-  if (recipe === 'reflow') {
-    throw new ConfigError(
-      'flow.recipe: reflow makes its pairs without conditions; a conditional model takes local or plain.',
+      `train.objective: ${objective} takes a second time at the first layer, and differentiates there: model.conditionAt must be first.`,
     )
   }
   const { tells }: NamedRecipe = recipes[recipe]

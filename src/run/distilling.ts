@@ -15,7 +15,7 @@ import { traitsOf } from '../networks/registry.js'
 import type { FixedStepSolver } from '../ode/methods.js'
 import { type DistillKind, distillKindNames, distillKinds, studentsOf } from '../recipes/pieces.js'
 import { learnsChoices } from '../recipes/settings.js'
-import { toldOf } from './conditioning.js'
+import { toldAtEvery, toldOf } from './conditioning.js'
 
 /** What is asked of a distillation; what is left out is the teacher's, but for the defaults said here. */
 export interface DistillRequest {
@@ -63,13 +63,19 @@ export function studentOptions(
   if (!Number.isSafeInteger(into) || into < 1) {
     throw invalid('into', 'a whole number of students from 1 on, as many as a sample takes evaluations', into)
   }
-  if (teacher.condition && distillKinds[kind].secondTime) {
-    throw new InvalidArgumentError(
-      `This model is told a condition, which students of the kind ${kind} are not yet: distil it by the kind pairs or reflow.`,
-    )
-  }
   guidanceWeights(guidance, teacher.condition ?? null, 1)
   const { raw, options } = teacher
+  if (teacher.condition && distillKinds[kind].secondTime && toldAtEvery(options.model)) {
+    throw new InvalidArgumentError(
+      `This model is told its condition at every layer (model.conditionAt: every), and students of the kind ${kind} take theirs, with a ` +
+        'second time, at the first layer: distil it by the kind pairs or reflow, or train a teacher with model.conditionAt: first.',
+    )
+  }
+  if (guidance !== undefined && guidance !== 1 && objectives[options.train.objective].averages) {
+    throw new InvalidArgumentError(
+      'guidance is of velocities, but this model makes average velocities (train.objective: mean-flow); leave guidance out.',
+    )
+  }
   if (learnsChoices(options)) {
     throw new InvalidArgumentError(
       'This model predicts the levels of categories (train.objective: variational), which students do not yet: sample it by few ' +

@@ -54,6 +54,12 @@ export function exportedModel(
         'encodes yet. Draw tables from its run folder, or export a model that is told numbers (cond) or classes.',
     )
   }
+  if (condition && network.secondTime) {
+    throw new InvalidArgumentError(
+      'This model is told a condition and takes a second time (students of the kinds any-step and terminal, train.objective: mean-flow), ' +
+        'which no form of export tells apart yet. Export a flow, or students of the kinds pairs and reflow.',
+    )
+  }
   const segments = learnsChoices(options) ? segmentsOf(encoding) : null
   const model = { network, stages, rowShape, scaler, settings, condition, segments, jumps: usualJumps(options) }
   // a model has no data; with the sampler that it has now: another version's defaults may be others

@@ -141,11 +141,10 @@ await describeOn(['native'], 'a conditional training', () => {
     [{ labels: labels.map((label) => label - 4) }, InvalidArgumentError, 'labels[0] must be a class'],
     [{ cond, labels }, ConfigError, 'leave one of them out'],
     [{ model: { classes: true } }, ConfigError, 'have no classes'],
-    [{ cond, flow: { recipe: 'reflow' } }, ConfigError, 'flow.recipe: reflow'],
     [
-      { cond, flow: { recipe: 'plain' }, train: { steps: 20, batch: 128, objective: 'mean-flow' } },
+      { cond, flow: { recipe: 'shared', gammas: [0.4, null] }, train: { steps: 20, batch: 256 } },
       ConfigError,
-      'train.objective: mean-flow is not learnt with conditions',
+      'flow.recipe: shared',
     ],
     [{ cond, flow: { gammas: [0.2, null], coupling: 'independent' } }, ConfigError, 'flow.coupling: independent'],
     [{ cond, flow: { gammas: [null], coupling: 'optimal' } }, ConfigError, 'flow.coupling: optimal'],
@@ -223,13 +222,20 @@ await describeOn(['native'], 'a call of a conditional flow', () => {
   })
 
   test.each([
-    [{ kind: 'any-step', into: 2 }, 'students of the kind any-step are not yet'],
     [{ kind: 'pairs', into: 2 }, 'none was given: give cond, 1 column'],
     [{ kind: 'pairs', into: 2, cond: [[1, 2]] }, 'cond must be rows of 1 column'],
     [{ kind: 'pairs', into: 2, labels: [3] }, 'class was given, but this model was trained with other conditions'],
     [{ kind: 'pairs', into: 2, cond: [1], guidance: -1 }, 'guidance must be a finite number from 0 on'],
   ] as const)('is not distilled with %o', async (request, message) => {
     await expect(told.distill(request)).rejects.toThrow(message)
+  })
+
+  test('told at every layer has no students that take a second time at the first', async () => {
+    const model = { hidden: [8, 8], conditionAt: 'every' } as const
+    await using every = await LocalFlow.train(x, { ...short, cond, model, device: 'native' })
+    await expect(every.distill({ kind: 'any-step', into: 2, cond })).rejects.toThrow(
+      'told its condition at every layer',
+    )
   })
 
   test('is not distilled under guidance where it has always been told', async () => {

@@ -128,10 +128,6 @@ describe('pictures with classes', () => {
     [['train', 'table.yaml', '--out', 'none', '--set', 'model.classes=true'], 'leave one of them out'],
     [['train', 'table.yaml', '--out', 'both', '--set', 'data.columns=[wind,height]'], "both name column 1 ('wind')"],
     [['compare', 'table.yaml', '--out', 'compared'], 'leave out model.classes and data.condition'],
-    [
-      ['distill', 'table', '--kind', 'any-step', '--into', '2', '--out', 'student'],
-      'students of the kind any-step are not yet',
-    ],
   ])('refuse %j', async (args, message) => {
     const { code, stderr } = await run(...args)
     expect(code).not.toBe(0)
@@ -227,6 +223,17 @@ describe('students', () => {
     const guided = ['sample', 'table-student', '-n', '6', '--cond', 'one.csv', '--guidance', '2', '-o', 'drawn.csv']
     expect((await run(...guided)).stderr).toContain('distilled with the guidance 2')
     expect(readText(work, 'table-student/report.html')).toContain('Student, 2')
+  })
+
+  it('of a table that take any number of evaluations do so under its conditions, and are exported in no form', async () => {
+    const words = ['distill', 'table', '--kind', 'any-step', '--into', '2', ...short, '--json']
+    json(await run(...words, '--out', 'table-any'))
+    for (const evaluations of [1, 4]) {
+      const call = ['-n', '6', '--cond', 'one.csv', '--evaluations', String(evaluations), '-o', 'any.csv', '--json']
+      expect(json<{ nfe: number }>(await run('sample', 'table-any', ...call)).nfe).toBe(evaluations)
+    }
+    const { stderr } = await run('export', 'table-any', '--to', 'onnx', '--out', 'any-onnx')
+    expect(stderr).toContain('is told a condition and takes a second time')
   })
 
   it('of pictures with classes draw each of them, where the data are gone too', async () => {

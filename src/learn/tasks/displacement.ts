@@ -63,7 +63,7 @@ export const displacement = ({ time }: { readonly time: number }): Task => ({
 
 /**
  * The average velocity of a path between any two of its states: u(x_t, t, s) ≈ (x_t − x_s)/(t − s), the second time s as the
- * network's condition. The pool has s as its condition, t and 1/(t − s) as its span.
+ * network's condition, behind what rows are told. The pool has these as its condition, t and 1/(t − s) as its span.
  */
 export const averageVelocity: Task = {
   readsRight: true,
@@ -71,17 +71,17 @@ export const averageVelocity: Task = {
   tables: { displacement: constantPath(0, 1, -1, 1), ends: constantPath(1, 0, 0, 1) },
   addStep(builder, on) {
     const { network, pool, tables, batch: B, state } = on
-    const { dimension: D } = network
+    const { dimension: D, condition: C } = network
     if (!pool.right || !pool.span || !pool.condition) throw new TypeError('an average velocity needs a pool with times')
     const table = (path: ProgramTensor) => builder.view(path, [2, PATH_COLUMNS])
     const [x, apart] = [builder.temporary([B, D]), builder.temporary([B, D])]
-    const condition = builder.temporary([B, 1])
+    const condition = builder.temporary([B, C])
     builder.add(
       drawBatch,
       {
         pool: builder.tensor(pool.left, [pool.rows, D]),
         right: builder.tensor(pool.right, [pool.rows, D]),
-        pool_condition: builder.tensor(pool.condition, [pool.rows, 1]),
+        pool_condition: builder.tensor(pool.condition, [pool.rows, C]),
         state,
         path_table: table(tables.displacement),
         x,

@@ -13,7 +13,7 @@
 import { adaptiveTarget } from '../../kernels/adaptive_target.js'
 import type { Task } from '../task.js'
 import { type FlowMatching, flowMatching } from './flow-matching.js'
-import { addOfTime, addScaled, tableOfTime } from './of-time.js'
+import { addOfTime, addScaled, besideTold, tableOfTime } from './of-time.js'
 
 /** Share of the rows with s = t. */
 export const SAME_TIMES = 0.5
@@ -41,21 +41,22 @@ export function meanFlow(settings: FlowMatching): Task {
       velocity.addStep(builder, {
         ...on,
         // the second time is no condition of the rows
-        network: { ...network, condition: 0 },
+        network: { ...network, condition: network.condition - 1 },
         inputs: 'f32',
-        regress({ x, t, target: along }) {
+        regress({ x, t, condition: told, target: along }) {
           const second = { ...on, stream: on.stream + SECOND_TIMES }
           const { first } = addOfTime(builder, second, on.tables.earlier)
           const earlier = builder.view(first, [B, 1])
           const s = addScaled(builder, builder.constant(new Float32Array(B), [B, 1]), 1, t, earlier)
+          const condition = besideTold(builder, told, s)
           const between = addScaled(builder, builder.view(t, [B, 1]), -1, t, earlier)
           const [u, derivative] = [builder.temporary([B, D]), builder.temporary([B, D])]
           const dt = builder.constant(new Float32Array(B).fill(1))
-          on.differentiate({ x, t, condition: s, dx: along, dt, out: u, derivative })
+          on.differentiate({ x, t, condition, dx: along, dt, out: u, derivative })
           const target = addScaled(builder, along, -1, builder.view(between, [B]), derivative)
           const [weighted, rowLoss] = [builder.temporary([B, D]), builder.temporary([B])]
           builder.add(adaptiveTarget, { v: u, target, out: weighted, row_loss: rowLoss }, { offset: OFFSET })
-          on.regress({ x, t, condition: s, target: weighted, rowLoss })
+          on.regress({ x, t, condition, target: weighted, rowLoss })
         },
       })
     },

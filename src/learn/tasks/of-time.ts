@@ -4,6 +4,7 @@ import { adaptiveStage } from '../../kernels/adaptive_stage.js'
 import { size } from '../../kernels/contract.js'
 import { cleanLeft, drawBatch, PATH_COLUMNS } from '../../kernels/draw_batch.js'
 import { seedWords } from '../../kernels/draws.js'
+import { inputFeatures } from '../../kernels/input_features.js'
 import type { ProgramBuilder, ProgramTensor } from '../../program/program.js'
 import type { StepContext } from '../task.js'
 
@@ -85,4 +86,17 @@ export function addScaled(
     { coefficients: [factor], node: 0 },
   )
   return out
+}
+
+/** What rows are told [B, C], where they are, and behind it a second time [B, 1]. */
+export function besideTold(
+  builder: ProgramBuilder,
+  told: ProgramTensor | undefined,
+  second: ProgramTensor,
+): ProgramTensor {
+  if (!told) return second
+  const [B, C] = told.shape
+  const y = builder.temporary([B, C + 1])
+  builder.add(inputFeatures, { x: told, condition: second, y }, {})
+  return y
 }

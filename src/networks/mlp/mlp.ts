@@ -89,8 +89,8 @@ export function mlpNetwork(net: MlpSpec, on: MlpSpec = net): Network {
         builder.add(mlpBackwardMixed, { ...operands }, { net: on, scale }),
     }),
     takesHalfInput: takesPlainInput(on),
-    // in the first layer, beside x: the columns of a file are [t, x, second time, features]
-    ...(net.secondTime && { secondTime: { tensor: 'layers.0.weight', first: 1 + net.dimension } }),
+    // in the first layer, beside x: the columns of a file are [t, x, what is told, second time, features]
+    ...(net.secondTime && { secondTime: { tensor: 'layers.0.weight', first: net.dimension + net.condition } }),
     addVelocity: (builder, operands, scale) => builder.add(mlpForward, { ...operands }, { net: on, scale }),
     addDivergence: (builder, operands, scale) => builder.add(mlpTangents, { ...operands }, { net: on, scale }),
     addDerivative: (builder, operands, scale) => addMlpDerivative(builder, on, operands, scale),

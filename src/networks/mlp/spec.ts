@@ -17,7 +17,7 @@ export interface MlpSpec {
   readonly dimension: number
   /** C, columns of the condition; 0 without one */
   readonly condition: number
-  /** whether the condition is a second time (C = 1). Default false */
+  /** whether the last column of the condition is a second time. Default false */
   readonly secondTime?: boolean
   /** whether the condition enters every hidden layer, not the first alone. Default false */
   readonly everyCondition?: boolean

@@ -22,7 +22,7 @@ export interface UnetSpec {
   readonly breadth: number
   /** C, columns of the condition, which stand beside the time's sinusoids; 0: none */
   readonly condition: number
-  /** the condition is a second time (C = 1): its sinusoids stand there, as those of the first do. Default false */
+  /** the last column of the condition is a second time: its sinusoids stand behind the others, as those of the first do. Default false */
   readonly secondTime?: boolean
   /** channels of the first level for a multiplier of 1 */
   readonly width: number
@@ -221,7 +221,7 @@ function makeLayout(net: UnetSpec): UnetLayout {
   const sequences = isOfSequences(net)
   const builder = new LayoutBuilder(sequences)
   const E = 4 * width
-  const time1 = builder.linear('time_embed.0', width + (secondTime ? width : condition), E)
+  const time1 = builder.linear('time_embed.0', width + (secondTime ? condition - 1 + width : condition), E)
   const time2 = builder.linear('time_embed.2', E, E)
   const named: { name: string; first: number; columns: number }[] = []
   let M = 0

@@ -58,7 +58,7 @@ export function unetNetwork(net: UnetSpec): Network {
       })
       return flat
     },
-    ...(net.secondTime && { secondTime: { tensor: 'time_embed.0.weight', first: net.width } }),
+    ...(net.secondTime && { secondTime: { tensor: 'time_embed.0.weight', first: net.width + net.condition - 1 } }),
     addGradient,
     addMixedGradient: addGradient,
     addVelocity,

@@ -70,7 +70,7 @@ export interface EmbeddingKept {
 
 /**
  * embedding = W₃ silu(W₂ silu(W₁ sinusoids(t))), biases included: the shifts of all residual blocks. A condition [B, C] stands
- * behind the sinusoids; of a second time, condition [B, 1], it is the sinusoids of that.
+ * behind the sinusoids; of a second time, its last column, it is the sinusoids of that.
  */
 export function addEmbedding(
   builder: ProgramBuilder,
@@ -140,8 +140,30 @@ function addSinusoids(
     )
     first = builder.view(spread, [R])
   }
-  const behind = secondTime ? embed(builder.view(condition, [R])) : condition
-  builder.add(inputFeatures, { x: embed(first), condition: behind, y: out }, {})
+  builder.add(inputFeatures, { x: embed(first), condition: secondTime ? besideSecond() : condition, y: out }, {})
+
+  /** What is told, and behind it the sinusoids of the second time. */
+  function besideSecond(): ProgramTensor {
+    if (C === 1) return embed(builder.view(condition!, [R]))
+    const second = embed(builder.view(picked(C - 1, 1), [R]))
+    const y = builder.temporary([R, C - 1 + width])
+    builder.add(inputFeatures, { x: picked(0, C - 1), condition: second, y }, {})
+    return y
+  }
+
+  /** Columns [from, from + many) of the condition, by a product with ones at their places. */
+  function picked(from: number, many: number): ProgramTensor {
+    const y = builder.temporary([R, many])
+    const weight = new Float32Array(many * C)
+    for (let k = 0; k < many; k++) weight[k * C + from + k] = 1
+    const nothing = builder.constant(new Float32Array(many))
+    builder.add(
+      linearForward,
+      { x: condition!, weight: builder.constant(weight, [many, C]), bias: nothing, y },
+      { activation: 'identity', beta: 1, scale: 1 },
+    )
+    return y
+  }
 }
 
 /** One module of a forward pass, with what its backward pass needs. */
