@@ -30,6 +30,7 @@ import type {
   NativeStop,
 } from './binding.js'
 import { VariantChoice, type Variants } from './composites.js'
+import { Turns } from './turns.js'
 
 const count = (name: string, value: number, least: number): void => {
   if (!Number.isSafeInteger(value) || value < least) {
@@ -135,8 +136,13 @@ class EngineExecutable implements Executable {
     for (const buffer of this.buffers) buffer.expect(0, 0)
     signal?.throwIfAborted()
     const failed = 'The program could not be run.'
-    if (!this.clock && this.device.mayRunNow(this.cost, times) && asking(failed, () => this.program.runNow(times)))
+    const { turns } = this.device
+    const isShort = !this.clock && this.device.isShort(this.cost, times)
+    if (isShort && turns.open && asking(failed, () => this.program.runNow(times))) {
+      const turn = turns.took()
+      if (turn) await turn
       return
+    }
     const stop = asking(failed, () => this.device.newStop())
     const abort = (): void => stop.set()
     signal?.addEventListener('abort', abort, { once: true })
@@ -179,8 +185,6 @@ function costOf(operations: readonly LoweredOperation[]): Cost {
  */
 const [FLOPS_A_LANE, BYTES_AT_ONCE] = [2 ** 22, 2 ** 25]
 const lanesOf = { avx512: 16, avx2: 8, baseline: 4, neon: 4 } as const
-/** Milliseconds for which such runs may keep the event loop waiting, one after another. */
-const AT_ONCE_MS = 1
 
 const clockOf = (operations: readonly LoweredOperation[]): ProgramClock => ({
   replays: 0,
@@ -200,8 +204,7 @@ export class NativeEngine implements Device {
   private readonly clocks: ProgramClock[] = []
   private readonly native: NativeDevice
   private readonly flopsAtOnce: number
-  /** until when runs on the event loop's thread may go on without a turn of it; null: it had one since the last of them */
-  private turnDue: number | null = null
+  readonly turns = new Turns()
   private disposed = false
 
   constructor(
@@ -228,16 +231,9 @@ export class NativeEngine implements Device {
     }
   }
 
-  /** Whether a run is so short, and the event loop has waited for so few of them, that it need not leave the caller's thread. */
-  mayRunNow({ flops, bytes }: Cost, times: number): boolean {
-    if (times * flops > this.flopsAtOnce || times * bytes > BYTES_AT_ONCE) return false
-    const now = performance.now()
-    if (this.turnDue !== null) return now < this.turnDue
-    this.turnDue = now + AT_ONCE_MS
-    setImmediate(() => {
-      this.turnDue = null
-    })
-    return true
+  /** Whether a run takes about a millisecond at most, so that the thread that asks for it may do it. */
+  isShort({ flops, bytes }: Cost, times: number): boolean {
+    return times * flops <= this.flopsAtOnce && times * bytes <= BYTES_AT_ONCE
   }
 
   newStop(): NativeStop {
