@@ -21,6 +21,7 @@ import { writeComparison } from '../run/compare/report.js'
 import { isMade, makeRow, readRow } from '../run/compare/row.js'
 import { markdown } from '../run/compare/tables.js'
 import { secondsOfJobs } from '../run/compare/times.js'
+import { conditionedData, toldNumbers } from '../run/conditioning.js'
 import { openQuality, type Quality } from '../run/quality.js'
 import { Interrupted, interruptSignal } from './interrupt.js'
 import { expectSlurmOptions, fates, type SlurmOptions, submit, type Work } from './submit.js'
@@ -55,7 +56,11 @@ export async function compare(paths: string[], options: CompareCommandOptions): 
   const compared = await readComparison(paths, { seeds, evaluations, samples, likelihood, aa })
   const data = dataBySeed(compared)
   const first = await data(compared.settings.seeds[0])
-  const plan = planComparison(compared, first.train.shape.slice(1))
+  const plan = planComparison(
+    compared,
+    first.train.shape.slice(1),
+    (config) => conditionedData(first, config)?.condition ?? null,
+  )
   if (options.slurm || options.plan) return submit(await workOf(paths, options, compared, plan), options)
   if (options.estimate) return estimate(options, plan)
   await makeRunFolder(out)
@@ -207,7 +212,13 @@ async function makeRows(
         await known?.of.dispose()
         quality.pop()
         const { samples, distance } = settings
-        const of = await openQuality(data, { samples, parts: ['validation', 'test'], distance, features })
+        const of = await openQuality(data, {
+          samples,
+          parts: ['validation', 'test'],
+          distance,
+          features,
+          told: toldNumbers(data, row.config),
+        })
         quality.push({ seed: row.seed, of })
       }
       note(`Row ${i + 1} of ${rows.length}: ${row.id}`)

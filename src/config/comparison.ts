@@ -233,13 +233,7 @@ function checkSettings({ aa, seeds }: ComparisonSettings, methods: readonly Comp
 
 /** The config of a method that is trained on the data, with a seed. Throws ConfigError, named by its method. */
 export function resolveMethod({ name, raw, path }: ComparedMethod, seed: number): ResolvedConfig {
-  const config = resolveConfig({ ...raw, seed }, `${path}, ${name}`)
-  if (config.model.classes || ('condition' in config.data && config.data.condition)) {
-    throw new ConfigError(
-      `${path}, ${name}: methods are compared by samples of all the data, without conditions; leave out model.classes and data.condition.`,
-    )
-  }
-  return config
+  return resolveConfig({ ...raw, seed }, `${path}, ${name}`)
 }
 
 function checkSameData(methods: readonly ComparedMethod[]): void {
@@ -251,6 +245,14 @@ function checkSameData(methods: readonly ComparedMethod[]): void {
     throw new ConfigError(
       `${first.method.path} and ${other.method.path} have different data, and methods are compared on the same. ` +
         `The first has ${first.data}, the second ${other.data}.`,
+    )
+  }
+  const byClass = ({ method }: typeof first): boolean => resolveMethod(method, 0).model.classes
+  const otherwise = others.find((one) => byClass(one) !== byClass(first))
+  if (otherwise) {
+    throw new ConfigError(
+      `${first.method.path}: model.classes is true of some methods and not of ${byClass(first) ? otherwise.method.name : first.method.name}; ` +
+        'methods are compared by samples of what rows are told, so that all are told the same.',
     )
   }
 }

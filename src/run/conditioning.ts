@@ -11,6 +11,7 @@ import {
   classesCondition,
   columnsCondition,
   conditionRows,
+  conditionWidth,
 } from '../model/condition.js'
 import type { NamedRecipe } from '../recipes/recipe.js'
 import { recipes } from '../recipes/registry.js'
@@ -101,6 +102,27 @@ function refuseRecipes({ flow: { recipe, coupling }, model, train: { objective }
     `flow.coupling: ${coupling} pairs rows of one condition with those of another, which teaches a conditional model the wrong ` +
       'ends; it takes dependent.',
   )
+}
+
+/** What rows are told, as numbers beside them. */
+export interface ToldNumbers {
+  /** C */
+  readonly width: number
+  /** [n, C] of rows of a part, of which row each is as `Told` has it */
+  of(part: Part, n: number, rowOf?: (i: number) => number): Float32Array
+}
+
+/** Null where a model of these options is told nothing of the data. */
+export function toldNumbers(
+  data: LoadedData,
+  { model: { classes } }: Pick<ResolvedOptions, 'model'>,
+): ToldNumbers | null {
+  if (!classes && !data.condition) return null
+  const condition = classes ? classesCondition(data.labels!.train!, 0) : columnsOf(data.condition!, 0)
+  return {
+    width: conditionWidth(condition),
+    of: (part, n, rowOf) => conditionRows(condition, toldOf(condition, data, part)(n, rowOf), n)!,
+  }
 }
 
 /** The conditions that n rows are of: of which row each is. Default: of the first rows, from the first again where there are fewer */

@@ -14,6 +14,7 @@ import { type Distance, type DistanceName, distanceNames, distances, usualDistan
 import type { Rows } from '../metrics/rows.js'
 import type { Samples } from '../model/flow.js'
 import { permutation } from '../random/stream.js'
+import type { ToldNumbers } from './conditioning.js'
 
 export type QualityPart = 'validation' | 'test'
 
@@ -30,8 +31,11 @@ export interface Quality {
   readonly samples: number
   /** rows of the parts */
   readonly rows: Readonly<Partial<Record<QualityPart, number>>>
-  /** from each part; null where a sample is not finite */
-  distances(samples: Samples): Promise<Readonly<Partial<Record<QualityPart, number | null>>>>
+  /**
+   * from each part; null where a sample is not finite
+   * @param part the only one: of rows that are told something, sample i is of what row i of this part is told, in turn
+   */
+  distances(samples: Samples, part?: QualityPart): Promise<Readonly<Partial<Record<QualityPart, number | null>>>>
   /** of as many training rows, from the last of the parts that were asked for */
   floor(): Promise<QualityFloor>
   dispose(): Promise<void>
@@ -45,6 +49,8 @@ export interface QualityOptions {
   readonly distance?: DistanceName
   /** of pictures: 'digits', or an ONNX file. Default: what suits the pictures */
   readonly features?: string
+  /** of points: what rows are told, beside which they are compared, so that samples have to fit it; null or left out: nothing */
+  readonly told?: ToldNumbers | null
 }
 
 const partOf = (data: LoadedData, part: QualityPart): Tensor => {
@@ -60,10 +66,13 @@ export async function openQuality(data: LoadedData, options: QualityOptions): Pr
   const parts = options.parts.map((part) => ({ part, rows: partOf(data, part) }))
   const { title, measure } = distanceFor(data, options.distance)
   const samples = Math.min(options.samples, data.train.shape[0])
+  const told = data.rowKind === 'pictures' ? null : (options.told ?? null)
   const space = data.rowKind === 'pictures' ? await featuresOf(data, options.features) : valuesOf(data)
+  const beside = (x: Embedded, part: QualityPart | 'train', rowOf?: (i: number) => number): Embedded =>
+    told ? joined(x, told.of(part, x.values.length / x.dimension, rowOf), told.width) : x
   const known: { readonly part: QualityPart; readonly rows: Rows }[] = []
   try {
-    for (const { part, rows } of parts) known.push({ part, rows: (await space.embed(rows)).values })
+    for (const { part, rows } of parts) known.push({ part, rows: beside(await space.embed(rows), part).values })
   } catch (error) {
     await space.dispose()
     throw error
@@ -72,21 +81,26 @@ export async function openQuality(data: LoadedData, options: QualityOptions): Pr
   const measureFloor = async (): Promise<QualityFloor> => {
     const found: number[] = []
     for (let i = 0; i < space.floors; i++) {
-      const some = takeRows(data.train, permutation(data.train.shape[0], i), 0, samples)
-      const { values, dimension } = await space.embed(some)
+      const order = permutation(data.train.shape[0], i)
+      const some = takeRows(data.train, order, 0, samples)
+      const { values, dimension } = beside(await space.embed(some), 'train', (row) => order[row])
       found.push(await measure(values, known[known.length - 1].rows, dimension))
     }
     return spreadOf(found)
   }
   return {
-    name: title,
+    name: told ? `${title} beside what is told` : title,
     samples,
     rows: Object.fromEntries(parts.map(({ part, rows }) => [part, rows.shape[0]])),
-    async distances(drawn) {
-      if (!drawn.values.every(Number.isFinite)) return Object.fromEntries(known.map(({ part }) => [part, null]))
-      const { values, dimension } = await space.embed(drawn)
+    async distances(drawn, only) {
+      const parts = known.filter(({ part }) => only === undefined || part === only)
+      if (!drawn.values.every(Number.isFinite)) return Object.fromEntries(parts.map(({ part }) => [part, null]))
+      const embedded = await space.embed(drawn)
       const found: Partial<Record<QualityPart, number>> = {}
-      for (const { part, rows } of known) found[part] = await measure(values, rows, dimension)
+      for (const { part, rows } of parts) {
+        const { values, dimension } = beside(embedded, part)
+        found[part] = await measure(values, rows, dimension)
+      }
       return found
     },
     floor() {
@@ -104,9 +118,26 @@ function distanceFor({ rowKind }: LoadedData, name: DistanceName = usualDistance
   throw invalid('distance', `one for ${rowKind} (${others.join(', ')})`, name)
 }
 
+/** Rows of `width` numbers behind others. */
+function joined({ values, dimension }: Embedded, told: Float32Array, width: number): Embedded {
+  const n = values.length / dimension
+  const D = dimension + width
+  const rows = new Float32Array(n * D)
+  for (let i = 0; i < n; i++) {
+    rows.set(values.subarray(i * dimension, (i + 1) * dimension), i * D)
+    rows.set(told.subarray(i * width, (i + 1) * width), i * D + dimension)
+  }
+  return { values: rows, dimension: D }
+}
+
+interface Embedded {
+  readonly values: Rows
+  readonly dimension: number
+}
+
 /** Where distances are taken: rows of any number of values become vectors of one width. */
 interface Space {
-  embed(x: Tensor): Promise<{ readonly values: Rows; readonly dimension: number }>
+  embed(x: Tensor): Promise<Embedded>
   /** partings of the training rows that a floor is the mean of */
   readonly floors: number
   dispose(): Promise<void>

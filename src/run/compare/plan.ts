@@ -12,6 +12,7 @@ import {
   resolveConfig,
   resolveMethod,
 } from '../../config/index.js'
+import type { Condition } from '../../model/condition.js'
 import { type DistillRequest, studentOptions } from '../distilling.js'
 import { fittedKeys, networksOf, parametersOf } from './widths.js'
 
@@ -35,13 +36,20 @@ export interface ComparisonPlan {
   readonly parameters: number | null
 }
 
+/** What a method is told of the rows; null: nothing. */
+export type ConditionFor = (config: ResolvedConfig) => Condition | null
+
 /** Throws ConfigError where a method's config is wrong, does not fit the rows, or cannot be made small enough. */
-export function planComparison({ settings, methods }: ComparedMethods, rowShape: readonly number[]): ComparisonPlan {
+export function planComparison(
+  { settings, methods }: ComparedMethods,
+  rowShape: readonly number[],
+  conditionFor: ConditionFor = () => null,
+): ComparisonPlan {
   const [seed] = settings.seeds
   const trained = methods.filter(({ distill }) => !distill)
   const sizes = trained.map((method) => {
     const config = resolveMethod(method, seed)
-    return networksOf(config) * parametersOf(config, rowShape)
+    return networksOf(config) * parametersOf(config, rowShape, conditionFor(config))
   })
   const second = settings.blocks.includes('parameters')
   const parameters = second ? (settings.parameters ?? Math.min(...sizes)) : null
@@ -51,13 +59,20 @@ export function planComparison({ settings, methods }: ComparedMethods, rowShape:
     const { model } = method.raw as { model?: object }
     return {
       ...method,
-      raw: { ...method.raw, model: { ...model, ...fittedKeys(method.name, config, rowShape, parameters) } },
+      raw: {
+        ...method.raw,
+        model: { ...model, ...fittedKeys(method.name, config, rowShape, parameters, conditionFor(config)) },
+      },
     }
   })
   const rows = settings.seeds.flatMap((seed) => {
     const made: PlannedRow[] = []
     methods.forEach((method, i) => {
-      made.push(...(method.distill ? studentRows(method, made) : rowsOf(settings.blocks, method, shrunk[i], seed)))
+      made.push(
+        ...(method.distill
+          ? studentRows(method, made, conditionFor)
+          : rowsOf(settings.blocks, method, shrunk[i], seed)),
+      )
     })
     return made
   })
@@ -99,12 +114,13 @@ const rowOf = (name: string, method: ComparedMethod, blocks: readonly BlockName[
 })
 
 /** Students of each row of their teacher. @param made rows of the same seed */
-function studentRows(method: ComparedMethod, made: readonly PlannedRow[]): PlannedRow[] {
+function studentRows(method: ComparedMethod, made: readonly PlannedRow[], conditionFor: ConditionFor): PlannedRow[] {
   const { from, ...request } = method.distill!
   const teachers = made.filter((row) => row.method.name === from)
   return teachers.map((teacher) => {
     const train = method.raw.train as DistillRequest['train']
-    const raw = studentOptions({ raw: teacher.raw, options: teacher.config }, { ...request, train })
+    const condition = conditionFor(teacher.config)
+    const raw = studentOptions({ raw: teacher.raw, options: teacher.config, condition }, { ...request, train })
     const config = resolveConfig(raw, `${method.path}, ${method.name}`)
     const fitted = !teacher.blocks.includes('width') ? '-fitted' : ''
     const { blocks, seed } = teacher

@@ -15,12 +15,15 @@ import { type Device, mergeVariants } from '../../device/device.js'
 import { CheckpointError, TrainingError } from '../../errors.js'
 import { writeFileAtomic } from '../../files/atomic.js'
 import { reasonOf } from '../../files/reasons.js'
+import type { Condition } from '../../model/condition.js'
 import { harder } from '../../ode/solver.js'
 import type { RecipeState } from '../../recipes/recipe.js'
 import type { Progress } from '../../recipes/run-recipe.js'
 import { fittedNetwork } from '../../recipes/settings.js'
+import { conditionedData, toldOf } from '../conditioning.js'
+import { studentCondition, toldByData } from '../distilling.js'
 import type { FlowContents } from '../flow-contents.js'
-import { LocalFlow } from '../local-flow.js'
+import { LocalFlow, type SampleOptions } from '../local-flow.js'
 import type { Quality } from '../quality.js'
 import { LossLog, rowsSha256, ValidationLog } from '../recording.js'
 import {
@@ -185,7 +188,7 @@ export async function makeRow(row: PlannedRow, context: RowContext): Promise<Row
     const found = await readRow(context.folder, row.id)
     if (found) {
       checkRow(row, found, context.folder)
-      checkSameRows(folder, found.dataSha256, rowsSha256(context.data.train))
+      checkSameRows(folder, found.dataSha256, sha256Of(row, context))
     }
     if (found && isMeasured(row, found, context.settings)) {
       context.note(`${row.id} is there already.`)
@@ -203,17 +206,27 @@ export async function makeRow(row: PlannedRow, context: RowContext): Promise<Row
   }
 }
 
+/** Of the training rows, and of what they are told. */
+const sha256Of = ({ config }: PlannedRow, { data }: RowContext): string =>
+  rowsSha256(data.train, conditionedData(data, config)?.given ?? null)
+
+/** What the model of a row is told; null: nothing. */
+function conditionOf({ config, teacher }: PlannedRow, { data }: RowContext): Condition | null {
+  const condition = conditionedData(data, teacher?.config ?? config)?.condition ?? null
+  return teacher ? studentCondition(condition, config) : condition
+}
+
 async function trainAndMeasure(row: PlannedRow, folder: string, context: RowContext): Promise<RowResult> {
   const { config } = row
   const { device, data, quality, settings, signal } = context
-  const network = fittedNetwork(config, data.train.shape.slice(1))
+  const network = fittedNetwork(config, data.train.shape.slice(1), conditionOf(row, context))
   const { stepFlops } = estimateRun(network, config, { count: data.train.shape[0], pixels: false }, null)
   const steps = config.train.steps.reduce((sum, count) => sum + count, 0)
   const { info } = device
   const known = {
     trainedWith: trainedWith(row),
     measuredWith: measuredWith(row, settings),
-    dataSha256: rowsSha256(data.train),
+    dataSha256: sha256Of(row, context),
     parameters: { each: network.parameterCount, networks: networksOf(config) },
     steps,
     batch: config.train.batch,
@@ -281,6 +294,7 @@ class RowSession {
       )
     }
     const [, ...rowShape] = data.train.shape
+    const condition = conditionOf(row, context)
     const identity: RunIdentity = {
       created: manifest?.created ?? new Date().toISOString(),
       raw,
@@ -289,12 +303,14 @@ class RowSession {
       rowKind: data.rowKind,
       scaler: data.scaler,
       columns: data.columns,
+      encoding: data.table?.encoding ?? null,
+      condition,
       configPath: method.path,
       dataSha256,
       teacherSha256: teacher?.sha256 ?? null,
       device: device.info,
     }
-    const writer = new RunWriter(folder, identity, fittedNetwork(config, rowShape), manifest)
+    const writer = new RunWriter(folder, identity, fittedNetwork(config, rowShape, condition), manifest)
     const log = new LossLog(config.train.steps, start?.losses)
     const validation = new ValidationLog(config.train.steps.length, start?.validation)
     const before = this.timings
@@ -322,8 +338,15 @@ class RowSession {
       },
     }
     const { parts } = teacher
-      ? await distillFlow(device, teacher.contents, config, raw, hooks)
-      : await trainFlow(device, data.train, data.scaler, config, raw, { ...hooks, encoding: data.table?.encoding })
+      ? await distillFlow(device, teacher.contents, config, raw, {
+          ...hooks,
+          told: toldByData(teacher.contents.condition ?? null, data),
+        })
+      : await trainFlow(device, data.train, data.scaler, config, raw, {
+          ...hooks,
+          encoding: data.table?.encoding,
+          conditioned: conditionedData(data, config),
+        })
     return new LocalFlow(parts, device)
   }
 
@@ -361,7 +384,8 @@ async function likelihoodOf(
     0,
     n,
   )
-  const scores = await flow.logProb(x, { signal, solver, trace, probes })
+  const told = toldOf(flow.condition, data, 'test')
+  const scores = await flow.logProb(x, { ...told(n), signal, solver, trace, probes })
   const evaluations = flow.evaluations!.mean
   const nll = -mean(scores)
   const finite = (value: number | null): number | null => (value !== null && Number.isFinite(value) ? value : null)
@@ -369,7 +393,7 @@ async function likelihoodOf(
   const D = x.values.length / n
   const finer = await flow.logProb(
     { values: x.values.subarray(0, few * D), shape: [few, ...x.shape.slice(1)] },
-    { signal, solver: harder(solver), trace, probes },
+    { ...told(few), signal, solver: harder(solver), trace, probes },
   )
   return {
     rows: n,
@@ -382,7 +406,7 @@ async function likelihoodOf(
 
 /** Samples in every way at every number of evaluations, all from the same noise. */
 async function samplesOf(flow: LocalFlow, { method }: PlannedRow, context: RowContext): Promise<RowSamples[]> {
-  const { quality, settings, signal, onMeasure } = context
+  const { settings, signal, onMeasure } = context
   const ways = waysOf(method.solvers)
   const found: RowSamples[] = []
   if (!flow.isFlow) return jumpsOf(flow, context)
@@ -391,16 +415,32 @@ async function samplesOf(flow: LocalFlow, { method }: PlannedRow, context: RowCo
       signal?.throwIfAborted()
       onMeasure?.(`${allowed} evaluations, ${way.name}`)
       const solver = { ...way.settings, evaluations: allowed }
-      const samples = await flow.sample(quality.samples, { solver, signal })
-      const { validation = null, test = null } = await quality.distances(samples)
+      const { validation = null, test = null } = await distancesOf(flow, { solver }, context)
       found.push({ way: way.name, allowed, evaluations: flow.evaluations!.mean, validation, test })
     }
   }
   return found
 }
 
+/** How far samples are from each part; of a conditional model those of what the part's rows are told. */
+async function distancesOf(
+  flow: LocalFlow,
+  how: Pick<SampleOptions, 'solver' | 'evaluations'>,
+  { data, quality, signal }: RowContext,
+): Promise<Awaited<ReturnType<Quality['distances']>>> {
+  const { samples: n } = quality
+  if (!flow.condition) return quality.distances(await flow.sample(n, { ...how, signal }))
+  const found: Awaited<ReturnType<Quality['distances']>>[] = []
+  for (const part of ['validation', 'test'] as const) {
+    const told = toldOf(flow.condition, data, part)(n)
+    found.push(await quality.distances(await flow.sample(n, { ...how, ...told, signal }), part))
+  }
+  return Object.assign({}, ...found)
+}
+
 /** Samples of a model that is no flow: an average velocity takes all evaluations that are allowed, maps one each. */
-async function jumpsOf(flow: LocalFlow, { quality, settings, signal, onMeasure }: RowContext): Promise<RowSamples[]> {
+async function jumpsOf(flow: LocalFlow, context: RowContext): Promise<RowSamples[]> {
+  const { settings, signal, onMeasure } = context
   const any = flow.stages[0].jump!.kind === 'average'
   const found: RowSamples[] = []
   for (const allowed of settings.evaluations) {
@@ -413,8 +453,7 @@ async function jumpsOf(flow: LocalFlow, { quality, settings, signal, onMeasure }
     }
     signal?.throwIfAborted()
     onMeasure?.(`${evaluations} evaluations`)
-    const samples = await flow.sample(quality.samples, { evaluations, signal })
-    const { validation = null, test = null } = await quality.distances(samples)
+    const { validation = null, test = null } = await distancesOf(flow, { evaluations }, context)
     found.push({ way: any ? 'jumps' : 'maps', allowed, evaluations, validation, test })
   }
   return found
