@@ -5,6 +5,7 @@
 
 import { expect, test } from 'vitest'
 import type { Device } from '../../src/device/device.js'
+import { openNative } from '../../src/device/native/index.js'
 import type { Condition } from '../../src/model/condition.js'
 import { Flow } from '../../src/model/flow.js'
 import { modelSchema, networkFor, resolveModel } from '../../src/networks/registry.js'
@@ -22,7 +23,12 @@ const nets: [string, object, number[]][] = [
   ['a unet1d', { kind: 'unet1d', width: 8, multipliers: [1, 2], groups: 4 }, [8, 3]],
 ]
 
-function policyOf(written: object, rowShape: number[], device: Device): Flow {
+function policyOf(
+  written: object,
+  rowShape: number[],
+  device: Device | null,
+  open: () => Promise<Device> = async () => device!,
+): Flow {
   const network = networkFor(resolveModel(modelSchema.parse(written)), rowShape, { condition: 4 })
   const stages = [0.3, null].map((gamma, n) => ({
     parameters: network.initialise(1, n).map((value, i) => value + 0.05 * Math.sin(i + n)),
@@ -32,7 +38,7 @@ function policyOf(written: object, rowShape: number[], device: Device): Flow {
   }))
   const solver = { solver: 'midpoint', steps: 1, rtol: 1e-5, atol: 1e-5 } as const
   const settings = { sample: solver, evaluate: { ...solver, trace: 'hutchinson', probes: 1 }, seed: 3 } as const
-  return new Flow({ network, stages, rowShape, scaler: null, settings, condition }, device, async () => device)
+  return new Flow({ network, stages, rowShape, scaler: null, settings, condition }, device, open)
 }
 
 const told = (i: number): number[] => [Math.sin(i), Math.cos(i), i / 5]
@@ -70,6 +76,17 @@ await describeOn(['native', 'webgpu', 'reference'], 'one row', (device) => {
     await flow.sample(1, { cond: told(1) })
     expect(compiled).toBe(before.compiled + 2)
     device().compile = compile
+    await flow.dispose()
+  })
+})
+
+await describeOn(['native'], 'a model that was disposed of', () => {
+  test('plans the same call anew, on another device', async () => {
+    const [, written, rowShape] = nets[0]
+    const flow = policyOf(written, rowShape, null, () => openNative())
+    const { values } = await flow.sample(1, { cond: told(1) })
+    await flow.dispose()
+    expect((await flow.sample(1, { cond: told(1) })).values).toEqual(values)
     await flow.dispose()
   })
 })
