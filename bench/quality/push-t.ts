@@ -13,6 +13,7 @@ import { demonstrations } from '../../examples/push-t/demonstrations.js'
 import { Expert } from '../../examples/push-t/expert.js'
 import { animated } from '../../examples/push-t/picture.js'
 import {
+  chunk,
   embed,
   episodes,
   flowPolicy,
@@ -20,11 +21,11 @@ import {
   lessons,
   nearestNeighbour,
   type Outcome,
-  observe,
   type Policy,
+  predicted,
 } from '../../examples/push-t/policy.js'
 import { episodeSteps, PushT, start } from '../../examples/push-t/world.js'
-import { LocalFlow, type TrainArguments } from '../../src/index.js'
+import { LocalFlow, type SampleOptions, type TrainArguments } from '../../src/index.js'
 import { writeLines } from './gathered.js'
 import { digits } from './tables.js'
 
@@ -43,10 +44,10 @@ const budget = { demonstrations: 1000, starts: 100, steps: 30_000, batch: 256, h
 /** of the starts, beyond those of demonstrations */
 const firstStart = 1_000_000
 
-const common = (seed: number, steps: readonly number[] = [budget.steps]) =>
+const common = (seed: number, { steps = [budget.steps], batch = budget.batch, model }: Method) =>
   ({
-    model: { hidden: [...budget.hidden], activation: 'silu' },
-    train: { batch: budget.batch, steps: [...steps], ema: 0.999, conditionDropout: 0 },
+    model: model ?? { hidden: [...budget.hidden], activation: 'silu' },
+    train: { batch, steps: [...steps], ema: 0.999, conditionDropout: 0 },
     device: 'native',
     seed,
   }) satisfies TrainArguments
@@ -56,9 +57,17 @@ interface Method {
   readonly evaluations: readonly number[]
   /** settings of its training; those of students are their teacher's, of the nearest neighbour none */
   readonly flow?: TrainArguments['flow']
+  /** default: the budget's */
+  readonly batch?: number
   /** of each sub-flow; default: all of the one that there is */
   readonly steps?: readonly number[]
   readonly teacher?: string
+  /** whose model it is, where it has none of its own */
+  readonly like?: string
+  /** default: that of the model */
+  readonly solver?: SampleOptions['solver']
+  /** default: an MLP of the budget's widths */
+  readonly model?: TrainArguments['model']
 }
 
 const methods: Readonly<Record<string, Method>> = {
@@ -74,7 +83,35 @@ const methods: Readonly<Record<string, Method>> = {
     flow: { gammas: [1, null] },
     steps: [0.75 * budget.steps, 0.25 * budget.steps],
   },
+  simulated: {
+    label: 'Local Flow (γ = .1, free; simulated push)',
+    evaluations: [2, 4, 16],
+    flow: { gammas: [0.1, null], push: 'simulated' },
+    steps: [(2 / 3) * budget.steps, (1 / 3) * budget.steps],
+  },
+  'wide-simulated': {
+    label: 'Local Flow (γ = 1, free; simulated push)',
+    evaluations: [2, 4, 16],
+    flow: { gammas: [1, null], push: 'simulated' },
+    steps: [0.75 * budget.steps, 0.25 * budget.steps],
+  },
+  tiny: {
+    label: 'Local Flow (γ = .01, free; simulated push, 3/4 of the steps last)',
+    evaluations: [2, 4, 16],
+    flow: { gammas: [0.01, null], push: 'simulated' },
+    steps: [0.25 * budget.steps, 0.75 * budget.steps],
+  },
+  'tiny-ddim': { label: 'the same by DDIM', evaluations: [2, 4, 16], like: 'tiny', solver: 'ddim' },
   plain: { label: 'plain flow matching', evaluations: [1, 2, 4, 16], flow: { recipe: 'plain' } },
+  'plain-ddim': { label: 'the same by DDIM', evaluations: [2, 4, 16], like: 'plain', solver: 'ddim' },
+  unet1d: {
+    label: 'plain flow matching by a unet1d of 16 · 32 · 64 (10 000 steps of 128 rows)',
+    evaluations: [1, 2, 4, 16],
+    flow: { recipe: 'plain' },
+    model: { kind: 'unet1d', width: 16 },
+    steps: [10_000],
+    batch: 128,
+  },
   // at the noise the velocity is noise less the mean of the actions, and one step from there is that mean
   regression: {
     label: 'regression: the flow at the noise alone',
@@ -103,25 +140,12 @@ interface Row {
   readonly most: readonly [number, number]
   readonly last: readonly [number, number]
   readonly steps: number
-  /** milliseconds of a call for one observation: median and 99th percentile; null where it was not measured */
-  readonly latency: readonly [number, number] | null
 }
 
 const moments = (values: readonly number[]): [number, number] => {
   const mean = values.reduce((sum, value) => sum + value, 0) / values.length
   const variance = values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (values.length - 1)
   return [Number(mean.toFixed(4)), Number(Math.sqrt(variance).toFixed(4))]
-}
-
-async function latencyOf(policy: Policy, observation: number[]): Promise<[number, number]> {
-  const times: number[] = []
-  for (let call = 0; call < 520; call++) {
-    const begin = performance.now()
-    await policy([observation], call)
-    if (call >= 20) times.push(performance.now() - begin)
-  }
-  times.sort((a, b) => a - b)
-  return [times[250], times[494]].map((time) => Number(time.toFixed(2))) as [number, number]
 }
 
 const starts = Array.from({ length: budget.starts }, (_, i) => start(firstStart + i))
@@ -156,18 +180,24 @@ async function tried(
     most: of(({ most }) => most),
     last: of(({ last }) => last),
     steps: Math.round(of(({ steps }) => steps)[0]),
-    latency: policy && (await latencyOf(policy, observe(starts[0], starts[0]))),
   }
 }
+
+/** Chunks as sequences of steps: [n, 16, 2]. */
+const sequences = (actions: readonly number[][]): { values: Float32Array; shape: number[] } => ({
+  values: Float32Array.from(actions.flat()),
+  shape: [actions.length, predicted, chunk / predicted],
+})
 
 /** The trained model of a method, read again where it was trained before. */
 async function flowOf(method: string, seed: number, taught: Lessons): Promise<LocalFlow> {
   const folder = join(kept, `${method}-${seed}`)
   if (existsSync(folder)) return LocalFlow.load(folder)
-  const { flow, steps, teacher } = methods[method]
+  const { flow, teacher, model } = methods[method]
   const cond = taught.observations.map(embed)
+  const actions = model?.kind === 'unet1d' ? sequences(taught.actions) : taught.actions
   const trained = await (async () => {
-    if (!teacher) return LocalFlow.train(taught.actions, { ...common(seed, steps), flow, cond })
+    if (!teacher) return LocalFlow.train(actions, { ...common(seed, methods[method]), flow, cond, standardise: true })
     await using from = await flowOf(teacher, seed, taught)
     return from.distill({ kind: 'pairs', into: methods[method].evaluations[0], cond, train: { ema: 0.999 } })
   })()
@@ -192,16 +222,7 @@ function meanOf(rows: readonly Row[], key: 'most' | 'last'): string {
 }
 
 function tables(rows: readonly Row[]): string {
-  const head = [
-    'policy',
-    'evaluations',
-    'success (95 %)',
-    'largest reward',
-    'last reward',
-    'steps',
-    'seeds',
-    'a call: p50, p99, ms',
-  ]
+  const head = ['policy', 'evaluations', 'success (95 %)', 'largest reward', 'last reward', 'steps', 'seeds']
   const lines = Object.entries(methods).flatMap(([name, { label, evaluations }]) =>
     evaluations.flatMap((count) => {
       const own = rows.filter((row) => row.method === name && row.evaluations === count)
@@ -209,12 +230,8 @@ function tables(rows: readonly Row[]): string {
       const successes = own.reduce((sum, row) => sum + row.successes, 0)
       const n = own.reduce((sum, row) => sum + row.starts, 0)
       const steps = Math.round(own.reduce((sum, row) => sum + row.steps, 0) / own.length)
-      const latency = own[0].latency?.map((ms) => ms.toFixed(1)).join(', ') ?? '–'
       return [
-        [
-          ...[label, count || '–', interval(successes, n), meanOf(own, 'most'), meanOf(own, 'last'), steps],
-          ...[own.length, latency],
-        ],
+        [...[label, count || '–', interval(successes, n), meanOf(own, 'most'), meanOf(own, 'last'), steps], own.length],
       ]
     }),
   )
@@ -249,9 +266,11 @@ if (!values.gather) {
       )
       const isWanted = !values.method || values.method.includes(name)
       if (!isWanted || missing.length === 0 || (untrained[name] !== undefined && seed > 1)) continue
-      await using flow = untrained[name] === undefined ? await flowOf(name, seed, taught) : null
+      await using flow = untrained[name] === undefined ? await flowOf(methods[name].like ?? name, seed, taught) : null
       for (const count of missing) {
-        const policy = flow ? flowPolicy(flow, { evaluations: count, seed }) : untrained[name](taught)
+        const policy = flow
+          ? flowPolicy(flow, { evaluations: count, seed, solver: methods[name].solver })
+          : untrained[name](taught)
         const row = await tried(name, seed, count, policy, taught)
         mkdirSync(dirname(results), { recursive: true })
         writeLines(results, { ...budget }, [...measured(), row])

@@ -4,7 +4,7 @@
  * and what is left to learn does not depend on how the block lies in the world.
  */
 
-import type { LocalFlow } from 'local-flow-matching'
+import type { LocalFlow, SampleOptions } from 'local-flow-matching'
 import type { Episode } from './demonstrations.js'
 import { type Point, type Pose, toBody, toWorld } from './geometry.js'
 import { centre, episodeSteps, goal, PushT, type State } from './world.js'
@@ -90,10 +90,14 @@ const callSamples = 2 ** 16
 
 /** Samples of a flow; every call has noise of its own. */
 export const flowPolicy =
-  (flow: LocalFlow, { evaluations, seed = 0 }: { evaluations?: number; seed?: number } = {}): Policy =>
+  (
+    flow: LocalFlow,
+    { evaluations, seed = 0, solver }: Pick<SampleOptions, 'evaluations' | 'seed' | 'solver'> = {},
+  ): Policy =>
   async (observations, call) => {
     const first = call * callSamples
-    return (await flow.sample(observations.length, { cond: observations.map(embed), evaluations, seed, first })).values
+    const cond = observations.map(embed)
+    return (await flow.sample(observations.length, { cond, evaluations, seed, solver, first })).values
   }
 
 /** What came of an episode. */
