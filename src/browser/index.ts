@@ -19,7 +19,6 @@ export {
   LocalFlowError,
   TrainingError,
 } from '../errors.js'
-export type { Condition } from '../model/condition.js'
 export type {
   CarryOptions,
   Latents,
@@ -28,7 +27,8 @@ export type {
   SampleOptions,
   Samples,
   TrajectoryOptions,
-} from '../model/flow.js'
+} from '../model/call-options.js'
+export type { Condition } from '../model/condition.js'
 export type { BoundOptions } from '../model/row-bounds.js'
 export type { Evaluations, SolverSettings } from '../ode/solver.js'
 export type { Progress } from '../recipes/run-recipe.js'

@@ -4,7 +4,8 @@ import type { Density } from '../data/density.js'
 import type { RowKind } from '../data/kinds.js'
 import { holdsPixels, type Tensor } from '../data/tensor.js'
 import { bitsPerDimension, dequantise } from '../metrics/bits.js'
-import type { CarrySettings, Flow, LogProbOptions } from '../model/flow.js'
+import type { LogProbOptions } from '../model/call-options.js'
+import type { CarrySettings, Flow } from '../model/flow.js'
 import { harder } from '../ode/solver.js'
 
 /** Means over rows, in nats of the data's unit. */

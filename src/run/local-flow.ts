@@ -21,8 +21,9 @@ import { InvalidArgumentError, invalid } from '../errors.js'
 import type { ExportOptions, ModelFacts } from '../export/exporter.js'
 import type { ExportForm } from '../export/registry.js'
 import { type WrittenExport, writeExport } from '../export/write.js'
+import type { LogProbOptions, SampleOptions } from '../model/call-options.js'
 import type { ConditionOptions } from '../model/condition.js'
-import { Flow, type LogProbOptions, type SampleOptions } from '../model/flow.js'
+import { Flow } from '../model/flow.js'
 import { overridden } from '../ode/solver.js'
 import type { TrainedNetwork } from '../recipes/recipe.js'
 import type { Progress } from '../recipes/run-recipe.js'
@@ -37,7 +38,6 @@ import { distillFlow } from './training.js'
 import type { TrainingCalls, TrainingRecord } from './training-calls.js'
 
 export type { WrittenExport } from '../export/write.js'
-export type { Condition, ConditionOptions } from '../model/condition.js'
 export type {
   CarryOptions,
   Latents,
@@ -46,7 +46,8 @@ export type {
   SampleOptions,
   Samples,
   TrajectoryOptions,
-} from '../model/flow.js'
+} from '../model/call-options.js'
+export type { Condition, ConditionOptions } from '../model/condition.js'
 export type { BoundOptions } from '../model/row-bounds.js'
 export type { Progress } from '../recipes/run-recipe.js'
 export type { Likelihood } from './likelihood.js'

@@ -12,7 +12,7 @@ import { openFeatures } from '../metrics/feature-extractors.js'
 import { quantise } from '../metrics/features.js'
 import { type Distance, type DistanceName, distanceNames, distances, usualDistance } from '../metrics/registry.js'
 import type { Rows } from '../metrics/rows.js'
-import type { Samples } from '../model/flow.js'
+import type { Samples } from '../model/call-options.js'
 import { permutation } from '../random/stream.js'
 import type { ToldNumbers } from './conditioning.js'
 
