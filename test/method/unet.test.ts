@@ -7,7 +7,7 @@ import { describe, expect, test } from 'vitest'
 import { stageCombine } from '../../src/kernels/stage_combine.js'
 import { blockRows } from '../../src/model/transport.js'
 import { mlpNetwork } from '../../src/networks/mlp/mlp.js'
-import type { TrainingMode } from '../../src/networks/network.js'
+import type { Network, TrainingMode } from '../../src/networks/network.js'
 import { inherited } from '../../src/networks/registry.js'
 import {
   type UnetSpec,
@@ -97,6 +97,7 @@ const nets: Record<string, UnetSpec> = {
   'scale and shift, residual resampling': { ...small, scaleShift: true, residualResampling: true },
   'dropout, one block more, not square': { ...small, depth: 2, dropout: 0.3, attention: [2], breadth: 6 },
   'a second time': { ...small, condition: 1, secondTime: true },
+  'a second time behind two columns': { ...small, condition: 3, secondTime: true, scaleShift: true },
   'a condition of three columns, by scale and shift': { ...small, condition: 3, scaleShift: true },
   'of sequences, with a condition': {
     ...small,
@@ -250,6 +251,36 @@ describe('a second time', () => {
     const found = velocity(parameters, [0.7], [0.2, 0.5])
     expect(worst(found, velocity(parameters, [0.7, 0.7], [0.2, 0.5]))).toBeLessThan(1e-12)
     expect(worst(found, velocity(parameters, [0.7], [0.2, 0.2]))).toBeGreaterThan(1e-4)
+  })
+
+  test('has its sinusoids behind what is told, and no weight where a conditional network hands its parameters down', () => {
+    const toldSpec: UnetSpec = { ...small, condition: 2, scaleShift: true }
+    const [told, both] = [toldSpec, { ...toldSpec, condition: 3, secondTime: true }].map((spec) => unetNetwork(spec))
+    const parameters = Float32Array.from(parametersOf(toldSpec))
+    const under = (of: Network, flat: Float64Array, rows: number[]): Float64Array => {
+      const { memory, make } = memoryOf()
+      const builder = new ProgramBuilder()
+      const out = new Float64Array(aligned(B * D))
+      const operands = {
+        parameters: builder.tensor(make(flat)),
+        x: builder.tensor(make(wave(B * D, 1.3)), [B, D]),
+        t: builder.tensor(make(Float64Array.of(0.7)), [1]),
+        condition: builder.tensor(make(Float64Array.from(rows)), [B, of.condition]),
+        out: builder.tensor(make(out), [B, D]),
+      }
+      of.addVelocity(builder, operands, 1)
+      float64Program(builder.build(), memory)()
+      return out
+    }
+    const handed = Float64Array.from(inherited(told, parameters, both))
+    const wanted = under(told, Float64Array.from(parameters), [1, -2, 0.5, 3])
+    expect(worst(under(both, handed, [1, -2, 0.3, 0.5, 3, 0.9]), wanted)).toBeLessThan(1e-12)
+    expect(worst(under(both, handed, [1, -2, 0.3, 0.5, 2, 0.9]), wanted)).toBeGreaterThan(1e-4)
+    // with weights of its own the second time matters, in its own row alone
+    const own = parametersOf({ ...toldSpec, condition: 3, secondTime: true })
+    const [one, other] = [0.3, 0.6].map((s) => under(both, own, [1, -2, s, 0.5, 3, 0.9]))
+    expect(worst(one.subarray(0, D), other.subarray(0, D))).toBeGreaterThan(1e-4)
+    expect(worst(one.subarray(D, 2 * D), other.subarray(D, 2 * D))).toBe(0)
   })
 
   test('has no weight in parameters that a network of one time hands down', () => {
