@@ -200,21 +200,26 @@ export function conditionsOfBlock(
     return { cond: rows === 1 ? { rows, ...table } : tableRows({ rows, ...table }, first, first + count), class: label }
   }
   const C = condition.scaler.mean.length
-  const { values, shape } = rowsOf('cond', cond as RowsLike, [C])
+  const { values, shape } = columnsOf(condition, cond as RowsLike)
   expectRows('cond', shape[0], n)
   const block = { values: values.slice(first * C, (first + count) * C), shape: [count, C] }
   return { cond: shape[0] === 1 ? cond : block, class: label }
 }
 
+/** Rows of the condition's columns, [n, C]. */
+function columnsOf(condition: Extract<Condition, { kind: 'columns' }>, cond: RowsLike): Tensor {
+  const C = condition.scaler.mean.length
+  const rows = rowsOf('cond', cond, [C])
+  if (rows.shape.length === 2 && rows.shape[1] === C) return rows
+  throw new InvalidArgumentError(
+    `cond must be rows of ${columnsText(condition)}, as in training, but its shape is [${rows.shape.join(', ')}].`,
+  )
+}
+
 function columnRows(condition: Extract<Condition, { kind: 'columns' }>, cond: RowsLike, n: number): Float32Array {
   const { scaler, dropout } = condition
   const C = scaler.mean.length
-  const { values, shape } = rowsOf('cond', cond, [C])
-  if (shape.length !== 2 || shape[1] !== C) {
-    throw new InvalidArgumentError(
-      `cond must be rows of ${columnsText(condition)}, as in training, but its shape is [${shape.join(', ')}].`,
-    )
-  }
+  const { values, shape } = columnsOf(condition, cond)
   expectRows('cond', shape[0], n)
   const width = C + (dropout > 0 ? 1 : 0)
   const rows = new Float32Array(n * width).fill(1)
@@ -242,7 +247,7 @@ function toldTable(condition: Extract<Condition, { kind: 'table' }>, cond: Condi
 export function givenConditions(condition: Condition, { cond, class: label }: ConditionOptions): number {
   if (condition.kind === 'classes' || cond === undefined) return typeof label === 'object' ? label.length : 1
   if (condition.kind === 'table') return toldTable(condition, cond).rows
-  return rowsOf('cond', cond as RowsLike, [condition.scaler.mean.length]).shape[0]
+  return columnsOf(condition, cond as RowsLike).shape[0]
 }
 
 function tableConditions(

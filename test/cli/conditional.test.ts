@@ -20,6 +20,7 @@ const work = workFolder({
   'winds.csv': table('other,wind', ([, wind]) => [0, wind]),
   'one.csv': 'wind\n4\n',
   'two.csv': 'wind\n4\n5\n',
+  'wide.csv': '1,2,3\n4,5,6\n',
   'table.yaml': `
 data:  { kind: csv, path: table.csv, condition: [wind] }
 model: { hidden: [16], activation: silu }
@@ -106,6 +107,8 @@ describe('a table with columns that are told', () => {
   it.each([
     [['sample', '-n', '5', '-o', '-'], 'none was given: give cond, 1 column (wind)'],
     [['sample', '-n', '5', '-o', '-', '--cond', 'two.csv'], 'cond has 2 rows, but there are 5'],
+    // of as many rows as samples too
+    [['sample', '-n', '2', '-o', '-', '--cond', 'wide.csv'], 'cond must be rows of 1 column (wind), as in training'],
     [
       ['sample', '-n', '5', '-o', '-', '--cond', 'rows.csv'],
       "does not have the columns that the model is told: 'wind'",
