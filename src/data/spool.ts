@@ -24,6 +24,20 @@ export const comeInTime = (given: unknown): given is RowsInTime =>
   !ArrayBuffer.isView(given) &&
   (Symbol.asyncIterator in given || Symbol.iterator in given)
 
+/** The first of what comes in time (undefined: nothing does), and all of it with that. */
+export async function peeked<T>(given: AsyncIterable<T> | Iterable<T>): Promise<{ first?: T; all: AsyncIterable<T> }> {
+  const from = Symbol.asyncIterator in given ? given[Symbol.asyncIterator]() : given[Symbol.iterator]()
+  const head = await from.next()
+  async function* all(): AsyncGenerator<T> {
+    try {
+      for (let item = head; !item.done; item = await from.next()) yield item.value
+    } finally {
+      await from.return?.()
+    }
+  }
+  return { ...(!head.done && { first: head.value }), all: all() }
+}
+
 /** Copies of a number, 4 bytes each, where rows stay in memory: as they came, as they are given on, and as they are learnt. */
 const COPIES = 6
 /** Rows at hand of more, at most: each is read by itself. */

@@ -3,19 +3,22 @@
 import { tmpdir } from 'node:os'
 import { columnRemarks } from '../data/column-remarks.js'
 import { kindOfShape, type RowKind } from '../data/kinds.js'
-import { bytesOf, memoryFor } from '../data/memory.js'
+import { bytesOf, fieldsInMemory, memoryFor } from '../data/memory.js'
 import { narrowed, scaleRemarks } from '../data/precision.js'
 import { type RowsLike, rowsOf } from '../data/rows.js'
 import { type Standardise, scalerOf } from '../data/scaler.js'
 import type { LoadedData } from '../data/source.js'
 import type { Parts } from '../data/split.js'
-import { gatherRows, type RowsInTime, spooledRows } from '../data/spool.js'
-import { fitEncoding, openEncoding } from '../data/tables/encoding.js'
+import { gatherRows, peeked, type RowsInTime, spooledRows } from '../data/spool.js'
+import { fitEncoding, type OpenEncoding, openEncoding } from '../data/tables/encoding.js'
+import { areMixedRows, gatherMixedRows, type MixedRow, type TableSpool } from '../data/tables/mixed-rows.js'
+import { largeTable } from '../data/tables/parquet-large.js'
 import { columnFacts } from '../data/tables/report.js'
 import { checkTable, isTable, type Table } from '../data/tables/table.js'
 import { type ToldTables, toldApart, toldTables } from '../data/tables/told.js'
 import type { Tensor } from '../data/tensor.js'
 import { InvalidArgumentError, invalid, show } from '../errors.js'
+import { permutation } from '../random/stream.js'
 
 /** What is said of the rows beside them. */
 export interface GivenRows {
@@ -88,6 +91,9 @@ function expectTable({ condition }: GivenRows): void {
   )
 }
 
+/** Rows of mixed columns that come in time: objects, or lists of some of them. */
+export type MixedInTime = AsyncIterable<MixedRow | readonly MixedRow[]> | Iterable<MixedRow | readonly MixedRow[]>
+
 /** How rows that come in time are taken. */
 export interface InTime {
   readonly seed: number
@@ -105,17 +111,20 @@ export interface InTime {
  * @throws as gatherRows, and InvalidArgumentError for what is said of single rows, which must be in memory
  */
 export async function dataInTime(
-  given: RowsInTime,
+  given: RowsInTime | MixedInTime,
   said: GivenRows,
   { seed, memory: asked, folder = tmpdir(), signal }: InTime,
 ): Promise<{ data: LoadedData; close(): Promise<void> }> {
   if (asked !== undefined && bytesOf(asked) === null) throw invalid('memory', 'a size, as 2 GB or 512 MiB', asked)
-  expectTable(said)
   const memory = memoryFor(asked)
+  const { first, all } = await peeked<RowsLike | MixedRow | readonly MixedRow[]>(given)
+  if (areMixedRows(first))
+    return mixedInTime(await gatherMixedRows(all, { memory, folder, signal }), said, seed, memory)
+  expectTable(said)
   const { columns: about, standardise = true, rowKind = 'points', flips, cond, labels } = said
   const columns = typeof about === 'object' ? [...about] : null
   const width = typeof about === 'number' ? about : about?.length
-  const gathered = await gatherRows(given, { width, memory, folder, signal })
+  const gathered = await gatherRows(all as RowsInTime, { width, memory, folder, signal })
   if ('values' in gathered) return { data: givenData(gathered, said, seed), close: async () => {} }
   try {
     const one = Object.entries({ cond, labels, flips: flips || undefined }).find(([, value]) => value !== undefined)
@@ -147,14 +156,86 @@ export async function dataInTime(
   }
 }
 
-/** A table of mixed columns that a program has: every row is learnt from. */
-function givenTable(
-  whole: Table,
-  { columns, standardise, rowKind, flips, condition: names, ...parts }: GivenRows,
+/** Training rows that an encoding is fitted on, at least, where there are more than memory holds. */
+const FEWEST_FITTED = 1000
+
+/** The data set of rows of mixed columns that came in time. */
+async function mixedInTime(
+  gathered: Table | TableSpool,
+  said: GivenRows,
   seed: number,
-): LoadedData {
+  memory: number,
+): Promise<{ data: LoadedData; close(): Promise<void> }> {
+  if (!('read' in gathered)) return { data: givenTable(gathered, said, seed), close: async () => {} }
+  try {
+    const { rows, width: columns } = gathered
+    refuseOfTables(said)
+    const { cond, labels, condition } = said
+    const one = Object.entries({ cond, labels, condition }).find(([, value]) => value !== undefined)
+    if (one) {
+      throw invalid(one[0], `left out: ${rows} rows are more than memory holds, and it is of rows in memory`, one[1])
+    }
+    const order = permutation(rows, seed)
+    const none = new Uint32Array(0)
+    const head = Math.min(rows, Math.max(FEWEST_FITTED, Math.floor(fieldsInMemory(memory).kept / columns)))
+    const {
+      width,
+      table,
+      columns: names,
+      ...own
+    } = await largeTable(
+      'rows',
+      gathered,
+      { train: order, validation: none, test: none },
+      { head, numbers: 'quantile', seed, memory },
+    )
+    const open = openEncoding(table.encoding)
+    const part = (name: string, of: RowsLike | Table | undefined): [Tensor, Table] | [null, null] =>
+      of === undefined ? [null, null] : encodedPart(open, name, expectTables(name, of), seed)
+    const [validation, validationTable] = part('validation', said.validation)
+    const [test, testTable] = part('test', said.test)
+    const data: LoadedData = {
+      ...own,
+      ...{ validation, test, columns: names },
+      ...{ scaler: null, density: null, rowKind: 'points', labels: null, condition: null, flips: false },
+      description: `${rows} rows of ${columns} columns of a program, learnt as ${width} numbers`,
+      remarks: [],
+      table: { ...table, validation: validationTable, test: testTable },
+    }
+    return { data, close: () => gathered.close() }
+  } catch (error) {
+    await gathered.close()
+    throw error
+  }
+}
+
+function refuseOfTables({ columns, standardise, rowKind, flips }: GivenRows): void {
   const said = Object.entries({ columns, standardise, rowKind, flips }).find(([, value]) => value !== undefined)
   if (said) throw invalid(said[0], 'left out: a table says itself what its columns are', said[1])
+}
+
+/** Rows of a table beside those that are learnt, and what they are as numbers. */
+function encodedPart(
+  { width, encode, conform }: OpenEncoding,
+  name: string,
+  table: Table,
+  seed: number,
+): [Tensor, Table] {
+  const own = conform(table, name)
+  return [{ values: encode(own, seed), shape: [own.rows, width] }, own]
+}
+
+/** Throws InvalidArgumentError for what is no table. */
+function expectTables(name: string, given: RowsLike | Table): Table {
+  if (!isTable(given)) throw invalid(name, 'a table, as x is', given)
+  checkTable(name, given)
+  return given
+}
+
+/** A table of mixed columns that a program has: every row is learnt from. */
+function givenTable(whole: Table, said: GivenRows, seed: number): LoadedData {
+  refuseOfTables(said)
+  const { condition: names, ...parts } = said
   checkTable('x', whole)
   if (names && (parts.cond ?? parts.labels)) {
     throw invalid('condition', 'left out where cond or labels say what the model is told', names)
@@ -164,17 +245,15 @@ function givenTable(
   const { made: table, told } = apart(whole, 'x')
   const rows = Uint32Array.from({ length: table.rows }, (_, i) => i)
   const encoding = fitEncoding(table, rows)
-  const { names: numbers, width, encode, conform } = openEncoding(encoding)
+  const open = openEncoding(encoding)
+  const { names: numbers, width, encode } = open
   const part = (
     name: string,
     given: RowsLike | Table | undefined,
   ): [Tensor, Table, Table | null] | [null, null, null] => {
     if (given === undefined) return [null, null, null]
-    if (!isTable(given)) throw invalid(name, 'a table, as x is', given)
-    checkTable(name, given)
-    const { made, told } = apart(given, name)
-    const own = conform(made, name)
-    return [{ values: encode(own, seed), shape: [own.rows, width] }, own, told]
+    const { made, told } = apart(expectTables(name, given), name)
+    return [...encodedPart(open, name, made, seed), told]
   }
   const [validation, validationTable, validationTold] = part('validation', parts.validation)
   const [test, testTable, testTold] = part('test', parts.test)

@@ -13,6 +13,7 @@ import type { LoadedData } from '../data/source.js'
 import { comeInTime, type RowsInTime } from '../data/spool.js'
 import { type Encoding, openEncoding } from '../data/tables/encoding.js'
 import { holedTable } from '../data/tables/holes.js'
+import { isListOfMixedRows } from '../data/tables/mixed-rows.js'
 import { checkTable, type Table } from '../data/tables/table.js'
 import { beside, checkTold } from '../data/tables/told.js'
 import type { Device, DeviceKind } from '../device/device.js'
@@ -31,7 +32,7 @@ import { trainAsCalled } from './calls.js'
 import { type DistillRequest, studentOptions, toldStudents } from './distilling.js'
 import { exportedModel, factsOf, isExported, readExported } from './exporting.js'
 import { type FlowContents, flowModel } from './flow-contents.js'
-import { dataInTime, givenData, type OfParts } from './given-rows.js'
+import { dataInTime, givenData, type MixedInTime, type OfParts } from './given-rows.js'
 import { type Likelihood, likelihoodOf } from './likelihood.js'
 import { openRun, readFlow, saveFlow } from './run.js'
 import { distillFlow } from './training.js'
@@ -223,13 +224,14 @@ export class LocalFlow extends Flow {
    *   table of mixed columns (`data.readMixedTable`), or what `data.loadData` gave. Bytes in rows of more than one dimension are pixels b, learnt as (b − 127.5)/127.5; samples
    *   of them lie in [−1, 1] too. Columns for which float32 is too coarse are standardised before they are rounded to it. Rows
    *   are copied when this is called, as arrays are everywhere in this class: the caller may change them afterwards. Rows of columns
-   *   may come in time, from an (async) iterable of rows or of blocks of rows; where they take more than `memory` they are learnt from
-   *   out of a file (docs/scale.md). Of a policy `{ actions, cond }`, with settings beside these or as `settings`
+   *   may come in time, from an (async) iterable of rows or of blocks of rows, and so may those of a table, as objects of numbers, texts,
+   *   booleans, dates and null; where they take more than `memory` they are learnt from out of a file (docs/scale.md). Of a policy
+   *   `{ actions, cond }`, with settings beside these or as `settings`
    * @throws ConfigError for options, DataError for values that are not finite and for constant columns, CheckpointError for
    *   the folder, TrainingError where the loss is not finite
    */
   static async train(
-    given: RowsLike | RowsInTime | Table | LoadedData | Demonstrations,
+    given: RowsLike | RowsInTime | MixedInTime | Table | LoadedData | Demonstrations,
     settings: TrainArguments = {},
   ): Promise<LocalFlow> {
     if (typeof given === 'object' && given !== null && areDemonstrations(given)) {
@@ -243,18 +245,20 @@ export class LocalFlow extends Flow {
     const rest = labels === undefined ? said : { ...said, model: { ...said.model, classes: true } }
     const options = resolveOptions(rest)
     const about = { columns, standardise, flips, rowKind, validation, test, cond, condition, labels }
-    if (memory !== undefined && !comeInTime(given)) {
+    const comes = comeInTime(given) || isListOfMixedRows(given)
+    if (memory !== undefined && !comes) {
       throw invalid(
         'memory',
         'left out: it is for rows that come from an iterable; these are in memory already',
         memory,
       )
     }
-    const inTime = comeInTime(given)
+    const inTime = comes
       ? await dataInTime(given, about, { seed: options.seed, memory, folder: out && folderFor(out), signal })
       : null
     try {
-      const data = inTime?.data ?? givenData(given as Exclude<typeof given, RowsInTime>, about, options.seed)
+      const data =
+        inTime?.data ?? givenData(given as Exclude<typeof given, RowsInTime | MixedInTime>, about, options.seed)
       const { contents, device, training } = await trainAsCalled(
         {
           raw: structuredClone(rest),

@@ -97,6 +97,117 @@ describe('rows that come in time', () => {
   })
 })
 
+describe('rows of mixed columns that come in time', () => {
+  const day = 86_400
+  const people = Array.from({ length: 3000 }, (_, i) => ({
+    age: i % 90,
+    height: i % 7 === 0 ? null : 1.5 + (i % 50) / 100,
+    town: i === 2999 ? 'Ur' : ['Rome', 'Oslo', ''][i % 3],
+    when: new Date((10_000 + (i % 400)) * day * 1000),
+    smokes: i % 5 === 0,
+  }))
+  const codes = (texts: readonly (string | null)[], levels: readonly string[]): Int32Array =>
+    Int32Array.from(texts, (text) => (text === null ? -1 : levels.indexOf(text)))
+  const towns = ['Oslo', 'Rome', 'Ur']
+  const asTable = {
+    rows: people.length,
+    columns: [
+      { name: 'age', kind: 'integer' as const, values: Float64Array.from(people, ({ age }) => age) },
+      {
+        name: 'height',
+        kind: 'number' as const,
+        values: Float64Array.from(people, ({ height }) => height ?? Number.NaN),
+      },
+      {
+        name: 'town',
+        kind: 'category' as const,
+        codes: codes(
+          people.map(({ town }) => town || null),
+          towns,
+        ),
+        levels: towns,
+      },
+      { name: 'when', kind: 'date' as const, values: Float64Array.from(people, ({ when }) => when.getTime() / 1000) },
+      {
+        name: 'smokes',
+        kind: 'boolean' as const,
+        codes: codes(
+          people.map(({ smokes }) => String(smokes)),
+          ['false', 'true'],
+        ),
+        levels: ['false', 'true'],
+      },
+    ],
+  }
+  async function* oneByOne(): AsyncGenerator<(typeof people)[number]> {
+    yield* people
+  }
+  async function* inLists(): AsyncGenerator<typeof people> {
+    for (let first = 0; first < people.length; first += 700) yield people.slice(first, first + 700)
+  }
+  const settings = {
+    ...tiny,
+    train: { batch: 40, steps: 60, objective: 'variational' },
+    flow: { plain: true },
+  } as const
+  async function learnt(given: Parameters<typeof LocalFlow.train>[0], options: TrainArguments = {}) {
+    await using flow = await LocalFlow.train(given, { ...settings, ...options })
+    return { losses: flow.training!.losses, encoding: flow.encoding!, samples: await flow.sampleTable(50) }
+  }
+
+  it('are learnt as a table of them, one by one, in lists, and as a list', async () => {
+    const known = await learnt(asTable)
+    expect(await learnt(oneByOne())).toEqual(known)
+    expect(await learnt(inLists())).toEqual(known)
+    expect(await learnt(people)).toEqual(known)
+  })
+
+  it('are learnt out of a file where memory is too small, with the levels, ranges and kinds of all rows', async () => {
+    const out = join(work, 'people')
+    const { encoding, samples, losses } = await learnt(inLists(), {
+      memory: '100 KB',
+      out,
+      validation: asTable,
+      test: asTable,
+    })
+    const whole = await learnt(asTable)
+    expect(losses).not.toEqual(whole.losses)
+    expect(readdirSync(work).filter((name) => name.startsWith('.'))).toEqual([])
+    expect(encoding.columns.map(({ name, kind }) => [name, kind])).toEqual(
+      asTable.columns.map(({ name, kind }) => [name, kind]),
+    )
+    // «Ur» is in the last row alone
+    expect(encoding.columns[2]).toMatchObject({ levels: towns, missing: true })
+    expect(encoding.columns[1]).toMatchObject({ missing: true })
+    expect(samples.columns.map(({ name }) => name)).toEqual(['age', 'height', 'town', 'when', 'smokes'])
+    const again = await learnt(oneByOne(), { memory: '100 KB', out, resume: true, validation: asTable, test: asTable })
+    expect(again.samples).toEqual(samples)
+  })
+
+  it('are named where they are wrong', async () => {
+    async function* with_(bad: unknown): AsyncGenerator<object> {
+      yield* people
+      yield bad as object
+    }
+    for (const memory of ['1 GB', '100 KB']) {
+      const refused = (bad: unknown, why: string): Promise<void> =>
+        expect(LocalFlow.train(with_(bad) as never, { ...settings, memory })).rejects.toThrow(why)
+      await refused(
+        { age: 'old' },
+        "rows holds a text in column 'age', row 3000 (from 0), 'old', where the rows before hold a number",
+      )
+      await refused({ age: Infinity }, "rows holds Infinity in column 'age', row 3000")
+      await refused({ age: 1, zip: 7 }, "rows has the column 'zip' in row 3000")
+      await refused([1, 2], 'row 3000')
+      await refused({ when: new Date(Number.NaN) }, 'row 3000')
+    }
+    await expect(LocalFlow.train(people, { ...settings, columns: ['age'] })).rejects.toThrow('columns must be left out')
+    await expect(LocalFlow.train(oneByOne(), { ...settings, memory: '100 KB', labels: [1] })).rejects.toThrow(
+      'labels must be left out',
+    )
+  })
+})
+
 describe('rows in a file', () => {
   it('have the order of the split, whatever the blocks and the regions', async () => {
     async function* blocks(size: number): AsyncGenerator<Float32Array> {

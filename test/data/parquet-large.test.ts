@@ -9,7 +9,7 @@ import { tableFormats } from '../../src/data/row-formats.js'
 import { partRows } from '../../src/data/split.js'
 import { openEncoding } from '../../src/data/tables/encoding.js'
 import { encodedTable } from '../../src/data/tables/load.js'
-import { largeParquet } from '../../src/data/tables/parquet-large.js'
+import { largeTable } from '../../src/data/tables/parquet-large.js'
 import { openParquetGroups, readMixedTable } from '../../src/data/tables/read.js'
 import { type NumberColumn, type Table, tableRows } from '../../src/data/tables/table.js'
 
@@ -67,7 +67,7 @@ const rows = partRows(n, { validation: 100, test: 200 }, { seed: 4 })
 const numbers = 'quantile'
 
 const large = async (head: number) =>
-  largeParquet(path, await openParquetGroups(path, {}), rows, { head, numbers, seed: 4, memory: 1e9 })
+  largeTable(path, await openParquetGroups(path, {}), rows, { head, numbers, seed: 4, memory: 1e9 })
 
 describe('a table that is read row group by row group', () => {
   it('is what it is in memory, to the bit, where all training rows are kept', async () => {
@@ -155,7 +155,7 @@ describe('a table that is read row group by row group', () => {
       ],
     }
     const file = await openParquetGroups(written('mixed.parquet', mixed), {})
-    const read = largeParquet('mixed.parquet', file, rows, { head: 1000, numbers, seed: 4, memory: 1e9 })
+    const read = largeTable('mixed.parquet', file, rows, { head: 1000, numbers, seed: 4, memory: 1e9 })
     await expect(read).rejects.toThrow(/column .code. is said to be an integer .* but holds .x. in row 5996/)
   })
 })

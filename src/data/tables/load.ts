@@ -9,7 +9,7 @@ import { type PartRows, partRows, shuffledRows } from '../split.js'
 import type { Tensor } from '../tensor.js'
 import { fitEncoding, type NumberEncoding, openEncoding } from './encoding.js'
 import type { KnownColumn } from './kinds.js'
-import { largeParquet } from './parquet-large.js'
+import { largeTable } from './parquet-large.js'
 import { isParquet, openParquetGroups, type ReadTable, readMixedTable } from './read.js'
 import { columnFacts } from './report.js'
 import { type Table, takeTableRows } from './table.js'
@@ -157,7 +157,7 @@ async function ofLargeParquet(path: string, config: ConfigOf<'table'>, seed: num
         `together with those that the encoding is fitted on. Give data.validation and data.test fewer rows than ${rows.validation.length + rows.test.length}, or more data.memory.`,
     )
   }
-  const { width, ...parts } = await largeParquet(path, file, rows, { head, numbers: config.numbers, seed, memory })
+  const { width, ...parts } = await largeTable(path, file, rows, { head, numbers: config.numbers, seed, memory })
   return {
     ...parts,
     density: null,

@@ -1,5 +1,5 @@
 /**
- * Parquet whose columns are larger than memory: read twice, row group by row group. The first time the rows of the parts that stay in
+ * Tables whose columns are larger than memory: read twice, one group of rows after another. The first time the rows of the parts that stay in
  * memory are kept, of the training part so many as there is room for, which are a random part of it where rows are shuffled. What the
  * encoding is fitted on is these; of all other rows it has the levels, and of each column the rows with the least and the greatest number
  * and one in which it is missing, so that ranges and holes are those of the whole table. The second time all training rows are encoded
@@ -14,7 +14,7 @@ import type { PartRows } from '../split.js'
 import type { Tensor } from '../tensor.js'
 import { fitEncoding, type NumberEncoding, openEncoding } from './encoding.js'
 import type { KnownColumn } from './kinds.js'
-import type { KnownGroup, ParquetGroups } from './read.js'
+import type { KnownGroup, TableGroups } from './read.js'
 import { columnFacts } from './report.js'
 import { isCategory, type NumberFormat, type Table, type TableColumn, tableRows } from './table.js'
 
@@ -82,7 +82,7 @@ function numbersOf(column: TableColumn, levels: Map<string, number>): (row: numb
  */
 export async function sampleGroups(
   path: string,
-  file: ParquetGroups,
+  file: TableGroups,
   kept: Uint32Array,
   training: Uint32Array,
 ): Promise<Sampled> {
@@ -217,14 +217,14 @@ function asWhole(path: string, group: KnownGroup, whole: Table): Table {
 }
 
 /**
- * The data set of a Parquet file whose columns are not to be in memory.
+ * The data set of a table whose columns are not to be in memory.
  *
  * @param rows of the parts
  * @param head training rows that are kept, the first of them
  */
-export async function largeParquet(
+export async function largeTable(
   path: string,
-  file: ParquetGroups,
+  file: TableGroups,
   rows: PartRows,
   { head, numbers, seed, memory }: { head: number; numbers: NumberEncoding; seed: number; memory: number },
 ): Promise<

@@ -137,8 +137,8 @@ export interface KnownGroup {
   readonly columns: readonly KnownColumn[]
 }
 
-/** A Parquet file that is read row group by row group, any number of times. */
-export interface ParquetGroups {
+/** A table that is read group of rows by group of rows, any number of times: a Parquet file, or rows of a program in a file. */
+export interface TableGroups {
   /** of the whole file */
   readonly rows: number
   /** how many columns there are, those that are left out too */
@@ -148,7 +148,7 @@ export interface ParquetGroups {
 }
 
 /** Opens a Parquet file to be read so. Throws DataError as readMixedTable does. */
-export async function openParquetGroups(path: string, options: ReadTableOptions): Promise<ParquetGroups> {
+export async function openParquetGroups(path: string, options: ReadTableOptions): Promise<TableGroups> {
   const { columns: said = {}, missing = missingTexts } = options
   const file = await openedParquet(path, { comma: false, missing, said })
   const absent = Object.keys(said).filter((column) => !file.names.includes(column))
