@@ -11,6 +11,7 @@ export interface ReportTable {
     ideal: number | null
     synthetic: number | null
     real: number | null
+    redrawn?: number | null
     independent: number | null
     copula: number | null
   }[]
@@ -41,17 +42,17 @@ ${heading}
 <p>Not evaluated yet. <code>${escapeHtml(`lfm evaluate ${runFolder}`)}</code> compares samples with the test rows and adds it here.</p>
 </section>`
   }
-  const number = (value: number | null): string => (value === null ? '–' : value.toFixed(3))
-  const rows = table.figures.map(({ name, synthetic, real, copula, independent, ideal }) => [
+  const number = (value: number | null | undefined): string => (value == null ? '–' : value.toFixed(3))
+  const rows = table.figures.map(({ name, synthetic, real, redrawn, copula, independent, ideal }) => [
     name,
-    ...[synthetic, real, copula, independent].map(number),
+    ...[synthetic, real, redrawn, copula, independent].map(number),
     ideal === null ? 'real rows' : number(ideal),
   ])
   const worst = [...table.columns].sort((a, b) => a.score - b.score).slice(0, WORST_COLUMNS)
   return `<section>
 ${heading}
 <p>${formatNumber(table.rows.synthetic)} samples beside ${formatNumber(table.rows.heldOut)} rows of the ${table.part} part. Real rows are as many of the training part.</p>
-${grid(['', 'Samples', 'Real rows', 'Gaussian copula', 'Independent columns', 'Ideal'], rows, { figures: true })}
+${grid(['', 'Samples', 'Real rows', 'Training rows redrawn', 'Gaussian copula', 'Independent columns', 'Ideal'], rows, { figures: true })}
 <p>Least like their own: ${worst.map(({ name, score }) => `${escapeHtml(name)} ${number(score)}`).join(', ')}.</p>
 </section>`
 }

@@ -184,11 +184,12 @@ async function tableQuality(
 function reported({ figures, shapes, rows }: TableComparison, part: Part): ReportTable {
   const number = (value: number): number | null => (Number.isFinite(value) ? value : null)
   return {
-    figures: figures.map(({ name, ideal, synthetic, real, independent, copula }) => ({
+    figures: figures.map(({ name, ideal, synthetic, real, redrawn, independent, copula }) => ({
       name,
       ideal,
       synthetic: number(synthetic),
       real: number(real),
+      redrawn: number(redrawn),
       independent: number(independent),
       copula: number(copula),
     })),

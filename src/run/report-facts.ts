@@ -56,7 +56,16 @@ const curve = z.looseObject({
 const figure = number.nullable()
 const table = z.looseObject({
   figures: z.array(
-    z.looseObject({ name: text, ideal: figure, synthetic: figure, real: figure, independent: figure, copula: figure }),
+    z.looseObject({
+      name: text,
+      ideal: figure,
+      synthetic: figure,
+      real: figure,
+      // reports of earlier versions have none
+      redrawn: figure.optional(),
+      independent: figure,
+      copula: figure,
+    }),
   ),
   columns: z.array(z.looseObject({ name: text, score: number })),
   rows: z.looseObject({ heldOut: number, synthetic: number }),

@@ -20,6 +20,18 @@ test('independent columns are the same columns, and know nothing of each other',
   expect(Math.abs(correlation(valuesOf(shuffled, 'x'), valuesOf(shuffled, 'y'))!)).toBeLessThan(0.08)
 })
 
+test('redrawn rows are rows of the table, some of them more than once', () => {
+  const real = mixed(500, 1)
+  const redrawn = tables.redrawnRows(real, { rows: 800, seed: 3 })
+  expect(redrawn.rows).toBe(800)
+  const x = valuesOf(redrawn, 'x').filter((value) => !Number.isNaN(value))
+  const own = new Set(valuesOf(real, 'x'))
+  expect(x.every((value) => own.has(value))).toBe(true)
+  // 1 − (1 − 1/500)^800 of the rows
+  expect(new Set(x).size / own.size).toBeCloseTo(0.8, 1)
+  expect(() => tables.redrawnRows(real, { rows: 0 })).toThrow('rows')
+})
+
 test('a Gaussian copula keeps columns, correlations, and what missing values hang on', () => {
   const n = 6000
   const rows = rowsOf(n, 1, (random) => {
@@ -108,11 +120,16 @@ test('all figures: a copy is caught by the closest records, independent columns 
   expect(of('nearer to training rows').real).toBeLessThan(0.6)
   // the training rows are what stands for real rows
   for (const { name, synthetic, real } of comparison.figures) {
-    if (name !== 'nearer to training rows') expect(synthetic).toBe(real)
+    if (name.endsWith('to the training rows')) expect(synthetic).toBe(1)
+    else if (name !== 'nearer to training rows') expect(synthetic).toBe(real)
   }
   for (const name of ['pair trends', 'two-sample test, boosting', 'z: accuracy, boosting', 'x: R², linear']) {
     expect(of(name).real).toBeGreaterThan(of(name).independent + 0.05)
   }
+  // drawn again they are known by heart, and each figure has the chance of one sample more
+  expect(of('nearer to training rows').redrawn).toBe(1)
+  expect(of('column shapes').redrawn).toBeLessThan(of('column shapes').real)
+  expect(of('column shapes, to the training rows').redrawn).toBeLessThan(1)
   expect(of('x: R², linear').copula).toBeGreaterThan(of('x: R², linear').independent + 0.3)
   expect(of('z: accuracy, boosting').copula).toBeLessThan(of('z: accuracy, boosting').real)
   // against the rows that it gives back a copy is perfect
@@ -127,7 +144,9 @@ test('all figures: a copy is caught by the closest records, independent columns 
   const lines = tables.comparisonTable(comparison).trimEnd().split('\n')
   expect(lines).toHaveLength(2 + comparison.figures.length)
   expect(new Set(lines.map((line) => line.length)).size).toBe(1)
-  expect(lines[0]).toMatch(/^\| +\| synthetic \| real rows \| Gaussian copula \| independent columns \| +ideal \|$/)
+  expect(lines[0]).toMatch(
+    /^\| +\| synthetic \| real rows \| training rows redrawn \| Gaussian copula \| independent columns \| +ideal \|$/,
+  )
   expect(lines.find((line) => line.includes('nearer to training'))).toContain('1.000')
 })
 

@@ -1,6 +1,6 @@
 /**
- * Tables that a model's rows are measured beside: columns that know nothing of each other, and a Gaussian copula, which knows how
- * strongly each two hang together and nothing else.
+ * Tables that a model's rows are measured beside: its training rows drawn again, columns that know nothing of each other, and a Gaussian
+ * copula, which knows how strongly each two hang together and nothing else.
  */
 
 import {
@@ -9,6 +9,7 @@ import {
   type NumberColumn,
   type Table,
   type TableColumn,
+  takeTableRows,
 } from '../../data/tables/table.js'
 import { InvalidArgumentError, invalid } from '../../errors.js'
 import { normalQuantile, normalShare } from '../../random/normal.js'
@@ -29,6 +30,26 @@ export function independentColumns(table: Table, { seed = 0 }: { seed?: number }
         : { ...column, values: Float64Array.from(order, (row) => column.values[row]) }
     }),
   }
+}
+
+/**
+ * Rows of the table drawn with replacement: what a model makes that knows its training rows by heart and nothing else. Beside rows that were
+ * not learnt from its figures have the chance of three samples (what was learnt from, what is drawn of it, what it is compared
+ * with), as a model's have; real rows in its place have that of two.
+ *
+ * @param rows default as many as the table has
+ * @param seed of the draws; default 0
+ */
+export function redrawnRows(
+  table: Table,
+  { rows = table.rows, seed = 0 }: { rows?: number; seed?: number } = {},
+): Table {
+  if (!Number.isInteger(rows) || rows < 1) throw invalid('rows', 'a whole number, at least 1', rows)
+  const random = new RandomStream(seed, streams.metric)
+  return takeTableRows(
+    table,
+    Uint32Array.from({ length: rows }, (_, i) => Math.floor(random.row(i).uniform() * table.rows)),
+  )
 }
 
 /**

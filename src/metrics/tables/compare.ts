@@ -1,12 +1,13 @@
 /**
- * Every figure of a synthetic table in one list, each beside the same figure of real rows, of independent columns and of a Gaussian
- * copula: what can be reached, what is had for nothing, and what the usual model of tables has.
+ * Every figure of a synthetic table in one list, each beside the same figure of real rows, of the training rows drawn again, of
+ * independent columns and of a Gaussian copula: what can be reached, what knowing them by heart has, what is had for nothing, and what
+ * the usual model of tables has.
  */
 
 import { isCategory, type Table, takeTableRows } from '../../data/tables/table.js'
 import { InvalidArgumentError, invalid, oneLine } from '../../errors.js'
 import { alignTables, thin } from './align.js'
-import { gaussianCopula, independentColumns } from './baselines.js'
+import { gaussianCopula, independentColumns, redrawnRows } from './baselines.js'
 import { closestRecords } from './closest.js'
 import { type ColumnFigure, categoryCoverage, columnShapes, missingValues, rangeCoverage } from './columns.js'
 import { detection } from './detection.js'
@@ -47,6 +48,8 @@ export interface TableFigure {
    * closest records one half of the held-out rows, beside the other
    */
   real: number
+  /** as many of the training rows as there are synthetic ones, drawn with replacement: a model that knows them by heart */
+  redrawn: number
   /** the training rows with each column shuffled by itself */
   independent: number
   /** rows of a Gaussian copula of the training rows */
@@ -116,15 +119,17 @@ export async function compareTables(
   const reference = against === 'training' ? training : heldOut
   const of = (made: Table): Parts => ({ training, heldOut, reference, synthetic: made })
   const parts = of(synthetic)
+  const redrawn = of(redrawnRows(training, { rows: synthetic.rows, seed }))
   const independent = of(independentColumns(training, { seed }))
   const copula = of(gaussianCopula(training, { rows: synthetic.rows, seed }))
   const figures: TableFigure[] = []
-  for (const { name, ideal, of: measure, real } of measures(training, targets, told, seed)) {
+  for (const { name, ideal, of: measure, real } of measures(training, { targets, told, against }, seed)) {
     figures.push({
       name,
       ideal,
       synthetic: await measure(parts),
       real: await measure(real(parts)),
+      redrawn: await measure(redrawn),
       independent: await measure(independent),
       copula: await measure(copula),
     })
@@ -146,7 +151,11 @@ const without = (told: readonly string[], { rows, columns }: Table): Table => ({
   columns: columns.filter(({ name }) => !told.includes(name)),
 })
 
-function measures(table: Table, targets: readonly string[], told: readonly string[], seed: number): Measure[] {
+function measures(
+  table: Table,
+  { targets, told, against }: { targets: readonly string[]; told: readonly string[]; against: 'heldOut' | 'training' },
+  seed: number,
+): Measure[] {
   const other = (parts: Parts): Parts => ({
     ...parts,
     synthetic: parts.reference === parts.training ? parts.heldOut : parts.training,
@@ -157,12 +166,23 @@ function measures(table: Table, targets: readonly string[], told: readonly strin
     of: ({ reference, synthetic }) => figure(reference, synthetic).score,
     real: other,
   })
+  type Figure = (real: Table, synthetic: Table) => { score: number }
+  // as SDMetrics' reports have them
+  const toTraining = (name: string, figure: Figure): Measure => ({
+    name: `${name}, to the training rows`,
+    ideal: 1,
+    of: ({ training, synthetic }) => figure(training, synthetic).score,
+    real: (parts) => ({ ...parts, synthetic: parts.heldOut }),
+  })
   /** of the columns that are made */
-  const made = (name: string, figure: (real: Table, synthetic: Table) => { score: number }): Measure =>
+  const shapes: Figure = (real, synthetic) => columnShapes(without(told, real), without(told, synthetic))
+  const trends: Figure = (real, synthetic) => pairTrends(real, synthetic, told)
+  const made = (name: string, figure: Figure): Measure =>
     scored(name, (real, synthetic) => figure(without(told, real), without(told, synthetic)))
   return [
-    made('column shapes', columnShapes),
-    scored('pair trends', (real, synthetic) => pairTrends(real, synthetic, told)),
+    scored('column shapes', shapes),
+    scored('pair trends', trends),
+    ...(against === 'training' ? [] : [toTraining('column shapes', shapes), toTraining('pair trends', trends)]),
     made('missing values', missingValues),
     scored('missing trends', (real, synthetic) => missingTrends(real, synthetic, told)),
     made('range coverage', rangeCoverage),
@@ -227,6 +247,7 @@ const skillTitles = { accuracy: 'accuracy', f1: 'F1', r2: 'R²' } as const satis
 const columns = [
   ['synthetic', 'synthetic'],
   ['real', 'real rows'],
+  ['redrawn', 'training rows redrawn'],
   ['copula', 'Gaussian copula'],
   ['independent', 'independent columns'],
   ['ideal', 'ideal'],

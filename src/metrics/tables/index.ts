@@ -7,7 +7,7 @@ export type {
   Table,
   TableColumn,
 } from '../../data/tables/table.js'
-export { gaussianCopula, independentColumns } from './baselines.js'
+export { gaussianCopula, independentColumns, redrawnRows } from './baselines.js'
 export { type BoostingOptions, fitBoosting } from './boosting.js'
 export { type ClosestRecords, closestRecords } from './closest.js'
 export {
