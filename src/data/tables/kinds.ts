@@ -223,8 +223,9 @@ function guessed(file: string, column: TextColumn, present: Present, { comma }: 
     why,
     ...(remark && { remark: `Column ${show(name)} ${remark}` }),
   })
+  const namesRows = words.length >= NAMES_SHARE * codes.length && codes.length >= NAMES_ROWS
   const levelled = (why: string, remark?: string): KnownColumn =>
-    words.length >= NAMES_SHARE * codes.length && codes.length >= NAMES_ROWS
+    namesRows
       ? known(
           null,
           `${words.length} texts in ${codes.length} rows name the rows`,
@@ -279,11 +280,17 @@ function guessed(file: string, column: TextColumn, present: Present, { comma }: 
     const what = others.every((i) => isNonFinite(texts[i]))
       ? 'numbers that are not finite'
       : 'texts that are no numbers'
-    return levelled(
-      `numbers and ${others.length === 1 ? 'a text' : 'texts'}: ${examples(column, others)}`,
-      `is a category, since it has ${what}: ${examples(column, others)}. Where these stand for missing values, data.missing ` +
-        'names them.',
-    )
+    const why = `numbers and ${others.length === 1 ? 'a text' : 'texts'}: ${examples(column, others)}`
+    const instead = 'Where these stand for missing values, data.missing names them.'
+    // numbers that are nearly all distinct name no rows: what keeps them from being learnt is the others
+    if (namesRows) {
+      return known(
+        null,
+        why,
+        `is left out: it has ${what}, ${examples(column, others)}, and as a category nearly every row would have a level of its own. ${instead}`,
+      )
+    }
+    return levelled(why, `is a category, since it has ${what}: ${examples(column, others)}. ${instead}`)
   }
   return levelled(`${words.length === 1 ? 'one text' : `${words.length} texts`}`)
 }
