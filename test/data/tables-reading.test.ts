@@ -34,6 +34,14 @@ const oneColumn = async (texts: readonly string[], as?: ColumnAs): Promise<{ why
   return { why: columns[0].why, column: columns[0].column! }
 }
 
+test('a stray text in a column of distinct numbers is named, and the column does not name the rows', async () => {
+  const lines = Array.from({ length: 300 }, (_, i) => `${i === 57 ? 'many' : 1.5 * i},${i % 7}`)
+  const { columns, remarks } = await read(`size,b\n${lines.join('\n')}\n`)
+  expect(columns[0]).toMatchObject({ column: null, why: "numbers and a text: 'many' in line 59" })
+  expect(remarks.join()).toContain("'size' is left out: it has texts that are no numbers, 'many' in line 59")
+  expect(remarks.join()).toContain('data.missing')
+})
+
 const mixed = `id,age,weight,zip,city,when,member
 a,31,71.5,00501,Paris,2020-02-29,true
 b,,68.0,10001,"New
