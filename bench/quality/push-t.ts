@@ -101,9 +101,9 @@ const methods: Readonly<Record<string, Method>> = {
     flow: { gammas: [0.01, null], push: 'simulated' },
     steps: [0.25 * budget.steps, 0.75 * budget.steps],
   },
-  'tiny-ddim': { label: 'the same by DDIM', evaluations: [2, 4, 16], like: 'tiny', solver: 'ddim' },
+  'tiny-ddim': { label: 'the same model by DDIM', evaluations: [2, 4, 16], like: 'tiny', solver: 'ddim' },
   plain: { label: 'plain flow matching', evaluations: [1, 2, 4, 16], flow: { recipe: 'plain' } },
-  'plain-ddim': { label: 'the same by DDIM', evaluations: [2, 4, 16], like: 'plain', solver: 'ddim' },
+  'plain-ddim': { label: 'plain flow matching by DDIM', evaluations: [2, 4, 16], like: 'plain', solver: 'ddim' },
   unet1d: {
     label: 'plain flow matching by a unet1d of 16 · 32 · 64 (10 000 steps of 128 rows)',
     evaluations: [1, 2, 4, 16],
