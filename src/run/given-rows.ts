@@ -11,7 +11,13 @@ import type { LoadedData } from '../data/source.js'
 import type { Parts } from '../data/split.js'
 import { gatherRows, peeked, type RowsInTime, spooledRows } from '../data/spool.js'
 import { fitEncoding, type OpenEncoding, openEncoding } from '../data/tables/encoding.js'
-import { areMixedRows, gatherMixedRows, type MixedRow, type TableSpool } from '../data/tables/mixed-rows.js'
+import {
+  areMixedRows,
+  gatherMixedRows,
+  type MixedInTime,
+  type MixedRow,
+  type TableSpool,
+} from '../data/tables/mixed-rows.js'
 import { largeTable } from '../data/tables/parquet-large.js'
 import { columnFacts } from '../data/tables/report.js'
 import { checkTable, isTable, type Table } from '../data/tables/table.js'
@@ -90,9 +96,6 @@ function expectTable({ condition }: GivenRows): void {
     condition,
   )
 }
-
-/** Rows of mixed columns that come in time: objects, or lists of some of them. */
-export type MixedInTime = AsyncIterable<MixedRow | readonly MixedRow[]> | Iterable<MixedRow | readonly MixedRow[]>
 
 /** How rows that come in time are taken. */
 export interface InTime {

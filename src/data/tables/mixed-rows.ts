@@ -15,6 +15,9 @@ export type MixedValue = number | string | boolean | Date | null | undefined
 /** A row of mixed columns by their names: numbers, dates, booleans, and texts, which are levels. */
 export type MixedRow = Readonly<Record<string, MixedValue>>
 
+/** Rows of mixed columns that come in time: objects, or lists of some of them. */
+export type MixedInTime = AsyncIterable<MixedRow | readonly MixedRow[]> | Iterable<MixedRow | readonly MixedRow[]>
+
 /** Whether it is a row by names, and neither one of numbers nor a block of these. */
 export const isMixedRow = (item: unknown): item is MixedRow =>
   typeof item === 'object' &&
