@@ -2,34 +2,50 @@
 
 import { dirname, extname, resolve } from 'node:path'
 import { readConfig, resolveData } from '../config/index.js'
+import type { ConfigOf } from '../data/source.js'
 import { fitEncoding, openEncoding } from '../data/tables/encoding.js'
-import { readConfigured } from '../data/tables/load.js'
-import { type ReadTable, readMixedTable } from '../data/tables/read.js'
+import { ofLargeParquet, readConfigured } from '../data/tables/load.js'
+import { isParquet } from '../data/tables/read.js'
 import { columnFacts, factsLines } from '../data/tables/report.js'
 import { toldApart, toldTables } from '../data/tables/told.js'
 import { nameOf } from '../data/text-file.js'
 import { ConfigError } from '../errors.js'
 import { note, print, printJson } from './terminal.js'
 
-/** The table of a file, or of the file that a config names, and how its numbers are learnt. */
-async function readTableOf(
-  path: string,
-): Promise<ReadTable & { numbers?: 'quantile' | 'standardise'; condition?: readonly (string | number)[] }> {
-  if (!['.yaml', '.yml'].includes(extname(path).toLowerCase())) return readMixedTable(path)
-  const { data: section } = await readConfig(path)
+/** What is said of a file, or of the file that a config names, and where it is. */
+async function configOf(path: string): Promise<{ file: string; data: ConfigOf<'table'> }> {
+  const isConfig = ['.yaml', '.yml'].includes(extname(path).toLowerCase())
+  const section = isConfig ? (await readConfig(path)).data : { kind: 'table', path }
   const data = resolveData({ data: section }, path)
   if (data.kind !== 'table') {
     throw new ConfigError(`${path} has data.kind: ${data.kind}; columns are told apart in those of the kind table.`)
   }
-  return {
-    ...(await readConfigured(resolve(dirname(path), data.path), data)),
-    numbers: data.numbers,
-    condition: data.condition,
+  return { file: isConfig ? resolve(dirname(path), data.path) : path, data }
+}
+
+/** Says it of a Parquet file that is larger than memory, of which rows are read that are drawn; false where it is none. */
+async function saidOfLarge(path: string, file: string, data: ConfigOf<'table'>, json = false): Promise<boolean> {
+  const found = isParquet(file) ? await ofLargeParquet(file, { ...data, validation: 0, test: 0 }, 0) : null
+  if (!found?.table || !found.large) return false
+  found.remarks?.forEach(note)
+  const { columns: facts, encoding } = found.table
+  const { rows, width } = found.large
+  if (json) printJson({ rows, numbers: width, columns: facts })
+  else {
+    const shown = found.table.train.rows
+    print(
+      ...factsLines(facts),
+      `${nameOf(path)}: ${rows} rows of ${encoding.columns.length} columns, learnt as ${width} numbers; shares and counts are of ${shown} rows.`,
+    )
   }
+  return true
 }
 
 export async function columns(path: string, { json }: { json?: boolean }): Promise<void> {
-  const { table: whole, columns: known, remarks, numbers, condition } = await readTableOf(path)
+  const { file, data } = await configOf(path)
+  if (await saidOfLarge(path, file, data, json)) return
+  const { numbers, condition } = data
+  const { table: whole, columns: known, remarks } = await readConfigured(file, data)
   remarks.forEach(note)
   const names = known.map(({ name }) => name)
   const { made: table, told } = condition

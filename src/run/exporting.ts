@@ -10,7 +10,8 @@ import { configName } from '../export/folder.js'
 import { readData } from '../files/reading.js'
 import { decodeSafetensors, type Safetensors } from '../files/safetensors.js'
 import type { Flow } from '../model/flow.js'
-import { learnsChoices, usualJumps } from '../recipes/settings.js'
+import type { Network } from '../networks/network.js'
+import { learnsChoices, modelNetwork, usualJumps } from '../recipes/settings.js'
 import { exportedFlow, networksOf, noFacts } from './exported-flow.js'
 import { type FlowContents, segmentsOf } from './flow-contents.js'
 import type { RunExtra } from './opened-run.js'
@@ -36,24 +37,43 @@ export function factsOf({ columns, report }: RunExtra): ModelFacts {
   return { columns, data: data ? `${data.description}, ${data.train} rows` : null, metrics }
 }
 
-/** A flow as exporters take it. */
+/**
+ * What of a model that fills in rows draws whole ones: its networks where no column is given. Masks of zeros leave the weights of the masks without
+ * work, so that networks without a condition are the same.
+ */
+function ofWholeRows(
+  flow: Flow,
+  options: FlowContents['options'],
+): Pick<Flow, 'stages'> & { readonly network: Network } {
+  const { field, stages, rowShape } = flow
+  if (!flow.fills) return { network: field, stages }
+  const network = modelNetwork({ ...options, train: { ...options.train, masks: false } }, rowShape)
+  const none = new Float32Array(field.condition)
+  return {
+    network,
+    stages: stages.map((stage) => ({ ...stage, parameters: field.told!(stage.parameters, none) })),
+  }
+}
+
+/** A flow as exporters take it; of one that fills in rows what draws whole ones. */
 export function exportedModel(
   flow: Flow,
   { options, raw, rowKind, encoding, facts }: Omit<FlowContents, 'subFlows'>,
 ): ExportedModel {
-  if (flow.fills) {
-    throw new InvalidArgumentError(
-      'This model was trained with train.masks: its networks are told which columns of a row are given, which no form of export holds ' +
-        'yet. Export one without masks, or draw tables from its run folder.',
-    )
-  }
-  const { field: network, stages, rowShape, scaler, settings, condition } = flow
+  const { rowShape, scaler, settings, condition } = flow
   if (condition?.kind === 'table') {
     throw new InvalidArgumentError(
       `This model is told columns of a table (${list(condition.encoding.columns.map(({ name }) => name))}), which no form of export ` +
         'encodes yet. Draw tables from its run folder, or export a model that is told numbers (cond) or classes.',
     )
   }
+  if (flow.fills && condition) {
+    throw new InvalidArgumentError(
+      'This model fills in rows (train.masks) and is told a condition, which no form of export tells apart yet. Export one without masks, or ' +
+        'draw tables from its run folder.',
+    )
+  }
+  const { network, stages } = ofWholeRows(flow, options)
   if (condition && network.secondTime) {
     throw new InvalidArgumentError(
       'This model is told a condition and takes a second time (students of the kinds any-step and terminal, train.objective: mean-flow), ' +
@@ -64,7 +84,12 @@ export function exportedModel(
   const model = { network, stages, rowShape, scaler, settings, condition, segments, jumps: usualJumps(options) }
   // a model has no data; with the sampler that it has now: another version's defaults may be others
   const { data: _, ...own } = raw as { data?: unknown }
-  const written = { ...own, ode: { ...(raw as { ode?: object }).ode, sample: options.ode.sample } }
+  const { ode, train } = raw as { ode?: object; train?: object }
+  const written = {
+    ...own,
+    ode: { ...ode, sample: options.ode.sample },
+    ...(flow.fills && { train: { ...train, masks: false } }),
+  }
   return {
     ...model,
     ...(facts ?? noFacts),

@@ -1,5 +1,8 @@
 /** Tables learnt by train.objective variational: shares of levels as the data have them, alone and beside a number; samples by number. */
 
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { openEncoding } from '../../src/data/tables/encoding.js'
 import type { Table } from '../../src/data/tables/table.js'
@@ -180,6 +183,15 @@ await describeOn(['native'], 'holes', (_, kind) => {
     // a seed and a draw say what is filled in, and whole rows are still sampled
     expect((await made.impute(holes, { draws: 2 }))[1]).toEqual(tables[1])
     expect(Math.abs(share(codesOf(await made.sampleTable(4000), 2), 0) - 0.5)).toBeLessThan(0.05)
+    // what is exported draws whole rows, and fills in none
+    const out = mkdtempSync(join(tmpdir(), 'lfm-masks-'))
+    await made.export({ to: 'pytorch', out: join(out, 'model') })
+    const exported = await Flow.load(join(out, 'model'), { device: kind })
+    const [own, theirs] = [await made.sample(500, { seed: 5 }), await exported.sample(500, { seed: 5 })]
+    expect(Math.max(...own.values.map((value, i) => Math.abs(value - theirs.values[i])))).toBeLessThan(1e-3)
+    await expect(exported.impute(holes)).rejects.toThrow('train.masks: true')
+    await exported.dispose()
+    rmSync(out, { recursive: true })
     // what is no table with holes of these columns
     const whole = { ...holes, columns: table.columns.map((column) => cut(column, 5)), rows: 5 }
     await expect(made.impute(whole)).rejects.toThrow('has no holes')

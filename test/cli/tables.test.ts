@@ -174,6 +174,38 @@ describe('ranges of a table', () => {
   })
 })
 
+describe('lfm columns of Parquet that is larger than memory', () => {
+  it('reads some of its rows, and has the levels and ranges of all', async () => {
+    const rows = 30_000
+    await writeMixedTable(at('large.parquet'), {
+      rows,
+      columns: [
+        {
+          name: 'size',
+          kind: 'integer',
+          values: Float64Array.from({ length: rows }, (_, i) => (i === 17 ? -5 : i % 900)),
+        },
+        {
+          name: 'town',
+          kind: 'category',
+          levels: ['Oslo', 'Rome', 'Ur'],
+          codes: Int32Array.from({ length: rows }, (_, i) => (i === 29_999 ? 2 : i % 2)),
+        },
+      ],
+    })
+    writeFileSync(at('large.yaml'), 'data: { kind: table, path: large.parquet, memory: 1 MB }\n')
+    const { stdout, stderr: said } = await run(['columns', 'large.yaml'])
+    expect(said).toMatch(/how they are learnt is told from \d+ of the 30000 training rows/)
+    expect(stdout).toMatch(/^size\s+integer .* from -5 to 899/m)
+    expect(stdout).toMatch(/^town\s+category\s+3 texts/m)
+    expect(stdout).toMatch(/30000 rows of 2 columns, learnt as \d+ numbers; shares and counts are of \d+ rows\.$/m)
+    // in memory where there is room
+    const whole = await run(['columns', 'large.parquet'])
+    expect(whole.stderr).toBe('')
+    expect(whole.stdout).toMatch(/30000 rows of 2 columns, learnt as \d+ numbers\.$/m)
+  })
+})
+
 describe('lfm train and lfm columns', () => {
   it('say what each column is before anything is learnt', async () => {
     const facts = [

@@ -141,8 +141,11 @@ export async function loadMixedTable(
 const toldText = ({ condition }: Pick<ConfigOf<'table'>, 'condition'>): string =>
   condition ? `, given ${condition.length} that are told` : ''
 
-/** The data set of a Parquet file whose columns are larger than memory; null where they are not. */
-async function ofLargeParquet(path: string, config: ConfigOf<'table'>, seed: number): Promise<Source | null> {
+/**
+ * The data set of a Parquet file whose columns are larger than memory; null where they are not.
+ * @param path the file's own
+ */
+export async function ofLargeParquet(path: string, config: ConfigOf<'table'>, seed: number): Promise<Source | null> {
   const memory = memoryFor(config.memory)
   const file = await openParquetGroups(path, config)
   const { all, kept } = fieldsInMemory(memory)
