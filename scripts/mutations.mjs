@@ -146,7 +146,7 @@ const source = [
     tests: ['method/recipes'],
     filter: 'on native|^a config',
     mutations: [
-      ['finished, finished.length)', 'finished, 1)'],
+      ['finished.length,\n      context.conditions?.data', '1,\n      context.conditions?.data'],
       ['from: 0, to: 1, n, solver', 'from: 0, to: 0.9, n, solver'],
       ['paths[i + 1]', 'paths[i]'],
       ['context.settings.own.pairs ?? pool.rows', 'pool.rows'],
@@ -187,8 +187,13 @@ const source = [
       ['logDet![i] - squares / 2', '-logDet![i] - squares / 2'],
       ['undoScaler(this.scaler, { values, shape }).values : values', 'values : values'],
       ['this.scaler ? applyScaler(this.scaler, x).values : modelValues(x)', 'modelValues(x)'],
-      ['Math.ceil(at) - 1', 'Math.floor(at) - 1'],
     ],
+  },
+  {
+    file: 'src/model/legs.ts',
+    tests: ['method/standardised', 'method/carry', 'api/local-flow'],
+    filter: 'on native',
+    mutations: [['Math.ceil(at) - 1', 'Math.floor(at) - 1']],
   },
   {
     file: 'src/model/transport.ts',
