@@ -21,11 +21,14 @@ describe('examples', () => {
 })
 
 it.each(readdirSync(join(folder, 'compare')))(
-  'compare/%s resolves: methods with as many steps in all',
+  'compare/%s resolves: methods without a teacher have as many steps in all',
   async (name) => {
     const { methods, settings } = await readComparison([join(folder, 'compare', name)])
-    const steps = methods.map((method) => resolveMethod(method, settings.seeds[0]).train.steps.reduce((a, b) => a + b))
-    expect(new Set(steps).size).toBe(1)
+    const steps = methods
+      .filter(({ distill }) => !distill)
+      .map((method) => resolveMethod(method, settings.seeds[0]).train.steps.reduce((a, b) => a + b))
+    // of digits as many operations: those of a push are left to the others as steps
+    expect(Math.max(...steps) / Math.min(...steps)).toBeLessThanOrEqual(name === 'digits.yaml' ? 1.1 : 1)
   },
 )
 

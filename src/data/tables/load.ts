@@ -75,7 +75,7 @@ export function encodedTable(
   const conditions = told && splitTold(told, rows, numbers)
   return {
     ...{ train: train!, validation, test },
-    condition: conditions,
+    ...(conditions && { condition: conditions }),
     columns: names,
     ...(isStored && {
       large: {
