@@ -112,6 +112,14 @@ const methods: Readonly<Record<string, Method>> = {
     steps: [10_000],
     batch: 128,
   },
+  'unet1d-wide': {
+    label: 'Local Flow (γ = 1, free; 3/4 of the steps first) by two such unet1d (10 000 steps in all)',
+    evaluations: [2, 4, 16],
+    flow: { gammas: [1, null] },
+    model: { kind: 'unet1d', width: 16 },
+    steps: [7500, 2500],
+    batch: 128,
+  },
   // at the noise the velocity is noise less the mean of the actions, and one step from there is that mean
   regression: {
     label: 'regression: the flow at the noise alone',
