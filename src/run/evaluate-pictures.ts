@@ -52,10 +52,13 @@ export async function pictureQuality(
   try {
     const began = performance.now()
     const told = toldOf(flow.condition, data, part)(n)
-    const solver = overridden(flow.options.ode.sample, options)
+    const { solver: named, evaluations, steps, clock } = options
+    // students take none of the config's settings, and refuse what they cannot take of the call's
+    const solver = flow.isFlow ? overridden(flow.options.ode.sample, options) : null
+    const ways = solver ? { solver } : { solver: named, evaluations, steps, clock }
     onNote?.(`Drawing ${n} samples.`)
     const samples = quantise(
-      await flow.sample(n, { ...told, ...(guidance !== undefined && { guidance }), solver, signal }),
+      await flow.sample(n, { ...told, ...(guidance !== undefined && { guidance }), ...ways, signal }),
     )
     const { mean: nfe, max: nfeMax } = flow.evaluations!
     onNote?.('Comparing them.')
@@ -82,7 +85,7 @@ export async function pictureQuality(
       against: { part, n: real.shape[0] },
       nfe,
       nfeMax: nfeMax === nfe ? null : nfeMax,
-      solver: describeSolver(solver),
+      solver: solver ? describeSolver(solver) : 'maps of one evaluation',
       device: device.info.name,
       seconds: (performance.now() - began) / 1000,
     }

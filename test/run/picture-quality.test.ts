@@ -26,6 +26,7 @@ const labels = Array.from({ length: n }, (_, i) => i % 2)
 const data = { test: pictures(labels), train: pictures(labels), labels: { test: labels } } as unknown as LoadedData
 /** Draws what is asked for; without guidance every third is of the other class. */
 const flow = {
+  isFlow: true,
   rowShape: [1, side, side],
   condition: { kind: 'classes', classes: [0, 1], dropout: 0.1 },
   options: { ode: { sample: { solver: 'euler', steps: 1 } } },
@@ -52,4 +53,20 @@ test('a model that is told nothing has no accuracy', async () => {
   const told = { ...flow, condition: null, sample: async (count: number) => pictures(labels.slice(0, count)) }
   const quality = (await pictureQuality(told as unknown as LocalFlow, device, data, 'test', { samples: n }))!
   expect(quality).not.toHaveProperty('accuracy')
+})
+
+test("students draw by their own maps, and not by the config's solver", async () => {
+  const asked: object[] = []
+  const student = {
+    ...flow,
+    isFlow: false,
+    condition: null,
+    sample: async (count: number, given: object) => {
+      asked.push(Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)))
+      return pictures(labels.slice(0, count))
+    },
+  } as unknown as LocalFlow
+  const { solver } = (await pictureQuality(student, device, data, 'test', { samples: n }))!
+  await pictureQuality(student, device, data, 'test', { samples: n, evaluations: 2 })
+  expect([asked, solver]).toEqual([[{}, { evaluations: 2 }], 'maps of one evaluation'])
 })
