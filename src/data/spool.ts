@@ -55,7 +55,8 @@ export interface Spool {
   close(): Promise<void>
 }
 
-const asFloats = ({ buffer, byteOffset, length }: Float64Array): Float32Array =>
+/** The same memory as a file of rows takes it. */
+export const asFloats = ({ buffer, byteOffset, length }: Float64Array): Float32Array =>
   new Float32Array(buffer, byteOffset, 2 * length)
 
 /**

@@ -190,7 +190,7 @@ export class Transport {
     const { rows, trace } = options
     this.input = this.buffer(rows * field.dimension)
     const conditionRows = Math.max(...options.legs.map(conditionRowsOf))
-    const told = toldWidthOf(options.legs[0])
+    const told = toldWidthOf(options.legs[0].link)
     this.condition = told > 0 ? this.buffer(rows * conditionRows * told) : null
     const kept = options.legs.filter((leg) => leg.keep).length + (keepsStart(options) ? 1 : 0)
     this.outputs = Array.from({ length: kept }, () => this.buffer(rows * field.dimension))
@@ -493,7 +493,7 @@ export class Transport {
 
   private conditionTensor(builder: ProgramBuilder, leg: Leg): ProgramTensor | undefined {
     const rows = this.options.rows * conditionRowsOf(leg)
-    const C = toldWidthOf(leg)
+    const C = toldWidthOf(leg.link)
     const told = this.condition ? builder.tensor(this.condition, [rows, C]) : undefined
     if (!takesSecondTime(leg.link.jump)) return told
     const second = builder.constant(new Float32Array(rows).fill(secondTimeOf(leg)), [rows, 1])
@@ -533,7 +533,8 @@ const passesOf = ({ link: { field } }: Leg): number => field.passes ?? 1
 const conditionRowsOf = (leg: Leg): number => leg.link.field.conditionRows ?? passesOf(leg)
 
 /** Numbers of what rows are told, beside a second time. */
-const toldWidthOf = ({ link: { field, jump } }: Leg): number => field.condition - (takesSecondTime(jump) ? 1 : 0)
+export const toldWidthOf = ({ field, jump }: Pick<Link, 'field' | 'jump'>): number =>
+  field.condition - (takesSecondTime(jump) ? 1 : 0)
 
 const isAverage = ({ link: { jump } }: Leg): boolean => jump?.kind === 'average'
 

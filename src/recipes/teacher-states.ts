@@ -7,7 +7,7 @@
 import type { Device, DeviceBuffer } from '../device/device.js'
 import { disposePool, type Pool, type PoolConditions, plainReading, type TeacherField } from '../learn/pool.js'
 import type { Flow } from '../model/flow.js'
-import { takesSecondTime } from '../model/transport.js'
+import { toldWidthOf } from '../model/transport.js'
 import type { Evaluations, SolverSettings } from '../ode/solver.js'
 import { RandomStream, streams } from '../random/stream.js'
 import type { RecipeContext, RowStream } from './recipe.js'
@@ -32,7 +32,7 @@ export interface StateRows {
 export type ToldRows = (first: number, count: number) => Float32Array
 
 /** Numbers of what a teacher is told, beside a second time. */
-const toldWidth = ({ field, stages }: Flow): number => field.condition - (takesSecondTime(stages[0].jump) ? 1 : 0)
+const toldWidth = ({ field, stages }: Flow): number => toldWidthOf({ field, jump: stages[0].jump })
 
 /** Each row is told one of the conditions [M, C], drawn by its number. */
 const drawnFrom = (told: PoolConditions | null | undefined, teacher: Flow, seed: number): ToldRows | null =>

@@ -5,6 +5,7 @@
 
 import { DataError, show } from '../../errors.js'
 import { RowFile } from '../../files/row-file.js'
+import { asFloats } from '../spool.js'
 import type { KnownColumn } from './kinds.js'
 import type { TableGroups } from './read.js'
 import type { Table, TableColumn } from './table.js'
@@ -121,9 +122,6 @@ function columnsOf(columns: readonly Growing[], values: Float64Array): TableColu
     return { name, kind: kind ?? 'category', codes, levels: sorted }
   })
 }
-
-const asFloats = ({ buffer, byteOffset, length }: Float64Array): Float32Array =>
-  new Float32Array(buffer, byteOffset, 2 * length)
 
 /**
  * Takes rows as they come. The first one names the columns; of one that a later row lacks its value is missing.

@@ -154,8 +154,8 @@ export function terminalVelocity({ parts, time, fromNoise, guidance = 1 }: Termi
           evaluate(condition, builder.view(sides, [B, D], side * aligned(B * D)))
         }
         const out = builder.temporary([B, D])
-        const zeros = builder.constant(new Float32Array(B * D), [B, D])
-        builder.add(stageCombine, { y: zeros, stages: sides, out }, { coefficients: [guidance, 1 - guidance] })
+        const y = builder.view(sides, [B, D])
+        builder.add(stageCombine, { y, stages: sides, out }, { coefficients: [guidance - 1, 1 - guidance] })
         return out
       }
     },
