@@ -15,6 +15,7 @@ import { traitsOf } from '../networks/registry.js'
 import type { FixedStepSolver } from '../ode/methods.js'
 import { type DistillKind, distillKindNames, distillKinds, studentsOf } from '../recipes/pieces.js'
 import { learnsChoices } from '../recipes/settings.js'
+import { usualWarmup } from '../recipes/usual.js'
 import { toldAtEvery, toldOf } from './conditioning.js'
 
 /** What is asked of a distillation; what is left out is the teacher's, but for the defaults said here. */
@@ -36,7 +37,8 @@ export interface DistillRequest {
   guidance?: number
   /**
    * Of the students' training. Default: the teacher's, with a sixth of its steps in all, of MLPs twice its learning rate where it was
-   * trained on data, and an average of the parameters over the last twentieth of them (ema 1 − 20/steps, at most .999)
+   * trained on data, a warm-up of at most a tenth of them where it has one, and an average of the parameters over the last twentieth of
+   * them (ema 1 − 20/steps, at most .999)
    */
   train?: TrainOptions['train']
 }
@@ -84,12 +86,13 @@ export function studentOptions(
   }
   const learnt = objectives[options.train.objective]
   const { ode: _, train, flow, ...kept } = raw as { ode?: object; train?: object; flow?: Record<string, unknown> }
-  const { objective: _objective, ...training } = (train ?? {}) as { objective?: unknown }
+  const { objective: _objective, ...training } = (train ?? {}) as { objective?: unknown; warmup?: number }
   // the chain as it was resolved for the teacher: defaults may have changed since
   const { schedule: __, n: ___, ...chain } = flow ?? {}
   const { gammas, interpolant } = options.flow
   const steps = options.train.steps.reduce((sum, count) => sum + count, 0)
   const each = Math.max(1, Math.round((steps * STEPS_SHARE) / studentsOf({ kind, into })))
+  const longest = mostSteps(given.steps ?? each, studentsOf({ kind, into }))
   const asked = { kind, into, solver, evaluations, every, guidance }
   return {
     ...kept,
@@ -98,7 +101,9 @@ export function studentOptions(
       ...training,
       steps: each,
       lr: Number((options.train.lr * (options.distill ? 1 : traitsOf(options.model).studentRate)).toPrecision(6)),
-      ema: emaFor(mostSteps(given.steps ?? each, studentsOf({ kind, into }))),
+      // the average begins only behind the warm-up, which of the teacher's length could be all that a student has
+      ...(training.warmup && { warmup: Math.min(training.warmup, usualWarmup([longest])) }),
+      ema: emaFor(longest),
       ...given,
     },
     ...(distillKinds[kind].flows && { ode: { sample: { solver: 'euler', steps: 1 } } }),
