@@ -49,9 +49,9 @@ const STEPS_SHARE = 1 / 6
 const EMA_SHARE = 1 / 20
 const LONGEST_EMA = 0.999
 
-/** Steps of a student, at most. */
-const mostSteps = (steps: NonNullable<NonNullable<DistillRequest['train']>['steps']>, students: number): number =>
-  typeof steps === 'object' && 'total' in steps ? steps.total / students : Math.max(...[steps].flat())
+/** Steps of the students, of each or of all alike. */
+const stepsOf = (steps: NonNullable<NonNullable<DistillRequest['train']>['steps']>, students: number): number[] =>
+  typeof steps === 'object' && 'total' in steps ? [steps.total / students] : [steps].flat()
 
 const emaFor = (steps: number): number =>
   Math.min(LONGEST_EMA, Math.max(0.5, Number((1 - 1 / (EMA_SHARE * steps)).toFixed(4))))
@@ -92,7 +92,7 @@ export function studentOptions(
   const { gammas, interpolant } = options.flow
   const steps = options.train.steps.reduce((sum, count) => sum + count, 0)
   const each = Math.max(1, Math.round((steps * STEPS_SHARE) / studentsOf({ kind, into })))
-  const longest = mostSteps(given.steps ?? each, studentsOf({ kind, into }))
+  const own = stepsOf(given.steps ?? each, studentsOf({ kind, into }))
   const asked = { kind, into, solver, evaluations, every, guidance }
   return {
     ...kept,
@@ -102,8 +102,8 @@ export function studentOptions(
       steps: each,
       lr: Number((options.train.lr * (options.distill ? 1 : traitsOf(options.model).studentRate)).toPrecision(6)),
       // the average begins only behind the warm-up, which of the teacher's length could be all that a student has
-      ...(training.warmup && { warmup: Math.min(training.warmup, usualWarmup([longest])) }),
-      ema: emaFor(longest),
+      ...(training.warmup && { warmup: Math.min(training.warmup, usualWarmup(own)) }),
+      ema: emaFor(Math.max(...own)),
       ...given,
     },
     ...(distillKinds[kind].flows && { ode: { sample: { solver: 'euler', steps: 1 } } }),

@@ -64,13 +64,15 @@ await describeOn(['webgpu', 'native', 'reference'], 'a student', (_, kind) => {
 
   it('warms up for a tenth of its steps at most, where its teacher warmed up for as many as it has', async () => {
     const slow = await LocalFlow.train(x, { ...settings, train: { ...settings.train, warmup: 20 }, device: kind })
-    const [usual, asked] = [
+    const [usual, uneven, asked] = [
       await slow.distill({ kind: 'pairs', into: 1, train: { steps: 20 } }),
+      await slow.distill({ kind: 'pairs', into: 2, train: { steps: [40, 10] } }),
       await slow.distill({ kind: 'pairs', into: 1, train: { steps: 20, warmup: 7 } }),
     ]
     expect(usual.options.train.warmup).toBe(2)
+    expect(uneven.options.train.warmup).toBe(1)
     expect(asked.options.train.warmup).toBe(7)
-    for (const flow of [slow, usual, asked]) await flow.dispose()
+    for (const flow of [slow, usual, uneven, asked]) await flow.dispose()
   })
 
   it('that stays a flow has a likelihood', async () => {
