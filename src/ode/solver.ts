@@ -106,6 +106,9 @@ export function harder(settings: SolverSettings): SolverSettings {
   return { ...settings, steps: typeof steps === 'number' ? 2 * steps : steps.map((count) => 2 * count) }
 }
 
+/** What stands in place of a solver's words for students, which have none. */
+export const WITHOUT_SOLVER = 'maps of one evaluation'
+
 /** For people: `rk4, 8 steps a sub-flow`. */
 export function describeSolver(settings: SolverSettings): string {
   const { solver, steps, evaluations, clock = 'local', rtol, atol } = settings

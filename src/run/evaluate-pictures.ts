@@ -14,7 +14,7 @@ import { quantise } from '../metrics/features.js'
 import { fid, fidCaution } from '../metrics/frechet.js'
 import { precisionRecall } from '../metrics/neighbours.js'
 import type { ResizeName } from '../metrics/resize.js'
-import { describeSolver, overridden, type SolverOverrides } from '../ode/solver.js'
+import { describeSolver, overridden, type SolverOverrides, WITHOUT_SOLVER } from '../ode/solver.js'
 import type { ReportQuality } from '../plot/report.js'
 import { toldOf } from './conditioning.js'
 import type { LocalFlow } from './local-flow.js'
@@ -85,7 +85,7 @@ export async function pictureQuality(
       against: { part, n: real.shape[0] },
       nfe,
       nfeMax: nfeMax === nfe ? null : nfeMax,
-      solver: solver ? describeSolver(solver) : 'maps of one evaluation',
+      solver: solver ? describeSolver(solver) : WITHOUT_SOLVER,
       device: device.info.name,
       seconds: (performance.now() - began) / 1000,
     }

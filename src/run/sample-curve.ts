@@ -2,7 +2,7 @@
 
 import type { LoadedData } from '../data/source.js'
 import type { Flow } from '../model/flow.js'
-import { isAdaptive } from '../ode/solver.js'
+import { isAdaptive, WITHOUT_SOLVER } from '../ode/solver.js'
 import type { ReportCurve } from '../plot/report.js'
 import { waysThrough } from './compare/ways.js'
 import { toldOf } from './conditioning.js'
@@ -45,7 +45,7 @@ export async function sampleCurve(
       points,
       floor: (await quality.floor()).mean,
       solver: !flow.isFlow
-        ? 'maps of one evaluation'
+        ? WITHOUT_SOLVER
         : settings.clock === 'angle'
           ? `${settings.solver}, even in the angle`
           : settings.solver,

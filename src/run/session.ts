@@ -11,7 +11,7 @@ import { type Device, mergeVariants, type VariantsByDevice } from '../device/dev
 import type { TrainingEstimate } from '../learn/estimate.js'
 import { Flow } from '../model/flow.js'
 import { describeModel } from '../networks/registry.js'
-import { describeSolver } from '../ode/solver.js'
+import { describeSolver, WITHOUT_SOLVER } from '../ode/solver.js'
 import type { RecipeState, StoredData } from '../recipes/recipe.js'
 import type { Progress, TrainedRecipe } from '../recipes/run-recipe.js'
 import { fittedNetwork, recipeOf, recipeSettings } from '../recipes/settings.js'
@@ -324,7 +324,7 @@ export class Session {
       pushSeconds: timings.pushSeconds,
       stepMs: stepMs(chain, timings),
       sampling: {
-        solver: flow.isFlow ? describeSolver(options.ode.sample) : 'maps of one evaluation',
+        solver: flow.isFlow ? describeSolver(options.ode.sample) : WITHOUT_SOLVER,
         nfe: evaluations.mean,
         nfeMax: evaluations.max === evaluations.mean ? null : evaluations.max,
         n: drawn.n,
